@@ -1,0 +1,239 @@
+//! Scenario to ordered steps, as data: what `--dry-run` prints is what a start carries out.
+
+use std::fmt;
+
+use crate::{
+    DekCacheState, Outcome, RestoreScenario, Selection, SetupWizardState, StartupContext,
+    StartupScenario,
+};
+
+/// Which TLS set Nginx gets.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum TlsGoal {
+    /// The active credential of the database. Where a completed node has none, one is made, saved
+    /// and warned about (C13); one that cannot be read is an error and nothing is overwritten.
+    FromDatabase,
+    /// The active credential where it can be read and is valid, otherwise a new one, saved (C10).
+    ReuseOrGenerate,
+    /// The set Nginx has where it can start with it, otherwise a temporary one, not saved (C12).
+    KeepOrTemporary,
+    /// A temporary one, not saved. One that already stands there is kept while it is valid, so
+    /// that a node that waits shows the same fingerprint after each restart.
+    Temporary,
+}
+
+/// One step of a start. Each either leaves the node as it was or can be repeated.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Step {
+    /// The daemon answers and the module shows its slots.
+    CheckHsm,
+    /// A verified copy of the database before it is migrated (C15).
+    SnapshotDatabase,
+    /// Pending migrations, all of them in one transaction.
+    MigrateDatabase,
+    /// Static files are collected.
+    CollectStaticFiles,
+    /// Message catalogues are compiled.
+    CompileMessages,
+    /// A storage configuration is created as SOFTWARE where there is none.
+    ConfigureStorage,
+    /// The KEK is loaded and the DEK unwrapped and checked.
+    UnwrapDek,
+    /// Nginx gets its TLS set.
+    ProvideTls(TlsGoal),
+    /// The plain DEK is put into the cache for the application.
+    CacheDek,
+    /// The cached DEK is removed: this node is not ready (C22).
+    DropDekCache,
+    /// The wizard goes to this state by one rename (C8).
+    SetWizard(SetupWizardState),
+    /// The four things that `recover` will do are listed.
+    AnnounceRecovery,
+    /// Container id, history row and version, in one transaction, last of all (C5).
+    RecordStart,
+}
+
+impl Step {
+    /// The spelling in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CheckHsm => "check_hsm",
+            Self::SnapshotDatabase => "snapshot_database",
+            Self::MigrateDatabase => "migrate_database",
+            Self::CollectStaticFiles => "collect_static_files",
+            Self::CompileMessages => "compile_messages",
+            Self::ConfigureStorage => "configure_storage",
+            Self::UnwrapDek => "unwrap_dek",
+            Self::ProvideTls(_) => "provide_tls",
+            Self::CacheDek => "cache_dek",
+            Self::DropDekCache => "drop_dek_cache",
+            Self::SetWizard(_) => "set_wizard_state",
+            Self::AnnounceRecovery => "announce_recovery",
+            Self::RecordStart => "record_start",
+        }
+    }
+
+    /// What the step will do, for a plan that is shown and not carried out.
+    #[must_use]
+    pub const fn intent(self) -> &'static str {
+        match self {
+            Self::CheckHsm => "check that the HSM answers",
+            Self::SnapshotDatabase => "make and verify a snapshot of the database",
+            Self::MigrateDatabase => "apply pending migrations",
+            Self::CollectStaticFiles => "collect the configured static files",
+            Self::CompileMessages => "compile the configured message catalogues",
+            Self::ConfigureStorage => "configure SOFTWARE storage where none is configured",
+            Self::UnwrapDek => "load the KEK and unwrap the DEK",
+            Self::ProvideTls(TlsGoal::FromDatabase) => {
+                "give Nginx the active TLS credential of the database"
+            }
+            Self::ProvideTls(TlsGoal::ReuseOrGenerate) => {
+                "give Nginx the active TLS credential, or a new one that is saved"
+            }
+            Self::ProvideTls(TlsGoal::KeepOrTemporary) => {
+                "keep the TLS set Nginx has, or give it a temporary one"
+            }
+            Self::ProvideTls(TlsGoal::Temporary) => "give Nginx a temporary TLS credential",
+            Self::CacheDek => "put the DEK into the cache",
+            Self::DropDekCache => "remove the DEK from the cache",
+            Self::SetWizard(state) => state.name(),
+            Self::AnnounceRecovery => "list what `recover` will do",
+            Self::RecordStart => "record container, history and version",
+        }
+    }
+}
+
+/// A start that has steps.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Plan {
+    /// In the order in which they are carried out.
+    pub steps: Vec<Step>,
+    /// What the start ends with when every step worked.
+    pub outcome: Outcome,
+}
+
+/// A start that must not be carried out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The database is newer than the program.
+    #[error("the database is newer than this program")]
+    Downgrade,
+    /// The reference's words.
+    #[error(
+        "Physical HSM storage is not yet supported. Please use SOFTWARE or SOFTHSM storage methods."
+    )]
+    PhysicalHsm,
+}
+
+impl Plan {
+    /// The steps of a scenario.
+    ///
+    /// # Errors
+    /// The scenario is one that is refused.
+    pub fn of(context: &StartupContext, selection: Selection) -> Result<Self, Refusal> {
+        if selection.startup == StartupScenario::VersionDowngrade {
+            return Err(Refusal::Downgrade);
+        }
+        let restore = selection.restore.map(restore_steps).transpose()?;
+        let outcome = selection
+            .restore
+            .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
+
+        let mut steps = Vec::new();
+        if context.is_softhsm_storage() {
+            steps.push(Step::CheckHsm);
+        }
+        if selection.startup == StartupScenario::VersionUpgrade {
+            steps.push(Step::SnapshotDatabase);
+        }
+        steps.extend([
+            Step::MigrateDatabase,
+            Step::CollectStaticFiles,
+            Step::CompileMessages,
+        ]);
+        steps.extend(restore.unwrap_or_else(|| open_setup_steps(context)));
+        if !leaves_database_untouched(selection) {
+            steps.push(Step::RecordStart);
+        }
+        Ok(Self { steps, outcome })
+    }
+}
+
+/// "Initialise with TLS" of a node that was not set up.
+fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
+    let out_of_reach =
+        context.is_hsm_storage() && context.dek_cache_state != Some(DekCacheState::Cached);
+    let goal = if out_of_reach {
+        TlsGoal::Temporary
+    } else {
+        TlsGoal::ReuseOrGenerate
+    };
+    vec![
+        Step::ConfigureStorage,
+        Step::ProvideTls(goal),
+        Step::SetWizard(SetupWizardState::SetupCryptoStorage),
+    ]
+}
+
+fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
+    use RestoreScenario as R;
+    use SetupWizardState::{AutoRestorePassword, Completed, SetupCryptoStorage};
+    Ok(match restore {
+        R::SoftwareWizardCompleted => {
+            vec![
+                Step::ProvideTls(TlsGoal::FromDatabase),
+                Step::SetWizard(Completed),
+            ]
+        }
+        R::SoftwareWizardIncomplete => vec![
+            Step::ProvideTls(TlsGoal::ReuseOrGenerate),
+            Step::SetWizard(SetupCryptoStorage),
+        ],
+        // The DEK comes first: the TLS key in the database is sealed under it.
+        R::SoftHsmWizardCompletedDekCached => vec![
+            Step::UnwrapDek,
+            Step::ProvideTls(TlsGoal::FromDatabase),
+            Step::CacheDek,
+            Step::SetWizard(Completed),
+        ],
+        R::SoftHsmWizardCompletedDekNotCached => vec![
+            Step::ProvideTls(TlsGoal::KeepOrTemporary),
+            Step::DropDekCache,
+            Step::SetWizard(AutoRestorePassword),
+        ],
+        R::SoftHsmNewKekWizardCompleted => vec![
+            Step::ProvideTls(TlsGoal::Temporary),
+            Step::DropDekCache,
+            Step::SetWizard(AutoRestorePassword),
+            Step::AnnounceRecovery,
+        ],
+        R::SoftHsmWizardIncompleteDekCached => vec![
+            Step::ProvideTls(TlsGoal::ReuseOrGenerate),
+            Step::DropDekCache,
+            Step::SetWizard(SetupCryptoStorage),
+        ],
+        R::SoftHsmWizardIncompleteDekNotCached => vec![
+            Step::ProvideTls(TlsGoal::Temporary),
+            Step::DropDekCache,
+            Step::SetWizard(SetupCryptoStorage),
+        ],
+        R::PhysicalHsmWizardCompletedDekCached
+        | R::PhysicalHsmWizardCompletedDekNotCached
+        | R::PhysicalHsmWizardIncompleteDekCached
+        | R::PhysicalHsmWizardIncompleteDekNotCached => return Err(Refusal::PhysicalHsm),
+    })
+}
+
+/// A node that waits for its backup password keeps its database as it is, to the byte: whoever
+/// brings it back may want to start from exactly this file.
+fn leaves_database_untouched(selection: Selection) -> bool {
+    selection.restore == Some(RestoreScenario::SoftHsmNewKekWizardCompleted)
+        && selection.startup == StartupScenario::VersionMatch
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,8 @@
+//! Contract suites: each port's promises as tests that any implementation can be held to.
+//!
+//! A suite takes a factory, runs every case on a fresh value, and panics with the name of the
+//! promise that was broken.
+
+pub mod database;
+pub mod files;
+pub mod hsm;

@@ -1,0 +1,9 @@
+//! Fakes: implementations in memory, for the error paths that the real parts cannot show.
+
+mod database;
+mod files;
+mod hsm;
+
+pub use database::*;
+pub use files::*;
+pub use hsm::*;

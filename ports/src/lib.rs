@@ -1,0 +1,57 @@
+//! What a start needs of the world: one trait per port.
+//!
+//! Each method's documentation is its contract: what an implementation MUST return for absent,
+//! unreachable and corrupt. The suites in `contract` (feature `testing`) hold every
+//! implementation to it, the fakes included. No type here belongs to SQLite, PKCS#11 or Nginx.
+
+mod assets;
+mod clock;
+mod database;
+mod dek_cache;
+mod fault;
+mod hsm;
+mod lock;
+mod output;
+mod pin_memory;
+mod seals;
+mod secret;
+mod tls;
+mod wizard_store;
+
+#[cfg(feature = "testing")]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a suite is test code"
+)]
+pub mod contract;
+#[cfg(feature = "testing")]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fake is test code"
+)]
+pub mod fake;
+
+pub use assets::{AssetReport, Messages, StaticFiles};
+pub use clock::{Clock, SystemClock};
+pub use database::{
+    ActiveCredential, BackupWrappedDek, CredentialKey, Database, DatabaseState, HistoryRow,
+    Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
+};
+pub use dek_cache::{CachedDek, DekCache};
+pub use fault::{Fault, FaultKind, ResultExt};
+pub use hsm::{Hsm, PinState, Token, TokenQuery, TokenSight, WrapFormat};
+pub use lock::{StartLock, StartLockGuard};
+pub use output::{Level, Output};
+pub use pin_memory::{PinMemory, RejectedPin};
+pub use seals::DekSeals;
+pub use secret::{Dek, Secret};
+pub use tls::{
+    CertificateFacts, Published, TlsCredential, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+};
+pub use wizard_store::{WizardDirectory, WizardStore};

@@ -1,0 +1,36 @@
+//! What a person sees while a command runs (the reference's OutputWriter).
+
+/// How a line is meant.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Level {
+    /// Progress.
+    Info,
+    /// Something worked.
+    Success,
+    /// Something has to be dealt with.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+/// Where progress goes. A line that cannot be written is dropped: a closed terminal must not
+/// stop a start.
+pub trait Output {
+    /// Writes one line. `line` has no secret in it.
+    fn line(&self, level: Level, line: &str);
+
+    /// Progress.
+    fn info(&self, line: &str) {
+        self.line(Level::Info, line);
+    }
+
+    /// Something worked.
+    fn success(&self, line: &str) {
+        self.line(Level::Success, line);
+    }
+
+    /// Something has to be dealt with.
+    fn warning(&self, line: &str) {
+        self.line(Level::Warning, line);
+    }
+}

@@ -1,0 +1,35 @@
+//! What is done with a DEK outside the token: check value, and the backup password (C17).
+
+use crate::{BackupWrappedDek, Dek, Fault, Secret};
+
+/// Check values and password wrapping of a DEK.
+pub trait DekSeals {
+    /// A value that is the same for the same DEK and tells nothing about it: whether a cached or
+    /// unwrapped DEK is the one that seals this database.
+    fn check_value(&self, dek: &Dek) -> Vec<u8>;
+
+    /// A new random DEK of the system's generator.
+    ///
+    /// # Errors
+    /// [`crate::FaultKind::Internal`] where the generator fails.
+    fn generate(&self) -> Result<Dek, Fault>;
+
+    /// Wraps with AES-256-GCM under an Argon2id key (64 MiB, 3 passes, 1 lane) over a random
+    /// 16-byte salt, unwraps what came out and compares. One derivation.
+    ///
+    /// # Errors
+    /// [`crate::FaultKind::Internal`] where a primitive fails.
+    fn wrap_with_password(&self, dek: &Dek, password: &Secret) -> Result<BackupWrappedDek, Fault>;
+
+    /// Unwraps, with the salt and parameters that stand in the blob. One derivation.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::Denied`] for a wrong password (which cannot be told from an
+    /// altered blob), [`crate::FaultKind::DataCorrupt`] for a blob that is cut, of an unknown
+    /// format, or whose parameters are beyond what this program makes.
+    fn unwrap_with_password(
+        &self,
+        blob: &BackupWrappedDek,
+        password: &Secret,
+    ) -> Result<Dek, Fault>;
+}

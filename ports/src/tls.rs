@@ -1,0 +1,135 @@
+//! The TLS server credential: made, inspected, and given to Nginx as one set (C7).
+
+use time::OffsetDateTime;
+
+use crate::{Fault, Secret};
+
+/// Where the set that Nginx has comes from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum TlsSource {
+    /// The active credential of the database.
+    Database,
+    /// Made by this start and saved to the database.
+    Generated,
+    /// Made by a start and not saved.
+    Temporary,
+}
+
+impl TlsSource {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Database, Self::Generated, Self::Temporary];
+
+    /// The spelling in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Generated => "generated",
+            Self::Temporary => "temporary",
+        }
+    }
+}
+
+/// A private key with its certificate.
+#[derive(Clone, Debug)]
+pub struct TlsCredential {
+    /// PKCS#8 as PEM (RFC 5958, RFC 7468 section 10).
+    pub private_key_pem: Secret,
+    /// The server's certificate as PEM.
+    pub certificate_pem: String,
+    /// Its issuers as PEM, leaf's issuer first; for a self-signed certificate the certificate
+    /// itself, which is its own trust anchor. `None` where there is no chain.
+    pub chain_pem: Option<String>,
+}
+
+/// What a certificate says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertificateFacts {
+    /// SHA-256 over the DER, as `AB:CD:…`.
+    pub sha256_fingerprint: String,
+    /// Start of the validity.
+    pub not_before: OffsetDateTime,
+    /// End of the validity.
+    pub not_after: OffsetDateTime,
+}
+
+impl CertificateFacts {
+    /// Whether `now` is inside the validity, both ends included (RFC 5280, section 4.1.2.5).
+    #[must_use]
+    pub fn is_valid_at(&self, now: OffsetDateTime) -> bool {
+        self.not_before <= now && now <= self.not_after
+    }
+}
+
+/// Makes and inspects credentials.
+pub trait TlsIssuer {
+    /// A self-signed credential as the reference's StandardTlsCredentialStrategy makes it, for
+    /// these names and IP addresses, valid from one day before `now` for 365 days from `now`.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::Config`] for a name that cannot be a DNS name or IP address and
+    /// for an empty list.
+    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, Fault>;
+
+    /// Reads the certificate and checks that the private key is its key.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] where either does not parse or they do not match.
+    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault>;
+
+    /// Reads a certificate alone.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] where it does not parse.
+    fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault>;
+}
+
+/// A set that Nginx can start with: its key matches its certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsSet {
+    /// Where it comes from; `None` where it was put there by something else.
+    pub source: Option<TlsSource>,
+    /// What its certificate says.
+    pub facts: CertificateFacts,
+}
+
+/// What the Nginx directory holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TlsView {
+    /// No key and no certificate.
+    Absent,
+    /// Files that Nginx could not start with, and why.
+    Unusable(String),
+    /// A set that Nginx can start with.
+    Usable(TlsSet),
+}
+
+/// What [`TlsStore::publish`] did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Published {
+    /// The set was right already; nothing was written.
+    Unchanged,
+    /// The new set is in place and durable.
+    Replaced,
+}
+
+/// The Nginx TLS directory.
+pub trait TlsStore {
+    /// Looks; changes nothing. MUST be `Absent` for a missing directory.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it for files that cannot be read.
+    fn view(&self) -> Result<TlsView, Fault>;
+
+    /// Gives Nginx this set. At every moment and after every crash a reader MUST see the whole old
+    /// set or the whole new one; the key MUST never be readable by others; a set that is right
+    /// already MUST NOT be written again. The last three sets are kept.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] for a key that does not match its certificate,
+    /// with nothing changed; else as [`Fault::io`] has it.
+    fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault>;
+
+    /// The directory, for messages.
+    fn directory(&self) -> String;
+}
