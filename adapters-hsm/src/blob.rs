@@ -1,0 +1,253 @@
+//! The stored form of a wrapped DEK (C16).
+//!
+//! ```text
+//! "TPDK"  version 1  format  length of the KEK id  KEK id  [IV, 12 bytes]  ciphertext
+//! ```
+//!
+//! Format 1 is CKM_AES_KEY_WRAP (40 bytes: RFC 3394 adds 8), format 2 is CKM_AES_GCM (48 bytes: a
+//! tag of 16 follows the 32). All before the IV is the associated data of GCM; for the key wrap,
+//! which has none, every field of it has one right value alone.
+
+use domain::{DEK_EXPECTED_LENGTH, KekId};
+use ports::{Fault, FaultKind, WrapFormat, WrappedDek};
+
+const MAGIC: &[u8] = b"TPDK";
+const VERSION: u8 = 1;
+const KEY_WRAP_LENGTH: usize = DEK_EXPECTED_LENGTH + 8;
+const GCM_LENGTH: usize = DEK_EXPECTED_LENGTH + 16;
+
+/// Length of the IV of AES-GCM.
+pub(crate) const IV_LENGTH: usize = 12;
+
+/// A wrapped DEK in its parts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Blob {
+    /// The associated data.
+    pub(crate) header: Vec<u8>,
+    /// The rest.
+    pub(crate) body: Body,
+}
+
+/// What the token made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Body {
+    /// Of CKM_AES_KEY_WRAP.
+    KeyWrap(Vec<u8>),
+    /// Of CKM_AES_GCM.
+    Gcm {
+        /// Random.
+        iv: [u8; IV_LENGTH],
+        /// With the tag.
+        ciphertext: Vec<u8>,
+    },
+}
+
+const fn code(format: WrapFormat) -> u8 {
+    match format {
+        WrapFormat::AesKeyWrap => 1,
+        WrapFormat::AesGcm => 2,
+    }
+}
+
+/// All that stands before the IV.
+pub(crate) fn header(format: WrapFormat, kek: &KekId) -> Result<Vec<u8>, Fault> {
+    let id = kek.as_bytes();
+    let length = u8::try_from(id.len()).map_err(|error| {
+        Fault::new(
+            FaultKind::Internal,
+            format!("the KEK id has {} bytes", id.len()),
+            "this is a defect of this program: report it",
+        )
+        .because(error)
+    })?;
+    let mut header = MAGIC.to_vec();
+    header.extend([VERSION, code(format), length]);
+    header.extend(id);
+    Ok(header)
+}
+
+impl Blob {
+    /// The stored form.
+    pub(crate) fn to_stored(&self) -> WrappedDek {
+        let mut bytes = self.header.clone();
+        match &self.body {
+            Body::KeyWrap(wrapped) => bytes.extend(wrapped),
+            Body::Gcm { iv, ciphertext } => {
+                bytes.extend(iv);
+                bytes.extend(ciphertext);
+            }
+        }
+        WrappedDek(bytes)
+    }
+
+    /// Reads the stored form, which must name `kek`.
+    pub(crate) fn parse(stored: &WrappedDek, kek: &KekId) -> Result<Self, Fault> {
+        let bytes = stored.0.as_slice();
+        if bytes.is_empty() {
+            return Err(corrupt("it is empty"));
+        }
+        let cut = || corrupt(&format!("it is cut short, to {} bytes", bytes.len()));
+        let (magic, rest) = bytes.split_at_checked(MAGIC.len()).ok_or_else(cut)?;
+        if magic != MAGIC {
+            return Err(corrupt("it does not start with TPDK"));
+        }
+        let [version, format, length, rest @ ..] = rest else {
+            return Err(cut());
+        };
+        if *version != VERSION {
+            return Err(corrupt(&format!("its version is {version}, not {VERSION}")));
+        }
+        let format = match format {
+            1 => WrapFormat::AesKeyWrap,
+            2 => WrapFormat::AesGcm,
+            other => return Err(corrupt(&format!("its format {other} is unknown"))),
+        };
+        let (id, rest) = rest
+            .split_at_checked(usize::from(*length))
+            .ok_or_else(cut)?;
+        check_kek(id, kek)?;
+        Ok(Self {
+            header: header(format, kek)?,
+            body: body(format, rest).ok_or_else(|| wrong_length(format, rest.len()))?,
+        })
+    }
+}
+
+fn body(format: WrapFormat, rest: &[u8]) -> Option<Body> {
+    match format {
+        WrapFormat::AesKeyWrap => {
+            (rest.len() == KEY_WRAP_LENGTH).then(|| Body::KeyWrap(rest.to_vec()))
+        }
+        WrapFormat::AesGcm => {
+            let (iv, ciphertext) = rest.split_first_chunk::<IV_LENGTH>()?;
+            (ciphertext.len() == GCM_LENGTH).then(|| Body::Gcm {
+                iv: *iv,
+                ciphertext: ciphertext.to_vec(),
+            })
+        }
+    }
+}
+
+fn wrong_length(format: WrapFormat, actual: usize) -> Fault {
+    let expected = match format {
+        WrapFormat::AesKeyWrap => KEY_WRAP_LENGTH,
+        WrapFormat::AesGcm => IV_LENGTH + GCM_LENGTH,
+    };
+    let how = if actual < expected {
+        "it is cut short"
+    } else {
+        "bytes trail it"
+    };
+    corrupt(&format!(
+        "{how}: {} takes {expected} bytes, there are {actual}",
+        format.name()
+    ))
+}
+
+fn check_kek(id: &[u8], kek: &KekId) -> Result<(), Fault> {
+    if id == kek.as_bytes() {
+        return Ok(());
+    }
+    let named = KekId::new(id).map_or_else(|_| "(no id)".to_owned(), |named| named.to_string());
+    Err(corrupt(&format!(
+        "it names the KEK {named}, and the database names {kek}"
+    )))
+}
+
+/// A blob that cannot be right.
+pub(crate) fn corrupt(why: &str) -> Fault {
+    Fault::new(
+        FaultKind::DataCorrupt,
+        format!("the wrapped DEK in the database cannot be right: {why}"),
+        "restore a backup of the database that belongs to this token (`backup restore`), or bring \
+         the DEK back by the backup password (`recover`); nothing was changed",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kek() -> KekId {
+        KekId::new(&[0xAB; 16]).unwrap()
+    }
+
+    fn blobs() -> [Blob; 2] {
+        [
+            Blob {
+                header: header(WrapFormat::AesKeyWrap, &kek()).unwrap(),
+                body: Body::KeyWrap(vec![7; 40]),
+            },
+            Blob {
+                header: header(WrapFormat::AesGcm, &kek()).unwrap(),
+                body: Body::Gcm {
+                    iv: [9; 12],
+                    ciphertext: vec![7; 48],
+                },
+            },
+        ]
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        let fault = Blob::parse(&WrappedDek(bytes.to_vec()), &kek()).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+        fault.to_string()
+    }
+
+    #[test]
+    fn c16_a_blob_reads_back_and_names_format_and_kek() {
+        for blob in blobs() {
+            let stored = blob.to_stored();
+            assert_eq!(&stored.0[..5], b"TPDK\x01");
+            assert_eq!(stored.0[6], 16);
+            assert_eq!(&stored.0[7..23], kek().as_bytes());
+            assert_eq!(Blob::parse(&stored, &kek()).unwrap(), blob);
+        }
+    }
+
+    #[test]
+    fn c16_every_cut_and_every_trailing_byte_is_refused() {
+        for blob in blobs() {
+            let mut bytes = blob.to_stored().0;
+            for length in 0..bytes.len() {
+                let why = refusal(&bytes[..length]);
+                let word = if length == 0 { "empty" } else { "cut short" };
+                assert!(why.contains(word), "{length}: {why}");
+            }
+            bytes.push(0);
+            assert!(refusal(&bytes).contains("trail"));
+        }
+    }
+
+    #[test]
+    fn c16_every_field_of_the_header_has_one_right_value() {
+        for blob in blobs() {
+            let bytes = blob.to_stored().0;
+            for (at, word) in [(0, "TPDK"), (3, "TPDK"), (4, "version"), (5, "format")] {
+                for bit in 0..8 {
+                    let mut wrong = bytes.clone();
+                    wrong[at] ^= 1 << bit;
+                    let why = refusal(&wrong);
+                    assert!(why.contains(word), "{at}/{bit}: {why}");
+                }
+            }
+            for at in 6..23 {
+                for bit in 0..8 {
+                    let mut wrong = bytes.clone();
+                    wrong[at] ^= 1 << bit;
+                    refusal(&wrong);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn c16_a_blob_of_another_kek_says_so() {
+        let other = KekId::new(&[1; 16]).unwrap();
+        for blob in blobs() {
+            let fault = Blob::parse(&blob.to_stored(), &other).unwrap_err();
+            assert!(fault.to_string().contains(&other.to_string()), "{fault}");
+            assert!(fault.to_string().contains(&kek().to_string()), "{fault}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The PIN budget (C18): no wrong PIN is ever tried twice.
+//!
+//! A token counts wrong PINs and locks itself, and a container that restarts for ever would use
+//! them up in a minute. So a PIN that was rejected is remembered beside the database, as a slow
+//! salted hash, and is not tried again.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use ports::{Fault, FaultKind, PinState, RejectedPin, Secret};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// 64 MiB, 3 passes, 1 lane.
+const MEMORY_KIB: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+const LANES: u32 = 1;
+
+/// Refuses where the token has no try to spare.
+pub(crate) fn check_flags(label: &str, serial: &str, pin: PinState) -> Result<(), Fault> {
+    match pin {
+        PinState::Fine | PinState::CountLow => Ok(()),
+        PinState::FinalTry | PinState::Locked | PinState::NotInitialised => {
+            Err(refusal(label, serial, pin))
+        }
+    }
+}
+
+/// Why there is no login.
+pub(crate) fn refusal(label: &str, serial: &str, pin: PinState) -> Fault {
+    let (why, hint) = match pin {
+        PinState::NotInitialised => (
+            "has no user PIN yet",
+            "let `setup` finish the token, or set the PIN with the SO PIN: pkcs11-tool \
+             --login --login-type so --init-pin",
+        ),
+        PinState::Locked => (
+            "has locked its user PIN after too many wrong ones",
+            "set the user PIN anew with the SO PIN (pkcs11-tool --login --login-type so \
+             --init-pin); the keys stay",
+        ),
+        PinState::FinalTry | PinState::Fine | PinState::CountLow => (
+            "has one try of the user PIN left, and it is not used up",
+            "make sure of the PIN and log in once by hand (pkcs11-tool --login --pin PIN \
+             --list-objects), or set it anew with the SO PIN; then start again",
+        ),
+    };
+    Fault::new(
+        FaultKind::Denied,
+        format!("the token {label:?} (serial {serial}) {why}"),
+        hint,
+    )
+}
+
+/// Refuses an empty PIN, which is never right.
+pub(crate) fn check_pin(label: &str, serial: &str, pin: &Secret) -> Result<(), Fault> {
+    if !pin.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Denied,
+        format!("the user PIN for the token {label:?} (serial {serial}) is empty; it is not tried"),
+        "write the PIN to the file that hsm.pin_file names",
+    ))
+}
+
+/// Refuses a PIN that the token has rejected before.
+pub(crate) fn check_memory(
+    label: &str,
+    remembered: &RejectedPin,
+    pin: &Secret,
+) -> Result<(), Fault> {
+    if !matches(remembered, pin)? {
+        return Ok(());
+    }
+    let serial = &remembered.token_serial;
+    Err(Fault::new(
+        FaultKind::Denied,
+        format!(
+            "the user PIN for the token {label:?} (serial {serial}) was already rejected by it \
+             and is not tried again"
+        ),
+        "put the right PIN where hsm.pin_file says and start again; where the token's PIN was \
+         changed to this very one, remove the file pin-rejected beside the database",
+    ))
+}
+
+/// What is remembered of a PIN that was rejected.
+pub(crate) fn remember(serial: &str, pin: &Secret) -> Result<RejectedPin, Fault> {
+    let mut salt = [0; 16];
+    SystemRandom::new()
+        .fill(&mut salt)
+        .map_err(|_| failed("the system's random generator failed"))?;
+    let hash: PasswordHash = hasher()?
+        .hash_password_with_salt(pin.expose(), &salt)
+        .map_err(|error| failed("hashing the rejected PIN failed").because(error))?;
+    Ok(RejectedPin {
+        token_serial: serial.to_owned(),
+        hash: hash.to_string(),
+    })
+}
+
+fn matches(remembered: &RejectedPin, pin: &Secret) -> Result<bool, Fault> {
+    let damaged = || {
+        Fault::new(
+            FaultKind::DataCorrupt,
+            format!(
+                "what is remembered of the rejected PIN of the token with serial {} cannot be \
+                 right",
+                remembered.token_serial
+            ),
+            "make sure of the PIN, then remove the file pin-rejected beside the database",
+        )
+    };
+    let hash = PasswordHash::new(&remembered.hash).map_err(|error| damaged().because(error))?;
+    let params = Params::try_from(&hash).map_err(|error| damaged().because(error))?;
+    // A damaged file must not make this program take all the memory there is.
+    if params.m_cost() > MEMORY_KIB || params.t_cost() > PASSES || params.p_cost() > LANES {
+        return Err(damaged());
+    }
+    match hasher()?.verify_password(pin.expose(), &hash) {
+        Ok(()) => Ok(true),
+        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(damaged().because(error)),
+    }
+}
+
+fn hasher() -> Result<Argon2<'static>, Fault> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .map_err(|error| failed("the Argon2 parameters are refused").because(error))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn failed(what: &str) -> Fault {
+    Fault::new(
+        FaultKind::Internal,
+        what,
+        "start again; if it stays, report it as a defect of this program",
+    )
+}

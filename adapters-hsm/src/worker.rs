@@ -1,0 +1,136 @@
+//! The one thread that calls into the module, and the deadline of each call.
+//!
+//! A token that accepts and never answers blocks its caller for ever, and no call of PKCS#11 has a
+//! timeout. So the module lives on a thread of its own, and who waits for it waits for so long and
+//! no longer. A thread that does not come back is left alone: nothing joins it.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{Fault, FaultKind};
+
+use crate::module::Module;
+
+/// Whether any module in this process hangs; a destructor has no other way to say so.
+static ANY_HUNG: AtomicBool = AtomicBool::new(false);
+
+/// Whether a call into any module of this process never came back, the calls that close it
+/// included. The process must then end without running exit handlers.
+#[must_use]
+pub fn any_module_hung() -> bool {
+    ANY_HUNG.load(Ordering::Relaxed)
+}
+
+type Job = Box<dyn FnOnce(&mut Module) + Send>;
+
+/// The thread.
+pub(crate) struct Worker {
+    jobs: mpsc::Sender<Job>,
+    module: Utf8PathBuf,
+    deadline: Duration,
+    hung: Cell<bool>,
+}
+
+impl Worker {
+    /// Starts the thread; the module is not loaded yet.
+    pub(crate) fn start(module: &Utf8Path, deadline: Duration) -> Result<Self, Fault> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let path = module.to_owned();
+        thread::Builder::new()
+            .name("pkcs11".into())
+            .spawn(move || {
+                let mut module = Module::new(path);
+                for job in queue {
+                    job(&mut module);
+                }
+            })
+            .map_err(|error| {
+                Fault::new(
+                    FaultKind::HsmUnavailable,
+                    format!("no thread could be started for the PKCS#11 module {module}"),
+                    "raise the limits on threads and memory of this process, then start again",
+                )
+                .because(error)
+            })?;
+        Ok(Self {
+            jobs,
+            module: module.to_owned(),
+            deadline,
+            hung: Cell::new(false),
+        })
+    }
+
+    /// Runs `job` on the thread; `doing` names it: "looking for the token".
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        doing: &str,
+        job: impl FnOnce(&mut Module) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        if self.hung.get() {
+            return Err(self.hangs(doing, "an earlier call into it never came back"));
+        }
+        let (answer, answers) = mpsc::sync_channel(1);
+        let sent = self.jobs.send(Box::new(move |module: &mut Module| {
+            // Nobody waits any longer where this fails; what was to be sent is zeroed by its drop.
+            let _ = answer.send(job(module));
+        }));
+        if sent.is_err() {
+            return Err(self.died(doing));
+        }
+        match answers.recv_timeout(self.deadline) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => {
+                self.hung.set(true);
+                ANY_HUNG.store(true, Ordering::Relaxed);
+                let within = format!("no answer within {:?}", self.deadline);
+                Err(self.hangs(doing, &within))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.died(doing)),
+        }
+    }
+
+    /// Whether a call never came back.
+    pub(crate) fn is_hung(&self) -> bool {
+        self.hung.get()
+    }
+
+    fn hangs(&self, doing: &str, why: &str) -> Fault {
+        Fault::new(
+            FaultKind::HsmUnavailable,
+            format!(
+                "{doing} through the PKCS#11 module {} accepts and never answers: {why}",
+                self.module
+            ),
+            "check the token's daemon: it accepts connections and does not serve them; restart \
+             it, or raise hsm.wait where it is slow",
+        )
+    }
+
+    fn died(&self, doing: &str) -> Fault {
+        Fault::new(
+            FaultKind::Internal,
+            format!(
+                "{doing}: the thread of the PKCS#11 module {} has ended",
+                self.module
+            ),
+            "this is a defect of this program or of the module: report it",
+        )
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.hung.get() {
+            return;
+        }
+        // A module that hangs here is noted in `ANY_HUNG`; there is nobody to tell otherwise.
+        let _ = self.call("closing", |module| {
+            module.close();
+            Ok(())
+        });
+    }
+}
