@@ -1,0 +1,258 @@
+//! What the tests on real modules share.
+//!
+//! SoftHSM reads its configuration from the environment and once per process, and a module that
+//! hangs takes its process along. So each test runs its body in a process of its own: the test
+//! binary runs itself again for that one test.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use adapters_hsm::{Daemon, HsmConfig, Pkcs11Hsm};
+use camino::Utf8PathBuf;
+use ports::contract::hsm::{PIN, Rig, SO_PIN};
+use ports::fake::PinBook;
+use ports::{Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight};
+
+/// SoftHSM's module.
+pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+const CHILD: &str = "HSM_TEST_CHILD";
+
+/// Runs `body` in a process of its own, with an empty token directory and `environment`, in which
+/// `{dir}` stands for the directory of the test. `name` is the name of the test.
+pub fn isolated(name: &str, environment: &[(&str, &str)], body: impl FnOnce(&Sandbox)) {
+    if std::env::var_os(CHILD).is_some_and(|child| child == name) {
+        return body(&Sandbox::of_child());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = dir.path().join("tokens");
+    fs::create_dir(&tokens).unwrap();
+    let conf = dir.path().join("softhsm2.conf");
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+        tokens.display()
+    );
+    write(&conf, text.as_bytes());
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, name)
+        .env("HSM_TEST_DIR", dir.path())
+        .env("SOFTHSM2_CONF", &conf)
+        .env("XDG_RUNTIME_DIR", dir.path())
+        .stdin(Stdio::null());
+    for (key, value) in environment {
+        child.env(key, value.replace("{dir}", dir.path().to_str().unwrap()));
+    }
+    let output = child.output().unwrap();
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{name}: {}\n{text}", output.status);
+    assert!(text.contains("1 passed"), "{name} did not run:\n{text}");
+}
+
+/// The directory of one test, with its token directory.
+#[derive(Clone)]
+pub struct Sandbox {
+    dir: PathBuf,
+}
+
+impl Sandbox {
+    fn of_child() -> Self {
+        Self {
+            dir: std::env::var_os("HSM_TEST_DIR").unwrap().into(),
+        }
+    }
+
+    /// A path in the directory.
+    pub fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.dir.join(name)).unwrap()
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> Utf8PathBuf {
+        let path = self.path(name);
+        write(path.as_std_path(), bytes);
+        path
+    }
+
+    /// Builds a PKCS#11 module of `tests/modules`.
+    pub fn module(&self, source: &str) -> Utf8PathBuf {
+        let path = self.path(&format!("{source}.so"));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/modules")
+            .join(source);
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o", path.as_str()])
+            .arg(source)
+            .arg("-ldl")
+            .status()
+            .expect("the C compiler `cc` (package gcc) is needed to build a module");
+        assert!(built.success());
+        path
+    }
+
+    /// A token made by SoftHSM's own tool.
+    pub fn token(&self, label: &str) {
+        require_softhsm();
+        run(Command::new("softhsm2-util").args([
+            "--init-token",
+            "--free",
+            "--label",
+            label,
+            "--so-pin",
+            SO_PIN,
+            "--pin",
+            PIN,
+        ]));
+    }
+
+    /// Every file of the token directory with its content.
+    pub fn tokens(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        let mut open = vec![self.dir.join("tokens")];
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    let bytes = fs::read(&path).unwrap();
+                    files.push((path, bytes));
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    File::create(path).unwrap().write_all(bytes).unwrap();
+}
+
+/// Runs a tool to its end and returns what it printed.
+pub fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{command:?}: {text}");
+    text
+}
+
+/// Fails where SoftHSM is not installed: a suite that skips proves nothing.
+pub fn require_softhsm() {
+    assert!(
+        Path::new(SOFTHSM).exists(),
+        "{SOFTHSM} is missing: install the package softhsm2"
+    );
+}
+
+/// A configuration without a daemon.
+pub fn config(module: impl Into<Utf8PathBuf>) -> HsmConfig {
+    HsmConfig {
+        module: module.into(),
+        daemon: None,
+        call_deadline: Duration::from_secs(20),
+    }
+}
+
+/// The same with a daemon.
+pub fn with_daemon(module: &str, daemon: &str) -> HsmConfig {
+    HsmConfig {
+        daemon: Some(daemon.parse::<Daemon>().unwrap()),
+        ..config(module)
+    }
+}
+
+/// A value with a memory of its own.
+pub fn hsm(config: HsmConfig) -> Pkcs11Hsm {
+    Pkcs11Hsm::new(config, Box::new(PinBook::default()))
+}
+
+/// A value on SoftHSM that has reached it.
+pub fn softhsm() -> Pkcs11Hsm {
+    require_softhsm();
+    reached(config(SOFTHSM))
+}
+
+/// A value that has reached its module.
+pub fn reached(config: HsmConfig) -> Pkcs11Hsm {
+    let hsm = hsm(config);
+    hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+    hsm
+}
+
+/// A secret.
+pub fn secret(text: &str) -> Secret {
+    Secret::from(text.to_owned())
+}
+
+/// A query by label.
+pub fn query(label: &str) -> TokenQuery {
+    ports::contract::hsm::by_label(label)
+}
+
+/// The token with the label.
+pub fn present(hsm: &dyn Hsm, label: &str) -> Token {
+    match hsm.find_token(&query(label)).unwrap() {
+        TokenSight::Present(token) => token,
+        absent @ TokenSight::Absent { .. } => panic!("{absent:?}"),
+    }
+}
+
+/// The token with the label, logged in.
+pub fn logged_in(hsm: &dyn Hsm, label: &str) -> Token {
+    let token = present(hsm, label);
+    hsm.login(&token, &secret(PIN)).unwrap();
+    token
+}
+
+/// A rig on a module that shows SoftHSM's tokens. Each new rig empties the token directory.
+pub struct SoftHsmRig {
+    sandbox: Sandbox,
+    module: Utf8PathBuf,
+    book: PinBook,
+}
+
+impl SoftHsmRig {
+    pub fn new(sandbox: &Sandbox, module: impl Into<Utf8PathBuf>) -> Self {
+        require_softhsm();
+        let tokens = sandbox.path("tokens");
+        fs::remove_dir_all(&tokens).unwrap();
+        fs::create_dir(&tokens).unwrap();
+        Self {
+            sandbox: sandbox.clone(),
+            module: module.into(),
+            book: PinBook::default(),
+        }
+    }
+}
+
+impl Rig for SoftHsmRig {
+    fn hsm(&self) -> Box<dyn Hsm> {
+        let memory = Box::new(self.book.clone());
+        Box::new(Pkcs11Hsm::new(config(self.module.clone()), memory))
+    }
+
+    fn memory(&self) -> Box<dyn PinMemory> {
+        Box::new(self.book.clone())
+    }
+
+    fn add_token(&self, label: &str) {
+        self.sandbox.token(label);
+    }
+}

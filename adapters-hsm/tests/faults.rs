@@ -1,0 +1,577 @@
+//! Modules, daemons and tokens that fail: each failure is named, and none looks like a loss (C3).
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use adapters_hsm::{HsmConfig, Pkcs11Hsm, any_module_hung};
+use common::{
+    SOFTHSM, Sandbox, SoftHsmRig, config, hsm, isolated, logged_in, present, query, reached,
+    secret, with_daemon,
+};
+use ports::contract::hsm::{PIN, suite};
+use ports::fake::PinBook;
+use ports::{Dek, Fault, FaultKind, Hsm, PinMemory, TokenSight, WrapFormat, WrappedDek};
+
+const P11_KIT_CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
+
+fn unavailable(fault: &Fault, word: &str) {
+    assert_eq!(fault.kind(), FaultKind::HsmUnavailable, "{fault}");
+    let all = format!("{fault} {:?} {}", fault.causes(), fault.hint());
+    assert!(all.contains(word), "no {word:?} in {all}");
+}
+
+/// Tries once more than a permanent failure allows, and counts the waits.
+fn reach(config: HsmConfig, patience: Duration) -> (Fault, usize) {
+    let mut waits = 0;
+    let hsm = hsm(config);
+    let fault = hsm.reach(patience, &mut |_| waits += 1).unwrap_err();
+    (fault, waits)
+}
+
+#[test]
+fn what_is_no_module_is_unavailable_at_once() {
+    isolated("what_is_no_module_is_unavailable_at_once", &[], |sandbox| {
+        let text = sandbox.file("text.so", b"banana\n");
+        let zlib = [
+            "/lib/x86_64-linux-gnu/libc.so.6",
+            "/lib/aarch64-linux-gnu/libc.so.6",
+        ]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .unwrap();
+        for (module, word) in [
+            (sandbox.path("missing.so"), "does not exist"),
+            (sandbox.path("tokens"), "no file"),
+            (text, "cannot be loaded"),
+            (zlib.into(), "no PKCS#11 module"),
+        ] {
+            let (fault, waits) = reach(config(module.clone()), Duration::from_secs(60));
+            unavailable(&fault, word);
+            unavailable(&fault, module.as_str());
+            unavailable(&fault, "hsm.module");
+            assert_eq!(waits, 0, "no further try can work: {fault}");
+        }
+    });
+}
+
+#[test]
+fn a_daemon_that_refuses_is_tried_until_patience_is_over() {
+    isolated(
+        "a_daemon_that_refuses_is_tried_until_patience_is_over",
+        &[],
+        |sandbox| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let closed = format!("tcp://127.0.0.1:{}", listener.local_addr().unwrap().port());
+            drop(listener);
+            let no_socket = format!("unix:{}", sandbox.path("no-socket"));
+            for daemon in [
+                closed.as_str(),
+                no_socket.as_str(),
+                "tcp://no-such-host.invalid",
+            ] {
+                let config = with_daemon(SOFTHSM, daemon);
+                let (fault, waits) = reach(config.clone(), Duration::ZERO);
+                unavailable(&fault, daemon);
+                assert_eq!(waits, 0, "one try without patience");
+                if daemon != "tcp://no-such-host.invalid" {
+                    let (fault, waits) = reach(config, Duration::from_secs(1));
+                    unavailable(&fault, daemon);
+                    assert!(waits >= 1);
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn a_daemon_that_comes_up_is_reached() {
+    isolated("a_daemon_that_comes_up_is_reached", &[], |sandbox| {
+        common::require_softhsm();
+        let socket = sandbox.path("socket");
+        let hsm = hsm(with_daemon(SOFTHSM, &format!("unix:{socket}")));
+        let mut listener = None;
+        let library = hsm
+            .reach(Duration::from_secs(60), &mut |fault| {
+                unavailable(fault, socket.as_str());
+                listener = Some(UnixListener::bind(&socket).unwrap());
+            })
+            .unwrap();
+        assert!(library.contains("SoftHSM"), "{library}");
+        assert!(library.contains(socket.as_str()), "{library}");
+    });
+}
+
+#[test]
+fn c03_a_p11_kit_client_without_its_server_is_unreachable() {
+    isolated(
+        "c03_a_p11_kit_client_without_its_server_is_unreachable",
+        &[("P11_KIT_SERVER_ADDRESS", "unix:path={dir}/no-server")],
+        |_| {
+            if !Path::new(P11_KIT_CLIENT).exists() {
+                println!("{P11_KIT_CLIENT} is not installed");
+                return;
+            }
+            let (fault, waits) = reach(config(P11_KIT_CLIENT), Duration::from_secs(1));
+            unavailable(&fault, "no slots");
+            unavailable(&fault, "no connection");
+            assert!(waits >= 1, "the server may come up");
+        },
+    );
+}
+
+#[test]
+fn a_p11_kit_server_is_reached_when_it_comes_up() {
+    isolated(
+        "a_p11_kit_server_is_reached_when_it_comes_up",
+        &[("P11_KIT_SERVER_ADDRESS", "unix:path={dir}/server")],
+        |sandbox| {
+            if !Path::new(P11_KIT_CLIENT).exists() {
+                println!("{P11_KIT_CLIENT} is not installed");
+                return;
+            }
+            sandbox.token("T");
+            let socket = sandbox.path("server");
+            let mut server = None;
+            let hsm = hsm(config(P11_KIT_CLIENT));
+            let library = hsm
+                .reach(Duration::from_secs(60), &mut |_| {
+                    server.get_or_insert_with(|| {
+                        Command::new("p11-kit")
+                            .args(["server", "-f", "-n", socket.as_str()])
+                            .args(["--provider", SOFTHSM, "pkcs11:"])
+                            .stdout(Stdio::null())
+                            .spawn()
+                            .unwrap()
+                    });
+                })
+                .map_err(|fault| format!("{fault} {:?}", fault.causes()));
+            let found = library.map(|_| logged_in(&hsm, "T"));
+            let mut server = server.unwrap();
+            let gone = found.as_ref().map(|_| {
+                server.kill().unwrap();
+                server.wait().unwrap();
+            });
+            if gone.is_err() {
+                server.kill().unwrap();
+                server.wait().unwrap();
+            }
+            assert_eq!(found.unwrap().label, "T");
+        },
+    );
+}
+
+#[test]
+fn a_module_that_hangs_at_any_call_is_unavailable() {
+    // C_GetFunctionList, C_Initialize, C_GetInfo, C_GetSlotList.
+    let hangs = [3, 0, 2, 4].map(|function| format!("{function}:hang"));
+    for (name, fault) in ["list", "initialize", "info", "slots"].iter().zip(hangs) {
+        let test = "a_module_that_hangs_at_any_call_is_unavailable";
+        isolated(test, &[("SHIM_FAULT", &fault)], |sandbox| {
+            let mut config = config(sandbox.module("shim.c"));
+            config.call_deadline = Duration::from_millis(300);
+            let hsm = hsm(config);
+            let mut waits = 0;
+            let fault = hsm
+                .reach(Duration::from_secs(60), &mut |_| waits += 1)
+                .unwrap_err();
+            unavailable(&fault, "accepts and never answers");
+            assert_eq!(waits, 0, "its thread is lost");
+            assert!(hsm.is_hung() && any_module_hung());
+            let fault = hsm.find_token(&query("T")).unwrap_err();
+            unavailable(&fault, "accepts and never answers");
+            println!("{name}");
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_module_that_hangs_in_the_login_is_unavailable() {
+    isolated(
+        "a_module_that_hangs_in_the_login_is_unavailable",
+        &[("SHIM_FAULT", "18:hang")],
+        |sandbox| {
+            sandbox.token("T");
+            let mut config = config(sandbox.module("shim.c"));
+            config.call_deadline = Duration::from_secs(2);
+            let hsm = reached(config);
+            let token = present(&hsm, "T");
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            unavailable(&fault, "the login");
+            assert!(hsm.is_hung());
+            let kek = domain::KekId::new(&[1]).unwrap();
+            unavailable(&hsm.has_kek(&kek).unwrap_err(), "never came back");
+        },
+    );
+}
+
+#[test]
+fn a_module_that_hangs_when_it_is_closed_is_left_alone() {
+    isolated(
+        "a_module_that_hangs_when_it_is_closed_is_left_alone",
+        &[("SHIM_FAULT", "1:hang")],
+        |sandbox| {
+            let mut config = config(sandbox.module("shim.c"));
+            config.call_deadline = Duration::from_secs(2);
+            let hsm = reached(config);
+            assert!(!any_module_hung());
+            drop(hsm);
+            assert!(any_module_hung());
+        },
+    );
+}
+
+#[test]
+fn c03_a_device_error_is_tried_again_and_then_unavailable() {
+    isolated(
+        "c03_a_device_error_is_tried_again_and_then_unavailable",
+        &[("SHIM_FAULT", "0:30")],
+        |sandbox| {
+            let module = sandbox.module("shim.c");
+            let (fault, waits) = reach(config(module), Duration::from_secs(1));
+            unavailable(&fault, "C_Initialize: CKR_DEVICE_ERROR");
+            assert!(waits >= 1);
+        },
+    );
+}
+
+#[test]
+fn a_device_error_that_goes_away_is_survived() {
+    isolated(
+        "a_device_error_that_goes_away_is_survived",
+        &[("SHIM_FAULT", "0:30"), ("SHIM_ONCE", "{dir}/once")],
+        |sandbox| {
+            sandbox.token("T");
+            let hsm = hsm(config(sandbox.module("shim.c")));
+            let mut waits = 0;
+            hsm.reach(Duration::from_secs(60), &mut |_| waits += 1)
+                .unwrap();
+            assert_eq!(waits, 1);
+            logged_in(&hsm, "T");
+        },
+    );
+}
+
+#[test]
+fn c03_no_slots_are_unreachable_and_never_no_token() {
+    isolated(
+        "c03_no_slots_are_unreachable_and_never_no_token",
+        &[("SHIM_NOSLOTS", "1")],
+        |sandbox| {
+            let (fault, waits) = reach(config(sandbox.module("shim.c")), Duration::from_secs(1));
+            unavailable(&fault, "no slots");
+            assert!(waits >= 1);
+        },
+    );
+}
+
+#[test]
+fn c03_a_slot_that_cannot_be_read_is_no_absence() {
+    // C_GetSlotInfo and C_GetTokenInfo: device error, token not present, token not recognised.
+    for fault in ["5:30", "6:30", "6:E0", "6:E1"] {
+        let test = "c03_a_slot_that_cannot_be_read_is_no_absence";
+        isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
+            sandbox.token("T");
+            let hsm = reached(config(sandbox.module("shim.c")));
+            for label in ["T", "Other"] {
+                let fault = hsm.find_token(&query(label)).unwrap_err();
+                unavailable(&fault, "cannot be read");
+                unavailable(&fault, "CKR_");
+            }
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn c03_no_failed_call_says_that_the_kek_is_not_there() {
+    // C_FindObjectsInit, C_FindObjects; C_GetSessionInfo says that the session is gone.
+    for fault in ["26:30", "27:32", "26:101", "15:B3"] {
+        let test = "c03_no_failed_call_says_that_the_kek_is_not_there";
+        isolated(
+            test,
+            &[("SHIM_FAULT", fault), ("SHIM_ONCE", "{dir}/on")],
+            |sandbox| {
+                sandbox.token("T");
+                // The faults begin after the login.
+                let once = sandbox.file("on", b"");
+                let hsm = reached(config(sandbox.module("shim.c")));
+                logged_in(&hsm, "T");
+                fs::remove_file(once).unwrap();
+                let kek = domain::KekId::new(&[1]).unwrap();
+                let fault = hsm.has_kek(&kek).unwrap_err();
+                unavailable(&fault, "CKR_");
+            },
+        );
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+fn logins(sandbox: &Sandbox) -> usize {
+    fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
+}
+
+const COUNT_LOGINS: (&str, &str) = ("SHIM_LOGINS", "{dir}/logins");
+
+#[test]
+fn c18_a_restart_loop_uses_one_try_in_all() {
+    isolated(
+        "c18_a_restart_loop_uses_one_try_in_all",
+        &[COUNT_LOGINS],
+        |sandbox| {
+            sandbox.token("T");
+            let book = PinBook::default();
+            let module = sandbox.module("shim.c");
+            let start = |pin: &str| {
+                let hsm = Pkcs11Hsm::new(config(module.clone()), Box::new(book.clone()));
+                hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+                let token = present(&hsm, "T");
+                let serial = token.serial.clone();
+                (hsm.login(&token, &secret(pin)), serial)
+            };
+            let (first, serial) = start("wrong");
+            let first = first.unwrap_err();
+            assert_eq!(first.kind(), FaultKind::Denied);
+            assert!(first.causes()[0].contains("CKR_PIN_INCORRECT"));
+            assert_eq!(logins(sandbox), 1);
+            for _ in 0..3 {
+                let (next, _) = start("wrong");
+                let next = next.unwrap_err();
+                assert_eq!(next.kind(), FaultKind::Denied);
+                assert!(next.to_string().contains("not tried again"), "{next}");
+                assert!(next.hint().contains("pin-rejected"), "{}", next.hint());
+            }
+            assert_eq!(logins(sandbox), 1, "one try in all");
+            let remembered = book.recall(&serial).unwrap().unwrap().hash;
+            assert!(
+                remembered.starts_with("$argon2id$v=19$m=65536,t=3,p=1$"),
+                "{remembered}"
+            );
+            start(PIN).0.unwrap();
+            assert_eq!(logins(sandbox), 2, "another PIN is tried");
+            assert_eq!(book.recall(&serial).unwrap(), None);
+        },
+    );
+}
+
+#[test]
+fn c18_flags_of_the_token_forbid_the_try() {
+    // FINAL_TRY, LOCKED, and both with COUNT_LOW.
+    for flags in ["20000", "40000", "30000", "70000"] {
+        let test = "c18_flags_of_the_token_forbid_the_try";
+        isolated(test, &[COUNT_LOGINS, ("SHIM_FLAGS", flags)], |sandbox| {
+            sandbox.token("T");
+            let hsm = reached(config(sandbox.module("shim.c")));
+            let mut token = present(&hsm, "T");
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
+            // What the caller saw earlier does not count: the token is asked again.
+            token.pin = ports::PinState::Fine;
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
+            assert_eq!(logins(sandbox), 0);
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn c18_a_count_that_is_low_allows_one_try() {
+    let environment = [COUNT_LOGINS, ("SHIM_FLAGS", "10000")];
+    isolated(
+        "c18_a_count_that_is_low_allows_one_try",
+        &environment,
+        |sandbox| {
+            sandbox.token("T");
+            let hsm = reached(config(sandbox.module("shim.c")));
+            logged_in(&hsm, "T");
+            assert_eq!(logins(sandbox), 1);
+        },
+    );
+}
+
+#[test]
+fn c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered() {
+    // PIN_INVALID, PIN_LEN_RANGE, PIN_EXPIRED, PIN_LOCKED, USER_PIN_NOT_INITIALIZED.
+    for code in ["18:A1", "18:A2", "18:A3", "18:A4", "18:102"] {
+        let test = "c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered";
+        isolated(test, &[("SHIM_FAULT", code)], |sandbox| {
+            sandbox.token("T");
+            let book = PinBook::default();
+            let module = config(sandbox.module("shim.c"));
+            let hsm = Pkcs11Hsm::new(module, Box::new(book.clone()));
+            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+            let token = present(&hsm, "T");
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
+            assert_eq!(book.recall(&token.serial).unwrap(), None);
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn c03_a_login_that_fails_for_another_reason_is_unavailable() {
+    isolated(
+        "c03_a_login_that_fails_for_another_reason_is_unavailable",
+        &[("SHIM_FAULT", "18:30")],
+        |sandbox| {
+            sandbox.token("T");
+            let hsm = reached(config(sandbox.module("shim.c")));
+            let token = present(&hsm, "T");
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            unavailable(&fault, "C_Login: CKR_DEVICE_ERROR");
+        },
+    );
+}
+
+const HIDE_KEY_WRAP: (&str, &str) = ("SHIM_HIDE", "2109");
+
+#[test]
+fn c16_without_the_key_wrap_gcm_keeps_the_contract() {
+    let test = "c16_without_the_key_wrap_gcm_keeps_the_contract";
+    isolated(test, &[HIDE_KEY_WRAP], |sandbox| {
+        let module = sandbox.module("shim.c");
+        suite(&mut || Box::new(SoftHsmRig::new(sandbox, module.clone())));
+        let hsm = reached(config(module));
+        assert!(matches!(
+            hsm.find_token(&query("Contract-Token")).unwrap(),
+            TokenSight::Present(token) if token.wrap_format == Some(WrapFormat::AesGcm)
+        ));
+    });
+}
+
+#[test]
+fn c16_a_blob_is_unwrapped_in_its_own_format() {
+    let test = "c16_a_blob_is_unwrapped_in_its_own_format";
+    isolated(test, &[HIDE_KEY_WRAP], |sandbox| {
+        sandbox.token("T");
+        let dek = Dek::from_bytes(&[3; 32]).unwrap();
+        let shimmed = reached(config(sandbox.module("shim.c")));
+        logged_in(&shimmed, "T");
+        let kek = shimmed.generate_kek().unwrap();
+        let gcm = shimmed.wrap_dek(&kek, &dek).unwrap();
+        assert_eq!((gcm.0[5], gcm.0.len()), (2, 4 + 3 + 16 + 12 + 48));
+        let again = shimmed.wrap_dek(&kek, &dek).unwrap();
+        assert_ne!(gcm, again, "a random IV each time");
+        drop(shimmed);
+        let direct = common::softhsm();
+        logged_in(&direct, "T");
+        assert!(direct.unwrap_dek(&kek, &gcm).unwrap().is_same(&dek));
+        assert_eq!(direct.wrap_dek(&kek, &dek).unwrap().0[5], 1);
+    });
+}
+
+#[test]
+fn c16_a_format_that_the_token_lacks_is_a_config_fault() {
+    // C_UnwrapKey: MECHANISM_INVALID.
+    let environment = [("SHIM_FAULT", "61:70"), ("SHIM_ONCE", "{dir}/on")];
+    let test = "c16_a_format_that_the_token_lacks_is_a_config_fault";
+    isolated(test, &environment, |sandbox| {
+        let (hsm, kek, blob, on) = wrapped(sandbox);
+        fs::remove_file(on).unwrap();
+        let fault = hsm.unwrap_dek(&kek, &blob).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Config);
+        assert!(fault.to_string().contains("AES_KEY_WRAP"), "{fault}");
+        assert!(fault.hint().contains("in process"), "{}", fault.hint());
+    });
+}
+
+/// A wrapped DEK on the shim, whose faults begin when the file is removed.
+fn wrapped(sandbox: &Sandbox) -> (Pkcs11Hsm, domain::KekId, WrappedDek, camino::Utf8PathBuf) {
+    sandbox.token("T");
+    let on = sandbox.file("on", b"");
+    let hsm = reached(config(sandbox.module("shim.c")));
+    logged_in(&hsm, "T");
+    let kek = hsm.generate_kek().unwrap();
+    let dek = Dek::from_bytes(&[3; 32]).unwrap();
+    let blob = hsm.wrap_dek(&kek, &dek).unwrap();
+    (hsm, kek, blob, on)
+}
+
+#[test]
+fn c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt() {
+    // C_UnwrapKey for ever: GENERAL_ERROR, as for a flipped bit; DEVICE_ERROR.
+    for fault in ["61:5", "61:30"] {
+        let test = "c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt";
+        isolated(
+            test,
+            &[("SHIM_FAULT", fault), ("SHIM_NOISE", "")],
+            |sandbox| {
+                sandbox.token("T");
+                let direct = common::softhsm();
+                logged_in(&direct, "T");
+                let kek = direct.generate_kek().unwrap();
+                let dek = Dek::from_bytes(&[3; 32]).unwrap();
+                let blob = direct.wrap_dek(&kek, &dek).unwrap();
+                drop(direct);
+                let hsm = reached(config(sandbox.module("shim.c")));
+                logged_in(&hsm, "T");
+                unavailable(&hsm.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
+                // C16: what cannot be unwrapped is not given to the caller to store.
+                unavailable(&hsm.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
+            },
+        );
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_token_without_an_authenticated_mechanism_is_a_config_fault() {
+    // C_GetMechanismInfo: MECHANISM_INVALID for every one.
+    let test = "a_token_without_an_authenticated_mechanism_is_a_config_fault";
+    isolated(test, &[("SHIM_FAULT", "8:70")], |sandbox| {
+        sandbox.token("T");
+        let hsm = reached(config(sandbox.module("shim.c")));
+        let token = logged_in(&hsm, "T");
+        assert_eq!(token.wrap_format, None);
+        let kek = hsm.generate_kek().unwrap();
+        let dek = Dek::from_bytes(&[3; 32]).unwrap();
+        let fault = hsm.wrap_dek(&kek, &dek).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Config);
+        assert!(fault.hint().contains("never used"), "{}", fault.hint());
+    });
+}
+
+#[test]
+fn an_interrupted_initialisation_is_finished_by_the_next() {
+    // C_InitPIN fails once.
+    let environment = [("SHIM_FAULT", "10:30"), ("SHIM_ONCE", "{dir}/once")];
+    let test = "an_interrupted_initialisation_is_finished_by_the_next";
+    isolated(test, &environment, |sandbox| {
+        common::require_softhsm();
+        let so_pin = secret(ports::contract::hsm::SO_PIN);
+        let module = sandbox.module("shim.c");
+        let hsm = reached(config(module.clone()));
+        let fault = hsm
+            .initialise_token("T", &so_pin, &secret(PIN))
+            .unwrap_err();
+        unavailable(&fault, "C_InitPIN: CKR_DEVICE_ERROR");
+        let half = present(&hsm, "T");
+        drop(hsm);
+        let hsm = reached(config(module));
+        let whole = hsm.initialise_token("T", &so_pin, &secret(PIN)).unwrap();
+        assert_eq!(whole.serial, half.serial);
+        hsm.login(&whole, &secret(PIN)).unwrap();
+        std::io::stdout().flush().unwrap();
+    });
+}
