@@ -1,0 +1,267 @@
+//! The plain DEK in a 0600 file on a tmpfs, for the application that is started next (C22).
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use domain::DEK_EXPECTED_LENGTH;
+use ports::{CachedDek, Dek, DekCache, Fault, FaultKind, ResultExt as _};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use crate::durable;
+
+const FILE_NAME: &str = "dek";
+
+/// The file `dek` in the runtime directory.
+#[derive(Clone, Debug)]
+pub struct DekCacheFile {
+    directory: Utf8PathBuf,
+    path: Utf8PathBuf,
+    allow_other_file_system: bool,
+}
+
+impl DekCacheFile {
+    /// The cache in `runtime_dir`, which has to be on a tmpfs unless `allow_other_file_system`.
+    #[must_use]
+    pub fn new(runtime_dir: Utf8PathBuf, allow_other_file_system: bool) -> Self {
+        Self {
+            path: runtime_dir.join(FILE_NAME),
+            directory: runtime_dir,
+            allow_other_file_system,
+        }
+    }
+
+    fn check_owner(&self, metadata: &Metadata) -> Result<(), Fault> {
+        let user = own_user();
+        if metadata.uid() == user {
+            return Ok(());
+        }
+        Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "the runtime directory {} belongs to user {}, and this process runs as user {user}",
+                self.directory,
+                metadata.uid()
+            ),
+            format!(
+                "mount the tmpfs with `uid={user}`, or give the directory to that user: the plain \
+                 DEK will stand in it"
+            ),
+        ))
+    }
+
+    fn check_file_system(&self, existing: &Utf8Path) -> Result<Option<String>, Fault> {
+        let kind = file_system(existing)?;
+        if matches!(kind.as_str(), "tmpfs" | "ramfs") {
+            return Ok(None);
+        }
+        let message = format!(
+            "the runtime directory {} stands on {kind}, not on a tmpfs: the plain DEK would reach \
+             a disk",
+            self.directory
+        );
+        if self.allow_other_file_system {
+            return Ok(Some(message));
+        }
+        Err(Fault::new(
+            FaultKind::Config,
+            message,
+            format!(
+                "mount a tmpfs at {}, or set `runtime.allow_non_tmpfs` where that disk may hold it",
+                self.directory
+            ),
+        ))
+    }
+
+    /// Zeros and removes one file that holds, or may hold, a DEK.
+    fn destroy(&self, path: &Utf8Path) -> Result<bool, Fault> {
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if durable::is_absent(&error) => return Ok(false),
+            Err(error) => return Err(Fault::io(format!("looking at {path}"), error)),
+        };
+        // Only a file of our own is overwritten: through a link or a second name, zeros would
+        // destroy what is not ours.
+        let is_ours = metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == own_user();
+        let zeroed = if is_ours {
+            overwrite_with_zeros(path, metadata.len())
+        } else {
+            Ok(())
+        };
+        // Removed in any case: a failed overwrite must not keep the DEK where it is.
+        let removed = durable::remove_file(path)?;
+        zeroed.map(|()| removed)
+    }
+}
+
+impl DekCache for DekCacheFile {
+    fn check(&self) -> Result<Option<String>, Fault> {
+        for existing in self.directory.ancestors() {
+            let existing = if existing.as_str().is_empty() {
+                Utf8Path::new(".")
+            } else {
+                existing
+            };
+            let metadata = match existing.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                    return Err(self.not_a_directory(existing));
+                }
+                Err(error) => return Err(Fault::io(format!("looking at {existing}"), error)),
+            };
+            if !metadata.is_dir() {
+                return Err(self.not_a_directory(existing));
+            }
+            if existing == self.directory {
+                self.check_owner(&metadata)?;
+            }
+            return self.check_file_system(existing);
+        }
+        Err(self.not_a_directory(&self.directory))
+    }
+
+    fn read(&self) -> Result<CachedDek, Fault> {
+        let path = &self.path;
+        // Without O_NONBLOCK, a FIFO of that name would hang the start.
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+            .open(path);
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if durable::is_absent(&error) => return Ok(CachedDek::Absent),
+            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                return Ok(CachedDek::Unusable(format!("{path} is a symbolic link")));
+            }
+            Err(error) => return Err(Fault::io(format!("opening {path}"), error)),
+        };
+        let metadata = file.metadata().or_io(|| format!("looking at {path}"))?;
+        if let Some(why) = distrust(&metadata) {
+            return Ok(CachedDek::Unusable(format!("{path} {why}")));
+        }
+        read_dek(&mut file, path)
+    }
+
+    fn exists(&self) -> Result<bool, Fault> {
+        match self.path.symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if durable::is_absent(&error) => Ok(false),
+            Err(error) => Err(Fault::io(format!("looking at {}", self.path), error)),
+        }
+    }
+
+    fn write(&self, dek: &Dek) -> Result<bool, Fault> {
+        self.check()?;
+        if let CachedDek::Present(cached) = self.read()?
+            && cached.is_same(dek)
+        {
+            return Ok(false);
+        }
+        durable::create_dirs(&self.directory, 0o700)?;
+        durable::write_atomic(&self.path, dek.expose(), 0o600)?;
+        Ok(true)
+    }
+
+    fn remove(&self) -> Result<bool, Fault> {
+        let mut removed = self.destroy(&self.path)?;
+        // A write that was killed half way has left a DEK under a temporary name.
+        for leftover in durable::leftovers(&self.path)? {
+            removed |= self.destroy(&leftover)?;
+        }
+        if removed {
+            durable::sync_dir(&self.directory)?;
+        }
+        Ok(removed)
+    }
+
+    fn path(&self) -> String {
+        self.path.to_string()
+    }
+}
+
+impl DekCacheFile {
+    fn not_a_directory(&self, path: &Utf8Path) -> Fault {
+        Fault::new(
+            FaultKind::Config,
+            format!(
+                "the runtime directory {} cannot be used: {path} is not a directory",
+                self.directory
+            ),
+            "mount a tmpfs there, or configure another `runtime.dir`",
+        )
+    }
+}
+
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Why a file is no DEK cache, where that can be seen from outside.
+fn distrust(metadata: &Metadata) -> Option<String> {
+    if !metadata.is_file() {
+        return Some("is not a regular file".to_owned());
+    }
+    if metadata.uid() != own_user() {
+        return Some(format!("belongs to user {}", metadata.uid()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & !0o600 != 0 {
+        return Some(format!("has mode {mode:04o}, which is wider than 0600"));
+    }
+    if metadata.len() != DEK_EXPECTED_LENGTH as u64 {
+        return Some(format!(
+            "has {} bytes, a DEK has {DEK_EXPECTED_LENGTH}",
+            metadata.len()
+        ));
+    }
+    None
+}
+
+fn read_dek(file: &mut File, path: &Utf8Path) -> Result<CachedDek, Fault> {
+    let mut bytes = Zeroizing::new([0; DEK_EXPECTED_LENGTH]);
+    file.read_exact(bytes.as_mut_slice())
+        .or_io(|| format!("reading {path}"))?;
+    Ok(match Dek::from_bytes(bytes.as_slice()) {
+        Some(dek) => CachedDek::Present(dek),
+        None => CachedDek::Unusable(format!("{path} does not hold {DEK_EXPECTED_LENGTH} bytes")),
+    })
+}
+
+fn overwrite_with_zeros(path: &Utf8Path, length: u64) -> Result<(), Fault> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
+        .and_then(|mut file| {
+            std::io::copy(&mut std::io::repeat(0).take(length), &mut file)?;
+            file.flush()?;
+            file.sync_all()
+        })
+        .or_io(|| format!("overwriting {path}"))
+}
+
+/// The name of the file system that a path stands on, by its magic number (statfs(2)).
+fn file_system(path: &Utf8Path) -> Result<String, Fault> {
+    let stat = rustix::fs::statfs(path.as_str())
+        .map_err(std::io::Error::from)
+        .or_io(|| format!("asking for the file system of {path}"))?;
+    // The field's type differs between architectures; every magic number has 32 bits.
+    let magic = stat.f_type as u32;
+    let name = match magic {
+        0x0102_1994 => "tmpfs",
+        0x8584_58f6 => "ramfs",
+        0x0000_ef53 => "ext4",
+        0x5846_5342 => "xfs",
+        0x9123_683e => "btrfs",
+        0x794c_7630 => "overlayfs",
+        0x2fc1_2fc1 => "zfs",
+        0x0000_6969 => "nfs",
+        0x6573_5546 => "fuse",
+        _ => return Ok(format!("a file system of type {magic:#x}")),
+    };
+    Ok(name.to_owned())
+}

@@ -1,0 +1,140 @@
+//! One start at a time: an exclusive `flock` on a file beside the database (C11).
+//!
+//! The lock belongs to the open file description: the kernel releases it when the process dies,
+//! and std opens with `O_CLOEXEC`, so that the application that is exec'd later does not hold it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use ports::{Fault, FaultKind, ResultExt as _, StartLock, StartLockGuard};
+
+use crate::durable;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The lock file. It stays empty and is never removed: a process that waits for a removed file
+/// would hold a lock that nobody else sees.
+#[derive(Clone, Debug)]
+pub struct FileLock {
+    path: Utf8PathBuf,
+    create_parents: bool,
+}
+
+impl FileLock {
+    /// A lock on the file at `path`. Without `create_parents` a missing directory is an error: a
+    /// volume that is not mounted must not be papered over.
+    #[must_use]
+    pub fn new(path: Utf8PathBuf, create_parents: bool) -> Self {
+        Self {
+            path,
+            create_parents,
+        }
+    }
+
+    fn open(&self) -> Result<File, Fault> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&self.path)
+            .or_io(|| format!("opening the lock file {}", self.path))
+    }
+
+    fn provide_directory(&self) -> Result<(), Fault> {
+        let directory = durable::parent_of(&self.path)?;
+        if self.create_parents {
+            return durable::create_dirs(directory, 0o700);
+        }
+        let problem = match directory.metadata() {
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
+            Ok(_) => "is not a directory",
+            Err(error) if durable::is_absent(&error) => "does not exist",
+            Err(error) => return Err(Fault::io(format!("looking at {directory}"), error)),
+        };
+        Err(Fault::new(
+            FaultKind::DatabaseUnavailable,
+            format!("the database directory {directory} {problem}"),
+            "is its volume mounted? Mount it or create the directory, then start again",
+        ))
+    }
+
+    /// `None` where another holder has it.
+    fn try_once(&self) -> Result<Option<FileLockGuard>, Fault> {
+        let file = self.open()?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => {
+                return Err(Fault::io(format!("locking {}", self.path), error));
+            }
+        }
+        // Somebody may have removed or replaced the file between open and lock.
+        let held = file
+            .metadata()
+            .or_io(|| format!("looking at {}", self.path))?;
+        let is_the_same = self
+            .path
+            .metadata()
+            .is_ok_and(|visible| (visible.dev(), visible.ino()) == (held.dev(), held.ino()));
+        Ok(is_the_same.then_some(FileLockGuard { _file: file }))
+    }
+}
+
+impl StartLock for FileLock {
+    fn acquire(
+        &self,
+        wait: Duration,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Box<dyn StartLockGuard>, Fault> {
+        self.provide_directory()?;
+        let begin = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut is_announced = false;
+        loop {
+            if let Some(guard) = self.try_once()? {
+                return Ok(Box::new(guard));
+            }
+            let left = wait.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Err(self.busy(wait));
+            }
+            if !is_announced {
+                is_announced = true;
+                waiting();
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl FileLock {
+    fn busy(&self, wait: Duration) -> Fault {
+        Fault::new(
+            FaultKind::Busy,
+            format!(
+                "another start has held the lock {} for longer than {} s",
+                self.path,
+                wait.as_secs_f64()
+            ),
+            format!(
+                "wait for it to end, or find the process that holds it with `fuser -v {}`; the \
+                 kernel releases the lock when that process dies",
+                self.path
+            ),
+        )
+    }
+}
+
+/// Holds the lock until it is dropped.
+#[derive(Debug)]
+struct FileLockGuard {
+    _file: File,
+}
+
+impl StartLockGuard for FileLockGuard {}

@@ -1,0 +1,140 @@
+//! Message catalogues: each `.po` of the configured languages becomes its `.mo`.
+//!
+//! The layout is gettext's: `<dir>/<language>/LC_MESSAGES/<domain>.po`.
+
+mod lexer;
+mod mo;
+mod po;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{AssetReport, Fault, FaultKind, Messages};
+
+use crate::durable;
+
+/// The application reads the catalogues, perhaps under another user.
+const MODE: u32 = 0o644;
+
+/// Compiles the catalogues in `dirs` for `languages`.
+#[derive(Clone, Debug)]
+pub struct MessageCompiler {
+    dirs: Vec<Utf8PathBuf>,
+    languages: Vec<String>,
+}
+
+impl MessageCompiler {
+    /// The locale directories, and the languages as their sub-directories are named.
+    #[must_use]
+    pub fn new(dirs: Vec<Utf8PathBuf>, languages: Vec<String>) -> Self {
+        Self { dirs, languages }
+    }
+
+    /// Every `.po` there is to compile, in a fixed order.
+    fn sources(&self, warnings: &mut Vec<String>) -> Result<Vec<Utf8PathBuf>, Fault> {
+        let mut sources = Vec::new();
+        for dir in &self.dirs {
+            check_directory(dir)?;
+            for language in &self.languages {
+                check_language(language)?;
+                let directory = dir.join(language).join("LC_MESSAGES");
+                let Some(names) = list_catalogues(&directory)? else {
+                    warnings.push(format!("there is no directory {directory}"));
+                    continue;
+                };
+                if names.is_empty() {
+                    warnings.push(format!("there is no .po file in {directory}"));
+                }
+                sources.extend(names.into_iter().map(|name| directory.join(name)));
+            }
+        }
+        Ok(sources)
+    }
+}
+
+impl Messages for MessageCompiler {
+    fn compile(&self) -> Result<AssetReport, Fault> {
+        let mut report = AssetReport::default();
+        if self.dirs.is_empty() || self.languages.is_empty() {
+            report.nothing_configured = true;
+            return Ok(report);
+        }
+        // All are parsed before the first is written.
+        let mut compiled = Vec::new();
+        for source in self.sources(&mut report.warnings)? {
+            let catalogue = load(&source)?;
+            compiled.push((
+                source.with_extension("mo"),
+                mo::encode(&catalogue, &source)?,
+            ));
+        }
+        for (target, bytes) in compiled {
+            if durable::read_optional(&target)?.as_deref() == Some(&bytes) {
+                report.unchanged += 1;
+            } else {
+                durable::write_atomic(&target, &bytes, MODE)?;
+                report.written += 1;
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn load(source: &Utf8Path) -> Result<po::Catalogue, Fault> {
+    let bytes = durable::read_optional(source)?.ok_or_else(|| {
+        Fault::io(
+            format!("reading {source}"),
+            std::io::ErrorKind::NotFound.into(),
+        )
+    })?;
+    po::parse(&bytes).map_err(|error| {
+        Fault::new(
+            FaultKind::DataCorrupt,
+            format!("{source}:{}: {}", error.line, error.problem),
+            "correct that line, or take the file out of the configured locale directories; \
+             `msgfmt --check` shows more",
+        )
+    })
+}
+
+fn list_catalogues(directory: &Utf8Path) -> Result<Option<Vec<String>>, Fault> {
+    let names = durable::list(directory)?;
+    Ok(names.map(|mut names| {
+        names.retain(|name| name.ends_with(".po") && !name.starts_with('.'));
+        names
+    }))
+}
+
+fn check_directory(dir: &Utf8Path) -> Result<(), Fault> {
+    let fault = |source: Option<std::io::Error>| {
+        let fault = Fault::new(
+            FaultKind::Config,
+            format!("the locale directory {dir} is not a directory"),
+            "correct the configured locale directories",
+        );
+        match source {
+            Some(error) => fault.because(error),
+            None => fault,
+        }
+    };
+    match dir.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(fault(None)),
+        Err(error) if durable::is_absent(&error) => Err(fault(Some(error))),
+        Err(error) => Err(Fault::io(format!("looking at {dir}"), error)),
+    }
+}
+
+/// A language is one name of a directory: `de`, `pt_BR`, `sr@latin`.
+fn check_language(language: &str) -> Result<(), Fault> {
+    let is_right = !language.is_empty()
+        && language
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'@'));
+    if is_right {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Config,
+        format!("{language:?} is no language of a locale directory"),
+        "configure languages such as `de`, `en` or `pt_BR`",
+    ))
+}

@@ -1,0 +1,272 @@
+//! Static files: configured source directories are collected into the static root.
+//!
+//! As the reference's framework does, names that begin with a dot or end with `~`, and `CVS`, are
+//! left out: the static root is public.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Seek as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{AssetReport, Fault, FaultKind, ResultExt as _, StaticFiles};
+
+use crate::durable;
+
+/// The static root is public: Nginx serves it under another user.
+const FILE_MODE: u32 = 0o644;
+const DIRECTORY_MODE: u32 = 0o755;
+
+/// Collects the files of `sources` into `root`.
+#[derive(Clone, Debug)]
+pub struct StaticCollector {
+    sources: Vec<Utf8PathBuf>,
+    root: Option<Utf8PathBuf>,
+}
+
+impl StaticCollector {
+    /// Sources in the order of precedence, and the root where one is configured.
+    #[must_use]
+    pub fn new(sources: Vec<Utf8PathBuf>, root: Option<Utf8PathBuf>) -> Self {
+        Self { sources, root }
+    }
+
+    fn canonical_sources(&self) -> Result<Vec<Utf8PathBuf>, Fault> {
+        self.sources
+            .iter()
+            .map(|source| {
+                let found = source.canonicalize_utf8();
+                match found {
+                    Ok(path) if path.is_dir() => Ok(path),
+                    Ok(_) => Err(not_a_source(source)),
+                    Err(error) if durable::is_absent(&error) => {
+                        Err(not_a_source(source).because(error))
+                    }
+                    Err(error) => Err(Fault::io(
+                        format!("looking at the static files in {source}"),
+                        error,
+                    )),
+                }
+            })
+            .collect()
+    }
+}
+
+impl StaticFiles for StaticCollector {
+    fn collect(&self) -> Result<AssetReport, Fault> {
+        if self.sources.is_empty() {
+            return Ok(AssetReport {
+                nothing_configured: true,
+                ..AssetReport::default()
+            });
+        }
+        let Some(root) = &self.root else {
+            return Err(Fault::new(
+                FaultKind::Config,
+                "static files are configured, and no static root to collect them into",
+                "configure the static root, or no sources",
+            ));
+        };
+        let sources = self.canonical_sources()?;
+        check_apart(root, &sources)?;
+        let mut found = Found::new(&sources);
+        for source in &sources {
+            found.walk(source, Utf8Path::new(""))?;
+        }
+        let mut report = AssetReport {
+            warnings: found.warnings,
+            ..AssetReport::default()
+        };
+        copy_all(&found.files, root, &mut report)?;
+        Ok(report)
+    }
+}
+
+/// What the sources hold: relative path to source file.
+struct Found<'sources> {
+    sources: &'sources [Utf8PathBuf],
+    files: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
+    /// The directories that the files need.
+    directories: BTreeSet<Utf8PathBuf>,
+    warnings: Vec<String>,
+}
+
+impl<'sources> Found<'sources> {
+    fn new(sources: &'sources [Utf8PathBuf]) -> Self {
+        Self {
+            sources,
+            files: BTreeMap::new(),
+            directories: BTreeSet::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn walk(&mut self, source: &Utf8Path, relative: &Utf8Path) -> Result<(), Fault> {
+        let directory = source.join(relative);
+        for name in durable::list(&directory)?.unwrap_or_default() {
+            if is_left_out(&name) {
+                continue;
+            }
+            let path = directory.join(&name);
+            let metadata = match path.symlink_metadata() {
+                Ok(metadata) => metadata,
+                // The name was not UTF-8, or the file went away since.
+                Err(error) if durable::is_absent(&error) => {
+                    self.skip(&path, "its name is not UTF-8, or it was removed just now");
+                    continue;
+                }
+                Err(error) => return Err(Fault::io(format!("looking at {path}"), error)),
+            };
+            let relative = relative.join(&name);
+            if metadata.is_dir() {
+                self.walk(source, &relative)?;
+            } else if metadata.is_file() {
+                self.add(path, relative);
+            } else if metadata.is_symlink() {
+                self.add_link(path, relative);
+            } else {
+                self.skip(&path, "it is neither a file nor a directory");
+            }
+        }
+        Ok(())
+    }
+
+    fn add_link(&mut self, link: Utf8PathBuf, relative: Utf8PathBuf) {
+        match link.canonicalize_utf8() {
+            Ok(target) if !self.is_in_a_source(&target) => {
+                self.skip(&link, &format!("it leads to {target}, out of the sources"));
+            }
+            Ok(target) if target.is_file() => self.add(target, relative),
+            Ok(_) => self.skip(&link, "it is a link to something else than a file"),
+            Err(error) => self.skip(&link, &format!("it is a link that leads nowhere ({error})")),
+        }
+    }
+
+    fn is_in_a_source(&self, path: &Utf8Path) -> bool {
+        self.sources.iter().any(|source| path.starts_with(source))
+    }
+
+    fn add(&mut self, path: Utf8PathBuf, relative: Utf8PathBuf) {
+        if let Some(first) = self.files.get(&relative) {
+            let why = format!("{first} comes first under the name {relative}");
+            return self.skip(&path, &why);
+        }
+        let parents: Vec<_> = relative
+            .ancestors()
+            .skip(1)
+            .map(Utf8PathBuf::from)
+            .collect();
+        // One source has a file where another has a directory.
+        let is_blocked = self.directories.contains(&relative)
+            || parents.iter().any(|parent| self.files.contains_key(parent));
+        if is_blocked {
+            let why =
+                format!("an earlier source has a file and a directory at odds with {relative}");
+            return self.skip(&path, &why);
+        }
+        self.directories.extend(parents);
+        self.files.insert(relative, path);
+    }
+
+    fn skip(&mut self, path: &Utf8Path, why: &str) {
+        self.warnings.push(format!("{path} was left out: {why}"));
+    }
+}
+
+fn copy_all(
+    files: &BTreeMap<Utf8PathBuf, Utf8PathBuf>,
+    root: &Utf8Path,
+    report: &mut AssetReport,
+) -> Result<(), Fault> {
+    let mut changed = BTreeSet::new();
+    for (relative, source) in files {
+        let target = root.join(relative);
+        let mut content = File::open(source).or_io(|| format!("reading {source}"))?;
+        if is_right(&mut content, source, &target)? {
+            report.unchanged += 1;
+            continue;
+        }
+        let directory = durable::parent_of(&target)?;
+        if changed.insert(directory.to_owned()) {
+            durable::create_dirs(directory, DIRECTORY_MODE)?;
+            remove_leftovers_in(directory)?;
+        }
+        durable::replace_with(&target, FILE_MODE, |file| {
+            content.rewind()?;
+            std::io::copy(&mut content, file).map(drop)
+        })?;
+        report.written += 1;
+    }
+    changed.iter().try_for_each(|path| durable::sync_dir(path))
+}
+
+fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<bool, Fault> {
+    let what = || format!("comparing {source} with {target}");
+    let standing = match target.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if durable::is_absent(&error) => return Ok(false),
+        Err(error) => return Err(Fault::io(what(), error)),
+    };
+    let length = content.metadata().or_io(what)?.len();
+    if !standing.is_file() || standing.len() != length {
+        return Ok(false);
+    }
+    let mut standing = File::open(target).or_io(what)?;
+    durable::is_same_content(content, &mut standing).or_io(what)
+}
+
+fn remove_leftovers_in(directory: &Utf8Path) -> Result<(), Fault> {
+    for name in durable::list(directory)?.unwrap_or_default() {
+        if durable::is_temporary(&name) {
+            durable::remove_file(&directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// A root inside a source would be collected into itself; a source inside the root would be served.
+fn check_apart(root: &Utf8Path, sources: &[Utf8PathBuf]) -> Result<(), Fault> {
+    let root = resolve(root)?;
+    match sources
+        .iter()
+        .find(|source| root.starts_with(source) || source.starts_with(&root))
+    {
+        None => Ok(()),
+        Some(source) => Err(Fault::new(
+            FaultKind::Config,
+            format!("the static root {root} and the source of static files {source} overlap"),
+            "configure a static root outside of every source",
+        )),
+    }
+}
+
+/// The path without links, where its end may not exist yet.
+fn resolve(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
+    for existing in path.ancestors() {
+        let shown = if existing.as_str().is_empty() {
+            Utf8Path::new(".")
+        } else {
+            existing
+        };
+        match shown.canonicalize_utf8() {
+            Ok(real) => {
+                let rest = path.strip_prefix(existing).unwrap_or(Utf8Path::new(""));
+                return Ok(real.join(rest));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Fault::io(format!("looking at {shown}"), error)),
+        }
+    }
+    Ok(path.to_owned())
+}
+
+fn is_left_out(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~') || name == "CVS"
+}
+
+fn not_a_source(source: &Utf8Path) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!("the source of static files {source} is not a directory"),
+        "correct the configured sources of static files",
+    )
+}

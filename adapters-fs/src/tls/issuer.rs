@@ -1,0 +1,112 @@
+//! The self-signed credential, as the reference's StandardTlsCredentialStrategy makes it.
+
+use ports::{CertificateFacts, Fault, FaultKind, TlsCredential, TlsIssuer};
+use rcgen::{
+    CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
+
+use super::{certificate, private_key, san};
+
+const COMMON_NAME: &str = "Trustpoint Self-Signed TLS Server Credential";
+const VALID_FOR: Duration = Duration::days(365);
+/// Clients whose clock is behind accept the certificate at once.
+const BACKDATED: Duration = Duration::days(1);
+
+const SUBJECT_KEY_IDENTIFIER: [u64; 4] = [2, 5, 29, 14];
+const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
+const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
+
+/// Makes self-signed credentials with ring's keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SelfSignedIssuer;
+
+impl TlsIssuer for SelfSignedIssuer {
+    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, Fault> {
+        let names = san::parse(san)?;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
+            .map(Zeroizing::new)
+            .map_err(|error| internal("generating the TLS key").because(error))?;
+        let certificate_pem = parameters(&names, &key, now)?
+            .self_signed(&*key)
+            .map_err(|error| internal("signing the TLS certificate").because(error))?
+            .pem()
+            .replace("\r\n", "\n");
+        Ok(TlsCredential {
+            private_key_pem: private_key::to_pem(key.serialized_der()),
+            // Self-signed: its own trust anchor, so that `ssl_trusted_certificate` has a file.
+            chain_pem: Some(certificate_pem.clone()),
+            certificate_pem,
+        })
+    }
+
+    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
+        certificate::inspect_credential(credential)
+    }
+
+    fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault> {
+        certificate::inspect(certificate_pem)
+    }
+}
+
+fn parameters(
+    names: &[san::Name],
+    key: &KeyPair,
+    now: OffsetDateTime,
+) -> Result<CertificateParams, Fault> {
+    let out_of_range = || {
+        Fault::new(
+            FaultKind::Config,
+            format!("no certificate can be made at the date {now}"),
+            "set the system's clock",
+        )
+    };
+    let mut distinguished_name = DistinguishedName::new();
+    distinguished_name.push(DnType::CommonName, COMMON_NAME);
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = distinguished_name;
+    parameters.serial_number = Some(serial_number()?);
+    parameters.not_before = now.checked_sub(BACKDATED).ok_or_else(out_of_range)?;
+    parameters.not_after = now.checked_add(VALID_FOR).ok_or_else(out_of_range)?;
+    parameters.key_usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::KeyAgreement,
+    ];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    parameters.use_authority_key_identifier_extension = true;
+    parameters.custom_extensions = extensions(names, &parameters.key_identifier(key));
+    Ok(parameters)
+}
+
+/// The extensions that rcgen marks otherwise than the reference: it has basicConstraints critical,
+/// and subjectAltName critical only where the subject is empty.
+fn extensions(names: &[san::Name], key_identifier: &[u8]) -> Vec<CustomExtension> {
+    let basic_constraints = yasna::construct_der(|writer| writer.write_sequence(|_| {}));
+    let key_identifier = yasna::construct_der(|writer| writer.write_bytes(key_identifier));
+    let mut alt_name = CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, san::to_der(names));
+    alt_name.set_criticality(true);
+    vec![
+        CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints),
+        CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier),
+        alt_name,
+    ]
+}
+
+/// 20 random bytes, the most RFC 5280 allows; positive, and never shorter.
+fn serial_number() -> Result<SerialNumber, Fault> {
+    let mut bytes = [0; 20];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| internal("the system's random generator gave nothing"))?;
+    if let Some(first) = bytes.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+fn internal(what: &str) -> Fault {
+    Fault::new(FaultKind::Internal, what, "report this")
+}

@@ -1,0 +1,135 @@
+//! The three names that Nginx reads: symbolic links into the current set.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::Fault;
+
+use super::set::{CERTIFICATE, CHAIN, Content, Generation, KEY, Sets};
+use crate::durable;
+
+/// What has one of the three names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Entry {
+    /// Nothing.
+    Missing,
+    /// The link into the current set.
+    Link,
+    /// A file, or a link to somewhere else: of the reference, or of an operator.
+    Foreign,
+}
+
+/// The three names in one Nginx TLS directory.
+#[derive(Debug)]
+pub(super) struct Links<'dir> {
+    dir: &'dir Utf8Path,
+    key: Entry,
+    certificate: Entry,
+    chain: Entry,
+}
+
+impl<'dir> Links<'dir> {
+    /// Looks at them.
+    pub(super) fn observe(dir: &'dir Utf8Path) -> Result<Self, Fault> {
+        Ok(Self {
+            dir,
+            key: entry(dir, KEY)?,
+            certificate: entry(dir, CERTIFICATE)?,
+            chain: entry(dir, CHAIN)?,
+        })
+    }
+
+    /// Whether they are as a set with or without a chain needs them.
+    pub(super) fn are_right(&self, has_chain: bool) -> bool {
+        let chain = if has_chain {
+            Entry::Link
+        } else {
+            Entry::Missing
+        };
+        self.key == Entry::Link && self.certificate == Entry::Link && self.chain == chain
+    }
+
+    /// Whether one of the names is not this program's.
+    pub(super) fn is_any_foreign(&self) -> bool {
+        [self.key, self.certificate, self.chain].contains(&Entry::Foreign)
+    }
+
+    /// Whether all that there is leads into the current set.
+    pub(super) fn are_ours(&self) -> bool {
+        self.key == Entry::Link && self.certificate == Entry::Link && self.chain != Entry::Foreign
+    }
+
+    /// What a reader of the three names sees. The current set is resolved once, so that a swap in
+    /// between is not seen as a mix.
+    pub(super) fn visible(
+        &self,
+        sets: &Sets<'_>,
+        current: Option<Generation>,
+    ) -> Result<Content, Fault> {
+        let current = current.map(|generation| sets.path(generation));
+        Content::read(|name| self.place(name, current.as_deref()))
+    }
+
+    fn place(&self, name: &str, current: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
+        let entry = match name {
+            KEY => self.key,
+            CERTIFICATE => self.certificate,
+            _ => self.chain,
+        };
+        match entry {
+            Entry::Missing => None,
+            Entry::Link => current.map(|current| current.join(name)),
+            Entry::Foreign => Some(self.dir.join(name)),
+        }
+    }
+
+    /// Makes them lead into the current set, before the swap. The link to a chain is made where
+    /// the new set has one, and where something else has that name: after the swap it dangles,
+    /// so that the chain goes in the same step as the rest.
+    pub(super) fn make(&self, has_chain: bool) -> Result<(), Fault> {
+        let chain = match self.chain {
+            Entry::Missing if !has_chain => Entry::Link,
+            entry => entry,
+        };
+        let wrong = [
+            (KEY, self.key),
+            (CERTIFICATE, self.certificate),
+            (CHAIN, chain),
+        ];
+        let mut is_changed = false;
+        for (name, entry) in wrong {
+            if entry == Entry::Link {
+                continue;
+            }
+            let link = self.dir.join(name);
+            durable::remove_leftovers(&link)?;
+            durable::replace_symlink(&target(name), &link)?;
+            is_changed = true;
+        }
+        if is_changed {
+            // On disk before the swap is: the links must not come later than what they lead to.
+            durable::sync_dir(self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the link to the chain, which dangles since the swap.
+    pub(super) fn remove_chain(&self) -> Result<(), Fault> {
+        if durable::remove_file(&self.dir.join(CHAIN))? {
+            durable::sync_dir(self.dir)?;
+        }
+        Ok(())
+    }
+}
+
+fn target(name: &str) -> String {
+    format!("current/{name}")
+}
+
+fn entry(dir: &Utf8Path, name: &str) -> Result<Entry, Fault> {
+    let path = dir.join(name);
+    match path.symlink_metadata() {
+        Ok(_) if durable::read_link(&path)? == Some(target(name)) => Ok(Entry::Link),
+        Ok(_) => Ok(Entry::Foreign),
+        Err(error) if durable::is_absent(&error) => Ok(Entry::Missing),
+        Err(error) => Err(Fault::io(format!("looking at {path}"), error)),
+    }
+}

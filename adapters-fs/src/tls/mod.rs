@@ -1,0 +1,12 @@
+//! The Nginx TLS directory, and the credentials that go into it (C7).
+
+mod certificate;
+mod issuer;
+mod links;
+mod nginx;
+mod private_key;
+mod san;
+mod set;
+
+pub use issuer::SelfSignedIssuer;
+pub use nginx::NginxTls;

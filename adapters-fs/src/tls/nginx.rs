@@ -1,0 +1,142 @@
+//! The Nginx TLS directory: a whole set, swapped by one rename (C7).
+//!
+//! ```text
+//! nginx-tls-server-key.key        -> current/nginx-tls-server-key.key
+//! nginx-tls-server-cert.pem       -> current/nginx-tls-server-cert.pem
+//! nginx-tls-server-cert-chain.pem -> current/nginx-tls-server-cert-chain.pem
+//! current                         -> sets/00000042
+//! sets/00000042/                     the files, and `source`
+//! ```
+//!
+//! A new set is complete and on disk before `current` leads to it. Files that something else has
+//! put under the three names become a set of their own first, so that no key is lost.
+
+use camino::Utf8PathBuf;
+use ports::{Fault, Published, TlsCredential, TlsSet, TlsSource, TlsStore, TlsView};
+
+use super::certificate;
+use super::links::Links;
+use super::set::{Content, Generation, Sets};
+use crate::durable;
+
+/// The Nginx TLS directory. Whoever publishes holds the start lock.
+#[derive(Clone, Debug)]
+pub struct NginxTls {
+    dir: Utf8PathBuf,
+}
+
+impl NginxTls {
+    /// The set in the directory `dir`.
+    #[must_use]
+    pub fn new(dir: Utf8PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Gives Nginx a set that is not the one it has, or that it has under wrong names.
+    fn replace(
+        &self,
+        wanted: &Content,
+        source: TlsSource,
+        current: Option<Generation>,
+        is_current: bool,
+    ) -> Result<(), Fault> {
+        let sets = Sets::of(&self.dir);
+        let links = Links::observe(&self.dir)?;
+        let has_chain = wanted.chain.is_some();
+        durable::create_dirs(&self.dir, 0o700)?;
+        sets.prepare(current)?;
+
+        let foreign = keep_foreign(&sets, &links, current)?;
+        let next = match current {
+            Some(current) if is_current => current,
+            _ => sets.add(wanted, Some(source))?,
+        };
+        // All that can run out of space is behind us. The links swing while `current` leads to
+        // what a reader sees under the three names anyway.
+        if let Some(foreign) = foreign {
+            sets.activate(foreign)?;
+        }
+        links.make(has_chain)?;
+        if foreign.is_some() || !is_current {
+            sets.activate(next)?;
+        }
+        if !has_chain {
+            links.remove_chain()?;
+        }
+        sets.record_source(next, source)?;
+        sets.prune(next)
+    }
+}
+
+impl TlsStore for NginxTls {
+    fn view(&self) -> Result<TlsView, Fault> {
+        if durable::list(&self.dir)?.is_none() {
+            return Ok(TlsView::Absent);
+        }
+        let sets = Sets::of(&self.dir);
+        let links = Links::observe(&self.dir)?;
+        let current = sets.current()?;
+        let visible = links.visible(&sets, current)?;
+        if visible.key.is_none() && visible.certificate.is_none() {
+            return Ok(TlsView::Absent);
+        }
+        let source = match current {
+            Some(current) if links.are_ours() => sets.source(current)?,
+            _ => None,
+        };
+        Ok(match visible.check() {
+            Ok(facts) => TlsView::Usable(TlsSet { source, facts }),
+            Err(why) => TlsView::Unusable(format!("in {}, {why}", self.dir)),
+        })
+    }
+
+    fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault> {
+        certificate::inspect_credential(credential)?;
+        let wanted = Content::of(credential);
+        let sets = Sets::of(&self.dir);
+        let current = sets.current()?;
+        let is_current = match current {
+            Some(current) => sets.is_exactly(current, &wanted)?,
+            None => false,
+        };
+        if let Some(current) = current
+            && is_current
+            && Links::observe(&self.dir)?.are_right(wanted.chain.is_some())
+        {
+            sets.record_source(current, source)?;
+            return Ok(Published::Unchanged);
+        }
+        self.replace(&wanted, source, current, is_current)?;
+        Ok(Published::Replaced)
+    }
+
+    fn directory(&self) -> String {
+        self.dir.to_string()
+    }
+}
+
+/// Keeps what something else has put under the three names, as a set without a source. Returns the
+/// set where Nginx could start with it, so that the names can become links without a mix.
+fn keep_foreign(
+    sets: &Sets<'_>,
+    links: &Links<'_>,
+    current: Option<Generation>,
+) -> Result<Option<Generation>, Fault> {
+    if !links.is_any_foreign() {
+        return Ok(None);
+    }
+    let visible = links.visible(sets, current)?;
+    let is_kept = match current {
+        // A process that was killed while it made the links.
+        Some(current) => sets.is_exactly(current, &visible)?,
+        None => false,
+    };
+    if is_kept || visible.is_empty() {
+        return Ok(None);
+    }
+    let kept = match sets.find(&visible)? {
+        Some(kept) => kept,
+        None => sets.add(&visible, None)?,
+    };
+    Ok(visible.check().is_ok().then_some(kept))
+}

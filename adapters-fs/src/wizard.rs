@@ -1,0 +1,122 @@
+//! The wizard's state directory: the name of its one file is the state (C8).
+
+use camino::Utf8PathBuf;
+use domain::SetupWizardState;
+use ports::{Fault, FaultKind, WizardDirectory, WizardStore};
+
+use crate::durable;
+
+/// A file system check leaves this directory on the top of a volume.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// How often a listing that is not exactly one name is taken again. A directory that is read while
+/// a name in it changes can show both names, or neither.
+const LISTINGS: usize = 5;
+
+/// The wizard's state directory.
+#[derive(Clone, Debug)]
+pub struct WizardDir {
+    dir: Utf8PathBuf,
+}
+
+impl WizardDir {
+    /// The state in the directory `dir`.
+    #[must_use]
+    pub fn new(dir: Utf8PathBuf) -> Self {
+        Self { dir }
+    }
+
+    fn names(&self) -> Result<Vec<String>, Fault> {
+        let mut names = self.list()?;
+        for _ in 1..LISTINGS {
+            if names.len() == 1 {
+                break;
+            }
+            let again = self.list()?;
+            let is_stable = again == names;
+            names = again;
+            if is_stable {
+                break;
+            }
+        }
+        Ok(names)
+    }
+
+    fn list(&self) -> Result<Vec<String>, Fault> {
+        let mut names = durable::list(&self.dir)?.unwrap_or_default();
+        names.retain(|name| !name.starts_with('.') && name != LOST_AND_FOUND);
+        Ok(names)
+    }
+
+    fn corrupt(&self, what: &str, names: &[String]) -> Fault {
+        let known: Vec<_> = SetupWizardState::ALL
+            .iter()
+            .map(|state| state.name())
+            .collect();
+        Fault::new(
+            FaultKind::DataCorrupt,
+            format!(
+                "the wizard state directory {} {what}: {}",
+                self.dir,
+                names.join(", ")
+            ),
+            format!(
+                "keep the one file that names the state of this node and remove the others; the \
+                 names are {}",
+                known.join(", ")
+            ),
+        )
+    }
+
+    /// From an empty directory.
+    fn create(&self, to: SetupWizardState) -> Result<(), Fault> {
+        durable::create_dirs(&self.dir, 0o700)?;
+        durable::write_new(&self.dir.join(to.name()), b"", 0o600)
+    }
+}
+
+impl WizardStore for WizardDir {
+    fn read(&self) -> Result<WizardDirectory, Fault> {
+        let names = self.names()?;
+        let name = match names.as_slice() {
+            [] => return Ok(WizardDirectory::Empty),
+            [name] => name,
+            _ => return Err(self.corrupt("holds more than one file", &names)),
+        };
+        let Ok(state) = name.parse() else {
+            return Err(self.corrupt("holds a file that is no wizard state", &names));
+        };
+        // A directory of that name is something that was mounted or unpacked in the wrong place.
+        if self.dir.join(name).is_dir() {
+            return Err(self.corrupt("holds a directory where a file should be", &names));
+        }
+        Ok(WizardDirectory::State(state))
+    }
+
+    fn go_to(&self, to: SetupWizardState) -> Result<bool, Fault> {
+        let from = self.read()?.state();
+        if !SetupWizardState::may_move(from, to) {
+            return Err(Fault::new(
+                FaultKind::Internal,
+                format!(
+                    "the wizard may not go from {} to {to}",
+                    from.map_or("an empty directory", SetupWizardState::name)
+                ),
+                "report this; nothing was changed",
+            ));
+        }
+        match from {
+            Some(from) if from == to => return Ok(false),
+            Some(from) => {
+                durable::rename(&self.dir.join(from.name()), &self.dir.join(to.name()))?;
+            }
+            None => self.create(to)?,
+        }
+        durable::sync_dir(&self.dir)?;
+        Ok(true)
+    }
+
+    fn directory(&self) -> String {
+        self.dir.to_string()
+    }
+}
