@@ -172,6 +172,7 @@ fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
     vec![
         Step::ConfigureStorage,
         Step::ProvideTls(goal),
+        Step::DropDekCache,
         Step::SetWizard(SetupWizardState::SetupCryptoStorage),
     ]
 }
@@ -186,8 +187,10 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
                 Step::SetWizard(Completed),
             ]
         }
+        // A DEK may be left in the cache from the storage that was configured before.
         R::SoftwareWizardIncomplete => vec![
             Step::ProvideTls(TlsGoal::ReuseOrGenerate),
+            Step::DropDekCache,
             Step::SetWizard(SetupCryptoStorage),
         ],
         // The DEK comes first: the TLS key in the database is sealed under it.

@@ -1,0 +1,164 @@
+//! The steps of each scenario, written down from the specification's lists "Initialise" and
+//! "Restore" and compared with the plan of every context.
+
+mod common;
+
+use common::{Case, Relation};
+use domain::{Outcome, Plan, Selection, Step, StorageType, TlsGoal, select};
+
+/// The steps of one restore, as its row in the specification has them.
+const RESTORES: [(&str, &[&str]); 7] = [
+    (
+        "RESTORE_SOFTWARE_WIZARD_COMPLETED",
+        &["provide_tls database", "set_wizard_state WIZARD_COMPLETED"],
+    ),
+    (
+        "RESTORE_SOFTWARE_WIZARD_INCOMPLETE",
+        &[
+            "provide_tls reuse",
+            "drop_dek_cache",
+            "set_wizard_state WIZARD_SETUP_CRYPTO_STORAGE",
+        ],
+    ),
+    (
+        "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED",
+        &[
+            "unwrap_dek",
+            "provide_tls database",
+            "cache_dek",
+            "set_wizard_state WIZARD_COMPLETED",
+        ],
+    ),
+    (
+        "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_NOT_CACHED",
+        &[
+            "provide_tls keep",
+            "drop_dek_cache",
+            "set_wizard_state WIZARD_AUTO_RESTORE_PASSWORD",
+        ],
+    ),
+    (
+        "RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED",
+        &[
+            "provide_tls temporary",
+            "drop_dek_cache",
+            "set_wizard_state WIZARD_AUTO_RESTORE_PASSWORD",
+            "announce_recovery",
+        ],
+    ),
+    (
+        "RESTORE_SOFTHSM_WIZARD_INCOMPLETE_DEK_CACHED",
+        &[
+            "provide_tls reuse",
+            "drop_dek_cache",
+            "set_wizard_state WIZARD_SETUP_CRYPTO_STORAGE",
+        ],
+    ),
+    (
+        "RESTORE_SOFTHSM_WIZARD_INCOMPLETE_DEK_NOT_CACHED",
+        &[
+            "provide_tls temporary",
+            "drop_dek_cache",
+            "set_wizard_state WIZARD_SETUP_CRYPTO_STORAGE",
+        ],
+    ),
+];
+
+/// "Initialise": migrations, static files, messages.
+const INITIALISE: [&str; 3] = [
+    "migrate_database",
+    "collect_static_files",
+    "compile_messages",
+];
+
+fn in_words(step: &Step) -> String {
+    match step {
+        Step::ProvideTls(goal) => {
+            let goal = match goal {
+                TlsGoal::FromDatabase => "database",
+                TlsGoal::ReuseOrGenerate => "reuse",
+                TlsGoal::KeepOrTemporary => "keep",
+                TlsGoal::Temporary => "temporary",
+            };
+            format!("{step} {goal}")
+        }
+        Step::SetWizard(state) => format!("{step} {state}"),
+        other => other.name().to_owned(),
+    }
+}
+
+/// The planned cases with their steps in words.
+fn planned() -> Vec<(Case, Selection, Outcome, Vec<String>)> {
+    Case::all()
+        .into_iter()
+        .filter_map(|case| {
+            let context = case.context();
+            let selection = select(&context).ok()?;
+            let plan = Plan::of(&context, selection).ok()?;
+            let steps = plan.steps.iter().map(in_words).collect();
+            Some((case, selection, plan.outcome, steps))
+        })
+        .collect()
+}
+
+#[test]
+fn a_restores_steps_are_those_of_its_row() {
+    for (case, selection, _, steps) in planned() {
+        let Some(restore) = selection.restore else {
+            continue;
+        };
+        let (_, row) = RESTORES
+            .iter()
+            .find(|(name, _)| *name == restore.name())
+            .unwrap();
+        let last_of_initialise = steps.iter().position(|step| step == INITIALISE[2]).unwrap();
+        let restored: Vec<_> = steps[last_of_initialise + 1..]
+            .iter()
+            .filter(|step| *step != "record_start")
+            .collect();
+        assert_eq!(restored, row.iter().collect::<Vec<_>>(), "{case:?}");
+    }
+}
+
+#[test]
+fn what_comes_before_a_restore_is_the_list_initialise() {
+    for (case, selection, _, steps) in planned() {
+        let mut expected = Vec::new();
+        if case.storage == Some(StorageType::SoftHsm) {
+            expected.push("check_hsm");
+        }
+        if case.initialised && case.relation == Relation::ProgramNewer {
+            expected.push("snapshot_database");
+        }
+        expected.extend(INITIALISE);
+        if selection.restore.is_none() {
+            expected.push("configure_storage");
+        }
+        assert_eq!(steps[..expected.len()], expected, "{case:?}");
+    }
+}
+
+#[test]
+fn c22_no_dek_stays_cached_on_a_node_that_is_not_ready() {
+    for (case, _, outcome, steps) in planned() {
+        if outcome != Outcome::Ready {
+            assert!(
+                steps.iter().any(|step| step == "drop_dek_cache"),
+                "{case:?}: {steps:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_new_kek_scenario_leaves_the_database_as_it_is() {
+    for (case, selection, _, steps) in planned() {
+        let is_new_kek = selection.restore.map(domain::RestoreScenario::name)
+            == Some("RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED");
+        if is_new_kek && case.relation == Relation::Equal {
+            assert!(!steps.iter().any(|step| step == "record_start"), "{case:?}");
+        } else {
+            assert_eq!(steps.last().unwrap(), "record_start", "{case:?}");
+        }
+    }
+}
