@@ -1,1 +1,27 @@
 //! The database port on SQLite: classification, migrations, repositories, sealing, snapshots.
+//!
+//! All SQL of the project is here. [`SqliteDatabase`] keeps one connection for its life; the start
+//! that uses it holds the start lock before it is made (C11).
+
+mod classify;
+mod columns;
+mod connections;
+mod copy;
+mod credential;
+mod database;
+mod history;
+mod look;
+mod migrate;
+mod node;
+mod open;
+mod schema;
+mod scrub;
+mod sealing;
+mod seals;
+mod snapshot;
+mod snapshot_files;
+mod sql_error;
+mod token;
+
+pub use database::SqliteDatabase;
+pub use seals::Seals;

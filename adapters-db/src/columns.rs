@@ -1,0 +1,79 @@
+//! Reading columns that a person may have edited: the type that stands there is not always the
+//! one that was declared.
+
+use domain::StorageType;
+use ports::{Fault, FaultKind};
+use rusqlite::types::{FromSqlError, Type, ValueRef};
+use rusqlite::{Error, Result, Row};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Text, or `None` for NULL.
+pub(crate) fn text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => None,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(
+            std::str::from_utf8(bytes)
+                .map_err(|error| {
+                    Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+                })?
+                .to_owned(),
+        ),
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+    })
+}
+
+/// Bytes, or `None` for NULL. No bytes are bytes too: whether they can be right is for the caller.
+pub(crate) fn bytes(row: &Row<'_>, column: usize) -> Result<Option<Vec<u8>>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(Some(bytes.to_vec())),
+        other => Err(Error::FromSqlConversionFailure(
+            column,
+            other.data_type(),
+            Box::new(FromSqlError::InvalidType),
+        )),
+    }
+}
+
+/// A time in UTC, or `None` for NULL.
+pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Option<OffsetDateTime>> {
+    text(row, column)?
+        .map(|text| OffsetDateTime::parse(&text, &Rfc3339))
+        .transpose()
+        .map_err(|error| Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// What can not be NULL in this place.
+pub(crate) fn required<T>(column: usize, value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| {
+        Error::FromSqlConversionFailure(column, Type::Null, Box::new(FromSqlError::InvalidType))
+    })
+}
+
+/// A storage, or `None` for no such name.
+pub(crate) fn storage(name: Option<&str>) -> Option<StorageType> {
+    name?.parse().ok()
+}
+
+/// RFC 3339 in UTC, to the second, as every time is written.
+pub(crate) fn stamp(time: OffsetDateTime) -> std::result::Result<String, Fault> {
+    time.to_offset(UtcOffset::UTC)
+        .replace_nanosecond(0)
+        .map_err(|error| not_a_date(time, error))?
+        .format(&Rfc3339)
+        .map_err(|error| not_a_date(time, error))
+}
+
+fn not_a_date(
+    time: OffsetDateTime,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Fault {
+    Fault::new(
+        FaultKind::Internal,
+        format!("the time {time} cannot be written"),
+        "check the clock of this machine",
+    )
+    .because(error)
+}

@@ -1,0 +1,188 @@
+//! The embedded migrations, and how the applied ones stand to them (C6).
+
+use domain::SchemaState;
+use ports::{Fault, FaultKind};
+use refinery::{Migration, Runner};
+use rusqlite::Connection;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::columns::text;
+
+/// "TPCT", in the header of every database of this project.
+pub(crate) const APPLICATION_ID: i64 = 0x5450_4354;
+/// Where refinery keeps what was applied.
+pub(crate) const HISTORY_TABLE: &str = "refinery_schema_history";
+
+const EMBEDDED: &[(&str, &str)] = &[
+    ("V1__node", include_str!("../migrations/V1__node.sql")),
+    ("V2__token", include_str!("../migrations/V2__token.sql")),
+    (
+        "V3__credential",
+        include_str!("../migrations/V3__credential.sql"),
+    ),
+    ("V4__history", include_str!("../migrations/V4__history.sql")),
+    #[cfg(feature = "next-migration")]
+    ("V5__note", include_str!("../migrations-next/V5__note.sql")),
+];
+
+/// The runner of the embedded migrations: all that is pending in one transaction.
+pub(crate) fn runner() -> Result<Runner, Fault> {
+    EMBEDDED
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql))
+        .collect::<Result<Vec<_>, _>>()
+        .map(|migrations| Runner::new(&migrations).set_grouped(true))
+        .map_err(|error| {
+            Fault::new(
+                FaultKind::Internal,
+                "an embedded migration has a wrong name",
+                "this is a defect of the program; report it with this message",
+            )
+            .because(error)
+        })
+}
+
+/// A row of the migration history. `None` for what refinery can not have written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Applied {
+    version: Option<i64>,
+    name: Option<String>,
+    checksum: Option<u64>,
+    dated: bool,
+}
+
+impl Applied {
+    /// Whether it is this migration, as it is embedded.
+    fn is(&self, migration: &Migration) -> bool {
+        self.version == Some(i64::from(migration.version()))
+            && self.name.as_deref() == Some(migration.name())
+            && self.checksum == Some(migration.checksum())
+            && self.dated
+    }
+}
+
+/// The applied migrations, oldest first. Read here and not by refinery, which makes its table
+/// where it is missing and panics at a row it did not write.
+pub(crate) fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
+    let sql = format!(
+        "SELECT CAST(version AS INTEGER), name, checksum, applied_on FROM {HISTORY_TABLE} \
+         ORDER BY version"
+    );
+    connection
+        .prepare(&sql)?
+        .query_map([], |row| {
+            let dated =
+                text(row, 3)?.is_some_and(|text| OffsetDateTime::parse(&text, &Rfc3339).is_ok());
+            Ok(Applied {
+                version: row.get(0)?,
+                name: text(row, 1)?,
+                checksum: text(row, 2)?.and_then(|text| text.parse().ok()),
+                dated,
+            })
+        })?
+        .collect()
+}
+
+/// Compares. What differs weighs more than what is newer: neither may be touched, and the first
+/// cannot be put right by a newer program.
+pub(crate) fn compare(applied: &[Applied], runner: &Runner) -> SchemaState {
+    let mut embedded: Vec<&Migration> = runner.get_migrations().iter().collect();
+    embedded.sort();
+    let newest = embedded
+        .last()
+        .map(|migration| i64::from(migration.version()));
+    let (known, beyond): (Vec<_>, Vec<_>) = applied
+        .iter()
+        .partition(|row| row.version.is_none() || row.version <= newest);
+    let same = known
+        .iter()
+        .zip(&embedded)
+        .all(|(row, migration)| row.is(migration));
+    if !same || known.len() > embedded.len() {
+        SchemaState::Diverged
+    } else if known.len() == embedded.len() {
+        if beyond.is_empty() {
+            SchemaState::Current
+        } else {
+            SchemaState::Newer
+        }
+    } else if beyond.is_empty() {
+        SchemaState::Behind
+    } else {
+        SchemaState::Diverged
+    }
+}
+
+/// Whether the first applied migration is ours: what `.dump` and `.read` leave of a database that
+/// is ours, without its application id.
+pub(crate) fn begins_as_ours(applied: &[Applied], runner: &Runner) -> bool {
+    let first = runner.get_migrations().iter().min();
+    matches!((applied.first(), first), (Some(row), Some(migration)) if row.is(migration))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied_of(runner: &Runner) -> Vec<Applied> {
+        runner
+            .get_migrations()
+            .iter()
+            .map(|migration| Applied {
+                version: Some(i64::from(migration.version())),
+                name: Some(migration.name().to_owned()),
+                checksum: Some(migration.checksum()),
+                dated: true,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_migration_file_is_embedded() {
+        let mut files: Vec<String> =
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+        files.sort();
+        let embedded: Vec<String> = EMBEDDED
+            .iter()
+            .filter(|(name, _)| !name.starts_with("V5"))
+            .map(|(name, _)| format!("{name}.sql"))
+            .collect();
+        assert_eq!(files, embedded);
+    }
+
+    #[test]
+    fn c06_every_way_in_which_the_schema_can_stand() {
+        let runner = runner().unwrap();
+        let all = applied_of(&runner);
+        assert_eq!(compare(&all, &runner), SchemaState::Current);
+        assert_eq!(compare(&all[..2], &runner), SchemaState::Behind);
+
+        let mut newer = all.clone();
+        newer.push(Applied {
+            version: Some(99),
+            name: Some("later".to_owned()),
+            checksum: Some(1),
+            dated: true,
+        });
+        assert_eq!(compare(&newer, &runner), SchemaState::Newer);
+
+        let mut gap = newer.clone();
+        gap.remove(3);
+        assert_eq!(compare(&gap, &runner), SchemaState::Diverged);
+
+        for change in [
+            |row: &mut Applied| row.name = Some("other".to_owned()),
+            |row: &mut Applied| row.checksum = None,
+            |row: &mut Applied| row.version = None,
+            |row: &mut Applied| row.dated = false,
+        ] {
+            let mut changed = all.clone();
+            change(&mut changed[1]);
+            assert_eq!(compare(&changed, &runner), SchemaState::Diverged);
+        }
+    }
+}

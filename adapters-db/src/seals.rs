@@ -1,0 +1,231 @@
+//! The DEK under the backup password, and its check value (C17).
+//!
+//! Blob, 94 bytes, numbers big-endian: `TPBK`, version 1, KDF 1 (Argon2id v1.3), memory in KiB,
+//! passes, lanes (4 bytes each), 16 bytes of salt, 12 bytes of nonce, then the DEK under
+//! AES-256-GCM with its tag. All before the ciphertext is associated data.
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use ports::{BackupWrappedDek, Dek, DekSeals, Fault, FaultKind, Secret};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::{Zeroize, Zeroizing};
+
+const PREFIX: &[u8; 6] = b"TPBK\x01\x01";
+const SALT_LEN: usize = 16;
+const HEADER_LEN: usize = PREFIX.len() + 12 + SALT_LEN + NONCE_LEN;
+const SEALED_LEN: usize = domain::DEK_EXPECTED_LENGTH + 16;
+const CHECKED_TEXT: &[u8] = b"trustpoint dek check value v1";
+const CHECK_VALUE_LEN: usize = 16;
+
+/// What one derivation costs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl Cost {
+    /// What this program makes.
+    const MADE: Self = Self {
+        memory_kib: 64 * 1024,
+        passes: 3,
+        lanes: 1,
+    };
+    /// What it follows at most: a blob must not be able to exhaust the machine.
+    const MOST: Self = Self {
+        memory_kib: 64 * 1024,
+        passes: 10,
+        lanes: 4,
+    };
+
+    fn is_bearable(self) -> bool {
+        (1..=Self::MOST.memory_kib).contains(&self.memory_kib)
+            && (1..=Self::MOST.passes).contains(&self.passes)
+            && (1..=Self::MOST.lanes).contains(&self.lanes)
+    }
+}
+
+/// [`DekSeals`] with Argon2id and AES-256-GCM.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seals;
+
+impl DekSeals for Seals {
+    fn check_value(&self, dek: &Dek) -> Vec<u8> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, dek.expose());
+        let tag = hmac::sign(&key, CHECKED_TEXT);
+        tag.as_ref().iter().take(CHECK_VALUE_LEN).copied().collect()
+    }
+
+    fn generate(&self) -> Result<Dek, Fault> {
+        let mut bytes = Zeroizing::new([0; domain::DEK_EXPECTED_LENGTH]);
+        random(bytes.as_mut_slice())?;
+        Dek::from_bytes(bytes.as_slice()).ok_or_else(|| broken("generating a DEK"))
+    }
+
+    fn wrap_with_password(&self, dek: &Dek, password: &Secret) -> Result<BackupWrappedDek, Fault> {
+        wrap(dek, password, Cost::MADE)
+    }
+
+    fn unwrap_with_password(
+        &self,
+        blob: &BackupWrappedDek,
+        password: &Secret,
+    ) -> Result<Dek, Fault> {
+        let parts = Parts::parse(&blob.0)?;
+        let params = parts.params()?;
+        let cipher = derive(params, password, parts.salt)?;
+        open(&cipher, &parts).ok_or_else(|| {
+            Fault::new(
+                FaultKind::Denied,
+                "the backup password does not open the DEK",
+                "give the backup password that was set last; a blob that was altered looks the \
+                 same, then use a backup or the old token",
+            )
+        })
+    }
+}
+
+fn wrap(dek: &Dek, password: &Secret, cost: Cost) -> Result<BackupWrappedDek, Fault> {
+    let mut blob = Vec::with_capacity(HEADER_LEN + SEALED_LEN);
+    blob.extend_from_slice(PREFIX);
+    for number in [cost.memory_kib, cost.passes, cost.lanes] {
+        blob.extend_from_slice(&number.to_be_bytes());
+    }
+    let mut salt_and_nonce = [0; SALT_LEN + NONCE_LEN];
+    random(&mut salt_and_nonce)?;
+    blob.extend_from_slice(&salt_and_nonce);
+    let (salt, nonce) = salt_and_nonce.split_at(SALT_LEN);
+
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
+        .map_err(|error| broken("wrapping the DEK").because(error.to_string()))?;
+    let cipher = derive(params, password, salt)?;
+    let mut sealed = Zeroizing::new(Vec::with_capacity(SEALED_LEN));
+    sealed.extend_from_slice(dek.expose());
+    Nonce::try_assume_unique_for_key(nonce)
+        .and_then(|nonce| {
+            cipher.seal_in_place_append_tag(nonce, Aad::from(blob.as_slice()), &mut *sealed)
+        })
+        .map_err(|_| broken("wrapping the DEK"))?;
+    blob.extend_from_slice(&sealed);
+
+    let unwrapped = open(&cipher, &Parts::parse(&blob)?);
+    if unwrapped.is_some_and(|unwrapped| unwrapped.is_same(dek)) {
+        Ok(BackupWrappedDek(blob))
+    } else {
+        Err(broken("unwrapping the DEK that was just wrapped"))
+    }
+}
+
+/// A blob in its parts, none of which was trusted yet.
+struct Parts<'a> {
+    header: &'a [u8],
+    cost: Cost,
+    salt: &'a [u8],
+    nonce: &'a [u8],
+    sealed: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn parse(blob: &'a [u8]) -> Result<Self, Fault> {
+        Self::split(blob).ok_or_else(|| {
+            corrupt("the DEK under the backup password is cut short or of an unknown format")
+        })
+    }
+
+    fn split(blob: &'a [u8]) -> Option<Self> {
+        let (header, sealed) = blob.split_at_checked(HEADER_LEN)?;
+        let rest = header.strip_prefix(PREFIX)?;
+        let (memory, rest) = rest.split_first_chunk::<4>()?;
+        let (passes, rest) = rest.split_first_chunk::<4>()?;
+        let (lanes, rest) = rest.split_first_chunk::<4>()?;
+        let (salt, nonce) = rest.split_at_checked(SALT_LEN)?;
+        (sealed.len() == SEALED_LEN).then_some(Self {
+            header,
+            cost: Cost {
+                memory_kib: u32::from_be_bytes(*memory),
+                passes: u32::from_be_bytes(*passes),
+                lanes: u32::from_be_bytes(*lanes),
+            },
+            salt,
+            nonce,
+            sealed,
+        })
+    }
+
+    /// Refused before any derivation.
+    fn params(&self) -> Result<Params, Fault> {
+        let Cost {
+            memory_kib,
+            passes,
+            lanes,
+        } = self.cost;
+        let refused = || {
+            corrupt(&format!(
+                "the DEK under the backup password asks for Argon2id with {memory_kib} KiB, \
+                 {passes} passes and {lanes} lanes, which this program does not make"
+            ))
+        };
+        if !self.cost.is_bearable() {
+            return Err(refused());
+        }
+        Params::new(memory_kib, passes, lanes, Some(32))
+            .map_err(|error| refused().because(error.to_string()))
+    }
+}
+
+/// One derivation. The memory is ours, so that it can be zeroed.
+fn derive(params: Params, password: &Secret, salt: &[u8]) -> Result<LessSafeKey, Fault> {
+    let failed = |why: String| broken("deriving a key from the backup password").because(why);
+    let mut memory: Zeroizing<Vec<Block>> = Zeroizing::new(Vec::new());
+    memory
+        .try_reserve_exact(params.block_count())
+        .map_err(|error| failed(error.to_string()))?;
+    memory.resize(params.block_count(), Block::new());
+    let mut key = Zeroizing::new([0; 32]);
+    let derived = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(
+            password.expose(),
+            salt,
+            key.as_mut_slice(),
+            memory.as_mut_slice(),
+        );
+    memory.zeroize();
+    derived.map_err(|error| failed(error.to_string()))?;
+    UnboundKey::new(&AES_256_GCM, key.as_slice())
+        .map(LessSafeKey::new)
+        .map_err(|_| broken("deriving a key from the backup password"))
+}
+
+fn open(cipher: &LessSafeKey, parts: &Parts<'_>) -> Option<Dek> {
+    let mut buffer = Zeroizing::new(parts.sealed.to_vec());
+    let nonce = Nonce::try_assume_unique_for_key(parts.nonce).ok()?;
+    let plain = cipher
+        .open_in_place(nonce, Aad::from(parts.header), buffer.as_mut_slice())
+        .ok()?;
+    Dek::from_bytes(plain)
+}
+
+fn random(bytes: &mut [u8]) -> Result<(), Fault> {
+    SystemRandom::new()
+        .fill(bytes)
+        .map_err(|_| broken("asking the system's random generator"))
+}
+
+fn broken(doing: &str) -> Fault {
+    Fault::new(
+        FaultKind::Internal,
+        format!("{doing} failed"),
+        "check that the machine has memory and its random generator works, then try again",
+    )
+}
+
+fn corrupt(what: &str) -> Fault {
+    Fault::new(
+        FaultKind::DataCorrupt,
+        what,
+        "restore a backup (`backup restore`), or bring the old token back and set the backup \
+         password again",
+    )
+}
