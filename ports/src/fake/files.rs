@@ -1,1 +1,14 @@
 //! Fakes of the files.
+
+mod assets;
+mod failures;
+mod state;
+mod tls;
+
+pub use assets::{FakeMessages, FakeStaticFiles};
+pub use failures::FileFailures;
+pub use state::{FakeDekCache, FakeLock, FakePinMemory, FakeWizardStore};
+pub use tls::{FakeTlsIssuer, FakeTlsStore};
+
+#[cfg(test)]
+mod tests;

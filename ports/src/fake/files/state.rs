@@ -1,0 +1,202 @@
+//! Lock, PIN memory, DEK cache and wizard state in memory; clones share their state.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::SetupWizardState;
+
+use super::FileFailures;
+use crate::{
+    CachedDek, Dek, DekCache, Fault, FaultKind, PinMemory, RejectedPin, StartLock, StartLockGuard,
+    WizardDirectory, WizardStore,
+};
+
+/// The start lock. It never sleeps: a holder keeps it for all of any wait.
+#[derive(Clone, Debug, Default)]
+pub struct FakeLock {
+    /// Operations that fail.
+    pub failures: FileFailures,
+    held: Rc<Cell<bool>>,
+}
+
+struct FakeLockGuard(Rc<Cell<bool>>);
+
+impl StartLockGuard for FakeLockGuard {}
+
+impl Drop for FakeLockGuard {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl StartLock for FakeLock {
+    fn acquire(
+        &self,
+        wait: Duration,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Box<dyn StartLockGuard>, Fault> {
+        self.failures.check("acquire")?;
+        if self.held.get() {
+            if !wait.is_zero() {
+                waiting();
+            }
+            return Err(Fault::new(
+                FaultKind::Busy,
+                "the fake lock is held",
+                "drop the guard",
+            ));
+        }
+        self.held.set(true);
+        Ok(Box::new(FakeLockGuard(Rc::clone(&self.held))))
+    }
+}
+
+/// The memory of rejected PINs.
+#[derive(Clone, Debug, Default)]
+pub struct FakePinMemory {
+    /// Operations that fail.
+    pub failures: FileFailures,
+    entries: Rc<RefCell<BTreeMap<String, String>>>,
+}
+
+impl PinMemory for FakePinMemory {
+    fn recall(&self, token_serial: &str) -> Result<Option<RejectedPin>, Fault> {
+        self.failures.check("recall")?;
+        Ok(self
+            .entries
+            .borrow()
+            .get(token_serial)
+            .map(|hash| RejectedPin {
+                token_serial: token_serial.to_owned(),
+                hash: hash.clone(),
+            }))
+    }
+
+    fn remember(&self, rejected: &RejectedPin) -> Result<(), Fault> {
+        self.failures.check("remember")?;
+        self.entries
+            .borrow_mut()
+            .insert(rejected.token_serial.clone(), rejected.hash.clone());
+        Ok(())
+    }
+
+    fn forget(&self, token_serial: &str) -> Result<(), Fault> {
+        self.failures.check("forget")?;
+        self.entries.borrow_mut().remove(token_serial);
+        Ok(())
+    }
+}
+
+/// The DEK cache.
+#[derive(Clone, Debug, Default)]
+pub struct FakeDekCache {
+    /// Operations that fail; `check` fails `write` as well.
+    pub failures: FileFailures,
+    content: Rc<RefCell<Option<CachedDek>>>,
+    warning: Rc<RefCell<Option<String>>>,
+}
+
+impl FakeDekCache {
+    /// From now on the file cannot be a DEK.
+    pub fn spoil(&self, why: &str) {
+        *self.content.borrow_mut() = Some(CachedDek::Unusable(why.to_owned()));
+    }
+
+    /// From now on only the configuration makes the directory allowed.
+    pub fn warn(&self, warning: &str) {
+        *self.warning.borrow_mut() = Some(warning.to_owned());
+    }
+}
+
+impl DekCache for FakeDekCache {
+    fn check(&self) -> Result<Option<String>, Fault> {
+        self.failures.check("check")?;
+        Ok(self.warning.borrow().clone())
+    }
+
+    fn read(&self) -> Result<CachedDek, Fault> {
+        self.failures.check("read")?;
+        Ok(self.content.borrow().clone().unwrap_or(CachedDek::Absent))
+    }
+
+    fn exists(&self) -> Result<bool, Fault> {
+        self.failures.check("exists")?;
+        Ok(self.content.borrow().is_some())
+    }
+
+    fn write(&self, dek: &Dek) -> Result<bool, Fault> {
+        self.check()?;
+        self.failures.check("write")?;
+        let mut content = self.content.borrow_mut();
+        if matches!(&*content, Some(CachedDek::Present(cached)) if cached.is_same(dek)) {
+            return Ok(false);
+        }
+        *content = Some(CachedDek::Present(dek.clone()));
+        Ok(true)
+    }
+
+    fn remove(&self) -> Result<bool, Fault> {
+        self.failures.check("remove")?;
+        Ok(self.content.borrow_mut().take().is_some())
+    }
+
+    fn path(&self) -> String {
+        "/fake/run/dek".to_owned()
+    }
+}
+
+/// The wizard's state directory.
+#[derive(Clone, Debug, Default)]
+pub struct FakeWizardStore {
+    /// Operations that fail.
+    pub failures: FileFailures,
+    names: Rc<RefCell<Vec<String>>>,
+}
+
+impl FakeWizardStore {
+    /// Puts a file there, also one that must not be there.
+    pub fn put(&self, name: &str) {
+        self.names.borrow_mut().push(name.to_owned());
+    }
+}
+
+impl WizardStore for FakeWizardStore {
+    fn read(&self) -> Result<WizardDirectory, Fault> {
+        self.failures.check("read")?;
+        let names = self.names.borrow();
+        match names.as_slice() {
+            [] => return Ok(WizardDirectory::Empty),
+            [name] => {
+                if let Ok(state) = name.parse() {
+                    return Ok(WizardDirectory::State(state));
+                }
+            }
+            _ => {}
+        }
+        Err(Fault::new(
+            FaultKind::DataCorrupt,
+            format!("the fake wizard directory holds {}", names.join(", ")),
+            "keep the one that is right",
+        ))
+    }
+
+    fn go_to(&self, to: SetupWizardState) -> Result<bool, Fault> {
+        let from = self.read()?.state();
+        if !SetupWizardState::may_move(from, to) {
+            return Err(Fault::new(
+                FaultKind::Internal,
+                format!("the fake wizard may not go to {to}"),
+                "report this",
+            ));
+        }
+        self.failures.check("go_to")?;
+        *self.names.borrow_mut() = vec![to.name().to_owned()];
+        Ok(from != Some(to))
+    }
+
+    fn directory(&self) -> String {
+        "/fake/wizard".to_owned()
+    }
+}
