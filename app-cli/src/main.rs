@@ -1,1 +1,7 @@
-fn main() {}
+//! `trustpointctl`: see `app_cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app_cli::main()
+}

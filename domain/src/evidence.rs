@@ -19,8 +19,8 @@ pub enum Trace {
     Snapshots {
         /// How many.
         count: usize,
-        /// Where they stand.
-        directory: String,
+        /// Where the newest stands.
+        newest: String,
     },
     /// This project's marker on the configured token.
     TokenMarker {
@@ -39,8 +39,8 @@ impl fmt::Display for Trace {
             Self::Wizard { state, directory } => {
                 write!(f, "the wizard state in {directory} is {state}")
             }
-            Self::Snapshots { count, directory } => {
-                write!(f, "{count} database snapshot(s) in {directory}")
+            Self::Snapshots { count, newest } => {
+                write!(f, "there are {count} database snapshot(s), the newest is {newest}")
             }
             Self::TokenMarker {
                 label,

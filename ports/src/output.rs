@@ -3,6 +3,8 @@
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Level {
+    /// More than most people want to know.
+    Debug,
     /// Progress.
     Info,
     /// Something worked.
@@ -18,6 +20,11 @@ pub enum Level {
 pub trait Output {
     /// Writes one line. `line` has no secret in it.
     fn line(&self, level: Level, line: &str);
+
+    /// More than most people want to know.
+    fn debug(&self, line: &str) {
+        self.line(Level::Debug, line);
+    }
 
     /// Progress.
     fn info(&self, line: &str) {

@@ -1,0 +1,163 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use domain::StorageType;
+
+/// Start-up and recovery of a Trustpoint node.
+///
+/// Finds out in which state the node is, does what that state needs, and says so. Run it as the
+/// first step when the container starts, and by hand in that container.
+#[derive(Debug, Parser)]
+#[command(name = "trustpointctl", version, after_help = exit_codes())]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Directory that goes in front of every default path
+    #[arg(long, value_name = "DIR", env = "TRUSTPOINT_ROOT", global = true)]
+    pub root: Option<Utf8PathBuf>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "TRUSTPOINT_CONFIG", global = true)]
+    pub config: Option<Utf8PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub format: Format,
+    /// When to use colour (NO_COLOR is honoured)
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How to report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    Human,
+    /// One JSON object on standard output, progress as JSON lines on standard error.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The main job: observe, select, plan, execute, report
+    Startup(StartupArgs),
+    /// The observed state and what the next start would select; changes nothing
+    Status,
+    /// The setup wizard, from its first state to WIZARD_COMPLETED
+    Setup(SetupArgs),
+    /// What each start selected and did
+    History(HistoryArgs),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// A completion script for a shell, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `startup`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StartupArgs {
+    /// Print the steps and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Exit with 10 or 11 where the node is not ready but waits for setup or recovery
+    #[arg(long)]
+    pub require_ready: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+    /// Go on with a new database although there are traces of an installed node
+    #[arg(long)]
+    pub accept_new_database: bool,
+    /// Program that replaces this one where the exit code would be 0
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// Options of `setup`.
+#[derive(Args, Clone, Debug)]
+pub struct SetupArgs {
+    /// Where the node keeps its secrets
+    #[arg(long, value_parser = storage, required_unless_present = "reset")]
+    pub storage: Option<StorageType>,
+    /// File with the backup password; `-` reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "no_backup_password")]
+    pub backup_password_file: Option<Utf8PathBuf>,
+    /// Go without a backup password: a lost token then means lost secrets
+    #[arg(long)]
+    pub no_backup_password: bool,
+    /// Name or address in the TLS server certificate; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub san: Vec<String>,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+    /// Return the node to the wizard's first state; deletes nothing
+    #[arg(long, conflicts_with_all = ["storage", "backup_password_file", "no_backup_password", "san"])]
+    pub reset: bool,
+}
+
+/// Options of `history`.
+#[derive(Args, Clone, Debug)]
+pub struct HistoryArgs {
+    /// At most this many rows, newest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// Commands of `config`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// The merged configuration, and where each value came from
+    Show,
+}
+
+fn storage(text: &str) -> Result<StorageType, String> {
+    text.parse().map_err(|()| {
+        let names: Vec<_> = StorageType::ALL
+            .iter()
+            .map(|storage| storage.name())
+            .collect();
+        format!("one of: {}", names.join(", "))
+    })
+}
+
+/// The definition, for completions and man pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for row in crate::exit_code::TABLE {
+        text.push_str(&format!("  {:>2}  {}\n", row.code, row.when));
+    }
+    text
+}

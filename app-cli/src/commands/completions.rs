@@ -1,0 +1,19 @@
+//! `completions`.
+
+use clap_complete::Shell;
+
+use super::Next;
+use crate::report::Console;
+
+/// Prints the completion script.
+pub fn run(shell: Shell, console: Console) -> Next {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        shell,
+        &mut crate::cli::command(),
+        "trustpointctl",
+        &mut script,
+    );
+    console.product(&String::from_utf8_lossy(&script));
+    Next::Exit
+}

@@ -1,0 +1,76 @@
+//! The commands: each reads its arguments, calls its use case, and gives back a report.
+
+mod completions;
+mod config;
+mod history;
+mod setup;
+mod startup;
+
+use ports::Fault;
+
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::node::Node;
+use crate::report::{Console, Report};
+
+/// How the process goes on after a command.
+pub enum Next {
+    /// It ends with the report's exit code.
+    Exit,
+    /// It ends with the report's exit code, without exit handlers: a module hangs.
+    ExitAtOnce,
+    /// It is replaced by this command.
+    Replace {
+        /// Program and arguments.
+        command: Vec<std::ffi::OsString>,
+        /// The DEK cache, where there is one.
+        dek_file: Option<String>,
+    },
+}
+
+/// Runs the command. The report is filled in also where the result is a failure.
+///
+/// # Errors
+/// Why the command failed.
+pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fault> {
+    if let Command::Completions { shell } = &cli.command {
+        return Ok(completions::run(*shell, console));
+    }
+    let config = Config::load(&cli.global)?;
+    match &cli.command {
+        Command::Startup(arguments) => startup::startup(&config, arguments, console, report),
+        Command::Status => startup::status(&config, console, report),
+        Command::Setup(arguments) => setup::run(&config, arguments, console, report),
+        Command::History(arguments) => history::run(&config, arguments, console, report),
+        Command::Config(_) => Ok(config::show(&config, console, report)),
+        Command::Completions { .. } => Ok(Next::Exit),
+    }
+}
+
+/// Name of the command in reports.
+#[must_use]
+pub fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Startup(_) => "startup",
+        Command::Status => "status",
+        Command::Setup(_) => "setup",
+        Command::History(_) => "history",
+        Command::Config(_) => "config show",
+        Command::Completions { .. } => "completions",
+    }
+}
+
+/// Ends a command on a node: a module that hangs must not be waited for when the node is dropped.
+///
+/// # Errors
+/// The command's own.
+fn finish(node: Node, report: &mut Report, result: Result<(), Fault>) -> Result<Next, Fault> {
+    if !node.hsm.is_hung() {
+        return result.map(|()| Next::Exit);
+    }
+    if let Err(fault) = &result {
+        report.fail(fault);
+    }
+    std::mem::forget(node);
+    Ok(Next::ExitAtOnce)
+}

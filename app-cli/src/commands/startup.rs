@@ -1,0 +1,88 @@
+//! `startup` and `status`.
+
+use std::time::Duration;
+
+use adapters_fs::durable;
+use ports::Fault;
+
+use super::{Next, finish};
+use crate::cli::StartupArgs;
+use crate::config::Config;
+use crate::exit_code;
+use crate::node::{Access, Node};
+use crate::report::{Console, Report};
+use crate::startup::{self, Depth, Options};
+
+/// The main job.
+///
+/// # Errors
+/// Why the start was refused or failed.
+pub fn startup(
+    config: &Config,
+    arguments: &StartupArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Fault> {
+    let (depth, access) = if arguments.dry_run {
+        (Depth::DryRun, Access::ReadOnly)
+    } else {
+        (Depth::Start, Access::ReadWrite)
+    };
+    let options = Options {
+        depth,
+        require_ready: arguments.require_ready,
+        lock_wait: Duration::from_secs(arguments.lock_wait),
+        accept_new_database: arguments.accept_new_database,
+    };
+    let node = Node::wire(config, access, Box::new(console))?;
+    let result = startup::run(&node, options, report, &mut |step| console.step(step));
+    if let Err(fault) = &result {
+        report.fail(fault);
+    }
+    if depth == Depth::Start {
+        keep_report(config, report);
+    }
+    let replace = result.is_ok()
+        && depth == Depth::Start
+        && !arguments.command.is_empty()
+        && report.exit_code == exit_code::SUCCESS;
+    if !replace {
+        return finish(node, report, result);
+    }
+    let dek_file = node.dek_cache.exists()?.then(|| node.dek_cache.path());
+    Ok(Next::Replace {
+        command: arguments.command.clone(),
+        dek_file,
+    })
+}
+
+/// What the next start would select.
+///
+/// # Errors
+/// What the next start would fail with.
+pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
+    let options = Options {
+        depth: Depth::Status,
+        require_ready: true,
+        lock_wait: Duration::ZERO,
+        accept_new_database: false,
+    };
+    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let result = startup::run(&node, options, report, &mut |step| console.step(step));
+    finish(node, report, result)
+}
+
+/// The last report stands in the runtime directory. A report that cannot be kept must not fail a
+/// node that is up: it is warned about.
+fn keep_report(config: &Config, report: &mut Report) {
+    let path = config.runtime_dir.value.join("startup.json");
+    let text = format!("{}\n", report.to_json());
+    let kept = durable::create_dirs(&config.runtime_dir.value, 0o700)
+        .and_then(|()| durable::write_atomic(&path, text.as_bytes(), 0o600));
+    if let Err(fault) = kept {
+        let why = fault.causes().join(": ");
+        report.warnings.push(format!(
+            "this report could not be kept as {path}: {fault}: {why}"
+        ));
+    }
+}

@@ -1,0 +1,128 @@
+//! The TOML file, as it is written.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{Fault, FaultKind, ResultExt};
+use serde::Deserialize;
+
+/// The file. Every key is optional; a key that is not here is an error with its line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    pub app: App,
+    pub database: Database,
+    pub wizard: Wizard,
+    pub tls: Tls,
+    pub runtime: Runtime,
+    pub hsm: Hsm,
+    #[serde(rename = "static")]
+    pub static_files: StaticFiles,
+    pub messages: Messages,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct App {
+    pub version: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    pub path: Option<Utf8PathBuf>,
+    pub snapshots: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wizard {
+    pub state_dir: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    pub dir: Option<Utf8PathBuf>,
+    pub san: Option<Names>,
+}
+
+/// One name, several in one text, or a list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Names {
+    Text(String),
+    List(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Runtime {
+    pub dir: Option<Utf8PathBuf>,
+    pub allow_non_tmpfs: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hsm {
+    pub module: Option<Utf8PathBuf>,
+    pub token_label: Option<String>,
+    pub uri: Option<String>,
+    pub daemon: Option<String>,
+    pub wait: Option<String>,
+    pub pin_file: Option<Utf8PathBuf>,
+    pub so_pin_file: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StaticFiles {
+    pub sources: Option<Vec<Utf8PathBuf>>,
+    pub root: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messages {
+    pub dirs: Option<Vec<Utf8PathBuf>>,
+    pub languages: Option<Vec<String>>,
+}
+
+/// Reads the file. `required`: it was asked for by name, so it must be there.
+pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
+            return Ok(ConfigFile::default());
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Fault::new(
+                FaultKind::Config,
+                format!("the configuration file {path} does not exist"),
+                "correct --config or TRUSTPOINT_CONFIG, or leave both out",
+            )
+            .because(error));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            return Err(Fault::new(
+                FaultKind::Config,
+                format!("the configuration file {path} is not UTF-8 text"),
+                "write it anew as TOML",
+            )
+            .because(error));
+        }
+        other => other.or_io(|| format!("reading the configuration file {path}"))?,
+    };
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| {
+            text.bytes()
+                .take(span.start)
+                .filter(|byte| *byte == b'\n')
+                .count()
+                + 1
+        });
+        Fault::new(
+            FaultKind::Config,
+            format!("{path}, line {line}: {}", error.message()),
+            format!("correct {path}; `trustpointctl config show` lists the keys"),
+        )
+    })
+}

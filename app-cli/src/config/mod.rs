@@ -1,0 +1,480 @@
+//! The configuration: flag, then environment, then file, then default.
+
+mod file;
+mod secrets;
+
+use std::fmt;
+use std::time::Duration;
+
+use adapters_hsm::{Daemon, TokenUri};
+use camino::{Utf8Path, Utf8PathBuf};
+use domain::{DEFAULT_TOKEN_LABEL, Version};
+use ports::{Fault, FaultKind};
+
+pub use secrets::{SecretFiles, read_secret_file};
+
+use crate::cli::Global;
+use file::{ConfigFile, Names};
+
+/// Where a value came from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// A command-line flag, or the variable that stands for it.
+    Flag(&'static str),
+    /// An environment variable.
+    Environment(&'static str),
+    /// The configuration file.
+    File(Utf8PathBuf),
+    /// Nothing else said so.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Debug)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// Whether somebody asked for this value.
+    pub fn is_explicit(&self) -> bool {
+        self.origin != Origin::Default
+    }
+}
+
+/// The merged configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The configuration file.
+    pub file: Setting<Utf8PathBuf>,
+    /// Version of the application.
+    pub app_version: Setting<Version>,
+    /// Database file.
+    pub database: Setting<Utf8PathBuf>,
+    /// Directory of the snapshots.
+    pub snapshots: Setting<Utf8PathBuf>,
+    /// Directory of the wizard state.
+    pub wizard_state_dir: Setting<Utf8PathBuf>,
+    /// Nginx TLS directory.
+    pub tls_dir: Setting<Utf8PathBuf>,
+    /// Names and addresses in a generated certificate.
+    pub tls_san: Setting<Vec<String>>,
+    /// Runtime directory.
+    pub runtime_dir: Setting<Utf8PathBuf>,
+    /// Whether the DEK cache may stand on another file system than a tmpfs.
+    pub allow_non_tmpfs: Setting<bool>,
+    /// PKCS#11 module.
+    pub hsm_module: Setting<Utf8PathBuf>,
+    /// Label of the token.
+    pub hsm_token_label: Setting<String>,
+    /// Serial number of the token, where a URI names it.
+    pub hsm_token_serial: Setting<Option<String>>,
+    /// Daemon to reach first.
+    pub hsm_daemon: Setting<Option<String>>,
+    /// How long to wait for the daemon and for any one call into the module.
+    pub hsm_wait: Setting<Duration>,
+    /// Files of the PINs.
+    pub secrets: SecretFiles,
+    /// Directories that static files are collected from.
+    pub static_sources: Setting<Vec<Utf8PathBuf>>,
+    /// Directory that static files are collected into.
+    pub static_root: Setting<Option<Utf8PathBuf>>,
+    /// Locale directories.
+    pub message_dirs: Setting<Vec<Utf8PathBuf>>,
+    /// Languages that are compiled.
+    pub message_languages: Setting<Vec<String>>,
+}
+
+impl Config {
+    /// Merges flags, the process's environment and the file.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for what cannot be right, naming key and source.
+    pub fn load(global: &Global) -> Result<Self, Fault> {
+        Self::merge(global, &|name| std::env::var_os(name))
+    }
+
+    fn merge(
+        global: &Global,
+        environment: &dyn Fn(&str) -> Option<std::ffi::OsString>,
+    ) -> Result<Self, Fault> {
+        let root = global
+            .root
+            .clone()
+            .unwrap_or_else(|| Utf8PathBuf::from("/"));
+        let path = match &global.config {
+            Some(path) => Setting {
+                value: path.clone(),
+                origin: Origin::Flag("--config"),
+            },
+            None => Setting {
+                value: root.join("etc/trustpoint/trustpointctl.toml"),
+                origin: Origin::Default,
+            },
+        };
+        let file = file::read(&path.value, path.is_explicit())?;
+        let layers = Layers {
+            environment,
+            file: &path.value,
+        };
+        Self::resolve(&layers, &root, path.clone(), file)
+    }
+
+    fn resolve(
+        layers: &Layers<'_>,
+        root: &Utf8Path,
+        path: Setting<Utf8PathBuf>,
+        file: ConfigFile,
+    ) -> Result<Self, Fault> {
+        let default = |below: &str| root.join(below);
+        let text = |text: String| Ok(text);
+        let to_path = |text: String| Ok(Utf8PathBuf::from(text));
+
+        let uri = layers.pick("TRUSTPOINT_HSM_URI", file.hsm.uri, "hsm.uri", text)?;
+        let uri = uri
+            .map(|uri| uri.and_then(|text| text.parse::<TokenUri>()))
+            .transpose()?;
+        let mut hsm_module = layers.value(
+            "TRUSTPOINT_HSM_MODULE",
+            file.hsm.module,
+            "hsm.module",
+            to_path,
+            || Utf8PathBuf::from("/usr/lib/softhsm/libsofthsm2.so"),
+        )?;
+        let mut hsm_token_label = layers.value(
+            "TRUSTPOINT_HSM_TOKEN_LABEL",
+            file.hsm.token_label,
+            "hsm.token_label",
+            text,
+            || DEFAULT_TOKEN_LABEL.to_owned(),
+        )?;
+        let mut hsm_token_serial = Setting {
+            value: None,
+            origin: Origin::Default,
+        };
+        if let Some(Setting { value: uri, origin }) = uri {
+            if let Some(module) = uri.module_path {
+                hsm_module = Setting {
+                    value: module.into(),
+                    origin: origin.clone(),
+                };
+            }
+            if let Some(label) = uri.token_label {
+                hsm_token_label = Setting {
+                    value: label,
+                    origin: origin.clone(),
+                };
+            }
+            hsm_token_serial = Setting {
+                value: uri.serial,
+                origin,
+            };
+        }
+
+        Ok(Self {
+            app_version: layers
+                .value(
+                    "TRUSTPOINT_APP_VERSION",
+                    file.app.version,
+                    "app.version",
+                    text,
+                    || env!("CARGO_PKG_VERSION").to_owned(),
+                )?
+                .and_then(|version| {
+                    version.parse::<Version>().map_err(|error| {
+                        Fault::new(
+                            FaultKind::Config,
+                            format!("the application version cannot be read: {error}"),
+                            "correct app.version or TRUSTPOINT_APP_VERSION",
+                        )
+                    })
+                })?,
+            database: layers.value(
+                "TRUSTPOINT_DATABASE",
+                file.database.path,
+                "database.path",
+                to_path,
+                || default("var/lib/trustpoint/trustpoint.db"),
+            )?,
+            snapshots: layers.file_only(file.database.snapshots, || {
+                default("var/lib/trustpoint/snapshots")
+            }),
+            wizard_state_dir: layers.value(
+                "TRUSTPOINT_WIZARD_STATE_DIR",
+                file.wizard.state_dir,
+                "wizard.state_dir",
+                to_path,
+                || default("etc/trustpoint/wizard/state"),
+            )?,
+            tls_dir: layers.value(
+                "TRUSTPOINT_TLS_DIR",
+                file.tls.dir,
+                "tls.dir",
+                to_path,
+                || default("etc/trustpoint/tls"),
+            )?,
+            tls_san: layers.value(
+                "TRUSTPOINT_TLS_SAN",
+                file.tls.san.map(Names::into_list),
+                "tls.san",
+                |text| Ok(Names::Text(text).into_list()),
+                || vec!["127.0.0.1".to_owned()],
+            )?,
+            runtime_dir: layers.value(
+                "TRUSTPOINT_RUNTIME_DIR",
+                file.runtime.dir,
+                "runtime.dir",
+                to_path,
+                || default("run/trustpoint"),
+            )?,
+            allow_non_tmpfs: layers.file_only(file.runtime.allow_non_tmpfs, || false),
+            hsm_module,
+            hsm_token_label,
+            hsm_token_serial,
+            hsm_daemon: layers
+                .pick("TRUSTPOINT_HSM_DAEMON", file.hsm.daemon, "hsm.daemon", text)?
+                .map_or(
+                    Setting {
+                        value: None,
+                        origin: Origin::Default,
+                    },
+                    |daemon| Setting {
+                        value: Some(daemon.value),
+                        origin: daemon.origin,
+                    },
+                ),
+            hsm_wait: layers
+                .value(
+                    "TRUSTPOINT_HSM_WAIT",
+                    file.hsm.wait,
+                    "hsm.wait",
+                    text,
+                    || "30s".to_owned(),
+                )?
+                .and_then(|text| duration(&text))?,
+            secrets: SecretFiles {
+                pin: layers.pick("HSM_PIN_FILE", file.hsm.pin_file, "hsm.pin_file", to_path)?,
+                so_pin: layers.pick(
+                    "HSM_SO_PIN_FILE",
+                    file.hsm.so_pin_file,
+                    "hsm.so_pin_file",
+                    to_path,
+                )?,
+            },
+            static_sources: layers.file_only(file.static_files.sources, Vec::new),
+            static_root: match file.static_files.root {
+                Some(root) => Setting {
+                    value: Some(root),
+                    origin: layers.file_origin(),
+                },
+                None => Setting {
+                    value: None,
+                    origin: Origin::Default,
+                },
+            },
+            message_dirs: layers.file_only(file.messages.dirs, Vec::new),
+            message_languages: layers.file_only(file.messages.languages, || {
+                vec!["de".to_owned(), "en".to_owned()]
+            }),
+            file: path,
+        })
+    }
+
+    /// The directory that the lock and `pin-rejected` stand in: the database's.
+    #[must_use]
+    pub fn beside_database(&self, name: &str) -> Utf8PathBuf {
+        match self.database.value.parent() {
+            Some(parent) => parent.join(name),
+            None => Utf8PathBuf::from(name),
+        }
+    }
+
+    /// The daemon's address.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for one that does not parse.
+    pub fn daemon(&self) -> Result<Option<Daemon>, Fault> {
+        self.hsm_daemon.value.as_deref().map(str::parse).transpose()
+    }
+
+    /// Key, value and origin of each setting; secrets are not among them.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, String, String)> {
+        fn row<T>(
+            key: &'static str,
+            setting: &Setting<T>,
+            show: impl Fn(&T) -> String,
+        ) -> (&'static str, String, String) {
+            (key, show(&setting.value), setting.origin.to_string())
+        }
+        fn list<T: ToString>(items: &Vec<T>) -> String {
+            items
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        }
+        fn option<T: ToString>(item: &Option<T>) -> String {
+            item.as_ref().map(ToString::to_string).unwrap_or_default()
+        }
+        let mut rows = vec![
+            row("config", &self.file, ToString::to_string),
+            row("app.version", &self.app_version, ToString::to_string),
+            row("database.path", &self.database, ToString::to_string),
+            row("database.snapshots", &self.snapshots, ToString::to_string),
+            row(
+                "wizard.state_dir",
+                &self.wizard_state_dir,
+                ToString::to_string,
+            ),
+            row("tls.dir", &self.tls_dir, ToString::to_string),
+            row("tls.san", &self.tls_san, list),
+            row("runtime.dir", &self.runtime_dir, ToString::to_string),
+            row(
+                "runtime.allow_non_tmpfs",
+                &self.allow_non_tmpfs,
+                ToString::to_string,
+            ),
+            row("hsm.module", &self.hsm_module, ToString::to_string),
+            row(
+                "hsm.token_label",
+                &self.hsm_token_label,
+                ToString::to_string,
+            ),
+            row("hsm.token_serial", &self.hsm_token_serial, option),
+            row("hsm.daemon", &self.hsm_daemon, option),
+            row("hsm.wait", &self.hsm_wait, |wait| {
+                humantime::format_duration(*wait).to_string()
+            }),
+            row("static.sources", &self.static_sources, list),
+            row("static.root", &self.static_root, option),
+            row("messages.dirs", &self.message_dirs, list),
+            row("messages.languages", &self.message_languages, list),
+        ];
+        rows.extend(self.secrets.rows());
+        rows
+    }
+}
+
+impl Names {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::List(names) => names,
+            Self::Text(text) => text
+                .split(|c: char| c == ',' || c.is_whitespace())
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+}
+
+impl<T> Setting<T> {
+    fn and_then<U>(self, f: impl FnOnce(T) -> Result<U, Fault>) -> Result<Setting<U>, Fault> {
+        Ok(Setting {
+            value: f(self.value)?,
+            origin: self.origin,
+        })
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, Fault> {
+    let fault = |why: String| {
+        Fault::new(
+            FaultKind::Config,
+            format!("hsm.wait: \"{text}\" is no length of time: {why}"),
+            "write it like `30s` or `2m`, in hsm.wait or TRUSTPOINT_HSM_WAIT",
+        )
+    };
+    let wait = humantime::parse_duration(text).map_err(|error| fault(error.to_string()))?;
+    if wait.is_zero() {
+        Err(fault("it must be longer than nothing".into()))
+    } else {
+        Ok(wait)
+    }
+}
+
+/// The environment and the file, as places a value can come from.
+struct Layers<'a> {
+    environment: &'a dyn Fn(&str) -> Option<std::ffi::OsString>,
+    file: &'a Utf8Path,
+}
+
+impl Layers<'_> {
+    fn file_origin(&self) -> Origin {
+        Origin::File(self.file.to_owned())
+    }
+
+    /// The value, where somebody gave one. An empty variable counts as not set.
+    fn pick<T>(
+        &self,
+        variable: &'static str,
+        in_file: Option<T>,
+        key: &'static str,
+        parse: impl FnOnce(String) -> Result<T, Fault>,
+    ) -> Result<Option<Setting<T>>, Fault> {
+        match (self.environment)(variable) {
+            Some(value) if !value.is_empty() => {
+                let text = value.into_string().map_err(|_| {
+                    Fault::new(
+                        FaultKind::Config,
+                        format!("{variable} ({key}) is not UTF-8 text"),
+                        format!("correct the environment variable {variable}"),
+                    )
+                })?;
+                let value = parse(text)?;
+                Ok(Some(Setting {
+                    value,
+                    origin: Origin::Environment(variable),
+                }))
+            }
+            Some(_) | None => Ok(in_file.map(|value| Setting {
+                value,
+                origin: self.file_origin(),
+            })),
+        }
+    }
+
+    fn value<T>(
+        &self,
+        variable: &'static str,
+        in_file: Option<T>,
+        key: &'static str,
+        parse: impl FnOnce(String) -> Result<T, Fault>,
+        default: impl FnOnce() -> T,
+    ) -> Result<Setting<T>, Fault> {
+        Ok(self
+            .pick(variable, in_file, key, parse)?
+            .unwrap_or_else(|| Setting {
+                value: default(),
+                origin: Origin::Default,
+            }))
+    }
+
+    fn file_only<T>(&self, in_file: Option<T>, default: impl FnOnce() -> T) -> Setting<T> {
+        match in_file {
+            Some(value) => Setting {
+                value,
+                origin: self.file_origin(),
+            },
+            None => Setting {
+                value: default(),
+                origin: Origin::Default,
+            },
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Where PINs and passwords come from: a file, the environment, or standard input; never an
+//! argument.
+
+use std::io::Read as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{Fault, FaultKind, ResultExt, Secret};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::Setting;
+
+const DEFAULT_PIN_FILE: &str = "/run/secrets/hsm_pin";
+const DEFAULT_SO_PIN_FILE: &str = "/run/secrets/hsm_so_pin";
+
+/// Longest PIN or password, in bytes: more is a wrong file.
+const MAX_SECRET: u64 = 4096;
+
+/// The files that were configured for the PINs.
+#[derive(Clone, Debug)]
+pub struct SecretFiles {
+    /// User PIN.
+    pub pin: Option<Setting<Utf8PathBuf>>,
+    /// SO PIN.
+    pub so_pin: Option<Setting<Utf8PathBuf>>,
+}
+
+/// Which PIN.
+struct Kind {
+    name: &'static str,
+    default_file: &'static str,
+    variable: &'static str,
+    file_variable: &'static str,
+    key: &'static str,
+}
+
+const USER: Kind = Kind {
+    name: "user PIN",
+    default_file: DEFAULT_PIN_FILE,
+    variable: "HSM_PIN",
+    file_variable: "HSM_PIN_FILE",
+    key: "hsm.pin_file",
+};
+
+const SO: Kind = Kind {
+    name: "SO PIN",
+    default_file: DEFAULT_SO_PIN_FILE,
+    variable: "HSM_SO_PIN",
+    file_variable: "HSM_SO_PIN_FILE",
+    key: "hsm.so_pin_file",
+};
+
+impl SecretFiles {
+    /// The user PIN.
+    ///
+    /// # Errors
+    /// [`FaultKind::Denied`] where there is none or it is empty.
+    pub fn user_pin(&self) -> Result<Secret, Fault> {
+        pin(self.pin.as_ref(), &USER)
+    }
+
+    /// The SO PIN.
+    ///
+    /// # Errors
+    /// As [`SecretFiles::user_pin`].
+    pub fn so_pin(&self) -> Result<Secret, Fault> {
+        pin(self.so_pin.as_ref(), &SO)
+    }
+
+    /// Rows of `config show`: the paths, never what is in them.
+    pub(super) fn rows(&self) -> Vec<(&'static str, String, String)> {
+        [(&USER, &self.pin), (&SO, &self.so_pin)]
+            .into_iter()
+            .map(|(kind, setting)| match setting {
+                Some(setting) => (
+                    kind.key,
+                    setting.value.to_string(),
+                    setting.origin.to_string(),
+                ),
+                None => (kind.key, kind.default_file.to_owned(), "default".to_owned()),
+            })
+            .collect()
+    }
+}
+
+fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret, Fault> {
+    let hint = || {
+        format!(
+            "put the PIN into a file that only this user can read and name it with {} or {}",
+            kind.file_variable, kind.key
+        )
+    };
+    let file = match configured {
+        Some(setting) => Some(setting.value.clone()),
+        None => Some(Utf8PathBuf::from(kind.default_file)).filter(|path| path.exists()),
+    };
+    if let Some(path) = file {
+        return read_secret_file(&path).map_err(|fault| {
+            let message = format!("the {} cannot be had: {fault}", kind.name);
+            Fault::new(FaultKind::Denied, message, hint()).because(fault)
+        });
+    }
+    match std::env::var(kind.variable) {
+        Ok(text) if !text.is_empty() => Ok(Secret::from(text)),
+        Ok(_) | Err(_) => Err(Fault::new(
+            FaultKind::Denied,
+            format!(
+                "the {} is missing: no {}, no {}, and {} is not set",
+                kind.name, kind.default_file, kind.file_variable, kind.variable
+            ),
+            hint(),
+        )),
+    }
+}
+
+/// Reads a secret: the file's content without one trailing line break; `-` is standard input.
+///
+/// # Errors
+/// [`FaultKind::Denied`] for a file that is missing, empty or longer than any PIN or password.
+pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET as usize + 1));
+    if path == "-" {
+        let read = std::io::stdin()
+            .lock()
+            .take(MAX_SECRET + 1)
+            .read_to_end(&mut bytes);
+        read.or_io(|| "reading the secret from standard input")?;
+    } else {
+        let file = std::fs::File::open(path).map_err(|error| {
+            let kind = match error.kind() {
+                std::io::ErrorKind::NotFound => FaultKind::Denied,
+                _ => Fault::io("", std::io::Error::from(error.kind())).kind(),
+            };
+            Fault::new(
+                kind,
+                format!("the file {path} cannot be opened"),
+                "correct the path",
+            )
+            .because(error)
+        })?;
+        file.take(MAX_SECRET + 1)
+            .read_to_end(&mut bytes)
+            .or_io(|| format!("reading the file {path}"))?;
+    }
+    let denied = |why: &str| {
+        let from = if path == "-" {
+            "standard input"
+        } else {
+            path.as_str()
+        };
+        Fault::new(
+            FaultKind::Denied,
+            format!("{from} {why}"),
+            "write the secret into it",
+        )
+    };
+    if bytes.len() as u64 > MAX_SECRET {
+        return Err(denied("is longer than any PIN or password"));
+    }
+    for line_break in [b'\n', b'\r'] {
+        if bytes.last() == Some(&line_break) {
+            bytes.pop();
+        }
+    }
+    if bytes.is_empty() {
+        return Err(denied("is empty"));
+    }
+    let secret = Secret::new(bytes.to_vec());
+    bytes.zeroize();
+    Ok(secret)
+}

@@ -1,0 +1,163 @@
+//! Standard output and standard error, for people or for programs.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use ports::{Level, Output};
+
+use super::{ErrorReport, Report, StepReport, StepResult};
+use crate::cli::{Color, Format, Global};
+
+/// Where lines and the report go.
+#[derive(Clone, Copy, Debug)]
+pub struct Console {
+    format: Format,
+    color: bool,
+    verbose: bool,
+}
+
+impl Console {
+    /// As the global options ask for.
+    #[must_use]
+    pub fn new(global: &Global) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !no_color && std::io::stdout().is_terminal(),
+        };
+        Self {
+            format: global.format,
+            color,
+            verbose: global.verbose,
+        }
+    }
+
+    /// Without colour, for a command line that did not parse.
+    #[must_use]
+    pub fn plain(format: Format) -> Self {
+        Self {
+            format,
+            color: false,
+            verbose: false,
+        }
+    }
+
+    /// Writes only the report's error, to standard error: the report itself is out already.
+    pub fn error_only(&self, report: &Report) {
+        if let Some(error) = &report.error {
+            self.error(error);
+        }
+    }
+
+    /// Writes the report: in JSON the one object on standard output, for people what the progress
+    /// lines have not said yet.
+    pub fn report(&self, report: &Report) {
+        match self.format {
+            Format::Json => to_stdout(&report.to_json()),
+            Format::Human => self.for_people(report),
+        }
+    }
+
+    /// Writes text that is the command's product, such as a completion script.
+    pub fn product(&self, text: &str) {
+        to_stdout(text.trim_end_matches('\n'));
+    }
+
+    /// Whether the format is for people.
+    #[must_use]
+    pub fn is_human(&self) -> bool {
+        self.format == Format::Human
+    }
+
+    /// A step that is planned or was carried out.
+    pub fn step(&self, step: &StepReport) {
+        match self.format {
+            Format::Json => {
+                if let Ok(line) = serde_json::to_string(step) {
+                    to_stderr(&line);
+                }
+            }
+            Format::Human => {
+                let (mark, style) = match step.result {
+                    StepResult::Planned => ("would", "36"),
+                    StepResult::Done => ("done", "32"),
+                    StepResult::Unchanged => ("ok", "32"),
+                    StepResult::Skipped => ("skip", "2"),
+                    StepResult::Failed => ("FAIL", "31"),
+                };
+                let mark = self.paint(&format!("{mark:>5}"), style);
+                to_stdout(&format!("{mark}  {}: {}", step.step, step.detail));
+            }
+        }
+    }
+
+    fn for_people(&self, report: &Report) {
+        for warning in &report.warnings {
+            to_stdout(&format!("{} {warning}", self.paint("warning:", "33")));
+        }
+        if let Some(tls) = &report.tls {
+            to_stdout(&format!(
+                "TLS server certificate ({}), valid until {}",
+                tls.source.unwrap_or("of another source"),
+                tls.not_after
+            ));
+            to_stdout(&format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint));
+        }
+        if let Some(error) = &report.error {
+            self.error(error);
+        } else if let Some(outcome) = report.outcome {
+            to_stdout(&format!("outcome: {}", self.paint(outcome, "1")));
+        }
+    }
+
+    fn error(&self, error: &ErrorReport) {
+        to_stderr(&format!("{} {}", self.paint("error:", "31"), error.message));
+        for cause in &error.causes {
+            to_stderr(&format!("  caused by: {cause}"));
+        }
+        to_stderr(&format!("{} {}", self.paint("hint:", "36"), error.hint));
+    }
+
+    fn paint(&self, text: &str, style: &str) -> String {
+        if self.color {
+            format!("\u{1b}[{style}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+impl Output for Console {
+    fn line(&self, level: Level, line: &str) {
+        if level == Level::Debug && !self.verbose {
+            return;
+        }
+        match self.format {
+            Format::Json => {
+                let name = match level {
+                    Level::Debug => "debug",
+                    Level::Info => "info",
+                    Level::Success => "success",
+                    Level::Warning => "warning",
+                    Level::Error => "error",
+                };
+                to_stderr(&serde_json::json!({ "level": name, "message": line }).to_string());
+            }
+            Format::Human => match level {
+                Level::Debug | Level::Info => to_stdout(line),
+                Level::Success => to_stdout(&self.paint(line, "32")),
+                Level::Warning => to_stdout(&self.paint(line, "33")),
+                Level::Error => to_stderr(&self.paint(line, "31")),
+            },
+        }
+    }
+}
+
+/// A closed standard output must not stop a start: the line is dropped.
+fn to_stdout(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn to_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

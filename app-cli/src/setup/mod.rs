@@ -1,0 +1,323 @@
+//! The setup wizard: from its first state to WIZARD_COMPLETED, each move one atomic step.
+//!
+//! A setup that dies goes on where it was: what stands already is used, never made twice.
+
+mod token;
+
+use std::time::Duration;
+
+use domain::{SchemaState, SetupWizardState, StorageType, WizardState};
+use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource};
+
+use crate::node::Node;
+use crate::report::{Report, StepReport, StepResult, TlsReport};
+use crate::startup::{self, Active, Depth, TlsWork};
+
+/// Fewest characters of a backup password.
+pub const MIN_PASSWORD_CHARS: usize = 12;
+
+/// What the operator wants.
+pub struct Wish {
+    /// Where the node keeps its secrets.
+    pub storage: StorageType,
+    /// The backup password; `None` where the operator goes without one.
+    pub backup_password: Option<Secret>,
+    /// Names and addresses in a new certificate; empty keeps the credential there is.
+    pub san: Vec<String>,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Sets the node up.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: &Wish,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    refuse_wish(wish)?;
+    let _lock = startup::lock(node, wish.lock_wait)?;
+    let record = begin(node)?;
+    refuse_node(node, wish, record.as_ref())?;
+    let token = match wish.storage {
+        StorageType::SoftHsm => Some(token::Preflight::check(node, record.as_ref())?),
+        StorageType::Software | StorageType::PhysicalHsm => None,
+    };
+    let mut steps = Steps {
+        node,
+        report,
+        on_step,
+    };
+
+    let migrated = node.database.migrate()?;
+    let changed = migrated != ports::Migrated::Unchanged;
+    steps.note(
+        "migrate_database",
+        changed,
+        "the database is of this version",
+    );
+    steps.go_to(SetupWizardState::SetupCryptoStorage)?;
+    node.database.configure_storage(wish.storage)?;
+    node.database.change_storage(wish.storage)?;
+    steps.note("configure_storage", true, wish.storage.name());
+
+    let dek = match token {
+        Some(token) => {
+            steps.go_to(SetupWizardState::SetupHsm)?;
+            Some(token.set_up(&mut steps)?)
+        }
+        None => None,
+    };
+    steps.go_to(SetupWizardState::SetupMode)?;
+    steps.go_to(SetupWizardState::SelectTlsServerCredential)?;
+    steps.choose_tls(wish, dek.as_ref())?;
+    if let Some(dek) = &dek {
+        steps.go_to(SetupWizardState::BackupPassword)?;
+        steps.set_backup_password(wish, dek)?;
+        let written = node.dek_cache.write(dek)?;
+        steps.note("cache_dek", written, &node.dek_cache.path());
+    }
+    // The file first: a crash in between leaves a completed node whose mark the next start sets.
+    steps.go_to(SetupWizardState::Completed)?;
+    node.database.mark_setup_completed(node.clock.now())?;
+    report.set_outcome(domain::Outcome::Ready, false);
+    Ok(())
+}
+
+/// Returns the node to the wizard's first state; deletes nothing.
+///
+/// # Errors
+/// The lock, the database or the wizard state.
+pub fn reset(
+    node: &Node,
+    lock_wait: Duration,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let _lock = startup::lock(node, lock_wait)?;
+    if let DatabaseState::Initialised(record) = node.database.observe()? {
+        refuse_schema(node, &record)?;
+        let cleared = node.database.clear_setup_mark()?;
+        let mut steps = Steps {
+            node,
+            report,
+            on_step,
+        };
+        steps.note(
+            "clear_setup_mark",
+            cleared,
+            "the database no longer says \"set up\"",
+        );
+    }
+    let mut steps = Steps {
+        node,
+        report,
+        on_step,
+    };
+    steps.go_to(SetupWizardState::SetupCryptoStorage)?;
+    report.set_outcome(domain::Outcome::SetupRequired, false);
+    Ok(())
+}
+
+fn refuse_wish(wish: &Wish) -> Result<(), Fault> {
+    if wish.storage == StorageType::PhysicalHsm {
+        return Err(Fault::new(
+            FaultKind::StorageUnsupported,
+            domain::Refusal::PhysicalHsm.to_string(),
+            "run setup with --storage software or --storage softhsm",
+        ));
+    }
+    wish.backup_password.as_ref().map_or(Ok(()), check_password)
+}
+
+/// Whether a backup password may be set.
+///
+/// # Errors
+/// [`FaultKind::Usage`] for one that is too short or no text.
+pub fn check_password(password: &Secret) -> Result<(), Fault> {
+    let chars = password
+        .expose_text()
+        .map_or(0, |text| text.chars().count());
+    if chars >= MIN_PASSWORD_CHARS {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Usage,
+        format!("the backup password has fewer than {MIN_PASSWORD_CHARS} characters"),
+        "choose a longer one; it alone brings the secrets back where the token is lost",
+    ))
+}
+
+/// What the database says; the evidence of a missing one is looked for as a start does (C14).
+fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
+    match node.database.observe()? {
+        DatabaseState::Initialised(record) => Ok(Some(*record)),
+        DatabaseState::NotInitialised => {
+            startup::observe(node, Depth::Start, false)?;
+            Ok(None)
+        }
+    }
+}
+
+fn refuse_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<(), Fault> {
+    let raw = node.wizard.read()?.state();
+    let Some(record) = record else { return Ok(()) };
+    refuse_schema(node, record)?;
+    let marked = record.setup_completed_at.is_some();
+    if SetupWizardState::effective(raw, marked) == WizardState::Completed {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "this node is set up already (the wizard state is {})",
+                raw.map_or("empty, and the database says so", SetupWizardState::name)
+            ),
+            "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
+             nothing",
+        ));
+    }
+    let sealed = record
+        .token
+        .as_ref()
+        .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
+    if sealed && wish.storage == StorageType::Software {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "secrets in {} are sealed under a DEK; software storage could not read them",
+                node.settings.database_path
+            ),
+            "run setup with --storage softhsm",
+        ));
+    }
+    Ok(())
+}
+
+/// Setup and the like work on a database of this very program; upgrades are a start's work.
+pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+    match record.schema {
+        SchemaState::Current => Ok(()),
+        SchemaState::Behind if record.version.is_none() => Ok(()),
+        SchemaState::Behind => Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "the database {} is of an older version",
+                node.settings.database_path
+            ),
+            "run `trustpointctl startup` first: it makes a snapshot and migrates",
+        )),
+        SchemaState::Newer | SchemaState::Diverged => Err(Fault::new(
+            FaultKind::VersionDowngrade,
+            format!(
+                "the database {} is newer than this program",
+                node.settings.database_path
+            ),
+            "run the newer program again",
+        )),
+    }
+}
+
+/// The steps of a setup and their report.
+pub struct Steps<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// The report.
+    pub report: &'a mut Report,
+    /// Hears of each step.
+    pub on_step: &'a mut dyn FnMut(&StepReport),
+}
+
+impl Steps<'_> {
+    /// Notes a step that ended.
+    pub fn note(&mut self, step: &str, changed: bool, detail: &str) {
+        let result = if changed {
+            StepResult::Done
+        } else {
+            StepResult::Unchanged
+        };
+        let step = StepReport {
+            step: step.to_owned(),
+            result,
+            detail: detail.to_owned(),
+        };
+        (self.on_step)(&step);
+        self.report.steps.push(step);
+    }
+
+    /// Moves the wizard.
+    ///
+    /// # Errors
+    /// The state directory.
+    pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Fault> {
+        let moved = self.node.wizard.go_to(state)?;
+        self.note("set_wizard_state", moved, state.name());
+        Ok(())
+    }
+
+    /// WIZARD_SELECT_TLS_SERVER_CREDENTIAL and WIZARD_TLS_SERVER_CREDENTIAL_APPLY: the credential
+    /// of the setup page stays, unless other names were asked for or it cannot be used.
+    fn choose_tls(&mut self, wish: &Wish, dek: Option<&Dek>) -> Result<(), Fault> {
+        let node = self.node;
+        let work = TlsWork {
+            node,
+            dek,
+            sealed: dek.is_some(),
+        };
+        let keep = match work.active()? {
+            Active::Readable(credential, facts)
+                if wish.san.is_empty() && facts.is_valid_at(node.clock.now()) =>
+            {
+                Some((credential, facts))
+            }
+            Active::Readable(..) | Active::Unusable(_) | Active::Missing => None,
+        };
+        let san = if wish.san.is_empty() {
+            &node.settings.san
+        } else {
+            &wish.san
+        };
+        let (credential, facts, source) = match keep {
+            Some((credential, facts)) => (credential, facts, TlsSource::Database),
+            None => {
+                let (credential, facts) = work.generate(san)?;
+                (credential, facts, TlsSource::Generated)
+            }
+        };
+        self.go_to(SetupWizardState::TlsServerCredentialApply)?;
+        if let Some(dek) = dek {
+            let sealed = node.database.seal_credentials(dek)?;
+            self.note(
+                "seal_credentials",
+                sealed > 0,
+                &format!("{sealed} sealed under the DEK"),
+            );
+        }
+        let provided = work.publish_saved(&credential, facts, source)?;
+        self.note("provide_tls", provided.changed, &provided.detail);
+        self.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+        Ok(())
+    }
+
+    fn set_backup_password(&mut self, wish: &Wish, dek: &Dek) -> Result<(), Fault> {
+        let Some(password) = &wish.backup_password else {
+            self.report.warnings.push(
+                "no backup password is set: if the token is lost, so is everything that is sealed"
+                    .into(),
+            );
+            self.note("set_backup_password", false, "none, as asked for");
+            return Ok(());
+        };
+        let blob = self.node.seals.wrap_with_password(dek, password)?;
+        let mut token = token::stored(self.node)?;
+        token.backup_encrypted_dek = Some(blob);
+        self.node.database.save_token(&token)?;
+        self.note(
+            "set_backup_password",
+            true,
+            "the DEK is wrapped by the backup password too",
+        );
+        Ok(())
+    }
+}

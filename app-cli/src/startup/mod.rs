@@ -1,0 +1,236 @@
+//! The main job. One start reads top to bottom in [`run`]: lock, observe, select, plan, execute,
+//! record, report.
+
+mod execute;
+mod observe;
+mod preflight;
+mod tls;
+
+use std::time::Duration;
+
+use domain::{Plan, Refusal, SelectionError, Step, select};
+use ports::{Fault, FaultKind};
+
+pub use execute::Execution;
+pub use observe::{Depth, Observation, observe};
+pub use tls::{Active, TlsWork};
+
+use crate::node::Node;
+use crate::report::{Report, StepReport, StepResult};
+
+/// What a start may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How far it looks.
+    pub depth: Depth,
+    /// Whether only a ready node is a success.
+    pub require_ready: bool,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+    /// Whether a new database may be made beside traces of an installed node.
+    pub accept_new_database: bool,
+}
+
+/// Runs a start, or shows what it would do, and fills in the report.
+///
+/// `on_step` hears of each step as it ends.
+///
+/// # Errors
+/// Why the start was refused or failed; the report has what was seen and done until then.
+pub fn run(
+    node: &Node,
+    options: Options,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    report.version.current = Some(node.settings.app_version.to_string());
+    let _lock = match options.depth {
+        Depth::Start => Some(lock(node, options.lock_wait)?),
+        Depth::DryRun | Depth::Status => None,
+    };
+    // Observed after the lock is held: the start that had it may have changed everything.
+    let observation = observe(node, options.depth, options.accept_new_database)?;
+    report.set_context(&observation.context);
+    report.warnings.extend(observation.warnings.iter().cloned());
+
+    let selection = select(&observation.context).map_err(|error| selection_fault(node, error))?;
+    report.set_selection(selection);
+    node.output.info(&announce(report));
+
+    let plan = Plan::of(&observation.context, selection)
+        .map_err(|refusal| refusal_fault(node, &observation, refusal))?;
+    report.set_outcome(plan.outcome, options.require_ready);
+    report.warnings.extend(standing_warnings(&observation));
+
+    if options.depth == Depth::Start {
+        let mut execution = Execution::new(node, &observation, selection, plan.outcome);
+        let done = execution.carry_out(&plan, report, on_step);
+        report.warnings.append(&mut execution.warnings);
+        report.tls = execution.tls.take();
+        return done;
+    }
+    for step in &plan.steps {
+        note(
+            report,
+            on_step,
+            *step,
+            StepResult::Planned,
+            step.intent().to_owned(),
+        );
+    }
+    report.tls = tls::standing(node)?;
+    Ok(())
+}
+
+/// Takes the lock of the data volume.
+///
+/// # Errors
+/// [`FaultKind::Busy`] where another start keeps it.
+pub fn lock(node: &Node, wait: Duration) -> Result<Box<dyn ports::StartLockGuard>, Fault> {
+    node.lock.acquire(wait, &mut || {
+        node.output.info("waiting for another start to end")
+    })
+}
+
+fn note(
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+    step: Step,
+    result: StepResult,
+    detail: String,
+) {
+    let step = StepReport {
+        step: step.name().to_owned(),
+        result,
+        detail,
+    };
+    on_step(&step);
+    report.steps.push(step);
+}
+
+fn announce(report: &Report) -> String {
+    let names = [report.startup_scenario, report.restore_scenario];
+    let names: Vec<_> = names.into_iter().flatten().collect();
+    format!(
+        "{}: {}",
+        names.join(", "),
+        report.description.as_deref().unwrap_or_default()
+    )
+}
+
+fn selection_fault(node: &Node, error: SelectionError) -> Fault {
+    match error {
+        SelectionError::UnexpectedStorage => unexpected_storage(node),
+        SelectionError::Incomplete(_) => Fault::new(
+            FaultKind::Internal,
+            "the observation left out what the selection needs",
+            "report this with the output of `trustpointctl --format json status`",
+        )
+        .because(error),
+    }
+}
+
+/// The database has no storage configuration where it must have one.
+fn unexpected_storage(node: &Node) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!(
+            "Unexpected storage configuration: {} names no storage",
+            node.settings.database_path
+        ),
+        "restore a backup or snapshot of the database; the storage is the one row of \
+         key_storage_config",
+    )
+}
+
+fn refusal_fault(node: &Node, observation: &Observation, refusal: Refusal) -> Fault {
+    match refusal {
+        Refusal::PhysicalHsm => Fault::new(
+            FaultKind::StorageUnsupported,
+            refusal.to_string(),
+            "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed",
+        ),
+        Refusal::Downgrade => downgrade_fault(node, observation),
+    }
+}
+
+/// Names the snapshots that would fit this binary.
+fn downgrade_fault(node: &Node, observation: &Observation) -> Fault {
+    let context = &observation.context;
+    let database = context
+        .db_version
+        .as_ref()
+        .map_or("unknown".to_owned(), ToString::to_string);
+    let why = match context.schema {
+        domain::SchemaState::Newer => " and has migrations that this program does not know",
+        domain::SchemaState::Diverged => " and its migrations differ from this program's",
+        domain::SchemaState::Current | domain::SchemaState::Behind => "",
+    };
+    let message = format!(
+        "the database {} is of version {database}{why}; this program is of version {}",
+        node.settings.database_path, context.current_version
+    );
+    let fitting = match node.database.snapshots() {
+        Ok(snapshots) => snapshots
+            .into_iter()
+            .filter(|snapshot| {
+                snapshot
+                    .version
+                    .as_deref()
+                    .and_then(|text| text.parse::<domain::Version>().ok())
+                    .is_some_and(|version| context.current_version.precedence(&version).is_ge())
+            })
+            .map(|snapshot| snapshot.path)
+            .collect::<Vec<_>>(),
+        Err(fault) => vec![format!("(the snapshots cannot be listed: {fault})")],
+    };
+    let hint = if fitting.is_empty() {
+        "run the newer program again; no snapshot fits this one".to_owned()
+    } else {
+        format!(
+            "run the newer program again, or put a snapshot that fits this one in the database's \
+             place: {}",
+            fitting.join(", ")
+        )
+    };
+    Fault::new(FaultKind::VersionDowngrade, message, hint)
+}
+
+/// Warnings that every start repeats until they are dealt with.
+fn standing_warnings(observation: &Observation) -> Vec<String> {
+    let context = &observation.context;
+    let mut warnings = Vec::new();
+    if context.is_software_storage() && context.is_wizard_completed() {
+        warnings.push(
+            "software storage: private keys stand in the database in the clear; guard it and its \
+             backups"
+                .to_owned(),
+        );
+    }
+    let no_backup = context.has_backup_encrypted_dek == domain::Presence::Absent;
+    if context.is_softhsm_storage() && context.is_wizard_completed() && no_backup {
+        if context.is_dek_cached() == Ok(false) {
+            warnings.push(
+                "the DEK is out of reach and no backup password was ever set: no password can \
+                 help. What can: the old token back in its place, or a backup that has a backup \
+                 password"
+                    .to_owned(),
+            );
+        } else {
+            warnings.push(
+                "no backup password is set: if the token is lost, so is everything that is sealed"
+                    .to_owned(),
+            );
+        }
+    }
+    let only_cached = observation.dek.as_ref().is_some_and(|dek| !dek.unwrapped);
+    if only_cached && context.has_kek == domain::Presence::Absent {
+        warnings.push(
+            "the KEK is not on the token: the DEK is left in the cache alone, and gone with the \
+             next restart of the container. Bring the old token back, or see that the backup \
+             password is known, before anything is restarted"
+                .to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,421 @@
+//! Observe: what the node is like, without changing it.
+
+use std::time::Duration;
+
+use domain::{
+    DekCacheState, Presence, SchemaState, SetupWizardState, StartupContext, StartupScenario,
+    StorageType, Trace, Version, WizardState, select_startup,
+};
+use ports::{
+    CachedDek, DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Token, TokenQuery,
+    TokenRecord, TokenSight,
+};
+
+use crate::node::Node;
+
+/// How far an observation may go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Depth {
+    /// A start: waits for the HSM and logs in.
+    Start,
+    /// `--dry-run`: waits as the start would, logs in only where the DEK is not cached.
+    DryRun,
+    /// `status`: one try, logs in only where the DEK is not cached.
+    Status,
+}
+
+/// What was seen.
+pub struct Observation {
+    /// The input of the decision.
+    pub context: StartupContext,
+    /// What the database says, where there is one.
+    pub record: Option<NodeRecord>,
+    /// The DEK, where it is accessible.
+    pub dek: Option<AccessibleDek>,
+    /// The token, where one was looked for and seen.
+    pub token: Option<Token>,
+    /// What answered of the HSM, for the report.
+    pub hsm: Option<String>,
+    /// What has to be dealt with.
+    pub warnings: Vec<String>,
+}
+
+/// The plain DEK and how it was had.
+pub struct AccessibleDek {
+    /// The key.
+    pub dek: Dek,
+    /// The KEK unwrapped it just now; otherwise it was only found in the cache.
+    pub unwrapped: bool,
+}
+
+/// Looks at the node.
+///
+/// # Errors
+/// Whatever cannot be known for sure: an unreachable token, a database that cannot be read, a
+/// wizard state that cannot be right, a database that is missing where one stood before.
+pub fn observe(node: &Node, depth: Depth, accept_new: bool) -> Result<Observation, Fault> {
+    let database = node.database.observe()?;
+    let raw = node.wizard.read()?.state();
+    match database {
+        DatabaseState::NotInitialised => observe_new(node, raw, accept_new),
+        DatabaseState::Initialised(record) => observe_installed(node, *record, raw, depth),
+    }
+}
+
+fn observe_new(
+    node: &Node,
+    raw: Option<SetupWizardState>,
+    accept_new: bool,
+) -> Result<Observation, Fault> {
+    let mut warnings = Vec::new();
+    let traces = traces(node, raw, &mut warnings)?;
+    if !traces.is_empty() {
+        let evidence = traces
+            .iter()
+            .map(Trace::to_string)
+            .collect::<Vec<_>>()
+            .join("; ");
+        if !accept_new {
+            return Err(Fault::new(
+                FaultKind::DataCorrupt,
+                format!(
+                    "the database {} is missing, but this node was set up before: {evidence}",
+                    node.settings.database_path
+                ),
+                "mount the volume of the database, or restore a backup; to begin anew on purpose, \
+                 start once with --accept-new-database",
+            ));
+        }
+        warnings.push(format!("a new database is made although {evidence}"));
+    }
+    Ok(Observation {
+        context: StartupContext {
+            db_initialized: false,
+            db_version: None,
+            current_version: node.settings.app_version.clone(),
+            schema: SchemaState::Behind,
+            wizard_state: WizardState::Incomplete,
+            wizard_state_raw: raw,
+            storage_type: None,
+            dek_cache_state: None,
+            has_kek: Presence::Unknown,
+            has_backup_encrypted_dek: Presence::Unknown,
+        },
+        record: None,
+        dek: None,
+        token: None,
+        hsm: None,
+        warnings,
+    })
+}
+
+/// Traces of an installed node (C14).
+fn traces(
+    node: &Node,
+    raw: Option<SetupWizardState>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Trace>, Fault> {
+    let mut traces = Vec::new();
+    if let Some(state) = raw.filter(|state| state.counts_as_completed()) {
+        traces.push(Trace::Wizard {
+            state,
+            directory: node.wizard.directory(),
+        });
+    }
+    let snapshots = node.database.snapshots()?;
+    if let Some(newest) = snapshots.first() {
+        traces.push(Trace::Snapshots {
+            count: snapshots.len(),
+            newest: newest.path.clone(),
+        });
+    }
+    if node.settings.hsm_expected {
+        match marked_token(node) {
+            Ok(marked) => traces.extend(marked),
+            // A fresh node may well come up before its HSM: no trace is proven, so it goes on.
+            Err(fault) => warnings.push(format!(
+                "the token could not be asked whether a node was installed on it: {fault}"
+            )),
+        }
+    }
+    Ok(traces)
+}
+
+fn marked_token(node: &Node) -> Result<Option<Trace>, Fault> {
+    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
+    let sight = node.hsm.find_token(&TokenQuery {
+        label: node.settings.token_label.clone(),
+        serial: node.settings.token_serial.clone(),
+        installation: None,
+    })?;
+    Ok(match sight {
+        TokenSight::Present(Token {
+            label,
+            serial,
+            marker: Some(installation),
+            ..
+        }) => Some(Trace::TokenMarker {
+            label,
+            serial,
+            installation,
+        }),
+        TokenSight::Present(_) | TokenSight::Absent { .. } => None,
+    })
+}
+
+fn observe_installed(
+    node: &Node,
+    record: NodeRecord,
+    raw: Option<SetupWizardState>,
+    depth: Depth,
+) -> Result<Observation, Fault> {
+    let mut observation = Observation {
+        context: StartupContext {
+            db_initialized: true,
+            db_version: recorded_version(node, &record)?,
+            current_version: node.settings.app_version.clone(),
+            schema: record.schema,
+            wizard_state: SetupWizardState::effective(raw, record.setup_completed_at.is_some()),
+            wizard_state_raw: raw,
+            storage_type: record.storage,
+            dek_cache_state: None,
+            has_kek: Presence::Unknown,
+            has_backup_encrypted_dek: Presence::Unknown,
+        },
+        record: None,
+        dek: None,
+        token: None,
+        hsm: None,
+        warnings: Vec::new(),
+    };
+    // A database that is refused is not asked any further, and neither is its token.
+    if select_startup(&observation.context) != StartupScenario::VersionDowngrade {
+        observation.context.has_backup_encrypted_dek = record
+            .token
+            .as_ref()
+            .is_some_and(|token| token.backup_encrypted_dek.is_some())
+            .into();
+        match record.storage {
+            Some(StorageType::SoftHsm) => SoftHsm {
+                node,
+                record: &record,
+                depth,
+            }
+            .look(&mut observation)?,
+            Some(StorageType::PhysicalHsm) => {
+                observation.context.dek_cache_state = Some(cache_state(node.dek_cache.exists()?));
+            }
+            Some(StorageType::Software) => {}
+            None => refuse_lost_storage(node, &record, &observation.context)?,
+        }
+    }
+    observation.record = Some(record);
+    Ok(observation)
+}
+
+fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Fault> {
+    record
+        .version
+        .as_deref()
+        .map(|text| {
+            text.parse().map_err(|error: domain::VersionError| {
+                Fault::new(
+                    FaultKind::DataCorrupt,
+                    format!(
+                        "the version recorded in {} cannot be read: {error}",
+                        node.settings.database_path
+                    ),
+                    "restore a backup or snapshot of the database, or correct the one row of \
+                     app_version to the version that last ran on it",
+                )
+            })
+        })
+        .transpose()
+}
+
+/// Without a storage configuration only a node that was never set up may go on (with SOFTWARE):
+/// one that was could have sealed secrets, and must not fall back in silence.
+fn refuse_lost_storage(
+    node: &Node,
+    record: &NodeRecord,
+    context: &StartupContext,
+) -> Result<(), Fault> {
+    let was_set_up = context.is_wizard_completed() || record.token.is_some();
+    if was_set_up {
+        Err(super::unexpected_storage(node))
+    } else {
+        Ok(())
+    }
+}
+
+fn cache_state(accessible: bool) -> DekCacheState {
+    if accessible {
+        DekCacheState::Cached
+    } else {
+        DekCacheState::NotCached
+    }
+}
+
+/// The observation of a node whose DEK a SoftHSM token wraps.
+struct SoftHsm<'a> {
+    node: &'a Node,
+    record: &'a NodeRecord,
+    depth: Depth,
+}
+
+impl SoftHsm<'_> {
+    fn look(&self, seen: &mut Observation) -> Result<(), Fault> {
+        let cached = self.cached_dek(&mut seen.warnings)?;
+        seen.hsm = Some(self.reach()?);
+        let query = TokenQuery {
+            label: self.node.settings.token_label.clone(),
+            serial: self
+                .node
+                .settings
+                .token_serial
+                .clone()
+                .or_else(|| self.record.token.as_ref().map(|token| token.serial.clone())),
+            installation: self.record.installation.clone(),
+        };
+        let mut unwrapped = None;
+        match self.node.hsm.find_token(&query)? {
+            TokenSight::Absent { .. } => seen.context.has_kek = Presence::Absent,
+            TokenSight::Present(token) => {
+                self.refuse_foreign(&token)?;
+                if token.pin == PinState::CountLow {
+                    seen.warnings.push(format!(
+                        "wrong PINs were tried on the token {:?} (serial {}): its tries run low",
+                        token.label, token.serial
+                    ));
+                }
+                if let Some(known) = &self.record.token {
+                    let peek = self.depth != Depth::Start;
+                    if !(peek && cached.is_some()) {
+                        (seen.context.has_kek, unwrapped) = self.ask(&token, known)?;
+                    }
+                } else {
+                    seen.context.has_kek = Presence::Absent;
+                }
+                seen.token = Some(token);
+            }
+        }
+        seen.dek = match (unwrapped, cached) {
+            (Some(dek), _) => Some(AccessibleDek {
+                dek,
+                unwrapped: true,
+            }),
+            (None, Some(dek)) => Some(AccessibleDek {
+                dek,
+                unwrapped: false,
+            }),
+            (None, None) => None,
+        };
+        seen.context.dek_cache_state = Some(cache_state(seen.dek.is_some()));
+        if seen.dek.is_some() && seen.context.is_wizard_completed() {
+            seen.warnings.extend(self.node.dek_cache.check()?);
+        }
+        Ok(())
+    }
+
+    /// The DEK of the cache, where it is the one that seals this database.
+    fn cached_dek(&self, warnings: &mut Vec<String>) -> Result<Option<Dek>, Fault> {
+        match self.node.dek_cache.read()? {
+            CachedDek::Absent => Ok(None),
+            CachedDek::Unusable(why) => {
+                warnings.push(format!("{} is not used: {why}", self.node.dek_cache.path()));
+                Ok(None)
+            }
+            CachedDek::Present(dek) => {
+                if self.is_ours(&dek) {
+                    return Ok(Some(dek));
+                }
+                warnings.push(format!(
+                    "{} is not used: it is not the DEK of this database",
+                    self.node.dek_cache.path()
+                ));
+                Ok(None)
+            }
+        }
+    }
+
+    fn is_ours(&self, dek: &Dek) -> bool {
+        let expected = self
+            .record
+            .token
+            .as_ref()
+            .and_then(|token| token.dek_check_value.as_ref());
+        expected == Some(&self.node.seals.check_value(dek))
+    }
+
+    fn reach(&self) -> Result<String, Fault> {
+        let patience = match self.depth {
+            Depth::Start | Depth::DryRun => self.node.settings.hsm_wait,
+            Depth::Status => Duration::ZERO,
+        };
+        let output = &self.node.output;
+        let mut told = false;
+        self.node.hsm.reach(patience, &mut |fault| {
+            if !told {
+                output.info(&format!("waiting for the HSM: {fault}"));
+                told = true;
+            }
+        })
+    }
+
+    /// A token of another installation is named as such, never used (C23).
+    fn refuse_foreign(&self, token: &Token) -> Result<(), Fault> {
+        match (&token.marker, &self.record.installation) {
+            (Some(theirs), ours) if ours.as_ref() != Some(theirs) => Err(Fault::new(
+                FaultKind::Config,
+                format!(
+                    "the token {:?} (serial {}) belongs to another installation ({theirs}); this \
+                     database is of installation {}",
+                    token.label,
+                    token.serial,
+                    ours.as_ref()
+                        .map_or("unknown", domain::InstallationId::as_str)
+                ),
+                "mount the token of this installation, or name another one with hsm.token_label \
+                 or hsm.uri; nothing was changed on either",
+            )),
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+
+    /// Logs in, looks for the KEK and unwraps the DEK.
+    fn ask(&self, token: &Token, known: &TokenRecord) -> Result<(Presence, Option<Dek>), Fault> {
+        let Some(kek) = &known.kek else {
+            if known.encrypted_dek.is_some() {
+                return Err(Fault::new(
+                    FaultKind::DataCorrupt,
+                    format!(
+                        "{} holds a wrapped DEK but does not say which KEK wrapped it",
+                        self.node.settings.database_path
+                    ),
+                    "restore a backup or snapshot of the database",
+                ));
+            }
+            return Ok((Presence::Absent, None));
+        };
+        let pin = self.node.pins.user_pin()?;
+        self.node.hsm.login(token, &pin)?;
+        if !self.node.hsm.has_kek(kek)? {
+            return Ok((Presence::Absent, None));
+        }
+        let Some(blob) = &known.encrypted_dek else {
+            return Ok((Presence::Present, None));
+        };
+        let dek = self.node.hsm.unwrap_dek(kek, blob)?;
+        if known.dek_check_value.is_some() && !self.is_ours(&dek) {
+            return Err(Fault::new(
+                FaultKind::DataCorrupt,
+                format!(
+                    "the DEK that the KEK {kek} unwraps is not the one that seals {}",
+                    self.node.settings.database_path
+                ),
+                "restore a backup or snapshot of the database",
+            ));
+        }
+        Ok((Presence::Present, Some(dek)))
+    }
+}
