@@ -137,3 +137,60 @@ fn failed(what: &str) -> Fault {
         "start again; if it stays, report it as a defect of this program",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::from(text.to_owned())
+    }
+
+    #[test]
+    fn c18_a_remembered_pin_is_known_again_and_no_other() {
+        let remembered = remember("serial", &secret("1234")).unwrap();
+        let again = remember("serial", &secret("1234")).unwrap();
+        assert_ne!(remembered.hash, again.hash, "each has its own salt");
+        let fault = check_memory("T", &remembered, &secret("1234")).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Denied);
+        assert!(fault.to_string().contains("serial"), "{fault}");
+        check_memory("T", &remembered, &secret("12345")).unwrap();
+    }
+
+    #[test]
+    fn c18_a_damaged_memory_is_an_error_and_no_permission() {
+        let good = remember("serial", &secret("1234")).unwrap().hash;
+        for hash in [
+            String::new(),
+            "banana".into(),
+            good.replace("argon2id", "argon2x"),
+            good.replace("m=65536", "m=4194304"),
+            good.replace("t=3", "t=4000000"),
+            good[..good.len() / 2].to_owned(),
+        ] {
+            let damaged = RejectedPin {
+                token_serial: "serial".into(),
+                hash,
+            };
+            let fault = check_memory("T", &damaged, &secret("other")).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn c18_no_try_without_one_to_spare() {
+        for (state, tried) in [
+            (PinState::Fine, true),
+            (PinState::CountLow, true),
+            (PinState::FinalTry, false),
+            (PinState::Locked, false),
+            (PinState::NotInitialised, false),
+        ] {
+            assert_eq!(
+                check_flags("T", "serial", state).is_ok(),
+                tried,
+                "{state:?}"
+            );
+        }
+    }
+}

@@ -1,31 +1,30 @@
 //! Modules, daemons and tokens that fail: each failure is named, and none looks like a loss (C3).
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "test code outside of the test functions themselves"
+)]
+
 mod common;
 
 use std::fs;
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use adapters_hsm::{HsmConfig, Pkcs11Hsm, any_module_hung};
 use common::{
     SOFTHSM, Sandbox, SoftHsmRig, config, hsm, isolated, logged_in, present, query, reached,
-    secret, with_daemon,
+    secret, unavailable, with_daemon,
 };
 use ports::contract::hsm::{PIN, suite};
 use ports::fake::PinBook;
 use ports::{Dek, Fault, FaultKind, Hsm, PinMemory, TokenSight, WrapFormat, WrappedDek};
-
-const P11_KIT_CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
-
-fn unavailable(fault: &Fault, word: &str) {
-    assert_eq!(fault.kind(), FaultKind::HsmUnavailable, "{fault}");
-    let all = format!("{fault} {:?} {}", fault.causes(), fault.hint());
-    assert!(all.contains(word), "no {word:?} in {all}");
-}
 
 /// Tries once more than a permanent failure allows, and counts the waits.
 fn reach(config: HsmConfig, patience: Duration) -> (Fault, usize) {
@@ -109,65 +108,6 @@ fn a_daemon_that_comes_up_is_reached() {
 }
 
 #[test]
-fn c03_a_p11_kit_client_without_its_server_is_unreachable() {
-    isolated(
-        "c03_a_p11_kit_client_without_its_server_is_unreachable",
-        &[("P11_KIT_SERVER_ADDRESS", "unix:path={dir}/no-server")],
-        |_| {
-            if !Path::new(P11_KIT_CLIENT).exists() {
-                println!("{P11_KIT_CLIENT} is not installed");
-                return;
-            }
-            let (fault, waits) = reach(config(P11_KIT_CLIENT), Duration::from_secs(1));
-            unavailable(&fault, "no slots");
-            unavailable(&fault, "no connection");
-            assert!(waits >= 1, "the server may come up");
-        },
-    );
-}
-
-#[test]
-fn a_p11_kit_server_is_reached_when_it_comes_up() {
-    isolated(
-        "a_p11_kit_server_is_reached_when_it_comes_up",
-        &[("P11_KIT_SERVER_ADDRESS", "unix:path={dir}/server")],
-        |sandbox| {
-            if !Path::new(P11_KIT_CLIENT).exists() {
-                println!("{P11_KIT_CLIENT} is not installed");
-                return;
-            }
-            sandbox.token("T");
-            let socket = sandbox.path("server");
-            let mut server = None;
-            let hsm = hsm(config(P11_KIT_CLIENT));
-            let library = hsm
-                .reach(Duration::from_secs(60), &mut |_| {
-                    server.get_or_insert_with(|| {
-                        Command::new("p11-kit")
-                            .args(["server", "-f", "-n", socket.as_str()])
-                            .args(["--provider", SOFTHSM, "pkcs11:"])
-                            .stdout(Stdio::null())
-                            .spawn()
-                            .unwrap()
-                    });
-                })
-                .map_err(|fault| format!("{fault} {:?}", fault.causes()));
-            let found = library.map(|_| logged_in(&hsm, "T"));
-            let mut server = server.unwrap();
-            let gone = found.as_ref().map(|_| {
-                server.kill().unwrap();
-                server.wait().unwrap();
-            });
-            if gone.is_err() {
-                server.kill().unwrap();
-                server.wait().unwrap();
-            }
-            assert_eq!(found.unwrap().label, "T");
-        },
-    );
-}
-
-#[test]
 fn a_module_that_hangs_at_any_call_is_unavailable() {
     // C_GetFunctionList, C_Initialize, C_GetInfo, C_GetSlotList.
     let hangs = [3, 0, 2, 4].map(|function| format!("{function}:hang"));
@@ -202,7 +142,7 @@ fn a_module_that_hangs_in_the_login_is_unavailable() {
         |sandbox| {
             sandbox.token("T");
             let mut config = config(sandbox.module("shim.c"));
-            config.call_deadline = Duration::from_secs(2);
+            config.call_deadline = Duration::from_secs(5);
             let hsm = reached(config);
             let token = present(&hsm, "T");
             let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
@@ -221,7 +161,7 @@ fn a_module_that_hangs_when_it_is_closed_is_left_alone() {
         &[("SHIM_FAULT", "1:hang")],
         |sandbox| {
             let mut config = config(sandbox.module("shim.c"));
-            config.call_deadline = Duration::from_secs(2);
+            config.call_deadline = Duration::from_secs(5);
             let hsm = reached(config);
             assert!(!any_module_hung());
             drop(hsm);
@@ -511,24 +451,20 @@ fn c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt() {
     // C_UnwrapKey for ever: GENERAL_ERROR, as for a flipped bit; DEVICE_ERROR.
     for fault in ["61:5", "61:30"] {
         let test = "c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt";
-        isolated(
-            test,
-            &[("SHIM_FAULT", fault), ("SHIM_NOISE", "")],
-            |sandbox| {
-                sandbox.token("T");
-                let direct = common::softhsm();
-                logged_in(&direct, "T");
-                let kek = direct.generate_kek().unwrap();
-                let dek = Dek::from_bytes(&[3; 32]).unwrap();
-                let blob = direct.wrap_dek(&kek, &dek).unwrap();
-                drop(direct);
-                let hsm = reached(config(sandbox.module("shim.c")));
-                logged_in(&hsm, "T");
-                unavailable(&hsm.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
-                // C16: what cannot be unwrapped is not given to the caller to store.
-                unavailable(&hsm.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
-            },
-        );
+        isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
+            sandbox.token("T");
+            let direct = common::softhsm();
+            logged_in(&direct, "T");
+            let kek = direct.generate_kek().unwrap();
+            let dek = Dek::from_bytes(&[3; 32]).unwrap();
+            let blob = direct.wrap_dek(&kek, &dek).unwrap();
+            drop(direct);
+            let hsm = reached(config(sandbox.module("shim.c")));
+            logged_in(&hsm, "T");
+            unavailable(&hsm.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
+            // C16: what cannot be unwrapped is not given to the caller to store.
+            unavailable(&hsm.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
+        });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;
         }
@@ -572,6 +508,5 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
         let whole = hsm.initialise_token("T", &so_pin, &secret(PIN)).unwrap();
         assert_eq!(whole.serial, half.serial);
         hsm.login(&whole, &secret(PIN)).unwrap();
-        std::io::stdout().flush().unwrap();
     });
 }

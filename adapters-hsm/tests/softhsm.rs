@@ -1,5 +1,14 @@
 //! The adapter on a real SoftHSM, in process.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "test code outside of the test functions themselves"
+)]
+
 mod common;
 
 use std::process::Command;

@@ -16,7 +16,7 @@ use adapters_hsm::{Daemon, HsmConfig, Pkcs11Hsm};
 use camino::Utf8PathBuf;
 use ports::contract::hsm::{PIN, Rig, SO_PIN};
 use ports::fake::PinBook;
-use ports::{Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight};
+use ports::{Fault, FaultKind, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight};
 
 /// SoftHSM's module.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -255,4 +255,11 @@ impl Rig for SoftHsmRig {
     fn add_token(&self, label: &str) {
         self.sandbox.token(label);
     }
+}
+
+/// The fault says that the HSM cannot be reached, and names `word`.
+pub fn unavailable(fault: &Fault, word: &str) {
+    assert_eq!(fault.kind(), FaultKind::HsmUnavailable, "{fault}");
+    let all = format!("{fault} {:?} {}", fault.causes(), fault.hint());
+    assert!(all.contains(word), "no {word:?} in {all}");
 }

@@ -1,0 +1,217 @@
+//! The adapter on SoftHSM behind a p11-kit server: what a container that shares a socket sees.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "test code outside of the test functions themselves"
+)]
+
+mod common;
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{
+    SOFTHSM, Sandbox, config, hsm, isolated, logged_in, query, run, softhsm, unavailable,
+};
+use domain::KekId;
+use ports::{Dek, FaultKind, Hsm, TokenSight, WrapFormat};
+
+/// Where Debian puts p11-kit's client module.
+const PLACES: [&str; 2] = [
+    "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so",
+    "/usr/lib/aarch64-linux-gnu/pkcs11/p11-kit-client.so",
+];
+
+const ADDRESS: (&str, &str) = ("P11_KIT_SERVER_ADDRESS", "unix:path={dir}/server");
+
+fn client() -> &'static str {
+    PLACES
+        .into_iter()
+        .find(|place| Path::new(place).exists())
+        .expect("p11-kit-client.so is missing: install the package p11-kit-modules")
+}
+
+/// A p11-kit server. It forks a process for each client, so all of them are in one group.
+struct Server(Child);
+
+impl Server {
+    fn start(sandbox: &Sandbox) -> Self {
+        let child = Command::new("p11-kit")
+            .args(["server", "-f", "-n", sandbox.path("server").as_str()])
+            .args(["--provider", SOFTHSM, "pkcs11:"])
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("p11-kit is missing: install the package p11-kit");
+        Self(child)
+    }
+
+    fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.0.id());
+        run(Command::new("kill").args([signal, "--", &group]));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal("-KILL");
+        self.0.wait().unwrap();
+    }
+}
+
+/// A server and a value that waited for it; calls have `deadline`.
+fn served(sandbox: &Sandbox, deadline: Duration) -> (Server, adapters_hsm::Pkcs11Hsm) {
+    let mut server = None;
+    let mut config = config(client());
+    config.call_deadline = deadline;
+    let hsm = hsm(config);
+    hsm.reach(Duration::from_secs(60), &mut |fault| {
+        unavailable(fault, "no slots");
+        server.get_or_insert_with(|| Server::start(sandbox));
+    })
+    .unwrap();
+    (server.unwrap(), hsm)
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn c03_a_client_without_its_server_is_unreachable() {
+    let test = "c03_a_client_without_its_server_is_unreachable";
+    isolated(test, &[ADDRESS], |_| {
+        let hsm = hsm(config(client()));
+        let mut waits = 0;
+        let fault = hsm
+            .reach(Duration::from_secs(1), &mut |_| waits += 1)
+            .unwrap_err();
+        unavailable(&fault, "no slots");
+        unavailable(&fault, "no connection");
+        assert!(waits >= 1, "the server may come up");
+    });
+}
+
+#[test]
+fn a_server_is_reached_when_it_comes_up() {
+    isolated(
+        "a_server_is_reached_when_it_comes_up",
+        &[ADDRESS],
+        |sandbox| {
+            sandbox.token("T");
+            let (_server, hsm) = served(sandbox, LONG);
+            logged_in(&hsm, "T");
+            let kek = hsm.generate_kek().unwrap();
+            assert!(hsm.has_kek(&kek).unwrap());
+        },
+    );
+}
+
+#[test]
+fn c16_through_p11_kit_a_dek_is_wrapped_with_gcm_or_not_at_all() {
+    let test = "c16_through_p11_kit_a_dek_is_wrapped_with_gcm_or_not_at_all";
+    isolated(test, &[ADDRESS], |sandbox| {
+        sandbox.token("T");
+        let dek = Dek::from_bytes(&[3; 32]).unwrap();
+        let direct = softhsm();
+        logged_in(&direct, "T");
+        let kek = direct.generate_kek().unwrap();
+        let key_wrap = direct.wrap_dek(&kek, &dek).unwrap();
+        drop(direct);
+        let (_server, hsm) = served(sandbox, LONG);
+        let token = logged_in(&hsm, "T");
+        let wrapped = hsm.wrap_dek(&kek, &dek);
+        // p11-kit passes AES_GCM from 0.25.5 on, and AES_KEY_WRAP never.
+        match token.wrap_format {
+            Some(WrapFormat::AesGcm) => {
+                let back = hsm.unwrap_dek(&kek, &wrapped.unwrap()).unwrap();
+                assert!(back.is_same(&dek));
+            }
+            None => assert_eq!(wrapped.unwrap_err().kind(), FaultKind::Config),
+            Some(WrapFormat::AesKeyWrap) => panic!("p11-kit passes AES_KEY_WRAP now"),
+        }
+        let fault = hsm.unwrap_dek(&kek, &key_wrap).unwrap_err();
+        assert_eq!(
+            fault.kind(),
+            FaultKind::Config,
+            "{fault} {:?}",
+            fault.causes()
+        );
+        assert!(fault.to_string().contains("AES_KEY_WRAP"), "{fault}");
+    });
+}
+
+#[test]
+fn c03_a_server_that_dies_under_way_is_unreachable() {
+    let test = "c03_a_server_that_dies_under_way_is_unreachable";
+    isolated(test, &[ADDRESS], |sandbox| {
+        sandbox.token("T");
+        let (server, hsm) = served(sandbox, LONG);
+        logged_in(&hsm, "T");
+        drop(server);
+        let kek = KekId::new(&[1; 16]).unwrap();
+        unavailable(&hsm.has_kek(&kek).unwrap_err(), "CKR_DEVICE_ERROR");
+        unavailable(&hsm.find_token(&query("T")).unwrap_err(), client());
+        unavailable(&hsm.generate_kek().unwrap_err(), "CKR_DEVICE_ERROR");
+        assert!(!hsm.is_hung());
+    });
+}
+
+#[test]
+fn c03_a_server_that_stops_under_way_is_unreachable() {
+    let test = "c03_a_server_that_stops_under_way_is_unreachable";
+    isolated(test, &[ADDRESS], |sandbox| {
+        sandbox.token("T");
+        let (server, hsm) = served(sandbox, Duration::from_secs(5));
+        logged_in(&hsm, "T");
+        server.signal("-STOP");
+        let kek = KekId::new(&[1; 16]).unwrap();
+        unavailable(&hsm.has_kek(&kek).unwrap_err(), "never answers");
+        assert!(hsm.is_hung());
+    });
+}
+
+#[test]
+fn c03_a_server_that_accepts_and_never_answers_is_unreachable() {
+    let test = "c03_a_server_that_accepts_and_never_answers_is_unreachable";
+    isolated(test, &[ADDRESS], |sandbox| {
+        let path = sandbox.path("server");
+        let _silent = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mut config = common::with_daemon(client(), &format!("unix:{path}"));
+        config.call_deadline = Duration::from_millis(500);
+        let hsm = hsm(config);
+        let mut waits = 0;
+        let fault = hsm
+            .reach(Duration::from_secs(60), &mut |_| waits += 1)
+            .unwrap_err();
+        unavailable(&fault, "never answers");
+        assert_eq!(waits, 0);
+        assert!(hsm.is_hung());
+    });
+}
+
+#[test]
+fn c03_a_server_without_the_right_to_softhsm_shows_no_absence() {
+    // What a user outside of the group softhsm gets: C_Initialize fails behind the server.
+    let test = "c03_a_server_without_the_right_to_softhsm_shows_no_absence";
+    isolated(test, &[ADDRESS], |sandbox| {
+        sandbox.token("T");
+        std::fs::remove_file(sandbox.path("softhsm2.conf")).unwrap();
+        let server = Server::start(sandbox);
+        let hsm = hsm(config(client()));
+        while !sandbox.path("server").exists() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let reached = hsm.reach(Duration::ZERO, &mut |_| {});
+        let fault = reached
+            .and_then(|_| hsm.find_token(&query("T")))
+            .map(|sight: TokenSight| panic!("{sight:?}"))
+            .unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::HsmUnavailable, "{fault}");
+        drop(server);
+    });
+}
