@@ -40,8 +40,8 @@ pub(crate) fn refusal(label: &str, serial: &str, pin: PinState) -> Fault {
         ),
         PinState::FinalTry | PinState::Fine | PinState::CountLow => (
             "has one try of the user PIN left, and it is not used up",
-            "make sure of the PIN and log in once by hand (pkcs11-tool --login --pin PIN \
-             --list-objects), or set it anew with the SO PIN; then start again",
+            "make sure of the PIN and log in once by hand (pkcs11-tool --login --list-objects \
+             asks for it), or set it anew with the SO PIN; then start again",
         ),
     };
     Fault::new(

@@ -89,11 +89,13 @@ impl Pkcs11Hsm {
                 break;
             }
             thread::sleep(PAUSE_BETWEEN_LOOKS);
+            let library = self.reached.take();
             self.worker()?.call("loading", |module| {
                 module.open().map(drop).map_err(|attempt| match attempt {
                     Attempt::Final(fault) | Attempt::Again(fault) => fault,
                 })
             })?;
+            *self.reached.borrow_mut() = library;
             sight = self.look(query)?;
         }
         Ok(sight)
@@ -110,9 +112,14 @@ impl Pkcs11Hsm {
     fn try_pin(&self, token: &Token, pin: &Secret) -> Result<Login, Fault> {
         *self.tried.borrow_mut() = Some(token.serial.clone());
         let (label, serial, pin) = (token.label.clone(), token.serial.clone(), pin.clone());
-        self.worker()?.call("the login", move |module| {
+        let result = self.worker()?.call("the login", move |module| {
             session::login(module, &label, &serial, &pin)
-        })
+        });
+        // A try that never came back was one.
+        if result.is_err() && !self.is_hung() {
+            *self.tried.borrow_mut() = None;
+        }
+        result
     }
 
     /// Whether there is nothing left to do; an error where a second try would be one too many.
@@ -192,6 +199,7 @@ impl Hsm for Pkcs11Hsm {
             budget::check_memory(&token.label, remembered, pin)?;
         }
         match self.try_pin(token, pin)? {
+            Login::Failed(fault) => Err(fault),
             Login::Rejected(rejection) => Err(self.remember(&token.serial, pin, rejection)),
             Login::Accepted => {
                 self.logged_in.set(true);

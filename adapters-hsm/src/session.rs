@@ -57,9 +57,12 @@ pub(crate) enum Login {
     Accepted,
     /// CKR_PIN_INCORRECT.
     Rejected(Fault),
+    /// It failed in another way.
+    Failed(Fault),
 }
 
-/// Logs in. The flags of the token are looked at again, right before the try.
+/// Logs in. The flags of the token are looked at again, right before the try. An error means that
+/// there was none.
 pub(crate) fn login(
     module: &mut Module,
     label: &str,
@@ -83,7 +86,7 @@ pub(crate) fn login(
         Err(error) if is(&error, RvError::PinIncorrect) => {
             return Ok(Login::Rejected(rejected(&user, error)));
         }
-        Err(error) => return Err(refused(&user, error)),
+        Err(error) => return Ok(Login::Failed(refused(&user, error))),
     }
     module.keep(user);
     Ok(Login::Accepted)

@@ -19,7 +19,8 @@ use std::time::Duration;
 use common::{
     SOFTHSM, Sandbox, config, hsm, isolated, logged_in, query, run, softhsm, unavailable,
 };
-use domain::KekId;
+use domain::{InstallationId, KekId};
+use ports::contract::hsm::{PIN, SO_PIN};
 use ports::{Dek, FaultKind, Hsm, TokenSight, WrapFormat};
 
 /// Where Debian puts p11-kit's client module.
@@ -109,6 +110,30 @@ fn a_server_is_reached_when_it_comes_up() {
             assert!(hsm.has_kek(&kek).unwrap());
         },
     );
+}
+
+#[test]
+fn a_token_is_initialised_through_p11_kit() {
+    let test = "a_token_is_initialised_through_p11_kit";
+    isolated(test, &[ADDRESS], |sandbox| {
+        sandbox.token("Other");
+        let before = sandbox.tokens();
+        let (_server, hsm) = served(sandbox, LONG);
+        let pin = common::secret(PIN);
+        let made = hsm
+            .initialise_token("T", &common::secret(SO_PIN), &pin)
+            .unwrap();
+        hsm.login(&made, &pin).unwrap();
+        let installation = InstallationId::from_random([7; 16]);
+        hsm.mark(&installation).unwrap();
+        drop(hsm);
+        let found = common::present(&softhsm(), "T");
+        assert_eq!(found.serial, made.serial);
+        assert_eq!(found.marker, Some(installation));
+        for file in before {
+            assert!(sandbox.tokens().contains(&file), "{:?}", file.0);
+        }
+    });
 }
 
 #[test]

@@ -1,186 +1,21 @@
 //! An HSM in memory, with a switch for each way in which a real one fails.
 
+mod device;
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
 use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 
 use crate::{
     Dek, Fault, FaultKind, Hsm, PinMemory, PinState, RejectedPin, Secret, Token, TokenQuery,
-    TokenSight, WrapFormat, WrappedDek,
+    TokenSight, WrappedDek,
 };
-
-/// Rejected PINs in memory; clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct PinBook(Rc<RefCell<BTreeMap<String, RejectedPin>>>);
-
-impl PinMemory for PinBook {
-    fn recall(&self, token_serial: &str) -> Result<Option<RejectedPin>, Fault> {
-        Ok(self.0.borrow().get(token_serial).cloned())
-    }
-
-    fn remember(&self, rejected: &RejectedPin) -> Result<(), Fault> {
-        self.0
-            .borrow_mut()
-            .insert(rejected.token_serial.clone(), rejected.clone());
-        Ok(())
-    }
-
-    fn forget(&self, token_serial: &str) -> Result<(), Fault> {
-        self.0.borrow_mut().remove(token_serial);
-        Ok(())
-    }
-}
-
-/// How the device fails, every call of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FakeHsmFailure {
-    /// Daemon down, module missing, no slots.
-    Unreachable,
-    /// Accepts and never answers.
-    Hangs,
-    /// CKR_DEVICE_ERROR on everything after the module was reached.
-    DeviceError,
-}
-
-#[derive(Clone, Debug)]
-struct FakeToken {
-    label: String,
-    serial: String,
-    pin: Option<Secret>,
-    state: PinState,
-    marker: Option<InstallationId>,
-    format: Option<WrapFormat>,
-    keks: Vec<KekId>,
-}
-
-#[derive(Debug)]
-struct Device {
-    tokens: Vec<FakeToken>,
-    failure: Option<FakeHsmFailure>,
-    free_slot: bool,
-    corrupt_unwrap: bool,
-    logins: usize,
-    made: u64,
-}
-
-/// The device; clones share it. Each start asks it for a new [`FakeHsm`].
-#[derive(Clone, Debug)]
-pub struct FakeDevice(Rc<RefCell<Device>>);
-
-impl Default for FakeDevice {
-    fn default() -> Self {
-        Self(Rc::new(RefCell::new(Device {
-            tokens: Vec::new(),
-            failure: None,
-            free_slot: true,
-            corrupt_unwrap: false,
-            logins: 0,
-            made: 0,
-        })))
-    }
-}
-
-impl FakeDevice {
-    /// A value for one start.
-    #[must_use]
-    pub fn hsm(&self, memory: Box<dyn PinMemory>) -> FakeHsm {
-        FakeHsm {
-            device: self.clone(),
-            memory,
-            reached: Cell::new(false),
-            hung: Cell::new(false),
-            tried: Cell::new(false),
-            user: RefCell::new(None),
-        }
-    }
-
-    /// Adds an initialised token and returns its serial number.
-    pub fn add_token(&self, label: &str, pin: &str) -> String {
-        let mut device = self.0.borrow_mut();
-        device.made += 1;
-        let serial = format!("{:016x}", device.made);
-        device.tokens.push(FakeToken {
-            label: label.to_owned(),
-            serial: serial.clone(),
-            pin: Some(Secret::from(pin.to_owned())),
-            state: PinState::Fine,
-            marker: None,
-            format: Some(WrapFormat::AesKeyWrap),
-            keks: Vec::new(),
-        });
-        serial
-    }
-
-    /// Every call fails like this from now on; `None`: works again.
-    pub fn fail(&self, failure: Option<FakeHsmFailure>) {
-        self.0.borrow_mut().failure = failure;
-    }
-
-    /// What the token says of its user PIN.
-    pub fn set_pin_state(&self, serial: &str, state: PinState) {
-        self.with_token(serial, |token| token.state = state);
-    }
-
-    /// The user PIN is another one now.
-    pub fn set_pin(&self, serial: &str, pin: &str) {
-        self.with_token(serial, |token| {
-            token.pin = Some(Secret::from(pin.to_owned()));
-        });
-    }
-
-    /// How the token wraps; `None`: not at all.
-    pub fn set_wrap_format(&self, serial: &str, format: Option<WrapFormat>) {
-        self.with_token(serial, |token| token.format = format);
-    }
-
-    /// The marker, whoever set it.
-    pub fn set_marker(&self, serial: &str, marker: Option<InstallationId>) {
-        self.with_token(serial, |token| token.marker = marker);
-    }
-
-    /// The token is gone.
-    pub fn remove_token(&self, serial: &str) {
-        self.0
-            .borrow_mut()
-            .tokens
-            .retain(|token| token.serial != serial);
-    }
-
-    /// The token's KEKs are gone.
-    pub fn destroy_keks(&self, serial: &str) {
-        self.with_token(serial, |token| token.keks.clear());
-    }
-
-    /// Whether a slot is free.
-    pub fn set_free_slot(&self, free: bool) {
-        self.0.borrow_mut().free_slot = free;
-    }
-
-    /// Every unwrap fails as that of an altered blob does.
-    pub fn set_corrupt_unwrap(&self, corrupt: bool) {
-        self.0.borrow_mut().corrupt_unwrap = corrupt;
-    }
-
-    /// How many times a PIN was given to a token in all.
-    #[must_use]
-    pub fn logins(&self) -> usize {
-        self.0.borrow().logins
-    }
-
-    fn with_token(&self, serial: &str, change: impl FnOnce(&mut FakeToken)) {
-        let mut device = self.0.borrow_mut();
-        let token = device
-            .tokens
-            .iter_mut()
-            .find(|token| token.serial == serial)
-            .expect("the fake has no token with this serial");
-        change(token);
-    }
-}
+use device::FakeToken;
+pub use device::{FakeDevice, FakeHsmFailure, PinBook};
 
 /// The HSM in memory, for one start.
 pub struct FakeHsm {
@@ -216,6 +51,17 @@ fn xored(kek: &KekId, bytes: &[u8]) -> Vec<u8> {
 }
 
 impl FakeHsm {
+    fn new(device: FakeDevice, memory: Box<dyn PinMemory>) -> Self {
+        Self {
+            device,
+            memory,
+            reached: Cell::new(false),
+            hung: Cell::new(false),
+            tried: Cell::new(false),
+            user: RefCell::new(None),
+        }
+    }
+
     fn check(&self) -> Result<(), Fault> {
         if self.hung.get() {
             return Err(fault(
@@ -477,73 +323,5 @@ impl Hsm for FakeHsm {
 
     fn is_hung(&self) -> bool {
         self.hung.get()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::hsm::{PIN, Rig, by_label, reached, suite};
-
-    #[derive(Default)]
-    struct FakeRig {
-        device: FakeDevice,
-        book: PinBook,
-    }
-
-    impl Rig for FakeRig {
-        fn hsm(&self) -> Box<dyn Hsm> {
-            Box::new(self.device.hsm(Box::new(self.book.clone())))
-        }
-
-        fn memory(&self) -> Box<dyn PinMemory> {
-            Box::new(self.book.clone())
-        }
-
-        fn add_token(&self, label: &str) {
-            self.device.add_token(label, PIN);
-        }
-    }
-
-    #[test]
-    fn the_fake_keeps_the_contract() {
-        suite(&mut || Box::new(FakeRig::default()));
-    }
-
-    #[test]
-    fn c03_no_failure_of_the_fake_looks_like_absence() {
-        for failure in [
-            FakeHsmFailure::Unreachable,
-            FakeHsmFailure::Hangs,
-            FakeHsmFailure::DeviceError,
-        ] {
-            let rig = FakeRig::default();
-            rig.add_token("T");
-            let hsm = reached(&rig);
-            rig.device.fail(Some(failure));
-            let fault = hsm.find_token(&by_label("T")).expect_err("fails");
-            assert_eq!(fault.kind(), FaultKind::HsmUnavailable);
-            assert_eq!(hsm.is_hung(), failure == FakeHsmFailure::Hangs);
-        }
-    }
-
-    #[test]
-    fn c18_the_fake_counts_logins() {
-        let rig = FakeRig::default();
-        let serial = rig.device.add_token("T", PIN);
-        for state in [
-            PinState::FinalTry,
-            PinState::Locked,
-            PinState::NotInitialised,
-        ] {
-            rig.device.set_pin_state(&serial, state);
-            let hsm = reached(&rig);
-            let TokenSight::Present(token) = hsm.find_token(&by_label("T")).expect("seen") else {
-                panic!("present");
-            };
-            let fault = hsm.login(&token, &Secret::from(PIN.to_owned()));
-            assert_eq!(fault.expect_err("refused").kind(), FaultKind::Denied);
-        }
-        assert_eq!(rig.device.logins(), 0);
     }
 }

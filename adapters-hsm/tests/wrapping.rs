@@ -1,0 +1,125 @@
+//! Wrapping (C16) where the token offers less than SoftHSM does, or fails.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "test code outside of the test functions themselves"
+)]
+
+mod common;
+
+use std::fs;
+
+use adapters_hsm::Pkcs11Hsm;
+use common::{Sandbox, SoftHsmRig, config, isolated, logged_in, query, reached, unavailable};
+use ports::contract::hsm::suite;
+use ports::{Dek, FaultKind, Hsm, TokenSight, WrapFormat, WrappedDek};
+
+const HIDE_KEY_WRAP: (&str, &str) = ("SHIM_HIDE", "2109");
+
+#[test]
+fn c16_without_the_key_wrap_gcm_keeps_the_contract() {
+    let test = "c16_without_the_key_wrap_gcm_keeps_the_contract";
+    isolated(test, &[HIDE_KEY_WRAP], |sandbox| {
+        let module = sandbox.module("shim.c");
+        suite(&mut || Box::new(SoftHsmRig::new(sandbox, module.clone())));
+        let hsm = reached(config(module));
+        assert!(matches!(
+            hsm.find_token(&query("Contract-Token")).unwrap(),
+            TokenSight::Present(token) if token.wrap_format == Some(WrapFormat::AesGcm)
+        ));
+    });
+}
+
+#[test]
+fn c16_a_blob_is_unwrapped_in_its_own_format() {
+    let test = "c16_a_blob_is_unwrapped_in_its_own_format";
+    isolated(test, &[HIDE_KEY_WRAP], |sandbox| {
+        sandbox.token("T");
+        let dek = Dek::from_bytes(&[3; 32]).unwrap();
+        let shimmed = reached(config(sandbox.module("shim.c")));
+        logged_in(&shimmed, "T");
+        let kek = shimmed.generate_kek().unwrap();
+        let gcm = shimmed.wrap_dek(&kek, &dek).unwrap();
+        assert_eq!((gcm.0[5], gcm.0.len()), (2, 4 + 3 + 16 + 12 + 48));
+        let again = shimmed.wrap_dek(&kek, &dek).unwrap();
+        assert_ne!(gcm, again, "a random IV each time");
+        drop(shimmed);
+        let direct = common::softhsm();
+        logged_in(&direct, "T");
+        assert!(direct.unwrap_dek(&kek, &gcm).unwrap().is_same(&dek));
+        assert_eq!(direct.wrap_dek(&kek, &dek).unwrap().0[5], 1);
+    });
+}
+
+#[test]
+fn c16_a_format_that_the_token_lacks_is_a_config_fault() {
+    // C_UnwrapKey: MECHANISM_INVALID.
+    let environment = [("SHIM_FAULT", "61:70"), ("SHIM_ONCE", "{dir}/on")];
+    let test = "c16_a_format_that_the_token_lacks_is_a_config_fault";
+    isolated(test, &environment, |sandbox| {
+        let (hsm, kek, blob, on) = wrapped(sandbox);
+        fs::remove_file(on).unwrap();
+        let fault = hsm.unwrap_dek(&kek, &blob).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Config);
+        assert!(fault.to_string().contains("AES_KEY_WRAP"), "{fault}");
+        assert!(fault.hint().contains("in process"), "{}", fault.hint());
+    });
+}
+
+/// A wrapped DEK on the shim, whose faults begin when the file is removed.
+fn wrapped(sandbox: &Sandbox) -> (Pkcs11Hsm, domain::KekId, WrappedDek, camino::Utf8PathBuf) {
+    sandbox.token("T");
+    let on = sandbox.file("on", b"");
+    let hsm = reached(config(sandbox.module("shim.c")));
+    logged_in(&hsm, "T");
+    let kek = hsm.generate_kek().unwrap();
+    let dek = Dek::from_bytes(&[3; 32]).unwrap();
+    let blob = hsm.wrap_dek(&kek, &dek).unwrap();
+    (hsm, kek, blob, on)
+}
+
+#[test]
+fn c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt() {
+    // C_UnwrapKey for ever: GENERAL_ERROR, as for a flipped bit; DEVICE_ERROR.
+    for fault in ["61:5", "61:30"] {
+        let test = "c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt";
+        isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
+            sandbox.token("T");
+            let direct = common::softhsm();
+            logged_in(&direct, "T");
+            let kek = direct.generate_kek().unwrap();
+            let dek = Dek::from_bytes(&[3; 32]).unwrap();
+            let blob = direct.wrap_dek(&kek, &dek).unwrap();
+            drop(direct);
+            let hsm = reached(config(sandbox.module("shim.c")));
+            logged_in(&hsm, "T");
+            unavailable(&hsm.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
+            // C16: what cannot be unwrapped is not given to the caller to store.
+            unavailable(&hsm.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_token_without_an_authenticated_mechanism_is_a_config_fault() {
+    // C_GetMechanismInfo: MECHANISM_INVALID for every one.
+    let test = "a_token_without_an_authenticated_mechanism_is_a_config_fault";
+    isolated(test, &[("SHIM_FAULT", "8:70")], |sandbox| {
+        sandbox.token("T");
+        let hsm = reached(config(sandbox.module("shim.c")));
+        let token = logged_in(&hsm, "T");
+        assert_eq!(token.wrap_format, None);
+        let kek = hsm.generate_kek().unwrap();
+        let dek = Dek::from_bytes(&[3; 32]).unwrap();
+        let fault = hsm.wrap_dek(&kek, &dek).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Config);
+        assert!(fault.hint().contains("never used"), "{}", fault.hint());
+    });
+}
