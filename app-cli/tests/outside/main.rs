@@ -1,0 +1,12 @@
+//! The program from outside: the built binary in a sandbox directory, against real SoftHSM, real
+//! SQLite files, real nginx.
+
+mod sandbox;
+
+mod bad_input;
+mod commands;
+mod corrections;
+mod interop;
+mod pin_budget;
+mod reference_faults;
+mod scenarios;

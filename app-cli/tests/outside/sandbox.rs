@@ -1,0 +1,412 @@
+//! A node in a directory of its own, on a tmpfs, with a SoftHSM token directory beside it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The default module of Debian's softhsm2.
+pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+/// User PIN of every sandbox.
+pub const PIN: &str = "4711-0815";
+/// SO PIN of every sandbox.
+pub const SO_PIN: &str = "so-0815-4711";
+/// Backup password of every sandbox.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// What a run of the program ended with.
+pub struct Run {
+    /// Exit code; -1 where a signal ended it.
+    pub code: i32,
+    /// The report, where `--format json` was given.
+    pub report: Value,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let report = serde_json::from_str(&stdout).unwrap_or(Value::Null);
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            report,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Asserts the exit code, and shows what the program said where it is another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+
+    /// Asserts the exit code and the error's kind; gives back message, hint and causes in one.
+    #[track_caller]
+    pub fn expect_error(&self, code: i32, kind: &str) -> String {
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
+        assert_eq!(self.report["error"]["kind"], kind, "{}", self.stdout);
+        assert_eq!(self.report["exit_code"], code);
+        let hint = self.text("/error/hint");
+        assert!(!hint.is_empty(), "no hint: {}", self.stdout);
+        format!(
+            "{} | {hint} | {}",
+            self.text("/error/message"),
+            self.report["error"]["causes"]
+        )
+    }
+
+    /// The text at a JSON pointer; empty where there is none.
+    pub fn text(&self, pointer: &str) -> String {
+        self.report
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    pub fn outcome(&self) -> String {
+        self.text("/outcome")
+    }
+
+    pub fn startup_scenario(&self) -> String {
+        self.text("/startup_scenario")
+    }
+
+    pub fn restore_scenario(&self) -> String {
+        self.text("/restore_scenario")
+    }
+
+    pub fn fingerprint(&self) -> String {
+        self.text("/tls/sha256_fingerprint")
+    }
+
+    pub fn tls_source(&self) -> String {
+        self.text("/tls/source")
+    }
+
+    /// Result of the step with this name, or empty.
+    pub fn step(&self, name: &str) -> String {
+        let steps = self.report["steps"].as_array().cloned().unwrap_or_default();
+        let step = steps.iter().find(|step| step["step"] == name);
+        step.and_then(|step| step["result"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The warnings, one a line.
+    pub fn warnings(&self) -> String {
+        let warnings = self.report["warnings"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        warnings
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+/// A node in a directory of its own.
+pub struct Sandbox {
+    dir: TempDir,
+    variables: BTreeMap<String, String>,
+}
+
+impl Sandbox {
+    /// An empty one. It stands on /dev/shm, so that its runtime directory is on a tmpfs.
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("trustpoint-")
+            .tempdir_in("/dev/shm")
+            .unwrap();
+        let mut sandbox = Self {
+            dir,
+            variables: BTreeMap::new(),
+        };
+        sandbox.new_token_directory();
+        sandbox.set("HSM_PIN", PIN);
+        sandbox.set("HSM_SO_PIN", SO_PIN);
+        let conf = sandbox.path("softhsm2.conf").display().to_string();
+        sandbox.set("SOFTHSM2_CONF", &conf);
+        sandbox
+    }
+
+    /// A node that was set up with software storage, and started once.
+    pub fn software() -> Self {
+        let sandbox = Self::new();
+        sandbox.run(&["startup"]).expect(0);
+        sandbox.run(&["setup", "--storage", "software"]).expect(0);
+        sandbox.run(&["startup"]).expect(0);
+        sandbox
+    }
+
+    /// A node that was set up with SoftHSM storage and a backup password, and started once.
+    pub fn softhsm() -> Self {
+        let sandbox = Self::new();
+        sandbox.run(&["startup"]).expect(0);
+        sandbox.setup_softhsm();
+        sandbox.run(&["startup"]).expect(0);
+        sandbox
+    }
+
+    /// A node that was set up with SoftHSM storage and no backup password, and started once.
+    pub fn softhsm_without_password() -> Self {
+        let sandbox = Self::new();
+        sandbox
+            .run(&["setup", "--storage", "softhsm", "--no-backup-password"])
+            .expect(0);
+        sandbox.run(&["startup"]).expect(0);
+        sandbox
+    }
+
+    pub fn setup_softhsm(&self) -> Run {
+        let file = self.password_file(PASSWORD);
+        let file = file.to_str().unwrap();
+        self.run(&[
+            "setup",
+            "--storage",
+            "softhsm",
+            "--backup-password-file",
+            file,
+        ])
+        .expect(0)
+    }
+
+    /// Writes a password file and gives back its path.
+    pub fn password_file(&self, password: &str) -> PathBuf {
+        let file = self.path("backup-password");
+        put(&file, format!("{password}\n"));
+        file
+    }
+
+    /// Sets an environment variable of every later run.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Leaves a variable out of every later run.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
+    /// A path in the sandbox, beside the root.
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// A path below `--root`.
+    pub fn root(&self, below: &str) -> PathBuf {
+        self.path("root").join(below)
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.root("var/lib/trustpoint/trustpoint.db")
+    }
+
+    pub fn wizard_dir(&self) -> PathBuf {
+        self.root("etc/trustpoint/wizard/state")
+    }
+
+    pub fn tls(&self, name: &str) -> PathBuf {
+        self.root("etc/trustpoint/tls").join(name)
+    }
+
+    pub fn dek_cache(&self) -> PathBuf {
+        self.root("run/trustpoint/dek")
+    }
+
+    /// The program with this sandbox's root and variables, and nothing else of the environment.
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trustpointctl"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(&self.variables)
+            .arg("--root")
+            .arg(self.path("root"))
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs with `--format json`.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let mut all = vec!["--format", "json"];
+        all.extend(arguments);
+        Run::of(self.command(&all).output().unwrap())
+    }
+
+    /// Runs for people.
+    pub fn run_human(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs SQL with the sqlite3 program, and gives back what it printed.
+    #[track_caller]
+    pub fn sql(&self, statement: &str) -> String {
+        tool("sqlite3", [self.database().as_os_str(), statement.as_ref()])
+    }
+
+    /// Puts the wizard into a state by hand; `""` empties the directory.
+    pub fn put_wizard(&self, states: &[&str]) {
+        let _ = fs::remove_dir_all(self.wizard_dir());
+        fs::create_dir_all(self.wizard_dir()).unwrap();
+        for state in states {
+            put(&self.wizard_dir().join(state), "");
+        }
+    }
+
+    /// The names in the wizard's state directory.
+    pub fn wizard(&self) -> String {
+        let mut names: Vec<_> = fs::read_dir(self.wizard_dir())
+            .map(|entries| {
+                entries
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect()
+            })
+            .unwrap_or_default();
+        names.sort();
+        names.join(" ")
+    }
+
+    /// A new container: the tmpfs of the runtime directory is gone.
+    pub fn lose_runtime(&self) {
+        let _ = fs::remove_dir_all(self.root("run"));
+    }
+
+    /// A new, empty SoftHSM: the old token directory is kept aside, and given back.
+    pub fn lose_token(&self) -> PathBuf {
+        let aside = self.path("tokens.lost");
+        let _ = fs::remove_dir_all(&aside);
+        fs::rename(self.path("tokens"), &aside).unwrap();
+        self.new_token_directory();
+        aside
+    }
+
+    /// The old token directory is back.
+    pub fn bring_token_back(&self) {
+        fs::remove_dir_all(self.path("tokens")).unwrap();
+        fs::rename(self.path("tokens.lost"), self.path("tokens")).unwrap();
+    }
+
+    fn new_token_directory(&self) {
+        fs::create_dir_all(self.path("tokens")).unwrap();
+        let conf = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            self.path("tokens").display()
+        );
+        put(&self.path("softhsm2.conf"), conf);
+    }
+
+    /// Every file below the root with its kind, mode and content, but the lock file, `pin-rejected`
+    /// and the last report, which a start that fails may write.
+    pub fn picture(&self) -> BTreeMap<PathBuf, String> {
+        let mut picture = BTreeMap::new();
+        picture_of(&self.path("root"), &mut picture);
+        picture.retain(|path, _| {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            !(name.ends_with(".lock") || name == "pin-rejected" || name == "startup.json")
+        });
+        picture
+    }
+
+    /// Runs a start that must fail with this code and kind, and change nothing; gives back what
+    /// the error says.
+    #[track_caller]
+    pub fn fails_unchanged(&self, arguments: &[&str], code: i32, kind: &str) -> String {
+        let before = self.picture();
+        let run = self.run(arguments);
+        let said = run.expect_error(code, kind);
+        let after = self.picture();
+        assert_eq!(before, after, "something was changed although: {said}");
+        said
+    }
+}
+
+fn picture_of(path: &Path, picture: &mut BTreeMap<PathBuf, String>) {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
+    let mode = metadata.permissions().mode();
+    let kind = if metadata.is_symlink() {
+        format!("link {}", fs::read_link(path).unwrap().display())
+    } else if metadata.is_dir() {
+        format!("directory {mode:o}")
+    } else {
+        let bytes = fs::read(path).unwrap();
+        format!("file {mode:o} {} {bytes:02x?}", metadata.ino())
+    };
+    picture.insert(path.to_owned(), kind);
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            picture_of(&entry.unwrap().path(), picture);
+        }
+    }
+}
+
+/// Writes a file of a test.
+#[track_caller]
+pub fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).unwrap();
+    }
+    fs::File::create(path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, bytes.as_ref()))
+        .unwrap();
+}
+
+/// Runs a program that must work, and gives back its standard output.
+#[track_caller]
+pub fn tool<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output();
+    let output = output.unwrap_or_else(|error| {
+        panic!("{program} cannot be run ({error}); `cargo xtask test` installs it")
+    });
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{program}: {}: {stderr}",
+        output.status
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The fingerprint of a certificate file, as openssl sees it.
+#[track_caller]
+pub fn openssl_fingerprint(certificate: &Path) -> String {
+    let arguments = ["x509", "-noout", "-fingerprint", "-sha256", "-in"].map(OsStr::new);
+    let text = tool(
+        "openssl",
+        arguments.into_iter().chain([certificate.as_os_str()]),
+    );
+    text.trim()
+        .rsplit('=')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
