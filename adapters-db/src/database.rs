@@ -54,6 +54,11 @@ impl SqliteDatabase {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn connections_mut(&mut self) -> &mut Connections {
+        &mut self.connections
+    }
+
     /// [`Database::migrate`] with other migrations than the embedded ones.
     pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, Fault> {
         self.connections

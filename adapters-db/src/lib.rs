@@ -23,5 +23,8 @@ mod snapshot_files;
 mod sql_error;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 pub use database::SqliteDatabase;
 pub use seals::Seals;

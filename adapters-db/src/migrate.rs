@@ -8,7 +8,7 @@ use ports::{Fault, FaultKind, Migrated};
 use refinery::Runner;
 use rusqlite::Connection;
 
-use crate::classify::{Found, identify};
+use crate::classify::{Found, check, identify};
 use crate::sql_error::class;
 
 /// Applies what is pending. Where nothing is, refinery is not called, because it would write.
@@ -19,7 +19,9 @@ pub(crate) fn migrate(
 ) -> Result<Migrated, Fault> {
     match identify(path, connection, runner)? {
         Found::Schema(SchemaState::Current) => return Ok(Migrated::Unchanged),
-        Found::Nothing | Found::Schema(SchemaState::Behind) => {}
+        Found::Nothing => {}
+        // A damaged file is not made worse, whoever calls.
+        Found::Schema(SchemaState::Behind) => check(path, connection)?,
         Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
             return Err(refused(path, state));
         }

@@ -1,1 +1,412 @@
-//! Contract suites of the database.
+//! Contract suite of [`Database`].
+
+use domain::{KekId, SchemaState, StorageType};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    ActiveCredential, BackupWrappedDek, CertificateFacts, CredentialKey, Database, DatabaseState,
+    Dek, FaultKind, Migrated, NodeRecord, Secret, StartRecord, TlsCredential, TokenRecord,
+    WrappedDek,
+};
+
+/// A place for one database that belongs to one case alone; nothing stands there yet.
+pub trait DatabaseRig {
+    /// A new value over the place, as a new start has it. The one before is dropped by then.
+    fn database(&self) -> Box<dyn Database>;
+}
+
+type Case = (&'static str, fn(&dyn DatabaseRig));
+
+const CASES: [Case; 18] = [
+    ("c04: nothing there is not initialised", nothing_there),
+    ("reading creates nothing", reading_creates_nothing),
+    ("writing before the first migration is refused", too_early),
+    ("migrate initialises, once", migrates),
+    ("c23: the installation id stays", identity_stays),
+    ("storage is configured once and changed at will", storage),
+    ("the token replaces what was known", token),
+    ("an empty blob is not an absent one", empty_blob),
+    ("no active credential is none", no_credential),
+    ("a clear credential reads back", clear_credential),
+    (
+        "a sealed credential opens under its DEK alone",
+        sealed_credential,
+    ),
+    ("the credential before stays", credential_before_stays),
+    (
+        "a credential saved again is sealed, and never unsealed",
+        saved_again,
+    ),
+    ("seal_credentials seals each key once", seals_all),
+    ("c09: the setup mark", setup_mark),
+    (
+        "c05: record_start records version, container and row",
+        records,
+    ),
+    ("c10: equal starts share a row", equal_starts),
+    ("c15: a snapshot, and none of the same state", snapshots),
+];
+
+/// Runs every case on a fresh rig.
+#[expect(
+    clippy::print_stdout,
+    reason = "the name of the promise stands above the panic that broke it"
+)]
+pub fn suite(make: &mut dyn FnMut() -> Box<dyn DatabaseRig>) {
+    for (name, case) in CASES {
+        println!("database contract: {name}");
+        case(&*make());
+    }
+}
+
+/// A moment, `seconds` after a fixed one.
+#[must_use]
+pub fn moment(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap() + Duration::seconds(seconds)
+}
+
+/// A DEK that is known by its byte.
+#[must_use]
+pub fn dek(byte: u8) -> Dek {
+    Dek::from_bytes(&[byte; 32]).unwrap()
+}
+
+/// A credential whose parts carry `name`; no real key.
+#[must_use]
+pub fn credential(name: &str) -> (TlsCredential, CertificateFacts) {
+    let credential = TlsCredential {
+        private_key_pem: Secret::from(format!(
+            "-----BEGIN PRIVATE KEY-----\nclear-key-of-{name}\n-----END PRIVATE KEY-----\n"
+        )),
+        certificate_pem: format!("certificate of {name}"),
+        chain_pem: (name != "chainless").then(|| format!("chain of {name}")),
+    };
+    let facts = CertificateFacts {
+        sha256_fingerprint: format!("AB:CD:{name}"),
+        not_before: moment(-86_400),
+        not_after: moment(365 * 86_400),
+    };
+    (credential, facts)
+}
+
+/// A token with all that can be known of one.
+#[must_use]
+pub fn known_token() -> TokenRecord {
+    TokenRecord {
+        label: "Contract-Token".to_owned(),
+        serial: "0123abcd".to_owned(),
+        module_path: "/usr/lib/module.so".to_owned(),
+        kek: Some(KekId::new(&[7; 16]).unwrap()),
+        encrypted_dek: Some(WrappedDek(vec![1, 2, 3])),
+        backup_encrypted_dek: Some(BackupWrappedDek(vec![4, 5, 6])),
+        dek_check_value: Some(vec![8; 16]),
+    }
+}
+
+/// A start of the version.
+#[must_use]
+pub fn start(version: &str, at: OffsetDateTime) -> StartRecord {
+    StartRecord {
+        version: version.to_owned(),
+        container_id: "node-1".to_owned(),
+        at,
+        startup_scenario: "VERSION_MATCH".to_owned(),
+        restore_scenario: None,
+        outcome: "ready".to_owned(),
+        changes: "migrate_database,record_start".to_owned(),
+    }
+}
+
+fn node(database: &dyn Database) -> NodeRecord {
+    match database.observe().unwrap() {
+        DatabaseState::Initialised(record) => *record,
+        DatabaseState::NotInitialised => panic!("the database is not initialised"),
+    }
+}
+
+fn migrated(rig: &dyn DatabaseRig) -> Box<dyn Database> {
+    let database = rig.database();
+    database.migrate().unwrap();
+    database
+}
+
+fn active(database: &dyn Database, dek: Option<&Dek>) -> ActiveCredential {
+    database.active_credential(dek).unwrap().unwrap()
+}
+
+fn save(database: &dyn Database, name: &str, dek: Option<&Dek>) {
+    let (credential, facts) = credential(name);
+    database
+        .save_active_credential(&credential, &facts, dek, moment(0))
+        .unwrap();
+}
+
+fn key_of(credential: &ActiveCredential) -> &Secret {
+    match &credential.key {
+        CredentialKey::Readable(key) => key,
+        CredentialKey::Sealed => panic!("the key is sealed"),
+    }
+}
+
+fn nothing_there(rig: &dyn DatabaseRig) {
+    let database = rig.database();
+    for _ in 0..2 {
+        assert!(matches!(
+            database.observe().unwrap(),
+            DatabaseState::NotInitialised
+        ));
+    }
+}
+
+fn reading_creates_nothing(rig: &dyn DatabaseRig) {
+    let database = rig.database();
+    assert!(database.active_credential(None).unwrap().is_none());
+    assert!(database.history(10).unwrap().is_empty());
+    assert!(database.snapshots().unwrap().is_empty());
+    nothing_there(rig);
+}
+
+fn too_early(rig: &dyn DatabaseRig) {
+    let database = rig.database();
+    assert!(database.configure_storage(StorageType::Software).is_err());
+    assert!(database.record_start(&start("1.0.0", moment(0))).is_err());
+    assert!(database.snapshot(moment(0)).is_err());
+    nothing_there(rig);
+}
+
+fn migrates(rig: &dyn DatabaseRig) {
+    let database = rig.database();
+    let Migrated::Applied(names) = database.migrate().unwrap() else {
+        panic!("nothing was applied");
+    };
+    assert!(!names.is_empty());
+    assert_eq!(database.migrate().unwrap(), Migrated::Unchanged);
+    drop(database);
+    let database = rig.database();
+    assert_eq!(database.migrate().unwrap(), Migrated::Unchanged);
+    let record = node(&*database);
+    assert_eq!(record.schema, SchemaState::Current);
+    assert!(record.installation.is_some());
+    assert_eq!(record.version, None);
+    assert_eq!(record.container_id, None);
+    assert_eq!(record.setup_completed_at, None);
+    assert_eq!(record.storage, None);
+    assert_eq!(record.token, None);
+}
+
+fn identity_stays(rig: &dyn DatabaseRig) {
+    let first = node(&*migrated(rig)).installation;
+    let second = node(&*migrated(rig)).installation;
+    assert!(first.is_some());
+    assert_eq!(first, second);
+}
+
+fn storage(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    assert!(database.configure_storage(StorageType::Software).unwrap());
+    assert!(!database.configure_storage(StorageType::SoftHsm).unwrap());
+    assert_eq!(node(&*database).storage, Some(StorageType::Software));
+    for storage in StorageType::ALL {
+        database.change_storage(storage).unwrap();
+        assert_eq!(node(&*database).storage, Some(storage));
+    }
+}
+
+fn token(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    let mut token = known_token();
+    database.save_token(&token).unwrap();
+    assert_eq!(node(&*database).token, Some(token.clone()));
+    token.serial = "ffff".to_owned();
+    token.kek = Some(KekId::new(&[9; 16]).unwrap());
+    token.encrypted_dek = Some(WrappedDek(vec![9]));
+    database.save_token(&token).unwrap();
+    database.save_token(&token).unwrap();
+    drop(database);
+    assert_eq!(node(&*rig.database()).token, Some(token.clone()));
+    token.kek = None;
+    token.encrypted_dek = None;
+    token.backup_encrypted_dek = None;
+    token.dek_check_value = None;
+    rig.database().save_token(&token).unwrap();
+    assert_eq!(node(&*rig.database()).token, Some(token));
+}
+
+fn empty_blob(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    let mut token = known_token();
+    token.encrypted_dek = Some(WrappedDek(Vec::new()));
+    database.save_token(&token).unwrap();
+    assert_eq!(node(&*database).token, Some(token));
+}
+
+fn no_credential(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    assert!(database.active_credential(None).unwrap().is_none());
+    assert!(database.active_credential(Some(&dek(1))).unwrap().is_none());
+}
+
+fn clear_credential(rig: &dyn DatabaseRig) {
+    for name in ["one", "chainless"] {
+        let database = migrated(rig);
+        save(&*database, name, None);
+        drop(database);
+        let database = rig.database();
+        let (expected, facts) = credential(name);
+        for dek in [None, Some(&dek(1))] {
+            let found = active(&*database, dek);
+            assert_eq!(found.sha256_fingerprint, facts.sha256_fingerprint);
+            assert_eq!(found.certificate_pem, expected.certificate_pem);
+            assert_eq!(found.chain_pem, expected.chain_pem);
+            assert_eq!(key_of(&found), &expected.private_key_pem);
+        }
+    }
+}
+
+fn sealed_credential(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    save(&*database, "one", Some(&dek(1)));
+    assert!(matches!(
+        active(&*database, None).key,
+        CredentialKey::Sealed
+    ));
+    let opened = active(&*database, Some(&dek(1)));
+    assert_eq!(key_of(&opened), &credential("one").0.private_key_pem);
+    let fault = database.active_credential(Some(&dek(2))).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+    assert!(!fault.hint().is_empty());
+}
+
+fn credential_before_stays(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    save(&*database, "one", None);
+    save(&*database, "two", None);
+    assert_eq!(
+        active(&*database, None).certificate_pem,
+        "certificate of two"
+    );
+    // Were the first one gone, sealing would find one key.
+    assert_eq!(database.seal_credentials(&dek(1)).unwrap(), 2);
+    save(&*database, "one", Some(&dek(1)));
+    assert_eq!(
+        active(&*database, None).certificate_pem,
+        "certificate of one"
+    );
+}
+
+fn saved_again(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    save(&*database, "one", None);
+    save(&*database, "one", Some(&dek(1)));
+    assert!(matches!(
+        active(&*database, None).key,
+        CredentialKey::Sealed
+    ));
+    save(&*database, "one", None);
+    assert!(matches!(
+        active(&*database, None).key,
+        CredentialKey::Sealed
+    ));
+    // The key in hand belongs to the certificate: it replaces one that no DEK opens any more.
+    save(&*database, "one", Some(&dek(2)));
+    key_of(&active(&*database, Some(&dek(2))));
+}
+
+fn seals_all(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    save(&*database, "one", None);
+    save(&*database, "two", None);
+    assert_eq!(database.seal_credentials(&dek(1)).unwrap(), 2);
+    assert_eq!(database.seal_credentials(&dek(1)).unwrap(), 0);
+    assert!(matches!(
+        active(&*database, None).key,
+        CredentialKey::Sealed
+    ));
+    let opened = active(&*database, Some(&dek(1)));
+    assert_eq!(key_of(&opened), &credential("two").0.private_key_pem);
+}
+
+fn setup_mark(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    assert!(!database.clear_setup_mark().unwrap());
+    assert!(database.mark_setup_completed(moment(5)).unwrap());
+    assert!(!database.mark_setup_completed(moment(6)).unwrap());
+    drop(database);
+    let database = rig.database();
+    assert_eq!(node(&*database).setup_completed_at, Some(moment(5)));
+    assert!(database.clear_setup_mark().unwrap());
+    assert!(!database.clear_setup_mark().unwrap());
+    assert_eq!(node(&*database).setup_completed_at, None);
+}
+
+fn records(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    let mut record = start("1.0.0+build", moment(0));
+    record.restore_scenario = Some("RESTORE_SOFTWARE_WIZARD_COMPLETED".to_owned());
+    database.record_start(&record).unwrap();
+    drop(database);
+    let database = rig.database();
+    let node = node(&*database);
+    assert_eq!(node.version.as_deref(), Some("1.0.0+build"));
+    assert_eq!(node.container_id.as_deref(), Some("node-1"));
+    let rows = database.history(10).unwrap();
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!((row.first_at, row.last_at), (moment(0), moment(0)));
+    assert_eq!(row.starts, 1);
+    assert_eq!(row.version, record.version);
+    assert_eq!(row.container_id, record.container_id);
+    assert_eq!(row.startup_scenario, record.startup_scenario);
+    assert_eq!(row.restore_scenario, record.restore_scenario);
+    assert_eq!(row.outcome, record.outcome);
+    assert_eq!(row.changes, record.changes);
+}
+
+fn equal_starts(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    for second in 0..3 {
+        database
+            .record_start(&start("1.0.0", moment(second)))
+            .unwrap();
+    }
+    database.record_start(&start("1.1.0", moment(3))).unwrap();
+    // Equal to an older row, not to the newest: a row of its own.
+    database.record_start(&start("1.0.0", moment(4))).unwrap();
+    let rows = database.history(10).unwrap();
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| (row.version.as_str(), row.starts))
+        .collect();
+    assert_eq!(seen, [("1.0.0", 1), ("1.1.0", 1), ("1.0.0", 3)]);
+    assert_eq!((rows[2].first_at, rows[2].last_at), (moment(0), moment(2)));
+    assert_eq!(database.history(2).unwrap(), rows[..2]);
+    for number in 0..250 {
+        database
+            .record_start(&start(&format!("2.0.{number}"), moment(5)))
+            .unwrap();
+    }
+    let rows = database.history(1000).unwrap();
+    assert_eq!(rows.len(), 200);
+    assert_eq!(rows[0].version, "2.0.249");
+}
+
+fn snapshots(rig: &dyn DatabaseRig) {
+    let database = migrated(rig);
+    for number in 0..7 {
+        let version = format!("1.0.{number}");
+        database.record_start(&start(&version, moment(0))).unwrap();
+        let made = database.snapshot(moment(number)).unwrap().unwrap();
+        assert_eq!(made.version.as_deref(), Some(version.as_str()));
+        assert_eq!(database.snapshot(moment(number)).unwrap(), None);
+        assert_eq!(database.snapshots().unwrap()[0], made);
+    }
+    let versions: Vec<_> = database
+        .snapshots()
+        .unwrap()
+        .into_iter()
+        .map(|snapshot| snapshot.version.unwrap())
+        .collect();
+    assert_eq!(versions, ["1.0.6", "1.0.5", "1.0.4", "1.0.3", "1.0.2"]);
+    drop(database);
+    assert_eq!(rig.database().snapshots().unwrap().len(), 5);
+}

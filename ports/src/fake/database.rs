@@ -1,1 +1,403 @@
-//! Fakes of the database.
+//! A database in memory, each of whose methods can be made to fail.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use domain::{InstallationId, SchemaState, StorageType};
+use time::OffsetDateTime;
+
+use crate::{
+    ActiveCredential, CertificateFacts, CredentialKey, Database, DatabaseState, Dek, Fault,
+    FaultKind, HistoryRow, Migrated, NodeRecord, Secret, Snapshot, StartRecord, TlsCredential,
+    TokenRecord,
+};
+
+const KEPT_ROWS: usize = 200;
+const KEPT_SNAPSHOTS: usize = 5;
+
+/// A method of [`Database`].
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum DatabaseCall {
+    /// [`Database::observe`].
+    Observe,
+    /// [`Database::migrate`].
+    Migrate,
+    /// [`Database::snapshot`].
+    Snapshot,
+    /// [`Database::snapshots`].
+    Snapshots,
+    /// [`Database::configure_storage`].
+    ConfigureStorage,
+    /// [`Database::change_storage`].
+    ChangeStorage,
+    /// [`Database::save_token`].
+    SaveToken,
+    /// [`Database::active_credential`].
+    ActiveCredential,
+    /// [`Database::save_active_credential`].
+    SaveActiveCredential,
+    /// [`Database::seal_credentials`].
+    SealCredentials,
+    /// [`Database::mark_setup_completed`].
+    MarkSetupCompleted,
+    /// [`Database::clear_setup_mark`].
+    ClearSetupMark,
+    /// [`Database::record_start`].
+    RecordStart,
+    /// [`Database::history`].
+    History,
+}
+
+/// The database; clones share it, so that a test keeps one and gives the other away.
+#[derive(Clone, Debug, Default)]
+pub struct FakeDatabase(Rc<RefCell<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    node: Option<NodeRecord>,
+    credentials: Vec<Stored>,
+    active: Option<String>,
+    /// Oldest first.
+    history: Vec<HistoryRow>,
+    /// Newest first, each with the revision it is of.
+    snapshots: Vec<(u64, Snapshot)>,
+    /// Counts changes.
+    revision: u64,
+    failures: BTreeMap<DatabaseCall, FaultKind>,
+    calls: Vec<DatabaseCall>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    fingerprint: String,
+    certificate_pem: String,
+    chain_pem: Option<String>,
+    key: Secret,
+    sealed_under: Option<Dek>,
+}
+
+impl FakeDatabase {
+    /// From now on each such call fails with this kind.
+    pub fn fail(&self, call: DatabaseCall, kind: FaultKind) {
+        self.0.borrow_mut().failures.insert(call, kind);
+    }
+
+    /// Such calls work again.
+    pub fn heal(&self, call: DatabaseCall) {
+        self.0.borrow_mut().failures.remove(&call);
+    }
+
+    /// The calls so far, failed ones included.
+    #[must_use]
+    pub fn calls(&self) -> Vec<DatabaseCall> {
+        self.0.borrow().calls.clone()
+    }
+
+    /// How often something was changed.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.0.borrow().revision
+    }
+
+    /// Changes what the database says of the node, as an operator or another version would.
+    ///
+    /// # Panics
+    /// Panics if the database is not initialised.
+    pub fn edit(&self, edit: impl FnOnce(&mut NodeRecord)) {
+        edit(self.0.borrow_mut().node.as_mut().unwrap());
+    }
+
+    /// Takes the mark of the active credential away; the credential stays.
+    pub fn forget_active_credential(&self) {
+        self.0.borrow_mut().active = None;
+    }
+
+    fn call(&self, call: DatabaseCall) -> Result<RefMut<'_, State>, Fault> {
+        let mut state = self.0.borrow_mut();
+        state.calls.push(call);
+        match state.failures.get(&call) {
+            None => Ok(state),
+            Some(kind) => Err(Fault::new(
+                *kind,
+                format!("{call:?} of the fake database fails"),
+                "the test wants it so",
+            )),
+        }
+    }
+}
+
+impl State {
+    fn node(&mut self) -> Result<&mut NodeRecord, Fault> {
+        let node = self.node.as_mut().ok_or_else(|| {
+            Fault::new(
+                FaultKind::Internal,
+                "the fake database is not initialised",
+                "migrate first",
+            )
+        })?;
+        match node.schema {
+            SchemaState::Current | SchemaState::Behind => Ok(node),
+            SchemaState::Newer | SchemaState::Diverged => Err(unknown_schema()),
+        }
+    }
+
+    fn change<T>(&mut self, value: T) -> Result<T, Fault> {
+        self.revision += 1;
+        Ok(value)
+    }
+}
+
+fn unknown_schema() -> Fault {
+    Fault::new(
+        FaultKind::VersionDowngrade,
+        "the fake database has a schema that is not known",
+        "start the version that wrote it",
+    )
+}
+
+impl Database for FakeDatabase {
+    fn observe(&self) -> Result<DatabaseState, Fault> {
+        let state = self.call(DatabaseCall::Observe)?;
+        Ok(match &state.node {
+            None => DatabaseState::NotInitialised,
+            Some(node) => DatabaseState::Initialised(Box::new(node.clone())),
+        })
+    }
+
+    fn migrate(&self) -> Result<Migrated, Fault> {
+        let mut state = self.call(DatabaseCall::Migrate)?;
+        let Some(node) = state.node.as_mut() else {
+            state.node = Some(NodeRecord {
+                schema: SchemaState::Current,
+                version: None,
+                container_id: None,
+                installation: Some(InstallationId::from_random([0xFA; 16])),
+                setup_completed_at: None,
+                storage: None,
+                token: None,
+            });
+            return state.change(Migrated::Applied(vec!["V1__fake".to_owned()]));
+        };
+        match node.schema {
+            SchemaState::Current => Ok(Migrated::Unchanged),
+            SchemaState::Behind => {
+                node.schema = SchemaState::Current;
+                state.change(Migrated::Applied(vec!["V2__fake".to_owned()]))
+            }
+            SchemaState::Newer | SchemaState::Diverged => Err(unknown_schema()),
+        }
+    }
+
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<Snapshot>, Fault> {
+        let mut state = self.call(DatabaseCall::Snapshot)?;
+        let revision = state.revision;
+        let version = state.node()?.version.clone();
+        if state
+            .snapshots
+            .first()
+            .is_some_and(|(of, _)| *of == revision)
+        {
+            return Ok(None);
+        }
+        let snapshot = Snapshot {
+            path: format!("fake/{}-{revision}", now.unix_timestamp()),
+            version,
+        };
+        state.snapshots.insert(0, (revision, snapshot.clone()));
+        state.snapshots.truncate(KEPT_SNAPSHOTS);
+        Ok(Some(snapshot))
+    }
+
+    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault> {
+        let state = self.call(DatabaseCall::Snapshots)?;
+        Ok(state
+            .snapshots
+            .iter()
+            .map(|(_, snapshot)| snapshot.clone())
+            .collect())
+    }
+
+    fn configure_storage(&self, storage: StorageType) -> Result<bool, Fault> {
+        let mut state = self.call(DatabaseCall::ConfigureStorage)?;
+        let node = state.node()?;
+        if node.storage.is_some() {
+            return Ok(false);
+        }
+        node.storage = Some(storage);
+        state.change(true)
+    }
+
+    fn change_storage(&self, storage: StorageType) -> Result<(), Fault> {
+        let mut state = self.call(DatabaseCall::ChangeStorage)?;
+        state.node()?.storage = Some(storage);
+        state.change(())
+    }
+
+    fn save_token(&self, token: &TokenRecord) -> Result<(), Fault> {
+        let mut state = self.call(DatabaseCall::SaveToken)?;
+        state.node()?.token = Some(token.clone());
+        state.change(())
+    }
+
+    fn active_credential(&self, dek: Option<&Dek>) -> Result<Option<ActiveCredential>, Fault> {
+        let state = self.call(DatabaseCall::ActiveCredential)?;
+        let Some(fingerprint) = state.active.as_ref() else {
+            return Ok(None);
+        };
+        let stored = state
+            .credentials
+            .iter()
+            .find(|stored| stored.fingerprint == *fingerprint)
+            .ok_or_else(|| corrupt("the active credential is missing"))?;
+        let key = match (&stored.sealed_under, dek) {
+            (None, _) => CredentialKey::Readable(stored.key.clone()),
+            (Some(_), None) => CredentialKey::Sealed,
+            (Some(under), Some(dek)) if under.is_same(dek) => {
+                CredentialKey::Readable(stored.key.clone())
+            }
+            (Some(_), Some(_)) => return Err(corrupt("the private key does not open")),
+        };
+        Ok(Some(ActiveCredential {
+            sha256_fingerprint: stored.fingerprint.clone(),
+            certificate_pem: stored.certificate_pem.clone(),
+            chain_pem: stored.chain_pem.clone(),
+            key,
+        }))
+    }
+
+    fn save_active_credential(
+        &self,
+        credential: &TlsCredential,
+        facts: &CertificateFacts,
+        dek: Option<&Dek>,
+        _now: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        let mut state = self.call(DatabaseCall::SaveActiveCredential)?;
+        state.node()?;
+        let known = state
+            .credentials
+            .iter_mut()
+            .find(|stored| stored.fingerprint == facts.sha256_fingerprint);
+        match known {
+            None => state.credentials.push(Stored {
+                fingerprint: facts.sha256_fingerprint.clone(),
+                certificate_pem: credential.certificate_pem.clone(),
+                chain_pem: credential.chain_pem.clone(),
+                key: credential.private_key_pem.clone(),
+                sealed_under: dek.cloned(),
+            }),
+            Some(stored) if dek.is_some() => {
+                stored.key = credential.private_key_pem.clone();
+                stored.sealed_under = dek.cloned();
+            }
+            Some(_) => {}
+        }
+        state.active = Some(facts.sha256_fingerprint.clone());
+        state.change(())
+    }
+
+    fn seal_credentials(&self, dek: &Dek) -> Result<usize, Fault> {
+        let mut state = self.call(DatabaseCall::SealCredentials)?;
+        state.node()?;
+        let mut sealed = 0;
+        for stored in &mut state.credentials {
+            if stored.sealed_under.is_none() {
+                stored.sealed_under = Some(dek.clone());
+                sealed += 1;
+            }
+        }
+        state.change(sealed)
+    }
+
+    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, Fault> {
+        let mut state = self.call(DatabaseCall::MarkSetupCompleted)?;
+        let node = state.node()?;
+        if node.setup_completed_at.is_some() {
+            return Ok(false);
+        }
+        node.setup_completed_at = Some(now);
+        state.change(true)
+    }
+
+    fn clear_setup_mark(&self) -> Result<bool, Fault> {
+        let mut state = self.call(DatabaseCall::ClearSetupMark)?;
+        if state.node()?.setup_completed_at.take().is_none() {
+            return Ok(false);
+        }
+        state.change(true)
+    }
+
+    fn record_start(&self, start: &StartRecord) -> Result<(), Fault> {
+        let mut state = self.call(DatabaseCall::RecordStart)?;
+        let node = state.node()?;
+        node.version = Some(start.version.clone());
+        node.container_id = Some(start.container_id.clone());
+        match state.history.last_mut() {
+            Some(row) if is_equal(row, start) => {
+                row.starts += 1;
+                row.last_at = start.at;
+            }
+            _ => state.history.push(HistoryRow {
+                first_at: start.at,
+                last_at: start.at,
+                starts: 1,
+                version: start.version.clone(),
+                container_id: start.container_id.clone(),
+                startup_scenario: start.startup_scenario.clone(),
+                restore_scenario: start.restore_scenario.clone(),
+                outcome: start.outcome.clone(),
+                changes: start.changes.clone(),
+            }),
+        }
+        let beyond = state.history.len().saturating_sub(KEPT_ROWS);
+        state.history.drain(..beyond);
+        state.change(())
+    }
+
+    fn history(&self, limit: usize) -> Result<Vec<HistoryRow>, Fault> {
+        let state = self.call(DatabaseCall::History)?;
+        Ok(state.history.iter().rev().take(limit).cloned().collect())
+    }
+}
+
+fn is_equal(row: &HistoryRow, start: &StartRecord) -> bool {
+    row.version == start.version
+        && row.container_id == start.container_id
+        && row.startup_scenario == start.startup_scenario
+        && row.restore_scenario == start.restore_scenario
+        && row.outcome == start.outcome
+        && row.changes == start.changes
+}
+
+fn corrupt(what: &str) -> Fault {
+    Fault::new(FaultKind::DataCorrupt, what, "the test wants it so")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::database::{DatabaseRig, suite};
+
+    impl DatabaseRig for FakeDatabase {
+        fn database(&self) -> Box<dyn Database> {
+            Box::new(self.clone())
+        }
+    }
+
+    #[test]
+    fn the_fake_keeps_the_contract() {
+        suite(&mut || Box::new(FakeDatabase::default()));
+    }
+
+    #[test]
+    fn an_injected_failure_changes_nothing_and_heals() {
+        let fake = FakeDatabase::default();
+        fake.fail(DatabaseCall::Migrate, FaultKind::Io);
+        assert_eq!(fake.migrate().unwrap_err().kind(), FaultKind::Io);
+        assert_eq!(fake.revision(), 0);
+        fake.heal(DatabaseCall::Migrate);
+        fake.migrate().unwrap();
+        assert_eq!(fake.calls(), [DatabaseCall::Migrate; 2]);
+    }
+}

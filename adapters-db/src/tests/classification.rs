@@ -1,0 +1,238 @@
+//! C4: what is not a missing or an empty file is never "not initialised".
+
+use domain::StorageType;
+use ports::{Database, DatabaseState, FaultKind, Migrated};
+
+use super::{OtherProcess, Rig, node, observe_fault, put};
+use crate::SqliteDatabase;
+
+fn is_not_initialised(rig: &Rig) -> bool {
+    [rig.open(), rig.open_read_only()]
+        .iter()
+        .all(|database| matches!(database.observe(), Ok(DatabaseState::NotInitialised)))
+}
+
+/// Both ways of opening say the same, and neither changes a byte.
+fn assert_fault(rig: &Rig, kind: FaultKind, says: &str) {
+    let before = rig.listing();
+    for database in [rig.open(), rig.open_read_only()] {
+        let fault = observe_fault(&database);
+        assert_eq!(fault.kind(), kind, "{fault} {:?}", fault.causes());
+        assert!(fault.to_string().contains(says), "{fault}");
+        assert!(fault.to_string().contains(rig.path.as_str()), "{fault}");
+        assert!(!fault.hint().is_empty());
+    }
+    // Nor does a start go on to write.
+    assert!(!matches!(rig.open().migrate(), Ok(Migrated::Applied(_))));
+    assert_eq!(rig.listing(), before);
+}
+
+#[test]
+fn c04_a_missing_and_an_empty_file_are_not_initialised() {
+    let rig = Rig::new();
+    assert!(is_not_initialised(&rig));
+    assert!(rig.listing().is_empty());
+    rig.put(b"");
+    assert!(is_not_initialised(&rig));
+    rig.open().migrate().unwrap();
+    node(&rig.open());
+}
+
+#[test]
+fn c04_a_missing_directory_is_an_error_unless_it_may_be_made() {
+    let rig = Rig::new();
+    let path = rig.root.join("not/mounted/trustpoint.db");
+    let strict = SqliteDatabase::new(path.clone(), rig.snapshots.clone(), false);
+    for fault in [observe_fault(&strict), strict.migrate().unwrap_err()] {
+        assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
+        assert!(fault.to_string().contains("not/mounted"), "{fault}");
+        assert!(fault.hint().contains("is the volume mounted?"));
+    }
+    let reader = SqliteDatabase::read_only(path.clone(), rig.snapshots.clone());
+    assert_eq!(
+        observe_fault(&reader).kind(),
+        FaultKind::DatabaseUnavailable
+    );
+    assert!(matches!(
+        reader.parents_may_be_missing(true).observe(),
+        Ok(DatabaseState::NotInitialised)
+    ));
+
+    let making = SqliteDatabase::new(path.clone(), rig.snapshots.clone(), true);
+    assert!(matches!(
+        making.observe(),
+        Ok(DatabaseState::NotInitialised)
+    ));
+    assert!(rig.listing().is_empty());
+    making.migrate().unwrap();
+    node(&SqliteDatabase::new(path, rig.snapshots.clone(), false));
+}
+
+#[test]
+fn c04_what_is_no_file_is_unavailable() {
+    let rig = Rig::new();
+    std::fs::create_dir(&rig.path).unwrap();
+    assert_fault(&rig, FaultKind::DatabaseUnavailable, "directory");
+
+    let rig = Rig::new();
+    std::os::unix::fs::symlink(rig.root.join("gone/x.db"), &rig.path).unwrap();
+    for database in [rig.open(), rig.open_read_only()] {
+        let fault = observe_fault(&database);
+        assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
+    }
+
+    let rig = Rig::new();
+    let through_file = rig.root.join("file/trustpoint.db");
+    put(&rig.root.join("file"), b"x");
+    let database = SqliteDatabase::new(through_file, rig.snapshots.clone(), true);
+    assert_eq!(
+        observe_fault(&database).kind(),
+        FaultKind::DatabaseUnavailable
+    );
+}
+
+#[test]
+fn c04_noise_is_corrupt() {
+    for length in [1, 15, 16, 100, 5000] {
+        let rig = Rig::new();
+        let noise: Vec<u8> = (0..length).map(|n: u32| (n * 151 + 7) as u8).collect();
+        rig.put(&noise);
+        assert_fault(&rig, FaultKind::DataCorrupt, "no SQLite database");
+    }
+    let rig = Rig::new();
+    rig.put(b"SQLite format 3\0 and then something else");
+    assert_fault(&rig, FaultKind::DataCorrupt, "");
+}
+
+#[test]
+fn c04_a_cut_database_is_corrupt_wherever_it_is_cut() {
+    let whole = std::fs::read(&Rig::migrated().path).unwrap();
+    for length in [99, 100, 4095, 4096, 8192, whole.len() / 2, whole.len() - 1] {
+        let rig = Rig::new();
+        rig.put(&whole[..length]);
+        assert_fault(&rig, FaultKind::DataCorrupt, "");
+    }
+}
+
+#[test]
+fn c04_a_damaged_page_is_corrupt() {
+    let rig = Rig::migrated();
+    let mut bytes = std::fs::read(&rig.path).unwrap();
+    for byte in &mut bytes[4096..4196] {
+        *byte = 0xA5;
+    }
+    rig.put(&bytes);
+    assert_fault(&rig, FaultKind::DataCorrupt, "damaged");
+}
+
+#[test]
+fn c04_a_database_of_another_application_is_corrupt_and_left_alone() {
+    let rig = Rig::new();
+    rig.edit("CREATE TABLE album (id INTEGER); INSERT INTO album VALUES (1);");
+    assert_fault(&rig, FaultKind::DataCorrupt, "another application");
+    let rig = Rig::new();
+    rig.edit("PRAGMA application_id = 42; CREATE TABLE app_version (id INTEGER);");
+    assert_fault(&rig, FaultKind::DataCorrupt, "another application");
+    let rig = Rig::new();
+    rig.edit("PRAGMA application_id = 42; VACUUM;");
+    assert_fault(&rig, FaultKind::DataCorrupt, "another application");
+}
+
+#[test]
+fn c04_a_first_migration_that_never_finished_is_not_initialised() {
+    let rig = Rig::new();
+    rig.edit(
+        "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name VARCHAR(255), \
+         applied_on VARCHAR(255), checksum VARCHAR(255));",
+    );
+    assert!(is_not_initialised(&rig));
+    rig.open().migrate().unwrap();
+    node(&rig.open());
+}
+
+#[test]
+fn c04_a_lost_migration_history_is_corrupt() {
+    let rig = Rig::migrated();
+    rig.edit("DELETE FROM refinery_schema_history");
+    assert_fault(&rig, FaultKind::DataCorrupt, "migration history");
+    rig.edit("DROP TABLE refinery_schema_history");
+    assert_fault(&rig, FaultKind::DataCorrupt, "migration history");
+}
+
+#[test]
+fn c04_a_missing_table_is_corrupt() {
+    for table in ["app_version", "pkcs11_token", "installation"] {
+        let rig = Rig::migrated();
+        rig.edit(&format!("DROP TABLE {table}"));
+        assert_fault_of_read(&rig, table);
+    }
+}
+
+fn assert_fault_of_read(rig: &Rig, table: &str) {
+    let fault = observe_fault(&rig.open());
+    assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+    assert!(
+        fault.causes().iter().any(|cause| cause.contains(table)),
+        "{:?}",
+        fault.causes()
+    );
+}
+
+#[test]
+fn c04_a_locked_database_is_unavailable() {
+    let rig = Rig::migrated();
+    let other = OtherProcess::holding(&rig.path, "BEGIN EXCLUSIVE;");
+    for database in [rig.open(), rig.open_read_only()] {
+        let fault = observe_fault(&database);
+        assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable, "{fault}");
+        assert!(fault.hint().contains("another process"), "{}", fault.hint());
+    }
+    drop(other);
+    node(&rig.open());
+}
+
+#[test]
+fn a_writer_in_the_way_fails_a_write_and_no_read() {
+    let rig = Rig::migrated();
+    let _other = OtherProcess::holding(&rig.path, "BEGIN IMMEDIATE;");
+    let database = rig.open();
+    node(&database);
+    let fault = database.change_storage(StorageType::Software).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
+}
+
+#[test]
+fn a_log_or_a_journal_without_its_database_is_corrupt() {
+    let rig = Rig::new();
+    for suffix in ["-wal", "-journal"] {
+        let orphan = crate::look::beside(&rig.path, suffix);
+        put(&orphan, b"old pages");
+        let fault = observe_fault(&rig.open());
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+        assert!(fault.to_string().contains(orphan.as_str()), "{fault}");
+        std::fs::remove_file(orphan).unwrap();
+    }
+}
+
+#[test]
+fn a_restored_dump_is_ours_without_its_application_id() {
+    let rig = Rig::migrated();
+    rig.edit("PRAGMA application_id = 0");
+    node(&rig.open());
+}
+
+#[test]
+fn a_file_that_is_replaced_is_opened_again() {
+    let rig = Rig::migrated();
+    let database = rig.open();
+    let first = node(&database).installation;
+    let other = Rig::migrated();
+    std::fs::rename(&other.path, &rig.path).unwrap();
+    let second = node(&database).installation;
+    assert_ne!(first, second);
+    std::fs::remove_file(&rig.path).unwrap();
+    assert!(matches!(
+        database.observe(),
+        Ok(DatabaseState::NotInitialised)
+    ));
+}

@@ -1,0 +1,161 @@
+//! Private keys in the file: clear where they may be, and nowhere once they are sealed.
+
+use ports::contract::database::{credential, dek, moment};
+use ports::{Database, FaultKind};
+
+use super::Rig;
+use crate::look::beside;
+
+fn save(rig: &Rig, name: &str) {
+    let (credential, facts) = credential(name);
+    rig.open()
+        .save_active_credential(&credential, &facts, None, moment(0))
+        .unwrap();
+}
+
+fn holds_clear_key(rig: &Rig) -> bool {
+    let needle = b"clear-key-of-";
+    rig.listing()
+        .values()
+        .any(|(bytes, ..)| bytes.windows(needle.len()).any(|window| window == needle))
+}
+
+#[test]
+fn no_clear_byte_is_left_after_sealing() {
+    let rig = Rig::migrated();
+    for number in 0..40 {
+        save(&rig, &format!("number {number}"));
+    }
+    assert!(holds_clear_key(&rig), "the search must be able to find it");
+    assert_eq!(rig.open().seal_credentials(&dek(1)).unwrap(), 40);
+    assert!(!holds_clear_key(&rig));
+}
+
+#[test]
+fn no_clear_byte_is_left_in_a_write_ahead_log() {
+    let rig = Rig::migrated();
+    rig.edit("PRAGMA journal_mode = WAL");
+    save(&rig, "one");
+    let database = rig.open();
+    assert_eq!(database.seal_credentials(&dek(1)).unwrap(), 1);
+    // The connection is open still, and with it the log.
+    assert!(beside(&rig.path, "-wal").exists());
+    assert!(!holds_clear_key(&rig));
+}
+
+#[test]
+fn no_clear_byte_is_left_after_a_credential_is_saved_again_sealed() {
+    let rig = Rig::migrated();
+    save(&rig, "one");
+    let (credential, facts) = credential("one");
+    rig.open()
+        .save_active_credential(&credential, &facts, Some(&dek(1)), moment(0))
+        .unwrap();
+    assert!(!holds_clear_key(&rig));
+}
+
+#[test]
+fn a_sealing_that_was_killed_before_the_rebuild_is_finished_by_the_next() {
+    let rig = Rig::migrated();
+    save(&rig, "one");
+    // As after the commit of the sealing: the mark is set, and old bytes stand in a free page.
+    rig.edit(
+        "PRAGMA secure_delete = OFF; CREATE TABLE t (x); \
+         INSERT INTO t SELECT private_key FROM credential; DROP TABLE t; \
+         UPDATE credential SET private_key = X'00', private_key_format = 'sealed_v1'; \
+         PRAGMA user_version = 1;",
+    );
+    assert!(holds_clear_key(&rig));
+    assert_eq!(rig.open().seal_credentials(&dek(1)).unwrap(), 0);
+    assert!(!holds_clear_key(&rig));
+    let before = rig.listing();
+    assert_eq!(rig.open().seal_credentials(&dek(1)).unwrap(), 0);
+    assert_eq!(rig.listing(), before, "and once is enough");
+}
+
+#[test]
+fn c10_saving_the_same_credential_again_writes_nothing() {
+    for key in [None, Some(dek(1))] {
+        let rig = Rig::migrated();
+        let (credential, facts) = credential("one");
+        let save = || {
+            rig.open()
+                .save_active_credential(&credential, &facts, key.as_ref(), moment(0))
+                .unwrap();
+        };
+        save();
+        let before = rig.listing();
+        save();
+        assert_eq!(rig.listing(), before);
+    }
+}
+
+#[test]
+fn c13_an_active_credential_that_cannot_be_read_is_corrupt() {
+    for sql in [
+        "UPDATE credential SET private_key = NULL",
+        "UPDATE credential SET private_key = X''",
+        "UPDATE credential SET private_key_format = NULL",
+        "UPDATE credential SET certificate_pem = NULL",
+        "PRAGMA foreign_keys = OFF; DELETE FROM credential",
+        "UPDATE active_tls_server_credential SET credential_id = NULL",
+        "PRAGMA foreign_keys = OFF; UPDATE active_tls_server_credential SET credential_id = 77",
+    ] {
+        let rig = Rig::migrated();
+        save(&rig, "one");
+        rig.edit(sql);
+        let fault = rig.open().active_credential(None).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{sql}");
+        assert!(!fault.hint().is_empty());
+    }
+    let rig = Rig::migrated();
+    save(&rig, "one");
+    rig.edit("DELETE FROM active_tls_server_credential");
+    assert!(rig.open().active_credential(None).unwrap().is_none());
+}
+
+#[test]
+fn a_sealed_key_does_not_open_in_another_row() {
+    let rig = Rig::migrated();
+    save(&rig, "one");
+    save(&rig, "two");
+    rig.open().seal_credentials(&dek(1)).unwrap();
+    rig.open().active_credential(Some(&dek(1))).unwrap();
+    rig.edit(
+        "UPDATE credential SET private_key = (SELECT private_key FROM credential WHERE id = 1) \
+         WHERE id = 2",
+    );
+    let fault = rig.open().active_credential(Some(&dek(1))).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+    assert!(fault.hint().contains("tls renew") && fault.hint().contains("backup restore"));
+}
+
+#[test]
+fn a_sealed_key_does_not_open_in_another_installation() {
+    let rig = Rig::migrated();
+    save(&rig, "one");
+    rig.open().seal_credentials(&dek(1)).unwrap();
+    rig.edit("UPDATE installation SET installation_id = lower(hex(randomblob(16)))");
+    assert!(rig.open().active_credential(Some(&dek(1))).is_err());
+}
+
+#[test]
+fn a_failed_save_leaves_the_database_as_it_was() {
+    let rig = Rig::migrated();
+    save(&rig, "one");
+    rig.edit(
+        "CREATE TRIGGER stop BEFORE UPDATE ON active_tls_server_credential \
+         BEGIN SELECT RAISE(ABORT, 'stopped'); END",
+    );
+    let before = std::fs::read(&rig.path).unwrap();
+    let (credential, facts) = credential("two");
+    let database = rig.open();
+    assert!(
+        database
+            .save_active_credential(&credential, &facts, None, moment(0))
+            .is_err()
+    );
+    assert_eq!(std::fs::read(&rig.path).unwrap(), before);
+    let active = database.active_credential(None).unwrap().unwrap();
+    assert_eq!(active.certificate_pem, "certificate of one");
+}

@@ -1,0 +1,177 @@
+//! The adapter on real files.
+
+mod classification;
+mod credentials;
+mod migrations;
+mod reading;
+mod records;
+mod snapshots;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::contract::database::{DatabaseRig, suite};
+use ports::{Database, DatabaseState, Fault, NodeRecord};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::SqliteDatabase;
+
+/// A directory for one database.
+pub(crate) struct Rig {
+    _keep: TempDir,
+    pub(crate) root: Utf8PathBuf,
+    pub(crate) path: Utf8PathBuf,
+    pub(crate) snapshots: Utf8PathBuf,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let keep = TempDir::new().unwrap();
+        let root = Utf8PathBuf::from_path_buf(keep.path().join("data")).unwrap();
+        std::fs::create_dir(&root).unwrap();
+        Self {
+            _keep: keep,
+            path: root.join("trustpoint.db"),
+            snapshots: root.join("snapshots"),
+            root,
+        }
+    }
+
+    /// One that was migrated.
+    pub(crate) fn migrated() -> Self {
+        let rig = Self::new();
+        rig.open().migrate().unwrap();
+        rig
+    }
+
+    pub(crate) fn open(&self) -> SqliteDatabase {
+        SqliteDatabase::new(self.path.clone(), self.snapshots.clone(), false).impatient()
+    }
+
+    pub(crate) fn open_read_only(&self) -> SqliteDatabase {
+        SqliteDatabase::read_only(self.path.clone(), self.snapshots.clone()).impatient()
+    }
+
+    /// What an operator does with the sqlite3 command line.
+    pub(crate) fn edit(&self, sql: &str) {
+        Connection::open(&self.path)
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    }
+
+    pub(crate) fn put(&self, bytes: &[u8]) {
+        put(&self.path, bytes);
+    }
+
+    /// Every file below the root with its bytes, mode, inode and times.
+    pub(crate) fn listing(&self) -> BTreeMap<Utf8PathBuf, (Vec<u8>, u32, u64, i64, i64)> {
+        let mut listing = BTreeMap::new();
+        collect(&self.root, &mut listing);
+        listing
+    }
+}
+
+fn collect(
+    directory: &Utf8Path,
+    listing: &mut BTreeMap<Utf8PathBuf, (Vec<u8>, u32, u64, i64, i64)>,
+) {
+    for entry in directory.read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        let metadata = std::fs::metadata(&path).unwrap();
+        let bytes = if metadata.is_dir() {
+            collect(&path, listing);
+            Vec::new()
+        } else {
+            std::fs::read(&path).unwrap()
+        };
+        let facts = (
+            bytes,
+            metadata.mode(),
+            metadata.ino(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        );
+        listing.insert(path, facts);
+    }
+}
+
+impl SqliteDatabase {
+    fn impatient(mut self) -> Self {
+        self.connections_mut().set_busy(Duration::from_millis(50));
+        self
+    }
+}
+
+impl DatabaseRig for Rig {
+    fn database(&self) -> Box<dyn Database> {
+        Box::new(self.open())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+pub(crate) fn put(path: &Utf8Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+}
+
+pub(crate) fn node(database: &SqliteDatabase) -> NodeRecord {
+    match database.observe().unwrap() {
+        DatabaseState::Initialised(record) => *record,
+        DatabaseState::NotInitialised => panic!("the database is not initialised"),
+    }
+}
+
+pub(crate) fn observe_fault(database: &SqliteDatabase) -> Fault {
+    database.observe().unwrap_err()
+}
+
+pub(crate) fn mode_of(path: &Utf8Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Another process that runs these statements and then keeps its connection.
+pub(crate) struct OtherProcess(Child);
+
+impl OtherProcess {
+    pub(crate) fn holding(path: &Utf8Path, sql: &str) -> Self {
+        use std::io::{BufRead, BufReader, Write};
+        let mut child = Command::new("sqlite3")
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("these tests need the sqlite3 command line");
+        let input = child.stdin.as_mut().unwrap();
+        writeln!(input, "{sql}\nSELECT 'ready-' || 'now';").unwrap();
+        input.flush().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        assert!(
+            output
+                .lines()
+                .any(|line| line.unwrap().contains("ready-now"))
+        );
+        Self(child)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for OtherProcess {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_sqlite_adapter_keeps_the_contract() {
+    suite(&mut || Box::new(Rig::new()));
+}

@@ -1,0 +1,104 @@
+//! What a person edits by hand, and what a start leaves behind.
+
+use domain::StorageType;
+use ports::contract::database::{known_token, moment, start};
+use ports::{Database, FaultKind, WrappedDek};
+
+use super::{Rig, node, observe_fault};
+
+fn full() -> Rig {
+    let rig = Rig::migrated();
+    let database = rig.open();
+    database.configure_storage(StorageType::SoftHsm).unwrap();
+    database.save_token(&known_token()).unwrap();
+    database.record_start(&start("1.0.0", moment(0))).unwrap();
+    rig
+}
+
+#[test]
+fn edits_by_hand_are_read_as_they_are() {
+    let rig = full();
+    rig.edit("UPDATE key_storage_config SET storage_type = 'physical_hsm'");
+    assert_eq!(node(&rig.open()).storage, Some(StorageType::PhysicalHsm));
+    rig.edit("DELETE FROM key_storage_config");
+    assert_eq!(node(&rig.open()).storage, None);
+    rig.edit("UPDATE app_version SET version = 'banana'");
+    assert_eq!(node(&rig.open()).version.as_deref(), Some("banana"));
+    rig.edit("DELETE FROM app_version");
+    assert_eq!(node(&rig.open()).version, None);
+
+    let blob = |rig: &Rig| node(&rig.open()).token.unwrap().encrypted_dek;
+    rig.edit("UPDATE pkcs11_token SET encrypted_dek = X''");
+    assert_eq!(blob(&rig), Some(WrappedDek(Vec::new())));
+    rig.edit("UPDATE pkcs11_token SET encrypted_dek = 'text'");
+    assert_eq!(blob(&rig), Some(WrappedDek(b"text".to_vec())));
+    rig.edit("UPDATE pkcs11_token SET encrypted_dek = NULL");
+    assert_eq!(blob(&rig), None);
+}
+
+#[test]
+fn a_key_without_a_token_and_a_token_without_a_key_are_read() {
+    let rig = full();
+    rig.edit("DELETE FROM pkcs11_key");
+    assert_eq!(node(&rig.open()).token.unwrap().kek, None);
+    rig.edit("PRAGMA foreign_keys = OFF; DELETE FROM pkcs11_token; INSERT INTO pkcs11_key (key_id) VALUES (X'01')");
+    assert_eq!(node(&rig.open()).token, None);
+    rig.open().save_token(&known_token()).unwrap();
+    assert_eq!(node(&rig.open()).token, Some(known_token()));
+}
+
+#[test]
+fn values_that_cannot_be_right_are_corrupt() {
+    for sql in [
+        "PRAGMA ignore_check_constraints = ON; UPDATE key_storage_config SET storage_type = 'vault'",
+        "UPDATE key_storage_config SET storage_type = NULL",
+        "UPDATE installation SET setup_completed_at = 'yesterday'",
+        "UPDATE pkcs11_token SET serial = NULL",
+        "UPDATE pkcs11_token SET encrypted_dek = 12",
+        "UPDATE pkcs11_key SET key_id = zeroblob(65)",
+        "UPDATE pkcs11_key SET key_id = X''",
+    ] {
+        let rig = full();
+        rig.edit(sql);
+        let fault = observe_fault(&rig.open());
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{sql}: {fault}");
+    }
+}
+
+#[test]
+fn what_is_right_already_is_not_written_again() {
+    let rig = full();
+    let database = rig.open();
+    let before = rig.listing();
+    database.save_token(&known_token()).unwrap();
+    database.change_storage(StorageType::SoftHsm).unwrap();
+    assert!(!database.configure_storage(StorageType::Software).unwrap());
+    assert!(!database.clear_setup_mark().unwrap());
+    assert_eq!(rig.listing(), before);
+}
+
+#[test]
+fn c10_a_thousand_equal_starts_leave_the_file_no_larger() {
+    let rig = full();
+    let size = || std::fs::metadata(&rig.path).unwrap().len();
+    let before = size();
+    for second in 1..=1000 {
+        let database = rig.open();
+        database.migrate().unwrap();
+        database
+            .record_start(&start("1.0.0", moment(second)))
+            .unwrap();
+    }
+    assert_eq!(size(), before);
+    let rows = rig.open().history(10).unwrap();
+    assert_eq!((rows.len(), rows[0].starts), (1, 1001));
+}
+
+#[test]
+fn a_lost_installation_row_stops_what_needs_it() {
+    let rig = full();
+    rig.edit("DELETE FROM installation");
+    let fault = rig.open().mark_setup_completed(moment(0)).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+    assert_eq!(node(&rig.open()).installation, None);
+}
