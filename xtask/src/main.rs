@@ -1,1 +1,76 @@
-fn main() {}
+//! The project's own tasks, one module each: `cargo xtask TASK`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task talks to the terminal that started it"
+)]
+
+mod bench;
+mod docs;
+mod faults;
+mod run;
+mod sandbox;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use run::Result;
+
+/// A task: its name, what it does, and the function that does it.
+type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
+
+const TASKS: [Task; 5] = [
+    (
+        "test",
+        "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
+        test::run,
+    ),
+    ("tidy", ": the rules that no compiler checks", tidy::run),
+    (
+        "docs",
+        "[--check]: the documents that come from the code; --check only compares",
+        docs::run,
+    ),
+    (
+        "bench",
+        "[--runs N]: the start of a ready software node against floor programs",
+        bench::run,
+    ),
+    (
+        "faults",
+        "[--quick] [SCENARIO…]: kill before every state-changing system call, start again, compare",
+        faults::run,
+    ),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", usage());
+        return ExitCode::from(2);
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{}", usage());
+        return ExitCode::SUCCESS;
+    }
+    let Some((_, _, task)) = TASKS.iter().find(|(task, _, _)| task == name) else {
+        eprint!("there is no task {name:?}\n{}", usage());
+        return ExitCode::from(2);
+    };
+    match task(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask {name}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> String {
+    let mut text = String::from("Usage: cargo xtask TASK\n\n");
+    for (name, what, _) in TASKS {
+        text.push_str(&format!("  {name} {what}\n"));
+    }
+    text
+}

@@ -1,0 +1,78 @@
+//! `cargo xtask docs`: the documents that come from the code.
+
+mod cli;
+mod cubes;
+mod matrix;
+#[path = "../../domain/tests/common/mod.rs"]
+mod space;
+
+use std::path::Path;
+
+use crate::run::{self, Result};
+
+/// A document as it should stand in the workspace.
+pub struct Document {
+    /// Path from the workspace's folder.
+    pub path: String,
+    pub text: String,
+}
+
+/// Every generated document. A further kind of document is a further line here.
+fn documents() -> Result<Vec<Document>> {
+    let mut documents = vec![matrix::document()?];
+    documents.extend(cli::documents()?);
+    Ok(documents)
+}
+
+/// The paths of documents that do not stand there as they should.
+pub fn stale() -> Result<Vec<String>> {
+    let root = run::root()?;
+    Ok(documents()?
+        .into_iter()
+        .filter(|document| !is_current(&root, document))
+        .map(|document| document.path)
+        .collect())
+}
+
+/// Writes the documents, or with `--check` only compares.
+pub fn run(arguments: &[String]) -> Result<()> {
+    match arguments {
+        [] => write(),
+        [check] if check == "--check" => match stale()?.as_slice() {
+            [] => Ok(()),
+            stale => Err(format!(
+                "stale: {}; run `cargo xtask docs`",
+                stale.join(", ")
+            )),
+        },
+        _ => Err("the only argument is --check".to_owned()),
+    }
+}
+
+fn write() -> Result<()> {
+    let root = run::root()?;
+    for document in documents()? {
+        if is_current(&root, &document) {
+            continue;
+        }
+        put(&root.join(&document.path), &document.text)
+            .map_err(|error| format!("{}: {error}", document.path))?;
+        println!("wrote {}", document.path);
+    }
+    Ok(())
+}
+
+fn is_current(root: &Path, document: &Document) -> bool {
+    std::fs::read(root.join(&document.path)).is_ok_and(|text| text == document.text.as_bytes())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a document in a working copy needs neither durability nor a mode of its own"
+)]
+fn put(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, text)
+}

@@ -1,0 +1,170 @@
+//! A node in a directory of its own, and the program that runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::run::{self, Result};
+
+/// Builds the program as it is released, and says where it stands.
+pub fn build() -> Result<PathBuf> {
+    let root = run::root()?;
+    run::run(
+        run::cargo()
+            .args(["build", "--release", "--package", "app-cli"])
+            .current_dir(&root),
+    )?;
+    let metadata = run::text_of(
+        run::cargo()
+            .args(["metadata", "--format-version=1", "--no-deps"])
+            .current_dir(&root),
+    )?;
+    let metadata: Value =
+        serde_json::from_str(&metadata).map_err(|error| format!("cargo metadata: {error}"))?;
+    let target = metadata
+        .get("target_directory")
+        .and_then(Value::as_str)
+        .ok_or("cargo metadata names no target directory")?;
+    Ok(Path::new(target).join("release/trustpointctl"))
+}
+
+/// A node; its directory goes with it.
+pub struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+/// What a command of the program ended with.
+pub struct Ended {
+    /// The report.
+    pub report: Value,
+    pub exit_code: Option<i32>,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn field(&self, name: &str) -> Value {
+        self.report.get(name).cloned().unwrap_or(Value::Null)
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        self.field(name).as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Sandbox {
+    /// A directory on the disk that holds temporary files.
+    pub fn on_disk() -> Result<Self> {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// A directory on a tmpfs, where the machine has one: the DEK cache asks for it, and a
+    /// thousand starts wait for no disk.
+    pub fn in_memory() -> Result<Self> {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            Self::below(memory)
+        } else {
+            Self::on_disk()
+        }
+    }
+
+    fn below(parent: &Path) -> Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("trustpointctl-")
+            .tempdir_in(parent)
+            .map_err(|error| format!("{}: {error}", parent.display()))?;
+        let sandbox = Self { directory };
+        sandbox.configure_softhsm()?;
+        Ok(sandbox)
+    }
+
+    /// A copy of this node, as it is now.
+    pub fn copy(&self) -> Result<Self> {
+        let parent = self.path().parent().unwrap_or(Path::new("/"));
+        let copy = Self::below(parent)?;
+        run::run(
+            Command::new("cp")
+                .args(["-a", "--"])
+                .arg(self.path().join("."))
+                .arg(copy.path()),
+        )?;
+        // The tokens of the copy are the copy's own.
+        copy.configure_softhsm()?;
+        Ok(copy)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A file or directory of the node, by its default path.
+    pub fn join(&self, path: &str) -> PathBuf {
+        self.path().join(path)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a file that lives as long as one task"
+    )]
+    fn configure_softhsm(&self) -> Result<()> {
+        let tokens = self.join("tokens");
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            tokens.display()
+        );
+        std::fs::create_dir_all(&tokens)
+            .and_then(|()| std::fs::write(self.join("softhsm2.conf"), text))
+            .and_then(|()| std::fs::write(self.join("backup-password"), "correct horse battery\n"))
+            .map_err(|error| format!("{}: {error}", self.path().display()))
+    }
+
+    /// Gives `command` the environment of this node, and no other node's.
+    pub fn environment(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("TRUSTPOINT_") || name.starts_with("HSM_") {
+                command.env_remove(name.as_ref());
+            }
+        }
+        command
+            .env("SOFTHSM2_CONF", self.join("softhsm2.conf"))
+            .env("HSM_PIN", "123456")
+            .env("HSM_SO_PIN", "87654321")
+            .env("TRUSTPOINT_ROOT", self.path())
+            .stdin(Stdio::null());
+    }
+
+    /// Runs a command of the program and reads its report.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Result<Ended> {
+        let mut command = Command::new(program);
+        self.environment(&mut command);
+        command
+            .args(["--format", "json"])
+            .args(self.expand(arguments));
+        let output = run::capture(&mut command)?;
+        ended(&output)
+    }
+
+    /// `@PATH` means a file of this node.
+    pub fn expand(&self, arguments: &[&str]) -> Vec<String> {
+        arguments
+            .iter()
+            .map(|argument| match argument.strip_prefix('@') {
+                Some(path) => self.join(path).display().to_string(),
+                None => (*argument).to_owned(),
+            })
+            .collect()
+    }
+}
+
+fn ended(output: &Output) -> Result<Ended> {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("the report is no JSON ({error}); standard error: {stderr}"))?;
+    Ok(Ended {
+        report,
+        exit_code: output.status.code(),
+        stderr,
+    })
+}

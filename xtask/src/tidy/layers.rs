@@ -1,0 +1,302 @@
+//! Which crate may depend on which, and what belongs to one crate alone.
+
+use toml::Table;
+
+use super::Finding;
+use super::tree::{SourceFile, Tree};
+
+/// What a crate may depend on.
+struct Layer {
+    name: &'static str,
+    /// The workspace's crates it may use, in tests too.
+    inner: &'static [&'static str],
+    /// Every other crate it may use outside tests; `None` where that is free.
+    outer: Option<&'static [&'static str]>,
+}
+
+const LAYERS: [Layer; 7] = [
+    Layer {
+        name: "domain",
+        inner: &[],
+        outer: Some(&["semver", "thiserror"]),
+    },
+    Layer {
+        name: "ports",
+        inner: &["domain"],
+        outer: Some(&["time", "zeroize"]),
+    },
+    Layer {
+        name: "adapters-hsm",
+        inner: &["domain", "ports"],
+        outer: None,
+    },
+    Layer {
+        name: "adapters-db",
+        inner: &["domain", "ports"],
+        outer: None,
+    },
+    Layer {
+        name: "adapters-fs",
+        inner: &["domain", "ports"],
+        outer: None,
+    },
+    Layer {
+        name: "app-cli",
+        inner: &[
+            "domain",
+            "ports",
+            "adapters-hsm",
+            "adapters-db",
+            "adapters-fs",
+        ],
+        outer: None,
+    },
+    Layer {
+        name: "xtask",
+        inner: &["domain", "app-cli"],
+        outer: None,
+    },
+];
+
+/// A crate that only one of ours may know.
+const OWNED: [(&str, &str); 3] = [
+    ("rusqlite", "adapters-db"),
+    ("refinery", "adapters-db"),
+    ("cryptoki", "adapters-hsm"),
+];
+
+/// What `domain` may not reach for: I/O, clock, environment.
+const OUTSIDE_WORLD: [&str; 8] = [
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "std::time",
+];
+
+/// SQL, as it stands in a program's strings.
+const SQL: [&str; 9] = [
+    "SELECT ",
+    "INSERT INTO ",
+    "INSERT OR ",
+    "DELETE FROM ",
+    "CREATE TABLE ",
+    "ALTER TABLE ",
+    "DROP TABLE ",
+    "PRAGMA ",
+    "BEGIN IMMEDIATE",
+];
+
+pub fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in &tree.files {
+        if let Some(folder) = file.path.strip_suffix("/Cargo.toml") {
+            findings.extend(check_manifest(folder, file));
+        }
+        if file.is_rust() {
+            findings.extend(check_domain(file));
+            findings.extend(check_sql(file));
+        }
+    }
+    for layer in &LAYERS {
+        let manifest = format!("{}/Cargo.toml", layer.name);
+        if tree.file(&manifest).is_none() {
+            findings.push(Finding::new(manifest, 1, "the crate is missing"));
+        }
+    }
+    findings
+}
+
+fn check_manifest(folder: &str, file: &SourceFile) -> Vec<Finding> {
+    let at = |word: &str, message: String| Finding::new(&file.path, line_of(file, word), message);
+    let manifest: Table = match file.text.parse() {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![at("", format!("does not parse: {error}"))],
+    };
+    let mut findings = Vec::new();
+    let name = string(&manifest, &["package", "name"]);
+    if name != Some(folder) {
+        let message = format!("the crate in folder {folder:?} has the name {name:?}");
+        findings.push(at("name", message));
+    }
+    let lints = manifest
+        .get("lints")
+        .and_then(|lints| lints.get("workspace"))
+        .and_then(toml::Value::as_bool);
+    if lints != Some(true) {
+        let message = "the workspace's lints are missing: [lints] workspace = true".to_owned();
+        findings.push(at("[lints]", message));
+    }
+    let Some(layer) = LAYERS.iter().find(|layer| layer.name == folder) else {
+        let message = format!("the layers of `xtask tidy` do not know the crate {folder}");
+        findings.push(at("name", message));
+        return findings;
+    };
+    for table in ["dependencies", "build-dependencies", "dev-dependencies"] {
+        let Some(dependencies) = manifest.get(table).and_then(toml::Value::as_table) else {
+            continue;
+        };
+        for (dependency, details) in dependencies {
+            // What is optional is for tests as well: no release turns it on.
+            let in_tests = table == "dev-dependencies" || is_optional(details);
+            if let Some(message) = forbidden(layer, dependency, in_tests) {
+                findings.push(at(dependency, message));
+            }
+        }
+    }
+    findings
+}
+
+/// Why the layer may not use the crate.
+fn forbidden(layer: &Layer, dependency: &str, in_tests: bool) -> Option<String> {
+    let ours = LAYERS.iter().any(|layer| layer.name == dependency);
+    let owner = OWNED
+        .iter()
+        .find(|(owned, owner)| *owned == dependency && *owner != layer.name);
+    if ours && !layer.inner.contains(&dependency) && dependency != layer.name {
+        return Some(format!("{} must not know {dependency}", layer.name));
+    }
+    if let Some((_, owner)) = owner
+        && !in_tests
+    {
+        return Some(format!("{dependency} belongs to {owner} alone"));
+    }
+    match layer.outer {
+        Some(outer) if !ours && !in_tests && !outer.contains(&dependency) => Some(format!(
+            "{} depends on {} alone, not on {dependency}",
+            layer.name,
+            outer.join(" and ")
+        )),
+        _ => None,
+    }
+}
+
+fn is_optional(details: &toml::Value) -> bool {
+    details.get("optional").and_then(toml::Value::as_bool) == Some(true)
+}
+
+fn check_domain(file: &SourceFile) -> Vec<Finding> {
+    if !file.path.starts_with("domain/src/") {
+        return Vec::new();
+    }
+    file.lines()
+        .filter_map(|(line, text)| {
+            let word = OUTSIDE_WORLD.iter().find(|word| text.contains(**word))?;
+            let message = format!("domain reaches for {word}");
+            Some(Finding::new(&file.path, line, message))
+        })
+        .collect()
+}
+
+/// SQL outside `adapters-db`. What tests and tasks ask a database from outside is not meant.
+fn check_sql(file: &SourceFile) -> Vec<Finding> {
+    let meant = file
+        .path
+        .split_once("/src/")
+        .is_some_and(|(crate_name, _)| !matches!(crate_name, "adapters-db" | "xtask"));
+    if !meant {
+        return Vec::new();
+    }
+    file.lines()
+        .filter_map(|(line, text)| {
+            let upper = text.to_uppercase();
+            // `SELECT` is a word of prose too, and is only meant where it is written like SQL.
+            let word = SQL.iter().find(|word| match **word {
+                "SELECT " => text.contains("\"SELECT "),
+                word => upper.contains(word),
+            })?;
+            let message = format!("SQL ({}) belongs to adapters-db alone", word.trim_end());
+            Some(Finding::new(&file.path, line, message))
+        })
+        .collect()
+}
+
+fn string<'a>(manifest: &'a Table, path: &[&str]) -> Option<&'a str> {
+    let (last, tables) = path.split_last()?;
+    let table = tables.iter().try_fold(manifest, |table, key| {
+        table.get(*key).and_then(toml::Value::as_table)
+    })?;
+    table.get(*last).and_then(toml::Value::as_str)
+}
+
+/// The first line that starts with the word; 1 where there is none.
+fn line_of(file: &SourceFile, word: &str) -> usize {
+    file.lines()
+        .find(|(_, text)| text.starts_with(word))
+        .map_or(1, |(line, _)| line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(name: &str, rest: &str) -> String {
+        format!("[package]\nname = \"{name}\"\n{rest}[lints]\nworkspace = true\n")
+    }
+
+    fn messages(path: &str, text: &str) -> Vec<String> {
+        check(&Tree::of(&[(path, text)]))
+            .iter()
+            .map(ToString::to_string)
+            .filter(|message| !message.ends_with("the crate is missing"))
+            .collect()
+    }
+
+    #[test]
+    fn a_right_manifest_is_right() {
+        let text = manifest(
+            "adapters-db",
+            "[dependencies]\ndomain = 1\nports = 1\nrusqlite = 1\n",
+        );
+        assert_eq!(
+            messages("adapters-db/Cargo.toml", &text),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn each_forbidden_dependency_is_found_with_its_line() {
+        for (name, table, dependency) in [
+            ("domain", "dependencies", "serde"),
+            ("domain", "dependencies", "ports"),
+            ("ports", "dependencies", "adapters-fs"),
+            ("ports", "dependencies", "camino"),
+            ("adapters-fs", "dependencies", "adapters-db"),
+            ("adapters-fs", "dev-dependencies", "adapters-db"),
+            ("adapters-fs", "dependencies", "app-cli"),
+            ("app-cli", "dependencies", "rusqlite"),
+            ("adapters-db", "dependencies", "cryptoki"),
+        ] {
+            let text = manifest(name, &format!("[{table}]\n{dependency} = \"1\"\n"));
+            let found = messages(&format!("{name}/Cargo.toml"), &text);
+            assert_eq!(found.len(), 1, "{name} {dependency}: {found:?}");
+            let place = format!("{name}/Cargo.toml:4: ");
+            assert!(found[0].starts_with(&place), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_and_missing_lints_are_found() {
+        let found = messages("domain/Cargo.toml", "[package]\nname = \"domian\"\n");
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_domain_that_reaches_out_is_found() {
+        let found = messages("domain/src/plan.rs", "//! Plan.\nuse std::fs;\n");
+        assert_eq!(found, ["domain/src/plan.rs:2: domain reaches for std::fs"]);
+    }
+
+    #[test]
+    fn sql_is_found_outside_its_crate_alone() {
+        let text = "fn f() { run(\"delete from credential\"); }\n";
+        assert_eq!(messages("app-cli/src/a.rs", text).len(), 1);
+        assert_eq!(messages("adapters-db/src/a.rs", text).len(), 0);
+        assert_eq!(messages("app-cli/tests/a.rs", text).len(), 0);
+        assert_eq!(messages("app-cli/src/a.rs", "// Select a row.\n").len(), 0);
+        assert_eq!(messages("app-cli/src/a.rs", "f(\"SELECT 1\");\n").len(), 1);
+    }
+}

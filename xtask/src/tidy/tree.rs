@@ -1,0 +1,85 @@
+//! The project's text files.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::{self, Result};
+
+/// One text file.
+pub struct SourceFile {
+    /// Path from the workspace's folder, with `/`.
+    pub path: String,
+    pub text: String,
+}
+
+impl SourceFile {
+    /// The lines with their numbers, from 1.
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line))
+    }
+
+    pub fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+}
+
+/// What git knows and what it would know after `git add`; nothing that is ignored.
+pub struct Tree {
+    pub files: Vec<SourceFile>,
+}
+
+impl Tree {
+    /// Reads every text file; a file that is no UTF-8 is no text.
+    pub fn read(root: &Path) -> Result<Self> {
+        let listed = run::text_of(
+            Command::new("git")
+                .args([
+                    "ls-files",
+                    "-z",
+                    "--cached",
+                    "--others",
+                    "--exclude-standard",
+                ])
+                .current_dir(root),
+        )?;
+        let mut files = Vec::new();
+        for path in listed.split('\0').filter(|path| !path.is_empty()) {
+            let full = root.join(path);
+            // A link is checked where it leads to; a file deleted and not committed is gone.
+            if !full.is_file() || full.is_symlink() {
+                continue;
+            }
+            let bytes = std::fs::read(&full).map_err(|error| format!("{path}: {error}"))?;
+            if let Ok(text) = String::from_utf8(bytes) {
+                let path = path.to_owned();
+                files.push(SourceFile { path, text });
+            }
+        }
+        Ok(Self { files })
+    }
+
+    pub fn file(&self, path: &str) -> Option<&SourceFile> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// The Rust files.
+    pub fn rust(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter().filter(|file| file.is_rust())
+    }
+
+    #[cfg(test)]
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        Self {
+            files: files
+                .iter()
+                .map(|(path, text)| SourceFile {
+                    path: (*path).to_owned(),
+                    text: (*text).to_owned(),
+                })
+                .collect(),
+        }
+    }
+}
