@@ -19,6 +19,9 @@ use super::links::Links;
 use super::set::{Content, Generation, Sets};
 use crate::durable;
 
+/// How often a view is taken again because the set was swapped under it.
+const LOOKS: usize = 10;
+
 /// The Nginx TLS directory. Whoever publishes holds the start lock.
 #[derive(Clone, Debug)]
 pub struct NginxTls {
@@ -30,6 +33,25 @@ impl NginxTls {
     #[must_use]
     pub fn new(dir: Utf8PathBuf) -> Self {
         Self { dir }
+    }
+
+    fn look(&self, sets: &Sets<'_>, current: Option<Generation>) -> Result<TlsView, Fault> {
+        if durable::list(&self.dir)?.is_none() {
+            return Ok(TlsView::Absent);
+        }
+        let links = Links::observe(&self.dir)?;
+        let visible = links.visible(sets, current)?;
+        if visible.key.is_none() && visible.certificate.is_none() {
+            return Ok(TlsView::Absent);
+        }
+        let source = match current {
+            Some(current) if links.are_ours() => sets.source(current)?,
+            _ => None,
+        };
+        Ok(match visible.check() {
+            Ok(facts) => TlsView::Usable(TlsSet { source, facts }),
+            Err(why) => TlsView::Unusable(format!("in {}, {why}", self.dir)),
+        })
     }
 
     /// Gives Nginx a set that is not the one it has, or that it has under wrong names.
@@ -70,24 +92,19 @@ impl NginxTls {
 
 impl TlsStore for NginxTls {
     fn view(&self) -> Result<TlsView, Fault> {
-        if durable::list(&self.dir)?.is_none() {
-            return Ok(TlsView::Absent);
-        }
         let sets = Sets::of(&self.dir);
-        let links = Links::observe(&self.dir)?;
-        let current = sets.current()?;
-        let visible = links.visible(&sets, current)?;
-        if visible.key.is_none() && visible.certificate.is_none() {
-            return Ok(TlsView::Absent);
+        let mut looks = 1;
+        loop {
+            let current = sets.current()?;
+            let view = self.look(&sets, current)?;
+            // Whoever looks holds no lock: a set that was swapped and pruned in the meantime seems
+            // to have files missing.
+            let is_final = matches!(view, TlsView::Usable(_)) || looks == LOOKS;
+            if is_final || sets.current()? == current {
+                return Ok(view);
+            }
+            looks += 1;
         }
-        let source = match current {
-            Some(current) if links.are_ours() => sets.source(current)?,
-            _ => None,
-        };
-        Ok(match visible.check() {
-            Ok(facts) => TlsView::Usable(TlsSet { source, facts }),
-            Err(why) => TlsView::Unusable(format!("in {}, {why}", self.dir)),
-        })
     }
 
     fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault> {

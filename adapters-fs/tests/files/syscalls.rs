@@ -1,0 +1,148 @@
+//! The order of system calls: a kill does not lose what the page cache holds, a power cut does.
+
+use std::process::Command;
+
+use adapters_fs::{NginxTls, WizardDir};
+use camino::Utf8Path;
+use domain::SetupWizardState;
+use ports::{TlsSource, TlsStore as _, WizardStore as _};
+
+use crate::child::{arguments, save, wrapped};
+use crate::support::{Sandbox, credential, run_well};
+
+const CALLS: &str = "trace=open,openat,creat,write,pwrite64,writev,copy_file_range,fsync,fdatasync,\
+                     rename,renameat,renameat2,symlink,symlinkat,link,linkat,mkdir,mkdirat,unlink,\
+                     unlinkat,rmdir,chmod,fchmod,fchmodat,truncate,ftruncate";
+
+/// The calls of a child that name the directory, in order.
+fn trace(function: &str, sandbox: &Sandbox, within: &Utf8Path) -> Vec<String> {
+    let output = sandbox.join("trace");
+    let wrapper = [
+        "strace",
+        "-f",
+        "-y",
+        "-s",
+        "4096",
+        "-e",
+        CALLS,
+        "-o",
+        output.as_str(),
+    ];
+    assert!(arguments(function).len() > 1);
+    let version = Command::new("strace").arg("--version").output();
+    assert!(version.is_ok(), "install the package strace");
+    run_well("strace", &mut wrapped(&wrapper, function, sandbox.path()));
+    let text = std::fs::read_to_string(&output).unwrap();
+    text.lines()
+        .filter(|line| line.contains(within.as_str()))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_change(call: &str) -> bool {
+    let is_open = call.contains(" open");
+    !is_open
+        || ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"]
+            .iter()
+            .any(|flag| call.contains(flag))
+}
+
+/// Where each pattern (all its parts in one call) first matches after the one before.
+fn assert_order(calls: &[String], patterns: &[&[&str]]) {
+    let mut calls_left = calls.iter();
+    for parts in patterns {
+        let found = calls_left.any(|call| parts.iter().all(|part| call.contains(part)));
+        assert!(found, "no {parts:?} in its place in\n{}", calls.join("\n"));
+    }
+}
+
+#[test]
+fn c07_written_synced_renamed_and_the_directory_synced() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.join("tls");
+    let store = NginxTls::new(dir.clone());
+    store.publish(&credential(), TlsSource::Database).unwrap();
+    save(&credential(), sandbox.path(), "a");
+    let calls = trace("publishes_a", &sandbox, &dir);
+
+    let temporary = "sets/.00000002.tpctl-";
+    let sets = format!("{dir}/sets>");
+    let directory = format!("{dir}>");
+    for (name, mode) in [
+        ("nginx-tls-server-key.key", "0600"),
+        ("nginx-tls-server-cert.pem", "0644"),
+        ("nginx-tls-server-cert-chain.pem", "0644"),
+        ("source", "0644"),
+    ] {
+        assert_order(
+            &calls,
+            &[
+                &["mkdir", temporary, "0700"],
+                &["openat", temporary, name, "O_CREAT|O_EXCL", mode],
+                &["write", temporary, name],
+                &["fsync", temporary, name],
+                &["rename", temporary, "sets/00000002"],
+            ],
+        );
+    }
+    assert_order(
+        &calls,
+        &[
+            &["fsync", temporary, "source>"],
+            &["fsync(", temporary, ">) "],
+            &["rename", temporary, "sets/00000002\""],
+            &["fsync", &sets],
+            &["symlink", "sets/00000002", ".current.tpctl-"],
+            &["rename", ".current.tpctl-", "current\""],
+            &["fsync", &directory],
+        ],
+    );
+    // The only thing that a reader sees is the rename of `current`.
+    let top = |call: &&String| {
+        let is_in_sets = call.contains(&format!("{dir}/sets"));
+        is_change(call) && !is_in_sets && !call.contains("fsync")
+    };
+    let seen: Vec<_> = calls.iter().filter(top).collect();
+    assert_eq!(seen.len(), 2, "{seen:#?}");
+    assert!(seen[0].contains(" symlink(") && seen[1].contains(" rename("));
+    assert!(!calls.iter().any(|call| call.contains("chmod")));
+}
+
+#[test]
+fn what_is_right_already_is_not_written_again() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.join("tls");
+    let credential = credential();
+    NginxTls::new(dir.clone())
+        .publish(&credential, TlsSource::Generated)
+        .unwrap();
+    save(&credential, sandbox.path(), "a");
+    let wizard = sandbox.join("wizard");
+    let state = SetupWizardState::Completed;
+    WizardDir::new(wizard.clone()).go_to(state).unwrap();
+
+    for (function, within) in [("publishes_a_again", dir), ("completes_the_wizard", wizard)] {
+        let calls = trace(function, &sandbox, &within);
+        assert!(!calls.is_empty(), "{function} was not traced");
+        let changes: Vec<_> = calls.iter().filter(|call| is_change(call)).collect();
+        assert!(changes.is_empty(), "{changes:#?}");
+    }
+}
+
+#[test]
+fn c08_the_wizard_moves_by_one_rename_that_is_synced() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.join("wizard");
+    let wizard = WizardDir::new(dir.clone());
+    wizard.go_to(SetupWizardState::AutoRestorePassword).unwrap();
+    let calls = trace("completes_the_wizard", &sandbox, &dir);
+    let changes: Vec<_> = calls.iter().filter(|call| is_change(call)).collect();
+    assert_eq!(changes.len(), 2, "{changes:#?}");
+    assert_order(
+        &calls,
+        &[
+            &["rename", "WIZARD_AUTO_RESTORE_PASSWORD", "WIZARD_COMPLETED"],
+            &["fsync", &format!("{dir}>")],
+        ],
+    );
+}
