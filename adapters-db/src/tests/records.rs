@@ -102,3 +102,27 @@ fn a_lost_installation_row_stops_what_needs_it() {
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
     assert_eq!(node(&rig.open()).installation, None);
 }
+
+#[test]
+fn a_full_disk_is_io_and_changes_nothing() {
+    let rig = full();
+    let before = std::fs::read(&rig.path).unwrap();
+    let mut database = rig.open();
+    // SQLite gives the same code where the file system refuses to let the file grow.
+    database
+        .connections_mut()
+        .write(|connection| {
+            connection
+                .execute_batch("PRAGMA max_page_count = 1")
+                .unwrap();
+            Ok(())
+        })
+        .unwrap();
+    let mut record = start("1.0.1", moment(1));
+    record.changes = "x".repeat(100_000);
+    let fault = database.record_start(&record).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Io);
+    assert!(fault.hint().contains("free space"), "{}", fault.hint());
+    assert_eq!(std::fs::read(&rig.path).unwrap(), before);
+    assert_eq!(node(&database).version.as_deref(), Some("1.0.0"));
+}
