@@ -236,3 +236,35 @@ fn a_file_that_is_replaced_is_opened_again() {
         Ok(DatabaseState::NotInitialised)
     ));
 }
+
+#[test]
+fn c04_no_permission_is_denied() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::migrated();
+    let set = |path: &camino::Utf8Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(&rig.path, 0o000);
+    if std::fs::File::open(&rig.path).is_ok() {
+        return; // Root may read everything; the test needs another user.
+    }
+    for database in [rig.open(), rig.open_read_only()] {
+        assert_eq!(observe_fault(&database).kind(), FaultKind::Denied);
+    }
+    // Readable, and neither the file nor its directory can be written.
+    set(&rig.path, 0o400);
+    let denied = |rig: &Rig| {
+        let fault = rig.open().change_storage(StorageType::Software);
+        let fault = fault.unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Denied, "{:?}", fault.causes());
+    };
+    denied(&rig);
+    node(&rig.open());
+    set(&rig.path, 0o600);
+    set(&rig.root, 0o500);
+    denied(&rig);
+    node(&rig.open());
+    set(&rig.root, 0o000);
+    assert_eq!(observe_fault(&rig.open()).kind(), FaultKind::Denied);
+    set(&rig.root, 0o700);
+}
