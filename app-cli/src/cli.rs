@@ -68,6 +68,8 @@ pub enum Command {
     Status,
     /// The setup wizard, from its first state to WIZARD_COMPLETED
     Setup(SetupArgs),
+    /// Bring the DEK back with the backup password, where the token has lost its KEK
+    Recover(RecoverArgs),
     /// What each start selected and did
     History(HistoryArgs),
     /// The configuration
@@ -121,6 +123,17 @@ pub struct SetupArgs {
     /// Return the node to the wizard's first state; deletes nothing
     #[arg(long, conflicts_with_all = ["storage", "backup_password_file", "no_backup_password", "san"])]
     pub reset: bool,
+}
+
+/// Options of `recover`.
+#[derive(Args, Clone, Debug)]
+pub struct RecoverArgs {
+    /// File with the backup password; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub backup_password_file: Utf8PathBuf,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
 }
 
 /// Options of `history`.

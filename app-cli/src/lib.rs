@@ -9,9 +9,12 @@ mod config;
 pub mod exit_code;
 mod node;
 mod process;
+mod recover;
 mod report;
 mod setup;
 mod startup;
+mod steps;
+mod token;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod history;
+mod recover;
 mod setup;
 mod startup;
 
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fau
         Command::Startup(arguments) => startup::startup(&config, arguments, console, report),
         Command::Status => startup::status(&config, console, report),
         Command::Setup(arguments) => setup::run(&config, arguments, console, report),
+        Command::Recover(arguments) => recover::run(&config, arguments, console, report),
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -54,6 +56,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Startup(_) => "startup",
         Command::Status => "status",
         Command::Setup(_) => "setup",
+        Command::Recover(_) => "recover",
         Command::History(_) => "history",
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",

@@ -321,7 +321,7 @@ impl Config {
         ) -> (&'static str, String, String) {
             (key, show(&setting.value), setting.origin.to_string())
         }
-        fn list<T: ToString>(items: &Vec<T>) -> String {
+        fn list<T: ToString>(items: &[T]) -> String {
             items
                 .iter()
                 .map(ToString::to_string)
@@ -342,7 +342,7 @@ impl Config {
                 ToString::to_string,
             ),
             row("tls.dir", &self.tls_dir, ToString::to_string),
-            row("tls.san", &self.tls_san, list),
+            row("tls.san", &self.tls_san, |items| list(items)),
             row("runtime.dir", &self.runtime_dir, ToString::to_string),
             row(
                 "runtime.allow_non_tmpfs",
@@ -360,10 +360,12 @@ impl Config {
             row("hsm.wait", &self.hsm_wait, |wait| {
                 humantime::format_duration(*wait).to_string()
             }),
-            row("static.sources", &self.static_sources, list),
+            row("static.sources", &self.static_sources, |items| list(items)),
             row("static.root", &self.static_root, option),
-            row("messages.dirs", &self.message_dirs, list),
-            row("messages.languages", &self.message_languages, list),
+            row("messages.dirs", &self.message_dirs, |items| list(items)),
+            row("messages.languages", &self.message_languages, |items| {
+                list(items)
+            }),
         ];
         rows.extend(self.secrets.rows());
         rows

@@ -2,7 +2,7 @@
 
 mod console;
 
-use domain::{Outcome, Selection, SetupWizardState, StartupContext};
+use domain::{Outcome, Selection, SetupWizardState, StartupContext, StartupScenario};
 use ports::{CertificateFacts, Fault, TlsSource};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -189,20 +189,24 @@ impl Report {
         self.context = Some(ContextReport::from(context));
     }
 
+    /// What the database and its version are, also where nothing can be selected for the rest.
+    pub fn set_startup(&mut self, startup: StartupScenario) {
+        self.startup_scenario = Some(startup.name());
+        self.description = Some(startup.description().to_owned());
+    }
+
     /// What was selected.
     pub fn set_selection(&mut self, selection: Selection) {
-        self.startup_scenario = Some(selection.startup.name());
-        self.restore_scenario = selection.restore.map(domain::RestoreScenario::name);
-        self.description = Some(match selection.restore {
-            Some(restore) => {
-                format!(
-                    "{}. {}",
-                    selection.startup.description(),
-                    restore.description()
-                )
-            }
-            None => selection.startup.description().to_owned(),
-        });
+        self.set_startup(selection.startup);
+        let Some(restore) = selection.restore else {
+            return;
+        };
+        self.restore_scenario = Some(restore.name());
+        self.description = Some(format!(
+            "{}. {}",
+            selection.startup.description(),
+            restore.description()
+        ));
     }
 
     /// How a start ended.

@@ -2,7 +2,7 @@
 //!
 //! A setup that dies goes on where it was: what stands already is used, never made twice.
 
-mod token;
+mod keys;
 
 use std::time::Duration;
 
@@ -10,8 +10,10 @@ use domain::{SchemaState, SetupWizardState, StorageType, WizardState};
 use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource};
 
 use crate::node::Node;
-use crate::report::{Report, StepReport, StepResult, TlsReport};
+use crate::report::{Report, StepReport, TlsReport};
 use crate::startup::{self, Active, Depth, TlsWork};
+use crate::steps::Steps;
+use crate::token::{self, TokenAccess};
 
 /// Fewest characters of a backup password.
 pub const MIN_PASSWORD_CHARS: usize = 12;
@@ -42,8 +44,8 @@ pub fn run(
     let _lock = startup::lock(node, wish.lock_wait)?;
     let record = begin(node)?;
     refuse_node(node, wish, record.as_ref())?;
-    let token = match wish.storage {
-        StorageType::SoftHsm => Some(token::Preflight::check(node, record.as_ref())?),
+    let access = match wish.storage {
+        StorageType::SoftHsm => Some(TokenAccess::look(node, record.as_ref())?),
         StorageType::Software | StorageType::PhysicalHsm => None,
     };
     let mut steps = Steps {
@@ -64,10 +66,10 @@ pub fn run(
     node.database.change_storage(wish.storage)?;
     steps.note("configure_storage", true, wish.storage.name());
 
-    let dek = match token {
-        Some(token) => {
+    let dek = match access {
+        Some(access) => {
             steps.go_to(SetupWizardState::SetupHsm)?;
-            Some(token.set_up(&mut steps)?)
+            Some(set_up_token(access, record.as_ref(), &mut steps)?)
         }
         None => None,
     };
@@ -80,9 +82,7 @@ pub fn run(
         let written = node.dek_cache.write(dek)?;
         steps.note("cache_dek", written, &node.dek_cache.path());
     }
-    // The file first: a crash in between leaves a completed node whose mark the next start sets.
-    steps.go_to(SetupWizardState::Completed)?;
-    node.database.mark_setup_completed(node.clock.now())?;
+    steps.complete()?;
     report.set_outcome(domain::Outcome::Ready, false);
     Ok(())
 }
@@ -120,6 +120,18 @@ pub fn reset(
     steps.go_to(SetupWizardState::SetupCryptoStorage)?;
     report.set_outcome(domain::Outcome::SetupRequired, false);
     Ok(())
+}
+
+fn set_up_token(
+    access: TokenAccess,
+    record: Option<&NodeRecord>,
+    steps: &mut Steps<'_>,
+) -> Result<Dek, Fault> {
+    let token = access.open(steps)?;
+    let known = record.and_then(|record| record.token.as_ref());
+    let (kek, dek) = keys::keys(steps.node, known, steps)?;
+    token::store(steps, &token, &kek, &dek, known)?;
+    Ok(dek)
 }
 
 fn refuse_wish(wish: &Wish) -> Result<(), Fault> {
@@ -219,43 +231,7 @@ pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
     }
 }
 
-/// The steps of a setup and their report.
-pub struct Steps<'a> {
-    /// The node.
-    pub node: &'a Node,
-    /// The report.
-    pub report: &'a mut Report,
-    /// Hears of each step.
-    pub on_step: &'a mut dyn FnMut(&StepReport),
-}
-
 impl Steps<'_> {
-    /// Notes a step that ended.
-    pub fn note(&mut self, step: &str, changed: bool, detail: &str) {
-        let result = if changed {
-            StepResult::Done
-        } else {
-            StepResult::Unchanged
-        };
-        let step = StepReport {
-            step: step.to_owned(),
-            result,
-            detail: detail.to_owned(),
-        };
-        (self.on_step)(&step);
-        self.report.steps.push(step);
-    }
-
-    /// Moves the wizard.
-    ///
-    /// # Errors
-    /// The state directory.
-    pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Fault> {
-        let moved = self.node.wizard.go_to(state)?;
-        self.note("set_wizard_state", moved, state.name());
-        Ok(())
-    }
-
     /// WIZARD_SELECT_TLS_SERVER_CREDENTIAL and WIZARD_TLS_SERVER_CREDENTIAL_APPLY: the credential
     /// of the setup page stays, unless other names were asked for or it cannot be used.
     fn choose_tls(&mut self, wish: &Wish, dek: Option<&Dek>) -> Result<(), Fault> {

@@ -3,9 +3,9 @@
 use domain::{Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal};
 use ports::{AssetReport, Fault, FaultKind, Migrated, StartRecord};
 
+use super::note;
 use super::observe::Observation;
 use super::tls::TlsWork;
-use super::{note, preflight};
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult, TlsReport};
 
@@ -78,7 +78,6 @@ impl<'a> Execution<'a> {
         report: &mut Report,
         on_step: &mut dyn FnMut(&StepReport),
     ) -> Result<(), Fault> {
-        preflight::check(self.node, self.observation, plan)?;
         for step in &plan.steps {
             let changes = changes_so_far(report);
             match self.carry_out_step(*step, &changes) {

@@ -8,7 +8,7 @@ mod tls;
 
 use std::time::Duration;
 
-use domain::{Plan, Refusal, SelectionError, Step, select};
+use domain::{Plan, Refusal, SelectionError, Step, select, select_startup};
 use ports::{Fault, FaultKind};
 
 pub use execute::Execution;
@@ -53,6 +53,8 @@ pub fn run(
     report.set_context(&observation.context);
     report.warnings.extend(observation.warnings.iter().cloned());
 
+    report.set_startup(select_startup(&observation.context));
+    observe::refuse_lost_storage(node, &observation)?;
     let selection = select(&observation.context).map_err(|error| selection_fault(node, error))?;
     report.set_selection(selection);
     node.output.info(&announce(report));
@@ -61,6 +63,9 @@ pub fn run(
         .map_err(|refusal| refusal_fault(node, &observation, refusal))?;
     report.set_outcome(plan.outcome, options.require_ready);
     report.warnings.extend(standing_warnings(&observation));
+    // Before the steps and not among them: what a start would fail with, a dry run and `status`
+    // say as well.
+    preflight::check(node, &observation, &plan)?;
 
     if options.depth == Depth::Start {
         let mut execution = Execution::new(node, &observation, selection, plan.outcome);

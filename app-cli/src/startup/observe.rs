@@ -7,11 +7,12 @@ use domain::{
     StorageType, Trace, Version, WizardState, select_startup,
 };
 use ports::{
-    CachedDek, DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Token, TokenQuery,
-    TokenRecord, TokenSight,
+    CachedDek, DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Token, TokenRecord,
+    TokenSight,
 };
 
 use crate::node::Node;
+use crate::token;
 
 /// How far an observation may go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -143,11 +144,7 @@ fn traces(
 
 fn marked_token(node: &Node) -> Result<Option<Trace>, Fault> {
     node.hsm.reach(Duration::ZERO, &mut |_| ())?;
-    let sight = node.hsm.find_token(&TokenQuery {
-        label: node.settings.token_label.clone(),
-        serial: node.settings.token_serial.clone(),
-        installation: None,
-    })?;
+    let sight = node.hsm.find_token(&token::query(node, None))?;
     Ok(match sight {
         TokenSight::Present(Token {
             label,
@@ -205,8 +202,7 @@ fn observe_installed(
             Some(StorageType::PhysicalHsm) => {
                 observation.context.dek_cache_state = Some(cache_state(node.dek_cache.exists()?));
             }
-            Some(StorageType::Software) => {}
-            None => refuse_lost_storage(node, &record, &observation.context)?,
+            Some(StorageType::Software) | None => {}
         }
     }
     observation.record = Some(record);
@@ -235,13 +231,17 @@ fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>,
 
 /// Without a storage configuration only a node that was never set up may go on (with SOFTWARE):
 /// one that was could have sealed secrets, and must not fall back in silence.
-fn refuse_lost_storage(
-    node: &Node,
-    record: &NodeRecord,
-    context: &StartupContext,
-) -> Result<(), Fault> {
+///
+/// # Errors
+/// [`FaultKind::Config`] for a node that was set up.
+pub(super) fn refuse_lost_storage(node: &Node, seen: &Observation) -> Result<(), Fault> {
+    let context = &seen.context;
+    let refused = select_startup(context) == StartupScenario::VersionDowngrade;
+    let Some(record) = seen.record.as_ref().filter(|_| !refused) else {
+        return Ok(());
+    };
     let was_set_up = context.is_wizard_completed() || record.token.is_some();
-    if was_set_up {
+    if was_set_up && context.storage_type.is_none() {
         Err(super::unexpected_storage(node))
     } else {
         Ok(())
@@ -267,21 +267,12 @@ impl SoftHsm<'_> {
     fn look(&self, seen: &mut Observation) -> Result<(), Fault> {
         let cached = self.cached_dek(&mut seen.warnings)?;
         seen.hsm = Some(self.reach()?);
-        let query = TokenQuery {
-            label: self.node.settings.token_label.clone(),
-            serial: self
-                .node
-                .settings
-                .token_serial
-                .clone()
-                .or_else(|| self.record.token.as_ref().map(|token| token.serial.clone())),
-            installation: self.record.installation.clone(),
-        };
+        let query = token::query(self.node, Some(self.record));
         let mut unwrapped = None;
         match self.node.hsm.find_token(&query)? {
             TokenSight::Absent { .. } => seen.context.has_kek = Presence::Absent,
             TokenSight::Present(token) => {
-                self.refuse_foreign(&token)?;
+                token::refuse_foreign(self.node, &token, self.record.installation.as_ref())?;
                 if token.pin == PinState::CountLow {
                     seen.warnings.push(format!(
                         "wrong PINs were tried on the token {:?} (serial {}): its tries run low",
@@ -360,26 +351,6 @@ impl SoftHsm<'_> {
                 told = true;
             }
         })
-    }
-
-    /// A token of another installation is named as such, never used (C23).
-    fn refuse_foreign(&self, token: &Token) -> Result<(), Fault> {
-        match (&token.marker, &self.record.installation) {
-            (Some(theirs), ours) if ours.as_ref() != Some(theirs) => Err(Fault::new(
-                FaultKind::Config,
-                format!(
-                    "the token {:?} (serial {}) belongs to another installation ({theirs}); this \
-                     database is of installation {}",
-                    token.label,
-                    token.serial,
-                    ours.as_ref()
-                        .map_or("unknown", domain::InstallationId::as_str)
-                ),
-                "mount the token of this installation, or name another one with hsm.token_label \
-                 or hsm.uri; nothing was changed on either",
-            )),
-            (Some(_) | None, _) => Ok(()),
-        }
     }
 
     /// Logs in, looks for the KEK and unwraps the DEK.

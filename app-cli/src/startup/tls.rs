@@ -55,7 +55,7 @@ impl TlsWork<'_> {
     /// ([`FaultKind::DataCorrupt`]), or a failed write.
     pub fn provide(&self, goal: TlsGoal) -> Result<Provided, Fault> {
         match goal {
-            TlsGoal::FromDatabase => self.from_database(),
+            TlsGoal::FromDatabase => self.publish_active(),
             TlsGoal::ReuseOrGenerate => self.reuse_or_generate(),
             TlsGoal::KeepOrTemporary => match self.node.tls.view()? {
                 TlsView::Usable(set) => Ok(self.keep(set)),
@@ -140,7 +140,7 @@ impl TlsWork<'_> {
         Ok((credential, facts))
     }
 
-    fn from_database(&self) -> Result<Provided, Fault> {
+    fn publish_active(&self) -> Result<Provided, Fault> {
         match self.active()? {
             Active::Readable(credential, facts) => {
                 self.publish_saved(&credential, facts, TlsSource::Database)

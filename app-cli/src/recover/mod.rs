@@ -1,0 +1,187 @@
+//! Recovery: the backup password brings the DEK back onto a token that has lost its KEK.
+//!
+//! Each step may be the last before the power goes; running it again finishes the work.
+
+use std::time::Duration;
+
+use domain::{KekId, Outcome, SetupWizardState, StorageType};
+use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, TokenRecord};
+
+use crate::node::Node;
+use crate::report::{Report, StepReport, TlsReport};
+use crate::setup::refuse_schema;
+use crate::startup::{self, Active, TlsWork};
+use crate::steps::Steps;
+use crate::token::{self, TokenAccess};
+
+/// What the operator wants.
+pub struct Wish {
+    /// The backup password.
+    pub password: Secret,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Recovers the node.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: &Wish,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let _lock = startup::lock(node, wish.lock_wait)?;
+    let record = token::record(node)?;
+    let known = refuse_node(node, &record)?;
+    // Before anything is changed, and before the token is asked for anything.
+    let dek = unwrap_with_password(node, known, &wish.password)?;
+    let work = TlsWork {
+        node,
+        dek: Some(&dek),
+        sealed: true,
+    };
+    let credential = match work.active()? {
+        Active::Readable(credential, facts) => Some((credential, facts)),
+        Active::Unusable(fault) => return Err(fault),
+        Active::Missing => None,
+    };
+    let access = TokenAccess::look(node, Some(&record))?;
+
+    let mut steps = Steps {
+        node,
+        report,
+        on_step,
+    };
+    steps.note("unwrap_dek", false, "the backup password unwraps the DEK");
+    let token = access.open(&mut steps)?;
+    let (kek, is_wrapped) = kek(&mut steps, known, &dek)?;
+    if is_wrapped && known.serial == token.serial {
+        steps.note(
+            "wrap_dek",
+            false,
+            &format!("the KEK {kek} wraps the DEK already"),
+        );
+    } else {
+        token::store(&mut steps, &token, &kek, &dek, Some(known))?;
+    }
+    let written = node.dek_cache.write(&dek)?;
+    steps.note("cache_dek", written, &node.dek_cache.path());
+    let provided = match credential {
+        Some((credential, facts)) => work.publish_saved(&credential, facts, TlsSource::Database)?,
+        None => work.provide(domain::TlsGoal::FromDatabase)?,
+    };
+    steps.note("provide_tls", provided.changed, &provided.detail);
+    steps.report.warnings.extend(provided.warnings);
+    steps.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    steps.complete()?;
+    report.warnings.push(
+        "keys that lived on the old token alone are gone; what was sealed under the DEK is \
+         readable again"
+            .into(),
+    );
+    report.set_outcome(Outcome::Ready, false);
+    Ok(())
+}
+
+/// The node must wait for its backup password, and have one.
+fn refuse_node<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
+    refuse_schema(node, record)?;
+    let raw = node.wizard.read()?.state();
+    if !raw.is_some_and(SetupWizardState::is_auto_restore) {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "this node does not wait for its backup password: the wizard state is {}",
+                raw.map_or("empty", SetupWizardState::name)
+            ),
+            "run `trustpointctl startup`: it finds out whether the node has to be recovered, and \
+             says so",
+        ));
+    }
+    if record.storage != Some(StorageType::SoftHsm) {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "this node has no SoftHSM storage (it has {})",
+                record.storage.map_or("none", StorageType::name)
+            ),
+            "nothing is wrapped by a token here; run `trustpointctl startup`",
+        ));
+    }
+    record
+        .token
+        .as_ref()
+        .filter(|known| known.backup_encrypted_dek.is_some())
+        .ok_or_else(|| {
+            Fault::new(
+                FaultKind::Config,
+                format!(
+                    "{} holds no DEK under a backup password: no password can help",
+                    node.settings.database_path
+                ),
+                "bring the old token back, or restore a backup that has a backup password",
+            )
+        })
+}
+
+/// Unwraps the DEK and checks that it is the one that seals the database.
+///
+/// # Errors
+/// [`FaultKind::Denied`] for a wrong password, [`FaultKind::DataCorrupt`] for a blob of another
+/// DEK.
+pub fn unwrap_with_password(
+    node: &Node,
+    known: &TokenRecord,
+    password: &Secret,
+) -> Result<Dek, Fault> {
+    let Some(blob) = &known.backup_encrypted_dek else {
+        return Err(Fault::new(
+            FaultKind::Config,
+            "no backup password is set",
+            "set one with `trustpointctl keys set-backup-password` while the DEK is accessible",
+        ));
+    };
+    let dek = node.seals.unwrap_with_password(blob, password)?;
+    let expected = known.dek_check_value.as_ref();
+    if expected.is_some_and(|expected| *expected != node.seals.check_value(&dek)) {
+        return Err(Fault::new(
+            FaultKind::DataCorrupt,
+            format!(
+                "the backup password unwraps a DEK, but not the one that seals {}",
+                node.settings.database_path
+            ),
+            "restore a backup or snapshot of the database",
+        ));
+    }
+    Ok(dek)
+}
+
+/// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already
+/// (the old token came back, or an earlier try came this far). Keys of others are left alone.
+fn kek(steps: &mut Steps<'_>, known: &TokenRecord, dek: &Dek) -> Result<(KekId, bool), Fault> {
+    let hsm = &steps.node.hsm;
+    if let Some(kek) = &known.kek
+        && hsm.has_kek(kek)?
+    {
+        let wrapped = match &known.encrypted_dek {
+            Some(blob) => match hsm.unwrap_dek(kek, blob) {
+                Ok(unwrapped) => unwrapped.is_same(dek),
+                // The password has the DEK: a broken blob is made anew.
+                Err(fault) if fault.kind() == FaultKind::DataCorrupt => false,
+                Err(fault) => return Err(fault),
+            },
+            None => false,
+        };
+        steps.note(
+            "generate_kek",
+            false,
+            &format!("the KEK {kek} is on the token"),
+        );
+        return Ok((kek.clone(), wrapped));
+    }
+    let kek = hsm.generate_kek()?;
+    steps.note("generate_kek", true, &format!("KEK {kek}"));
+    Ok((kek, false))
+}

@@ -1,0 +1,88 @@
+//! WIZARD_SETUP_HSM: KEK and DEK.
+
+use domain::KekId;
+use ports::{CachedDek, Dek, Fault, FaultKind, TokenRecord};
+
+use crate::node::Node;
+use crate::steps::Steps;
+
+/// The KEK and DEK of an earlier try where they work, new ones otherwise.
+///
+/// # Errors
+/// The token, the database, or secrets that a new DEK would orphan.
+pub fn keys(
+    node: &Node,
+    known: Option<&TokenRecord>,
+    steps: &mut Steps<'_>,
+) -> Result<(KekId, Dek), Fault> {
+    let kek = match known.and_then(|known| known.kek.as_ref()) {
+        Some(kek) if node.hsm.has_kek(kek)? => Some(kek.clone()),
+        Some(_) | None => None,
+    };
+    let blob = known.and_then(|known| known.encrypted_dek.as_ref());
+    if let (Some(kek), Some(blob)) = (&kek, blob) {
+        let dek = node.hsm.unwrap_dek(kek, blob)?;
+        steps.note(
+            "generate_kek",
+            false,
+            &format!("the KEK {kek} is used as it is"),
+        );
+        return Ok((kek.clone(), dek));
+    }
+    let dek = match known {
+        Some(known) => surviving_dek(node, known, steps)?,
+        None => None,
+    };
+    let kek = match kek {
+        Some(kek) => kek,
+        None => node.hsm.generate_kek()?,
+    };
+    steps.note("generate_kek", true, &format!("KEK {kek}"));
+    let dek = match dek {
+        Some(dek) => dek,
+        None => new_dek(node)?,
+    };
+    Ok((kek, dek))
+}
+
+/// Where an earlier DEK was in use and its KEK is gone: the cached one, or none, once a snapshot
+/// keeps what a new DEK replaces. While a backup password can bring it back, it is not replaced.
+fn surviving_dek(
+    node: &Node,
+    known: &TokenRecord,
+    steps: &mut Steps<'_>,
+) -> Result<Option<Dek>, Fault> {
+    if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
+        return Ok(None);
+    }
+    if let CachedDek::Present(dek) = node.dek_cache.read()?
+        && known.dek_check_value.as_ref() == Some(&node.seals.check_value(&dek))
+    {
+        return Ok(Some(dek));
+    }
+    if known.backup_encrypted_dek.is_some() {
+        return Err(Fault::new(
+            FaultKind::Config,
+            "the KEK that wraps this node's DEK is not on the token, and the backup password can \
+             still bring the DEK back",
+            "run `trustpointctl startup`, then `trustpointctl recover` with the backup password",
+        ));
+    }
+    let snapshot = node.database.snapshot(node.clock.now())?;
+    let kept = snapshot.map_or("an earlier snapshot".to_owned(), |snapshot| snapshot.path);
+    steps.note("snapshot_database", true, &kept);
+    steps.report.warnings.push(format!(
+        "the KEK of an earlier setup is not on the token: a new DEK is made; what was sealed \
+         under the old one stays in {kept}"
+    ));
+    Ok(None)
+}
+
+/// 32 bytes of the token's generator.
+fn new_dek(node: &Node) -> Result<Dek, Fault> {
+    let random = node.hsm.random(domain::DEK_EXPECTED_LENGTH)?;
+    match Dek::from_bytes(random.expose()) {
+        Some(dek) => Ok(dek),
+        None => node.seals.generate(),
+    }
+}

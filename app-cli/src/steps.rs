@@ -1,0 +1,58 @@
+//! The steps of a command that changes the node, and their report.
+
+use domain::SetupWizardState;
+use ports::Fault;
+
+use crate::node::Node;
+use crate::report::{Report, StepReport, StepResult};
+
+/// The steps of a command and their report.
+pub struct Steps<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// The report.
+    pub report: &'a mut Report,
+    /// Hears of each step.
+    pub on_step: &'a mut dyn FnMut(&StepReport),
+}
+
+impl Steps<'_> {
+    /// Notes a step that ended.
+    pub fn note(&mut self, step: &str, changed: bool, detail: &str) {
+        let result = if changed {
+            StepResult::Done
+        } else {
+            StepResult::Unchanged
+        };
+        let step = StepReport {
+            step: step.to_owned(),
+            result,
+            detail: detail.to_owned(),
+        };
+        (self.on_step)(&step);
+        self.report.steps.push(step);
+    }
+
+    /// Moves the wizard.
+    ///
+    /// # Errors
+    /// The state directory.
+    pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Fault> {
+        let moved = self.node.wizard.go_to(state)?;
+        self.note("set_wizard_state", moved, state.name());
+        Ok(())
+    }
+
+    /// Completes setup: the file first, since a crash in between leaves a completed node whose
+    /// mark the next start sets.
+    ///
+    /// # Errors
+    /// The state directory or the database.
+    pub fn complete(&mut self) -> Result<(), Fault> {
+        self.go_to(SetupWizardState::Completed)?;
+        self.node
+            .database
+            .mark_setup_completed(self.node.clock.now())?;
+        Ok(())
+    }
+}
