@@ -56,8 +56,10 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault
             report.fail(&fault);
             console.error_only(&report);
         }
-        Ok(Next::ExitAtOnce) => process::end_without_handlers(report.exit_code),
         Ok(Next::Exit) | Err(_) => {}
+    }
+    if adapters_hsm::any_module_hung() {
+        process::end_without_handlers(report.exit_code);
     }
     ExitCode::from(report.exit_code)
 }

@@ -120,7 +120,8 @@ impl Node {
         let database_path = config.database.value.clone();
         let snapshots = config.snapshots.value.clone();
         let database = match access {
-            Access::ReadOnly => SqliteDatabase::read_only(database_path, snapshots),
+            Access::ReadOnly => SqliteDatabase::read_only(database_path, snapshots)
+                .parents_may_be_missing(create_parents),
             Access::ReadWrite => SqliteDatabase::new(database_path, snapshots, create_parents),
         };
         let hsm = Pkcs11Hsm::new(

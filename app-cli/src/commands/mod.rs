@@ -11,15 +11,12 @@ use ports::Fault;
 
 use crate::cli::{Cli, Command};
 use crate::config::Config;
-use crate::node::Node;
 use crate::report::{Console, Report};
 
 /// How the process goes on after a command.
 pub enum Next {
     /// It ends with the report's exit code.
     Exit,
-    /// It ends with the report's exit code, without exit handlers: a module hangs.
-    ExitAtOnce,
     /// It is replaced by this command.
     Replace {
         /// Program and arguments.
@@ -61,19 +58,4 @@ pub fn name(command: &Command) -> &'static str {
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",
     }
-}
-
-/// Ends a command on a node: a module that hangs must not be waited for when the node is dropped.
-///
-/// # Errors
-/// The command's own.
-fn finish(node: Node, report: &mut Report, result: Result<(), Fault>) -> Result<Next, Fault> {
-    if !node.hsm.is_hung() {
-        return result.map(|()| Next::Exit);
-    }
-    if let Err(fault) = &result {
-        report.fail(fault);
-    }
-    std::mem::forget(node);
-    Ok(Next::ExitAtOnce)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ports::Fault;
 
-use super::{Next, finish};
+use super::Next;
 use crate::cli::RecoverArgs;
 use crate::config::{Config, read_secret_file};
 use crate::node::{Access, Node};
@@ -27,5 +27,5 @@ pub fn run(
     };
     let node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
     let result = recover::run(&node, &wish, report, &mut |step| console.step(step));
-    finish(node, report, result)
+    result.map(|()| Next::Exit)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::StorageType;
 use ports::{Fault, FaultKind, Secret};
 
-use super::{Next, finish};
+use super::Next;
 use crate::cli::SetupArgs;
 use crate::config::{Config, read_secret_file};
 use crate::node::{Access, Node};
@@ -27,7 +27,7 @@ pub fn run(
     let Some(storage) = arguments.storage else {
         let node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
         let result = setup::reset(&node, lock_wait, report, &mut on_step);
-        return finish(node, report, result);
+        return result.map(|()| Next::Exit);
     };
     let wish = Wish {
         storage,
@@ -37,7 +37,7 @@ pub fn run(
     };
     let node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
     let result = setup::run(&node, &wish, report, &mut on_step);
-    finish(node, report, result)
+    result.map(|()| Next::Exit)
 }
 
 fn backup_password(arguments: &SetupArgs, storage: StorageType) -> Result<Option<Secret>, Fault> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use adapters_fs::durable;
 use ports::Fault;
 
-use super::{Next, finish};
+use super::Next;
 use crate::cli::StartupArgs;
 use crate::config::Config;
 use crate::exit_code;
@@ -47,7 +47,7 @@ pub fn startup(
         && !arguments.command.is_empty()
         && report.exit_code == exit_code::SUCCESS;
     if !replace {
-        return finish(node, report, result);
+        return result.map(|()| Next::Exit);
     }
     let dek_file = node.dek_cache.exists()?.then(|| node.dek_cache.path());
     Ok(Next::Replace {
@@ -69,7 +69,7 @@ pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<
     };
     let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
     let result = startup::run(&node, options, report, &mut |step| console.step(step));
-    finish(node, report, result)
+    result.map(|()| Next::Exit)
 }
 
 /// The last report stands in the runtime directory. A report that cannot be kept must not fail a

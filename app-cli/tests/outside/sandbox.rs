@@ -42,6 +42,16 @@ impl Run {
         }
     }
 
+    /// What a command of [`Sandbox::command`] ends with, however it was changed or wrapped.
+    pub fn end_of(command: &mut Command) -> Self {
+        Self::of(command.output().unwrap())
+    }
+
+    /// All that was said.
+    pub fn said(&self) -> String {
+        format!("{}\n{}", self.stdout, self.stderr)
+    }
+
     /// Asserts the exit code, and shows what the program said where it is another.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
@@ -247,6 +257,29 @@ impl Sandbox {
         command
     }
 
+    /// The same as a user without root's rights: this one, or nobody, who is given the sandbox.
+    pub fn command_of_a_user<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        if !is_root() {
+            return self.command(arguments);
+        }
+        // The program may stand where nobody has no way to.
+        let program = self.path("trustpointctl");
+        if !program.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_trustpointctl"), &program).unwrap();
+        }
+        let owner = format!("{NOBODY}:{NOBODY}");
+        tool("chown", ["-R", &owner, self.dir.path().to_str().unwrap()]);
+        let user = format!("--reuid={NOBODY}");
+        let group = format!("--regid={NOBODY}");
+        let mut command = wrapped(
+            &["setpriv", &user, &group, "--clear-groups", "--"],
+            &self.command(arguments),
+            Some(&program),
+        );
+        command.current_dir(self.dir.path());
+        command
+    }
+
     /// Runs with `--format json`.
     pub fn run(&self, arguments: &[&str]) -> Run {
         let mut all = vec!["--format", "json"];
@@ -319,8 +352,13 @@ impl Sandbox {
     /// Every file below the root with its kind, mode and content, but the lock file, `pin-rejected`
     /// and the last report, which a start that fails may write.
     pub fn picture(&self) -> BTreeMap<PathBuf, String> {
+        Self::picture_below(&self.path("root"))
+    }
+
+    /// The same of another directory.
+    pub fn picture_below(directory: &Path) -> BTreeMap<PathBuf, String> {
         let mut picture = BTreeMap::new();
-        picture_of(&self.path("root"), &mut picture);
+        picture_of(directory, &mut picture);
         picture.retain(|path, _| {
             let name = path
                 .file_name()
@@ -364,6 +402,32 @@ fn picture_of(path: &Path, picture: &mut BTreeMap<PathBuf, String>) {
             picture_of(&entry.unwrap().path(), picture);
         }
     }
+}
+
+/// The user id of nobody.
+pub const NOBODY: u32 = 65534;
+
+/// Whether the tests run with root's rights.
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// The command behind others (`setpriv …`, `nsenter …`), with its own environment; `program` takes
+/// the place of its program.
+pub fn wrapped(before: &[&str], command: &Command, program: Option<&Path>) -> Command {
+    let (first, others) = before.split_first().unwrap();
+    let mut all = Command::new(first);
+    all.args(others)
+        .arg(program.map_or(command.get_program(), Path::as_os_str))
+        .args(command.get_args())
+        .env_clear()
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            all.env(name, value);
+        }
+    }
+    all
 }
 
 /// Writes a file of a test.
