@@ -200,6 +200,7 @@ fn c21_no_secret_in_anything_that_is_said_or_kept() {
         sandbox.set("HSM_PIN", PIN);
         run(&sandbox, arguments);
     }
+    run(&sandbox, &["startup"]);
     let dek = fs::read(sandbox.dek_cache()).unwrap();
     let hex: String = dek.iter().map(|byte| format!("{byte:02x}")).collect();
     let key = fs::read_to_string(sandbox.tls("nginx-tls-server-key.key")).unwrap();
