@@ -1,8 +1,7 @@
 //! Modules, daemons and tokens that fail: each failure is named, and none looks like a loss (C3).
 
-#![allow(
+#![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -1,10 +1,8 @@
 //! The adapter on SoftHSM behind a p11-kit server: what a container that shares a socket sees.
 
-#![allow(
+#![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "test code outside of the test functions themselves"
 )]

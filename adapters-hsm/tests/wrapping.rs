@@ -1,10 +1,8 @@
 //! Wrapping (C16) where the token offers less than SoftHSM does, or fails.
 
-#![allow(
+#![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "test code outside of the test functions themselves"
 )]

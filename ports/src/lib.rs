@@ -19,7 +19,7 @@ mod tls;
 mod wizard_store;
 
 #[cfg(feature = "testing")]
-#[allow(
+#[expect(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
@@ -28,11 +28,9 @@ mod wizard_store;
 )]
 pub mod contract;
 #[cfg(feature = "testing")]
-#[allow(
+#[expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a fake is test code"
 )]
 pub mod fake;

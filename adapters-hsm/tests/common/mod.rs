@@ -4,7 +4,7 @@
 //! hangs takes its process along. So each test runs its body in a process of its own: the test
 //! binary runs itself again for that one test.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![expect(dead_code, reason = "each test binary uses its own part")]
 
 use std::fs::{self, File};
 use std::io::Write as _;
