@@ -325,6 +325,47 @@ impl Sandbox {
         let _ = fs::remove_dir_all(self.root("run"));
     }
 
+    /// A new container: an empty tmpfs is mounted as the runtime directory.
+    pub fn new_container(&self) {
+        self.lose_runtime();
+        fs::create_dir_all(self.root("run/trustpoint")).unwrap();
+    }
+
+    /// Deletes every secret key from the token, and leaves the token.
+    pub fn delete_keks(&self) {
+        let listing = self.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
+        let ids: Vec<_> = listing
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("ID:"))
+            .map(str::trim)
+            .collect();
+        assert!(!ids.is_empty(), "{listing}");
+        for id in ids {
+            self.pkcs11_tool(&["--delete-object", "--type", "secrkey", "--id", id]);
+        }
+    }
+
+    /// Runs pkcs11-tool on the token as its user, and gives back what it printed.
+    #[track_caller]
+    pub fn pkcs11_tool(&self, arguments: &[&str]) -> String {
+        let conf = format!("SOFTHSM2_CONF={}", self.path("softhsm2.conf").display());
+        let login = [
+            &conf,
+            "pkcs11-tool",
+            "--module",
+            SOFTHSM,
+            "--token-label",
+            "Trustpoint-SoftHSM",
+            "--login",
+            "--pin",
+            PIN,
+        ];
+        tool(
+            "env",
+            login.iter().copied().chain(arguments.iter().copied()),
+        )
+    }
+
     /// A new, empty SoftHSM: the old token directory is kept aside, and given back.
     pub fn lose_token(&self) -> PathBuf {
         let aside = self.path("tokens.lost");
