@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::look::{FileFacts, Identity, Sight, identity, look};
 use crate::sql_error::{class, fault, needs_rollback, parent};
-use crate::{copy, open};
+use crate::{copy, create, open, room};
 
 /// Whether anything may be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -115,7 +115,13 @@ impl Connections {
         }
     }
 
-    /// Gives `write` the connection to a database that is there or is made, empty, now.
+    /// Whether a start could write, and make what is missing; changes nothing.
+    pub(crate) fn check_writable(&self) -> Result<(), Fault> {
+        room::check(&self.path, look(&self.path, self.parents_allowed)?)
+    }
+
+    /// Gives `write` the connection to a database that is there or is made now. One that is made
+    /// gets its name once `write` has worked: until then there is none.
     pub(crate) fn create<T>(
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
@@ -123,11 +129,12 @@ impl Connections {
         self.may_write()?;
         match look(&self.path, self.parents_allowed)? {
             Sight::File(_) => return self.write(write),
+            // A file that was mounted there cannot be replaced; SQLite fills it in one transaction.
             Sight::Empty => {}
-            Sight::Missing => open::create_empty(&self.path)?,
+            Sight::Missing => return create::whole(&self.path, self.busy, write),
             Sight::MissingDirectory => {
                 open::create_directories(parent(&self.path), 0o700)?;
-                open::create_empty(&self.path)?;
+                return create::whole(&self.path, self.busy, write);
             }
         }
         let mut slot = self.slot()?;

@@ -116,6 +116,10 @@ impl Database for SqliteDatabase {
         Ok(state.unwrap_or(DatabaseState::NotInitialised))
     }
 
+    fn check_writable(&self) -> Result<(), Fault> {
+        self.connections.check_writable()
+    }
+
     fn migrate(&self) -> Result<Migrated, Fault> {
         self.migrate_with(&schema::runner()?)
     }

@@ -47,16 +47,13 @@ fn open(path: &Utf8Path, mode: OpenFlags, busy: Duration) -> rusqlite::Result<Co
 /// Makes the empty file, readable by its owner alone from the first moment; SQLite gives its
 /// journals the mode of the database.
 pub(crate) fn create_empty(path: &Utf8Path) -> Result<(), Fault> {
-    let what = || format!("creating the database {path}");
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .or_io(what)?
-        .sync_all()
-        .or_io(what)?;
-    sync_directory(parent(path))
+        .map(drop)
+        .or_io(|| format!("creating the database {path}"))
 }
 
 /// Makes the directory and those above it, durable when it returns.

@@ -9,7 +9,8 @@ use rustix::io::Errno;
 const IN_THE_WAY: &str = "another process holds the database; end it, or wait and start again";
 const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
                        (`backup restore`)";
-const FREE_SPACE: &str = "free space on that file system, then start again; nothing is lost";
+pub(crate) const FREE_SPACE: &str =
+    "free space on that file system, then start again; nothing is lost";
 
 /// The fault of a failed operation on the database at `path`; `doing` is like "reading the token".
 pub(crate) fn fault(path: &Utf8Path, doing: &str, error: Error) -> Fault {
@@ -102,7 +103,8 @@ fn not_writable(path: &Utf8Path) -> (FaultKind, String) {
         })
 }
 
-fn refused(place: &Utf8Path, right: Access) -> Option<(FaultKind, String)> {
+/// Why the file system refuses a right to the place, where it does.
+pub(crate) fn refused(place: &Utf8Path, right: Access) -> Option<(FaultKind, String)> {
     match access(place.as_std_path(), right) {
         Err(Errno::ACCESS | Errno::PERM) => Some((
             FaultKind::Denied,

@@ -11,9 +11,12 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::durable;
+use crate::{durable, room};
 
 const FILE_NAME: &str = "dek";
+
+/// A page for the file, and one for its directory.
+const ROOM: u64 = 8 << 10;
 
 /// The file `dek` in the runtime directory.
 #[derive(Clone, Debug)]
@@ -152,6 +155,10 @@ impl DekCache for DekCacheFile {
             Err(error) if durable::is_absent(&error) => Ok(false),
             Err(error) => Err(Fault::io(format!("looking at {}", self.path), error)),
         }
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        room::check_writable(&self.directory, ROOM)
     }
 
     fn write(&self, dek: &Dek) -> Result<bool, Fault> {

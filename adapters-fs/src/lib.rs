@@ -8,6 +8,7 @@ pub mod durable;
 mod lock;
 mod messages;
 mod pin_memory;
+mod room;
 mod static_files;
 mod tls;
 mod wizard;

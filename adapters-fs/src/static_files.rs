@@ -10,7 +10,7 @@ use std::io::Seek as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{AssetReport, Fault, FaultKind, ResultExt as _, StaticFiles};
 
-use crate::durable;
+use crate::{durable, room};
 
 /// The static root is public: Nginx serves it under another user.
 const FILE_MODE: u32 = 0o644;
@@ -28,6 +28,26 @@ impl StaticCollector {
     #[must_use]
     pub fn new(sources: Vec<Utf8PathBuf>, root: Option<Utf8PathBuf>) -> Self {
         Self { sources, root }
+    }
+
+    fn root(&self) -> Result<&Utf8Path, Fault> {
+        self.root.as_deref().ok_or_else(|| {
+            Fault::new(
+                FaultKind::Config,
+                "static files are configured, and no static root to collect them into",
+                "configure the static root, or no sources",
+            )
+        })
+    }
+
+    fn find(&self, root: &Utf8Path) -> Result<Found, Fault> {
+        let sources = self.canonical_sources()?;
+        check_apart(root, &sources)?;
+        let mut found = Found::new(sources.clone());
+        for source in &sources {
+            found.walk(source, Utf8Path::new(""))?;
+        }
+        Ok(found)
     }
 
     fn canonical_sources(&self) -> Result<Vec<Utf8PathBuf>, Fault> {
@@ -52,6 +72,26 @@ impl StaticCollector {
 }
 
 impl StaticFiles for StaticCollector {
+    fn check(&self) -> Result<(), Fault> {
+        if self.sources.is_empty() {
+            return Ok(());
+        }
+        let root = self.root()?;
+        // The contents are compared when they are collected: to read all of them twice would cost
+        // more than this check is worth.
+        let mut due = self.find(root)?.files.into_iter().filter(|(name, source)| {
+            let length = |path: &Utf8Path| path.metadata().map(|metadata| metadata.len()).ok();
+            length(source) != length(&root.join(name))
+        });
+        match due.next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let target = root.join(name);
+                room::check_writable(durable::parent_of(&target)?, 0)
+            }
+        }
+    }
+
     fn collect(&self) -> Result<AssetReport, Fault> {
         if self.sources.is_empty() {
             return Ok(AssetReport {
@@ -59,39 +99,28 @@ impl StaticFiles for StaticCollector {
                 ..AssetReport::default()
             });
         }
-        let Some(root) = &self.root else {
-            return Err(Fault::new(
-                FaultKind::Config,
-                "static files are configured, and no static root to collect them into",
-                "configure the static root, or no sources",
-            ));
-        };
-        let sources = self.canonical_sources()?;
-        check_apart(root, &sources)?;
-        let mut found = Found::new(&sources);
-        for source in &sources {
-            found.walk(source, Utf8Path::new(""))?;
-        }
+        let root = self.root()?;
+        let sources = self.find(root)?;
         let mut report = AssetReport {
-            warnings: found.warnings,
+            warnings: sources.warnings,
             ..AssetReport::default()
         };
-        copy_all(&found.files, root, &mut report)?;
+        copy_all(&sources.files, root, &mut report)?;
         Ok(report)
     }
 }
 
 /// What the sources hold: relative path to source file.
-struct Found<'sources> {
-    sources: &'sources [Utf8PathBuf],
+struct Found {
+    sources: Vec<Utf8PathBuf>,
     files: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
     /// The directories that the files need.
     directories: BTreeSet<Utf8PathBuf>,
     warnings: Vec<String>,
 }
 
-impl<'sources> Found<'sources> {
-    fn new(sources: &'sources [Utf8PathBuf]) -> Self {
+impl Found {
+    fn new(sources: Vec<Utf8PathBuf>) -> Self {
         Self {
             sources,
             files: BTreeMap::new(),

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use domain::SetupWizardState;
 use ports::{Fault, FaultKind, WizardDirectory, WizardStore};
 
-use crate::durable;
+use crate::{durable, room};
 
 /// A file system check leaves this directory on the top of a volume.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -114,6 +114,10 @@ impl WizardStore for WizardDir {
         }
         durable::sync_dir(&self.dir)?;
         Ok(true)
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        room::check_writable(&self.dir, 0)
     }
 
     fn directory(&self) -> String {

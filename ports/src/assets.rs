@@ -17,6 +17,13 @@ pub struct AssetReport {
 
 /// Static files are collected from the configured source directories into the static root.
 pub trait StaticFiles {
+    /// What [`StaticFiles::collect`] would fail with, as far as it can be known before the first
+    /// change of a start: sources, and the root where a file is to be written. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`StaticFiles::collect`].
+    fn check(&self) -> Result<(), Fault>;
+
     /// Collects. A file that is right already MUST NOT be written again; of two sources with one
     /// name the first MUST win, with a warning. Each file changes atomically.
     ///
@@ -28,6 +35,14 @@ pub trait StaticFiles {
 
 /// Message catalogues: each `.po` becomes its `.mo`, readable by gettext.
 pub trait Messages {
+    /// What [`Messages::compile`] would fail with, as far as it can be known before the first
+    /// change of a start: catalogues, and the directories where a `.mo` is to be written. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Messages::compile`].
+    fn check(&self) -> Result<(), Fault>;
+
     /// Compiles. A `.mo` that is right already MUST NOT be written again.
     ///
     /// # Errors

@@ -159,8 +159,16 @@ pub trait Database {
     /// See [`Database`].
     fn observe(&self) -> Result<DatabaseState, Fault>;
 
+    /// Whether a start could write here, asked before its first change: rights, and room for the
+    /// record of a start, or for a whole database where there is none. Changes nothing, and
+    /// creates nothing.
+    ///
+    /// # Errors
+    /// See [`Database`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
+    fn check_writable(&self) -> Result<(), Fault>;
+
     /// Applies every pending migration in one transaction; creates the database where there is
-    /// none, with a new installation id.
+    /// none, with a new installation id. A database that is made MUST appear whole or not at all.
     ///
     /// # Errors
     /// See [`Database`].

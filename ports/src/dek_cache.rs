@@ -38,6 +38,13 @@ pub trait DekCache {
     /// As [`Fault::io`] has it.
     fn exists(&self) -> Result<bool, Fault>;
 
+    /// Whether a DEK could be put there now, asked before the first change of a start: rights and
+    /// room, in the directory or the nearest one above it that exists. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn check_writable(&self) -> Result<(), Fault>;
+
     /// Puts the DEK there, mode 0600 from its first byte on. `false` where it already stood there.
     ///
     /// # Errors

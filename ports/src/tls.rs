@@ -130,6 +130,13 @@ pub trait TlsStore {
     /// with nothing changed; else as [`Fault::io`] has it.
     fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault>;
 
+    /// Whether a set could be written now, asked before the first change of a start: rights, and
+    /// room for a set, in the directory or the nearest one above it that exists. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn check_writable(&self) -> Result<(), Fault>;
+
     /// The directory, for messages.
     fn directory(&self) -> String;
 }

@@ -43,6 +43,13 @@ pub trait WizardStore {
     /// [`SetupWizardState::may_move`] forbids; else as [`WizardStore::read`].
     fn go_to(&self, to: SetupWizardState) -> Result<bool, Fault>;
 
+    /// Whether a move could be made now, asked before the first change of a start: rights, in the
+    /// directory or the nearest one above it that exists. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn check_writable(&self) -> Result<(), Fault>;
+
     /// The directory, for messages.
     fn directory(&self) -> String;
 }

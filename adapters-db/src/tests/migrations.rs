@@ -4,7 +4,7 @@ use domain::SchemaState;
 use ports::{Database, FaultKind, Migrated};
 use refinery::{Migration, Runner};
 
-use super::{Rig, mode_of, node, observe_fault};
+use super::{Rig, mode_of, node, observe_fault, put};
 use crate::schema;
 
 fn with(extra: &[(&str, &str)]) -> Runner {
@@ -77,12 +77,27 @@ fn c05_a_first_migration_that_fails_is_the_same_start_again() {
     let rig = Rig::new();
     let runner = with(&[("V91__broken", "CREATE TABLE installation (id INTEGER)")]);
     assert!(rig.open().migrate_with(&runner).is_err());
+    assert_eq!(rig.listing().len(), 0, "nothing is left of it");
     assert!(matches!(
         rig.open_read_only().observe(),
         Ok(ports::DatabaseState::NotInitialised)
     ));
     rig.open().migrate().unwrap();
     assert_eq!(node(&rig.open()).schema, SchemaState::Current);
+}
+
+#[test]
+fn c05_what_a_killed_first_migration_left_is_never_used() {
+    let rig = Rig::migrated();
+    let left = ["trustpoint.db.new", "trustpoint.db.new-journal"].map(|name| rig.root.join(name));
+    std::fs::rename(&rig.path, &left[0]).unwrap();
+    put(&left[1], b"banana");
+    assert!(matches!(
+        rig.open().observe(),
+        Ok(ports::DatabaseState::NotInitialised)
+    ));
+    rig.open().migrate().unwrap();
+    assert_eq!(rig.listing().len(), 1, "nothing beside it");
 }
 
 #[test]

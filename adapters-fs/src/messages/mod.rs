@@ -9,7 +9,7 @@ mod po;
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{AssetReport, Fault, FaultKind, Messages};
 
-use crate::durable;
+use crate::{durable, room};
 
 /// The application reads the catalogues, perhaps under another user.
 const MODE: u32 = 0o644;
@@ -26,6 +26,20 @@ impl MessageCompiler {
     #[must_use]
     pub fn new(dirs: Vec<Utf8PathBuf>, languages: Vec<String>) -> Self {
         Self { dirs, languages }
+    }
+
+    fn nothing_configured(&self) -> bool {
+        self.dirs.is_empty() || self.languages.is_empty()
+    }
+
+    fn compiled(&self, warnings: &mut Vec<String>) -> Result<Vec<Compiled>, Fault> {
+        let compile = |source: Utf8PathBuf| {
+            Ok(Compiled {
+                bytes: mo::encode(&load(&source)?, &source)?,
+                target: source.with_extension("mo"),
+            })
+        };
+        self.sources(warnings)?.into_iter().map(compile).collect()
     }
 
     /// Every `.po` there is to compile, in a fixed order.
@@ -51,30 +65,47 @@ impl MessageCompiler {
 }
 
 impl Messages for MessageCompiler {
+    fn check(&self) -> Result<(), Fault> {
+        if self.nothing_configured() {
+            return Ok(());
+        }
+        for catalogue in self.compiled(&mut Vec::new())? {
+            if !catalogue.is_right()? {
+                let room = catalogue.bytes.len() as u64;
+                room::check_writable(durable::parent_of(&catalogue.target)?, room)?;
+            }
+        }
+        Ok(())
+    }
+
     fn compile(&self) -> Result<AssetReport, Fault> {
         let mut report = AssetReport::default();
-        if self.dirs.is_empty() || self.languages.is_empty() {
+        if self.nothing_configured() {
             report.nothing_configured = true;
             return Ok(report);
         }
         // All are parsed before the first is written.
-        let mut compiled = Vec::new();
-        for source in self.sources(&mut report.warnings)? {
-            let catalogue = load(&source)?;
-            compiled.push((
-                source.with_extension("mo"),
-                mo::encode(&catalogue, &source)?,
-            ));
-        }
-        for (target, bytes) in compiled {
-            if durable::read_optional(&target)?.as_deref() == Some(&bytes) {
+        for catalogue in self.compiled(&mut report.warnings)? {
+            if catalogue.is_right()? {
                 report.unchanged += 1;
             } else {
-                durable::write_atomic(&target, &bytes, MODE)?;
+                durable::write_atomic(&catalogue.target, &catalogue.bytes, MODE)?;
                 report.written += 1;
             }
         }
         Ok(report)
+    }
+}
+
+/// A `.mo` as it should be.
+struct Compiled {
+    target: Utf8PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Compiled {
+    fn is_right(&self) -> Result<bool, Fault> {
+        Ok(durable::read_optional(&self.target)?.as_deref() == Some(&self.bytes))
     }
 }
 

@@ -17,10 +17,13 @@ use ports::{Fault, Published, TlsCredential, TlsSet, TlsSource, TlsStore, TlsVie
 use super::certificate;
 use super::links::Links;
 use super::set::{Content, Generation, Sets};
-use crate::durable;
+use crate::{durable, room};
 
 /// How often a view is taken again because the set was swapped under it.
 const LOOKS: usize = 10;
+
+/// What a set takes: a page for each file, directory and link.
+const ROOM: u64 = 48 << 10;
 
 /// The Nginx TLS directory. Whoever publishes holds the start lock.
 #[derive(Clone, Debug)]
@@ -125,6 +128,10 @@ impl TlsStore for NginxTls {
         }
         self.replace(&wanted, source, current, is_current)?;
         Ok(Published::Replaced)
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        room::check_writable(&self.dir, ROOM)
     }
 
     fn directory(&self) -> String {

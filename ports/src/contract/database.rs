@@ -155,6 +155,7 @@ fn nothing_there(rig: &dyn DatabaseRig) {
             database.observe().unwrap(),
             DatabaseState::NotInitialised
         ));
+        database.check_writable().unwrap();
     }
 }
 

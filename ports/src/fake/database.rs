@@ -21,6 +21,8 @@ const KEPT_SNAPSHOTS: usize = 5;
 pub enum DatabaseCall {
     /// [`Database::observe`].
     Observe,
+    /// [`Database::check_writable`].
+    CheckWritable,
     /// [`Database::migrate`].
     Migrate,
     /// [`Database::snapshot`].
@@ -163,6 +165,10 @@ impl Database for FakeDatabase {
             None => DatabaseState::NotInitialised,
             Some(node) => DatabaseState::Initialised(Box::new(node.clone())),
         })
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        self.call(DatabaseCall::CheckWritable).map(drop)
     }
 
     fn migrate(&self) -> Result<Migrated, Fault> {

@@ -21,6 +21,8 @@ pub fn static_files(fresh: &mut dyn FnMut() -> Box<dyn StaticFilesRig>) {
     rig.put(0, "css/site.css", b"a {}");
     rig.put(1, "css/site.css", b"b {}");
     rig.put(1, "js/app.js", b"");
+    rig.open().check().unwrap();
+    assert_eq!(rig.collected("css/site.css"), None, "a check changes nothing");
     let report = rig.open().collect().unwrap();
     assert_eq!((report.written, report.unchanged), (2, 0));
     assert!(!report.nothing_configured);
@@ -59,6 +61,8 @@ pub fn messages(fresh: &mut dyn FnMut() -> Box<dyn MessagesRig>) {
     let rig = fresh();
     rig.put(&format!("{DE}.po"), right);
     rig.put(&format!("{EN}.po"), b"msgid \"Hello\"\nmsgstr \"Hello\n");
+    let fault = rig.open().check().unwrap_err();
+    assert!(fault.to_string().contains(&format!("{EN}.po:2")), "{fault}");
     let fault = rig.open().compile().unwrap_err();
     assert!(fault.to_string().contains(&format!("{EN}.po:2")), "{fault}");
     assert_eq!(kind_of::<()>(Err(fault)), FaultKind::DataCorrupt);
@@ -68,6 +72,13 @@ pub fn messages(fresh: &mut dyn FnMut() -> Box<dyn MessagesRig>) {
         "all are parsed before the first is written"
     );
 
+    rig.put(&format!("{EN}.po"), right);
+    let compiler = rig.open();
+    compiler.check().unwrap();
+    assert_eq!(rig.compiled(&format!("{DE}.mo")), None, "a check changes nothing");
+    // What was checked is not what is compiled, where it was changed since.
+    rig.put(&format!("{EN}.po"), b"msgid \"Hello\"\nmsgstr \"Hello\n");
+    assert!(compiler.compile().is_err());
     rig.put(&format!("{EN}.po"), right);
     let report = rig.open().compile().unwrap();
     assert_eq!((report.written, report.unchanged), (2, 0));

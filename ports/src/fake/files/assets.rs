@@ -36,6 +36,10 @@ impl FakeStaticFiles {
 }
 
 impl StaticFiles for FakeStaticFiles {
+    fn check(&self) -> Result<(), Fault> {
+        self.failures.check("check")
+    }
+
     fn collect(&self) -> Result<AssetReport, Fault> {
         self.failures.check("collect")?;
         let mut report = AssetReport {
@@ -82,15 +86,26 @@ impl FakeMessages {
 }
 
 impl Messages for FakeMessages {
+    fn check(&self) -> Result<(), Fault> {
+        self.failures.check("check")?;
+        self.wanted().map(drop)
+    }
+
     fn compile(&self) -> Result<AssetReport, Fault> {
         self.failures.check("compile")?;
-        let sources = self.sources.borrow();
         let mut report = AssetReport {
-            nothing_configured: sources.is_empty(),
+            nothing_configured: self.sources.borrow().is_empty(),
             ..AssetReport::default()
         };
+        write_all(self.wanted()?, &mut self.compiled.borrow_mut(), &mut report);
+        Ok(report)
+    }
+}
+
+impl FakeMessages {
+    fn wanted(&self) -> Result<Files, Fault> {
         let mut wanted = Files::new();
-        for (path, content) in sources.iter() {
+        for (path, content) in self.sources.borrow().iter() {
             let is_broken = |line: &[u8]| line.iter().filter(|byte| **byte == b'"').count() == 1;
             let mut lines = content.split(|byte| *byte == b'\n');
             if let Some(line) = lines.position(is_broken) {
@@ -104,8 +119,7 @@ impl Messages for FakeMessages {
             compiled.extend_from_slice(content);
             wanted.insert(path.replace(".po", ".mo"), compiled);
         }
-        write_all(wanted, &mut self.compiled.borrow_mut(), &mut report);
-        Ok(report)
+        Ok(wanted)
     }
 }
 

@@ -126,6 +126,10 @@ impl DekCache for FakeDekCache {
         Ok(self.content.borrow().is_some())
     }
 
+    fn check_writable(&self) -> Result<(), Fault> {
+        self.failures.check("check_writable")
+    }
+
     fn write(&self, dek: &Dek) -> Result<bool, Fault> {
         self.check()?;
         self.failures.check("write")?;
@@ -194,6 +198,10 @@ impl WizardStore for FakeWizardStore {
         self.failures.check("go_to")?;
         *self.names.borrow_mut() = vec![to.name().to_owned()];
         Ok(from != Some(to))
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        self.failures.check("check_writable")
     }
 
     fn directory(&self) -> String {

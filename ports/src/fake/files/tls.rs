@@ -165,6 +165,10 @@ impl TlsStore for FakeTlsStore {
         })
     }
 
+    fn check_writable(&self) -> Result<(), Fault> {
+        self.failures.check("check_writable")
+    }
+
     fn directory(&self) -> String {
         "/fake/tls".to_owned()
     }

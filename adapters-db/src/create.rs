@@ -1,0 +1,90 @@
+//! A new database appears whole or not at all: it is made beside its place and then renamed.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{Fault, FaultKind, ResultExt as _};
+use rusqlite::Connection;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use crate::look::beside;
+use crate::open;
+use crate::sql_error::{fault, parent};
+
+/// Gives `write` the connection to a new database that gets the name `path` once `write` has
+/// worked.
+pub(crate) fn whole<T>(
+    path: &Utf8Path,
+    busy: Duration,
+    write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let new = Unfinished::of(path)?;
+    open::create_empty(&new.path)?;
+    let mut connection = open::read_write(&new.path, busy)?;
+    let value = write(&mut connection)?;
+    connection
+        .close()
+        .map_err(|(_, error)| fault(path, "closing", error))?;
+    take_the_name(&new.path, path)?;
+    open::sync_directory(parent(path))?;
+    Ok(value)
+}
+
+/// The start lock keeps other starts away; a second host may not see it.
+fn take_the_name(new: &Utf8Path, path: &Utf8Path) -> Result<(), Fault> {
+    let (from, to) = (new.as_std_path(), path.as_std_path());
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Not every file system can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            std::fs::rename(new, path).or_io(|| format!("creating the database {path}"))
+        }
+        Err(Errno::EXIST) => Err(Fault::new(
+            FaultKind::DatabaseUnavailable,
+            format!("the database {path} was made by another process in this very moment"),
+            "find out which other host starts on this volume, then start again",
+        )),
+        Err(error) => Err(Fault::io(
+            format!("creating the database {path}"),
+            error.into(),
+        )),
+    }
+}
+
+/// The database that is being made, removed unless it has got its name.
+struct Unfinished {
+    path: Utf8PathBuf,
+}
+
+impl Unfinished {
+    /// Also removes what a start that was killed has left.
+    fn of(path: &Utf8Path) -> Result<Self, Fault> {
+        let new = Self {
+            path: beside(path, ".new"),
+        };
+        for file in new.files() {
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Fault::io(format!("removing {file}"), error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(new)
+    }
+
+    fn files(&self) -> [Utf8PathBuf; 2] {
+        [self.path.clone(), beside(&self.path, "-journal")]
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for file in self.files() {
+            // The failure is on its way to the operator already; the next start tries again.
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
