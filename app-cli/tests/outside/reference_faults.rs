@@ -1,1 +1,6 @@
-//! reference_faults
+//! The ten faults of the reference, as its measurements number them: what this program does
+//! instead.
+
+mod hsm;
+mod kills;
+mod node;
