@@ -2,7 +2,8 @@
 
 use camino::Utf8Path;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialKey, Dek, Fault, FaultKind, Secret, TlsCredential,
+    ActiveCredential, CertificateFacts, CredentialKey, CredentialOrigin, Dek, Fault, FaultKind,
+    Secret, TlsCredential,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use time::OffsetDateTime;
@@ -14,7 +15,7 @@ use crate::sql_error::fault;
 use crate::{node, scrub};
 
 const CLEAR: &str = "pkcs8_pem";
-const SEALED: &str = "sealed_v1";
+pub(crate) const SEALED: &str = "sealed_v1";
 
 struct Stored {
     fingerprint: String,
@@ -76,6 +77,36 @@ pub(crate) fn active(
         .optional()
         .map_err(reading)?
         .ok_or_else(|| unreadable(path, "the row that is marked active does not exist"))?;
+    open(path, connection, stored, dek).map(Some)
+}
+
+/// The credential with this fingerprint, active or not.
+pub(crate) fn by_fingerprint(
+    path: &Utf8Path,
+    connection: &Connection,
+    fingerprint: &str,
+    dek: Option<&Dek>,
+) -> Result<Option<ActiveCredential>, Fault> {
+    let stored = connection
+        .query_row(
+            "SELECT sha256_fingerprint, certificate_pem, chain_pem, private_key, \
+             private_key_format FROM credential WHERE sha256_fingerprint = ?1",
+            [fingerprint],
+            stored_from_row,
+        )
+        .optional()
+        .map_err(|error| fault(path, "reading a TLS credential", error))?;
+    stored
+        .map(|stored| open(path, connection, stored, dek))
+        .transpose()
+}
+
+fn open(
+    path: &Utf8Path,
+    connection: &Connection,
+    stored: Stored,
+    dek: Option<&Dek>,
+) -> Result<ActiveCredential, Fault> {
     let key = match stored.key {
         StoredKey::Clear(key) => CredentialKey::Readable(key),
         StoredKey::Sealed(blob) => match dek {
@@ -96,12 +127,12 @@ pub(crate) fn active(
             ));
         }
     };
-    Ok(Some(ActiveCredential {
+    Ok(ActiveCredential {
         sha256_fingerprint: stored.fingerprint,
         certificate_pem: stored.certificate_pem,
         chain_pem: stored.chain_pem,
         key,
-    }))
+    })
 }
 
 fn stored_from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -120,6 +151,7 @@ pub(crate) fn save_active(
     connection: &mut Connection,
     credential: &TlsCredential,
     facts: &CertificateFacts,
+    origin: CredentialOrigin,
     dek: Option<&Dek>,
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
@@ -130,7 +162,15 @@ pub(crate) fn save_active(
     let id = match known {
         None => {
             let (key, format) = key_to_store(path, &transaction, credential, facts, dek)?;
-            insert(&transaction, credential, facts, (&key, format), &now).map_err(saving)?
+            insert(
+                &transaction,
+                credential,
+                facts,
+                origin,
+                (&key, format),
+                &now,
+            )
+            .map_err(saving)?
         }
         Some((id, stored)) => {
             if needs_new_key(path, &transaction, facts, &stored, dek)? {
@@ -138,6 +178,7 @@ pub(crate) fn save_active(
                 replace_key(&transaction, id, &key, format).map_err(saving)?;
                 scrub::mark(&transaction).map_err(saving)?;
             }
+            replace_chain(&transaction, id, credential.chain_pem.as_deref()).map_err(saving)?;
             id
         }
     };
@@ -207,6 +248,7 @@ fn insert(
     transaction: &Transaction<'_>,
     credential: &TlsCredential,
     facts: &CertificateFacts,
+    origin: CredentialOrigin,
     (key, format): (&[u8], &str),
     now: &str,
 ) -> rusqlite::Result<i64> {
@@ -214,8 +256,8 @@ fn insert(
         |time| stamp(time).map_err(|fault| rusqlite::Error::ToSqlConversionFailure(fault.into()));
     transaction.execute(
         "INSERT INTO credential (sha256_fingerprint, certificate_pem, chain_pem, private_key, \
-         private_key_format, not_before, not_after, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         private_key_format, not_before, not_after, created_at, source) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             facts.sha256_fingerprint,
             credential.certificate_pem,
@@ -224,7 +266,8 @@ fn insert(
             format,
             time(facts.not_before)?,
             time(facts.not_after)?,
-            now
+            now,
+            origin.name()
         ],
     )?;
     Ok(transaction.last_insert_rowid())
@@ -240,6 +283,20 @@ fn replace_key(
         .execute(
             "UPDATE credential SET private_key = ?2, private_key_format = ?3 WHERE id = ?1",
             params![id, key, format],
+        )
+        .map(drop)
+}
+
+/// The same certificate may come again with a chain that was put right.
+fn replace_chain(
+    transaction: &Transaction<'_>,
+    id: i64,
+    chain: Option<&str>,
+) -> rusqlite::Result<()> {
+    transaction
+        .execute(
+            "UPDATE credential SET chain_pem = ?2 WHERE id = ?1 AND chain_pem IS NOT ?2",
+            params![id, chain],
         )
         .map(drop)
 }

@@ -3,8 +3,9 @@
 use camino::Utf8PathBuf;
 use domain::{SchemaState, StorageType};
 use ports::{
-    ActiveCredential, CertificateFacts, Database, DatabaseState, Dek, Fault, HistoryRow, Migrated,
-    Snapshot, StartRecord, TlsCredential, TokenRecord,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Credentials, Database, DatabaseState,
+    Dek, Fault, HistoryRow, Migrated, Snapshot, StartRecord, StoredCredential, TlsCredential,
+    TokenRecord,
 };
 use refinery::Runner;
 use rusqlite::Connection;
@@ -12,7 +13,7 @@ use time::OffsetDateTime;
 
 use crate::classify::{Found, identify};
 use crate::connections::{Connections, Mode, not_initialised};
-use crate::{credential, history, migrate, node, schema, snapshot, token};
+use crate::{credential, credential_list, history, migrate, node, schema, snapshot, token};
 
 /// The node's database in one SQLite file.
 #[derive(Debug)]
@@ -168,10 +169,7 @@ impl Database for SqliteDatabase {
         dek: Option<&Dek>,
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
-        self.write(|connection| {
-            let path = self.connections.path();
-            credential::save_active(path, connection, credential, facts, dek, now)
-        })
+        self.save_active(credential, facts, CredentialOrigin::Generated, dek, now)
     }
 
     fn seal_credentials(&self, dek: &Dek) -> Result<usize, Fault> {
@@ -196,5 +194,38 @@ impl Database for SqliteDatabase {
         let rows =
             self.read(|connection| history::read(self.connections.path(), connection, limit))?;
         Ok(rows.unwrap_or_default())
+    }
+}
+
+impl Credentials for SqliteDatabase {
+    fn list(&self) -> Result<Vec<StoredCredential>, Fault> {
+        let list =
+            self.read(|connection| credential_list::list(self.connections.path(), connection))?;
+        Ok(list.unwrap_or_default())
+    }
+
+    fn find(
+        &self,
+        fingerprint: &str,
+        dek: Option<&Dek>,
+    ) -> Result<Option<ActiveCredential>, Fault> {
+        let found = self.read(|connection| {
+            credential::by_fingerprint(self.connections.path(), connection, fingerprint, dek)
+        })?;
+        Ok(found.flatten())
+    }
+
+    fn save_active(
+        &self,
+        credential: &TlsCredential,
+        facts: &CertificateFacts,
+        origin: CredentialOrigin,
+        dek: Option<&Dek>,
+        now: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        self.write(|connection| {
+            let path = self.connections.path();
+            credential::save_active(path, connection, credential, facts, origin, dek, now)
+        })
     }
 }

@@ -9,6 +9,7 @@ mod connections;
 mod copy;
 mod create;
 mod credential;
+mod credential_list;
 mod database;
 mod history;
 mod look;

@@ -11,6 +11,7 @@ mod pin_memory;
 mod room;
 mod static_files;
 mod tls;
+mod web_server;
 mod wizard;
 
 pub use dek_cache::DekCacheFile;
@@ -19,4 +20,5 @@ pub use messages::MessageCompiler;
 pub use pin_memory::PinMemoryFile;
 pub use static_files::StaticCollector;
 pub use tls::{NginxTls, SelfSignedIssuer};
+pub use web_server::ReloadCommand;
 pub use wizard::WizardDir;

@@ -6,6 +6,7 @@
 
 mod assets;
 mod clock;
+mod credentials;
 mod database;
 mod dek_cache;
 mod fault;
@@ -16,6 +17,7 @@ mod pin_memory;
 mod seals;
 mod secret;
 mod tls;
+mod web_server;
 mod wizard_store;
 
 #[cfg(feature = "testing")]
@@ -37,6 +39,7 @@ pub mod fake;
 
 pub use assets::{AssetReport, Messages, StaticFiles};
 pub use clock::{Clock, SystemClock};
+pub use credentials::{CredentialOrigin, Credentials, StoredCredential};
 pub use database::{
     ActiveCredential, BackupWrappedDek, CredentialKey, Database, DatabaseState, HistoryRow,
     Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
@@ -50,6 +53,8 @@ pub use pin_memory::{PinMemory, RejectedPin};
 pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{
-    CertificateFacts, Published, TlsCredential, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
+    TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
+pub use web_server::{Reload, WebServer};
 pub use wizard_store::{WizardDirectory, WizardStore};

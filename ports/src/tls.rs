@@ -61,6 +61,41 @@ impl CertificateFacts {
     }
 }
 
+/// What else a certificate says, for people.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertificateDetails {
+    /// Subject.
+    pub subject: String,
+    /// Issuer.
+    pub issuer: String,
+    /// Kind of its public key, like `ECDSA P-256`.
+    pub key_kind: String,
+    /// DNS names and IP addresses of its subjectAltName.
+    pub san: Vec<String>,
+}
+
+/// The files of a credential, as an operator brings them.
+#[derive(Clone, Debug)]
+pub struct CredentialFiles {
+    /// A PEM file with one private key: PKCS#8, PKCS#1 or SEC1.
+    pub private_key: Secret,
+    /// A PEM file with the server's certificate, and perhaps its chain.
+    pub certificate: String,
+    /// A PEM file with more of the chain.
+    pub chain: Option<String>,
+}
+
+/// A credential that was put together from files.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    /// The credential: key as PKCS#8, chain in its order.
+    pub credential: TlsCredential,
+    /// What its certificate says.
+    pub facts: CertificateFacts,
+    /// Subject and validity of each certificate of the chain.
+    pub chain: Vec<(String, CertificateFacts)>,
+}
+
 /// Makes and inspects credentials.
 pub trait TlsIssuer {
     /// A self-signed credential as the reference's StandardTlsCredentialStrategy makes it, for
@@ -82,6 +117,23 @@ pub trait TlsIssuer {
     /// # Errors
     /// MUST be [`crate::FaultKind::DataCorrupt`] where it does not parse.
     fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault>;
+
+    /// Reads what else a certificate says.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] where it does not parse.
+    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault>;
+
+    /// Puts a credential together: the certificate is the one of the key, the rest becomes its
+    /// chain, each certificate issued and signed by the next, whatever their order was. The
+    /// server's certificate MUST NOT be in the chain, unless it is self-signed and alone: then it
+    /// is its own trust anchor. What the validity says is the caller's to judge.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] for a key that is encrypted (the hint says how to
+    /// decrypt it), that does not parse or is of a kind that is not supported, for a certificate
+    /// that is not the key's, and for one that does not belong to the chain.
+    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, Fault>;
 }
 
 /// A set that Nginx can start with: its key matches its certificate.

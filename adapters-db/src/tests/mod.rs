@@ -13,8 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use ports::contract::credentials::{CredentialsRig, suite as credentials_suite};
 use ports::contract::database::{DatabaseRig, suite};
-use ports::{Database, DatabaseState, Fault, NodeRecord};
+use ports::{Credentials, Database, DatabaseState, Fault, NodeRecord};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -113,6 +114,16 @@ impl DatabaseRig for Rig {
     }
 }
 
+impl CredentialsRig for Rig {
+    fn database(&self) -> Box<dyn Database> {
+        Box::new(self.open())
+    }
+
+    fn credentials(&self) -> Box<dyn Credentials> {
+        Box::new(self.open())
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]
 pub(crate) fn put(path: &Utf8Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
@@ -174,4 +185,5 @@ impl Drop for OtherProcess {
 #[test]
 fn the_sqlite_adapter_keeps_the_contract() {
     suite(&mut || Box::new(Rig::new()));
+    credentials_suite(&mut || Box::new(Rig::new()));
 }

@@ -42,7 +42,11 @@ fn facts(certificate_pem: &str) -> Result<CertificateFacts, String> {
     facts_of(&block, &parse(block.contents())?)
 }
 
-fn facts_of(block: &Pem, certificate: &X509Certificate<'_>) -> Result<CertificateFacts, String> {
+/// What a certificate that was parsed says.
+pub(super) fn facts_of(
+    block: &Pem,
+    certificate: &X509Certificate<'_>,
+) -> Result<CertificateFacts, String> {
     let date = |time: x509_parser::time::ASN1Time| time.to_datetime();
     Ok(CertificateFacts {
         sha256_fingerprint: fingerprint(block.contents()),
@@ -62,14 +66,16 @@ fn check_chain(chain: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn first_certificate(text: &str) -> Result<Pem, String> {
+/// The first certificate of a PEM file.
+pub(super) fn first_certificate(text: &str) -> Result<Pem, String> {
     certificates(text)?
         .into_iter()
         .next()
         .ok_or_else(|| "there is no TLS certificate in the file".to_owned())
 }
 
-fn certificates(text: &str) -> Result<Vec<Pem>, String> {
+/// The certificates of a PEM file.
+pub(super) fn certificates(text: &str) -> Result<Vec<Pem>, String> {
     let blocks = pem::parse_many(text)
         .map_err(|error| format!("the TLS certificate is no PEM file ({error})"))?;
     Ok(blocks
@@ -78,7 +84,8 @@ fn certificates(text: &str) -> Result<Vec<Pem>, String> {
         .collect())
 }
 
-fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
+/// Parses one certificate.
+pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
         Ok(_) => Err("the TLS certificate has bytes after its end".to_owned()),
@@ -98,6 +105,7 @@ fn fingerprint(der: &[u8]) -> String {
     text
 }
 
-fn corrupt(why: String) -> Fault {
+/// The fault of a stored credential.
+pub(super) fn corrupt(why: String) -> Fault {
     Fault::new(FaultKind::DataCorrupt, why, HINT)
 }

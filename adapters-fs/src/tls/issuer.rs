@@ -1,6 +1,9 @@
 //! The self-signed credential, as the reference's StandardTlsCredentialStrategy makes it.
 
-use ports::{CertificateFacts, Fault, FaultKind, TlsCredential, TlsIssuer};
+use ports::{
+    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Fault, FaultKind,
+    TlsCredential, TlsIssuer,
+};
 use rcgen::{
     CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
@@ -9,7 +12,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
-use super::{certificate, private_key, san};
+use super::{assemble, certificate, details, private_key, san};
 
 const COMMON_NAME: &str = "Trustpoint Self-Signed TLS Server Credential";
 const VALID_FOR: Duration = Duration::days(365);
@@ -49,6 +52,14 @@ impl TlsIssuer for SelfSignedIssuer {
 
     fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault> {
         certificate::inspect(certificate_pem)
+    }
+
+    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault> {
+        details::describe(certificate_pem)
+    }
+
+    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, Fault> {
+        assemble::assemble(files)
     }
 }
 

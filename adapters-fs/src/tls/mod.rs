@@ -1,7 +1,10 @@
 //! The Nginx TLS directory, and the credentials that go into it (C7).
 
+mod assemble;
 mod certificate;
+mod details;
 mod issuer;
+mod key_forms;
 mod links;
 mod nginx;
 mod private_key;

@@ -37,23 +37,29 @@ pub(super) fn from_pem(pem: &Secret) -> Result<Zeroizing<KeyPair>, String> {
     let text = pem
         .expose_text()
         .ok_or("the private key is not a text file")?;
-    let der = decode(text)?;
-    // rcgen's error says no more than that it could not.
-    KeyPair::try_from(der.as_slice())
-        .map(Zeroizing::new)
-        .map_err(|_| {
-            "the private key does not parse as PKCS#8 of a kind that is supported (ECDSA P-256 or \
-             P-384, RSA of 2048 to 4096 bits, Ed25519)"
-                .to_owned()
-        })
+    if !text.contains(BEGIN) {
+        return Err(not_pkcs8(text));
+    }
+    supported(&*decode_block(text, "PRIVATE KEY")?)
 }
 
-fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+/// The key pair of a PKCS#8 key.
+pub(super) fn supported(pkcs8: &[u8]) -> Result<Zeroizing<KeyPair>, String> {
+    // rcgen's error says no more than that it could not.
+    KeyPair::try_from(pkcs8).map(Zeroizing::new).map_err(|_| {
+        "the private key does not parse as PKCS#8 of a kind that is supported (ECDSA P-256 or \
+         P-384, RSA of 2048 to 4096 bits, Ed25519)"
+            .to_owned()
+    })
+}
+
+/// The bytes of the first PEM block with this label.
+pub(super) fn decode_block(text: &str, label: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     let body = text
-        .split_once(BEGIN)
-        .and_then(|(_, rest)| rest.split_once(END))
+        .split_once(&format!("-----BEGIN {label}-----"))
+        .and_then(|(_, rest)| rest.split_once(&format!("-----END {label}-----")))
         .map(|(body, _)| body)
-        .ok_or_else(|| not_pkcs8(text))?;
+        .ok_or_else(|| format!("the PEM block `{label}` has no end"))?;
     let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
     base64.extend(body.bytes().filter(|byte| !byte.is_ascii_whitespace()));
     let cut = || "the base64 of the private key does not parse".to_owned();
@@ -82,7 +88,7 @@ fn not_pkcs8(text: &str) -> String {
     .find(|kind| text.contains(&format!("-----BEGIN {kind}-----")));
     match other {
         Some(kind) => format!(
-            "the private key is of the form `{kind}`, not PKCS#8 (`openssl pkcs8 -topk8 -nodes` \
+            "the private key is of the form `{kind}`, not PKCS#8 (`openssl pkcs8 -topk8 -nocrypt` \
              converts it)"
         ),
         None => "there is no PKCS#8 private key in the file".to_owned(),

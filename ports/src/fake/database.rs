@@ -1,5 +1,7 @@
 //! A database in memory, each of whose methods can be made to fail.
 
+mod credentials;
+
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,7 +10,7 @@ use domain::{InstallationId, SchemaState, StorageType};
 use time::OffsetDateTime;
 
 use crate::{
-    ActiveCredential, CertificateFacts, CredentialKey, Database, DatabaseState, Dek, Fault,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Database, DatabaseState, Dek, Fault,
     FaultKind, HistoryRow, Migrated, NodeRecord, Secret, Snapshot, StartRecord, TlsCredential,
     TokenRecord,
 };
@@ -72,7 +74,9 @@ struct State {
 
 #[derive(Clone, Debug)]
 struct Stored {
-    fingerprint: String,
+    facts: CertificateFacts,
+    origin: CredentialOrigin,
+    stored_at: OffsetDateTime,
     certificate_pem: String,
     chain_pem: Option<String>,
     key: Secret,
@@ -254,22 +258,9 @@ impl Database for FakeDatabase {
         let stored = state
             .credentials
             .iter()
-            .find(|stored| stored.fingerprint == *fingerprint)
+            .find(|stored| stored.facts.sha256_fingerprint == *fingerprint)
             .ok_or_else(|| corrupt("the active credential is missing"))?;
-        let key = match (&stored.sealed_under, dek) {
-            (None, _) => CredentialKey::Readable(stored.key.clone()),
-            (Some(_), None) => CredentialKey::Sealed,
-            (Some(under), Some(dek)) if under.is_same(dek) => {
-                CredentialKey::Readable(stored.key.clone())
-            }
-            (Some(_), Some(_)) => return Err(corrupt("the private key does not open")),
-        };
-        Ok(Some(ActiveCredential {
-            sha256_fingerprint: stored.fingerprint.clone(),
-            certificate_pem: stored.certificate_pem.clone(),
-            chain_pem: stored.chain_pem.clone(),
-            key,
-        }))
+        State::read(stored, dek).map(Some)
     }
 
     fn save_active_credential(
@@ -277,30 +268,10 @@ impl Database for FakeDatabase {
         credential: &TlsCredential,
         facts: &CertificateFacts,
         dek: Option<&Dek>,
-        _now: OffsetDateTime,
+        now: OffsetDateTime,
     ) -> Result<(), Fault> {
         let mut state = self.call(DatabaseCall::SaveActiveCredential)?;
-        state.node()?;
-        let known = state
-            .credentials
-            .iter_mut()
-            .find(|stored| stored.fingerprint == facts.sha256_fingerprint);
-        match known {
-            None => state.credentials.push(Stored {
-                fingerprint: facts.sha256_fingerprint.clone(),
-                certificate_pem: credential.certificate_pem.clone(),
-                chain_pem: credential.chain_pem.clone(),
-                key: credential.private_key_pem.clone(),
-                sealed_under: dek.cloned(),
-            }),
-            Some(stored) if dek.is_some() => {
-                stored.key = credential.private_key_pem.clone();
-                stored.sealed_under = dek.cloned();
-            }
-            Some(_) => {}
-        }
-        state.active = Some(facts.sha256_fingerprint.clone());
-        state.change(())
+        state.save(credential, facts, CredentialOrigin::Generated, dek, now)
     }
 
     fn seal_credentials(&self, dek: &Dek) -> Result<usize, Fault> {
@@ -383,6 +354,8 @@ fn corrupt(what: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Credentials;
+    use crate::contract::credentials::{self, CredentialsRig};
     use crate::contract::database::{DatabaseRig, suite};
 
     impl DatabaseRig for FakeDatabase {
@@ -391,9 +364,20 @@ mod tests {
         }
     }
 
+    impl CredentialsRig for FakeDatabase {
+        fn database(&self) -> Box<dyn Database> {
+            Box::new(self.clone())
+        }
+
+        fn credentials(&self) -> Box<dyn Credentials> {
+            Box::new(self.clone())
+        }
+    }
+
     #[test]
     fn the_fake_keeps_the_contract() {
         suite(&mut || Box::new(FakeDatabase::default()));
+        credentials::suite(&mut || Box::new(FakeDatabase::default()));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::FileFailures;
 use crate::{
-    CertificateFacts, Fault, FaultKind, Published, Secret, TlsCredential, TlsIssuer, TlsSet,
-    TlsSource, TlsStore, TlsView,
+    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Fault, FaultKind, Published,
+    Secret, TlsCredential, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 
 /// Makes credentials that are lines of text: a key is right for the certificate of its number.
@@ -57,6 +57,36 @@ impl TlsIssuer for FakeTlsIssuer {
         self.failures.check("inspect_certificate")?;
         let (_, facts) = parse(certificate_pem).ok_or_else(corrupt)?;
         Ok(facts)
+    }
+
+    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault> {
+        self.failures.check("describe")?;
+        let (number, _) = parse(certificate_pem).ok_or_else(corrupt)?;
+        Ok(CertificateDetails {
+            subject: format!("CN=fake {number}"),
+            issuer: format!("CN=fake {number}"),
+            key_kind: "fake".to_owned(),
+            san: Vec::new(),
+        })
+    }
+
+    /// Every certificate of the fake is self-signed: a chain is never longer than itself.
+    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, Fault> {
+        self.failures.check("assemble")?;
+        let is_stray = |chain: &String| *chain != files.certificate;
+        if files.chain.as_ref().is_some_and(is_stray) {
+            return Err(corrupt());
+        }
+        let credential = TlsCredential {
+            private_key_pem: files.private_key.clone(),
+            certificate_pem: files.certificate.clone(),
+            chain_pem: Some(files.certificate.clone()),
+        };
+        Ok(Assembled {
+            facts: inspect(&credential)?,
+            chain: Vec::new(),
+            credential,
+        })
     }
 }
 
