@@ -15,6 +15,8 @@ struct Need {
 enum Sight {
     Program(&'static str),
     File(&'static str),
+    /// Below the library directory of this machine's architecture.
+    Library(&'static str),
 }
 
 impl Need {
@@ -22,11 +24,15 @@ impl Need {
         match self.sight {
             Sight::Program(name) => run::has_program(name),
             Sight::File(path) => Path::new(path).exists(),
+            Sight::Library(path) => {
+                let directory = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+                Path::new(&directory).join(path).exists()
+            }
         }
     }
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 15] = [
     Need {
         package: "softhsm2",
         sight: Sight::Program("softhsm2-util"),
@@ -46,6 +52,26 @@ const NEEDS: [Need; 10] = [
     Need {
         package: "opensc",
         sight: Sight::Program("pkcs11-tool"),
+    },
+    Need {
+        package: "opensc-pkcs11",
+        sight: Sight::Library("pkcs11-spy.so"),
+    },
+    Need {
+        package: "p11-kit",
+        sight: Sight::Program("p11-kit"),
+    },
+    Need {
+        package: "p11-kit-modules",
+        sight: Sight::Library("pkcs11/p11-kit-client.so"),
+    },
+    Need {
+        package: "age",
+        sight: Sight::Program("age"),
+    },
+    Need {
+        package: "bsdutils",
+        sight: Sight::Program("script"),
     },
     Need {
         package: "strace",
