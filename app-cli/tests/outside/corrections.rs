@@ -1,1 +1,95 @@
-//! corrections
+//! The corrections to the reference, C1 to C23, each seen through the program. C18 is in
+//! `pin_budget`.
+
+mod credentials;
+mod database;
+mod lock;
+mod recovery;
+mod secrets;
+mod tls;
+mod traces;
+mod unreachable;
+mod upgrade;
+mod wizard;
+mod wrapping;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use adapters_db::SqliteDatabase;
+use adapters_fs::SelfSignedIssuer;
+use camino::Utf8PathBuf;
+use ports::{Database as _, TlsIssuer as _};
+use time::{Duration, OffsetDateTime};
+
+use crate::sandbox::{Sandbox, tool};
+
+/// A ready SoftHSM node whose token and container are both lost.
+fn lost(sandbox: Sandbox) -> Sandbox {
+    sandbox.lose_token();
+    sandbox.lose_runtime();
+    sandbox
+}
+
+/// Saves a credential made `age` ago as the active one of a software node; its fingerprint.
+fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
+    let at = OffsetDateTime::now_utc() - age;
+    let credential = SelfSignedIssuer.issue(&["127.0.0.1".into()], at).unwrap();
+    let facts = SelfSignedIssuer.inspect(&credential).unwrap();
+    let utf8 = |path: PathBuf| Utf8PathBuf::try_from(path).unwrap();
+    let snapshots = utf8(sandbox.root("var/lib/trustpoint/snapshots"));
+    SqliteDatabase::new(utf8(sandbox.database()), snapshots, false)
+        .save_active_credential(&credential, &facts, None, at)
+        .unwrap();
+    facts.sha256_fingerprint
+}
+
+/// Nginx could start with what stands in its directory: the key is the certificate's.
+#[track_caller]
+fn assert_usable(sandbox: &Sandbox) {
+    let key = sandbox.tls("nginx-tls-server-key.key");
+    let certificate = sandbox.tls("nginx-tls-server-cert.pem");
+    let key = tool("openssl", ["pkey", "-pubout", "-in", text(&key)]);
+    let certificate = [
+        "x509",
+        "-noout",
+        "-pubkey",
+        "-checkend",
+        "0",
+        "-in",
+        text(&certificate),
+    ];
+    let certificate = tool("openssl", certificate);
+    assert!(
+        certificate.starts_with(&key),
+        "{key} is not of {certificate}"
+    );
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// How many rows a table has.
+#[track_caller]
+fn rows(sandbox: &Sandbox, table: &str) -> usize {
+    let count = sandbox.sql(&format!("SELECT count(*) FROM {table}"));
+    count.trim().parse().unwrap()
+}
+
+/// The program's command under another program, such as strace or a shell.
+fn under(wrapper: &str, arguments: &[&str], command: &Command) -> Command {
+    let mut wrapped = Command::new(wrapper);
+    wrapped
+        .args(arguments)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .stdin(std::process::Stdio::null());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            wrapped.env(name, value);
+        }
+    }
+    wrapped
+}

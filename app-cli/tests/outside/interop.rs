@@ -1,1 +1,7 @@
-//! interop
+//! What other programs make of the files: nginx, openssl, pkcs11-tool, gettext, strace.
+
+mod assets;
+mod certificate;
+mod nginx;
+mod token;
+mod writes;
