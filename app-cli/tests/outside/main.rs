@@ -1,6 +1,14 @@
 //! The program from outside: the built binary in a sandbox directory, against real SoftHSM, real
 //! SQLite files, real nginx.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code"
+)]
+
 mod sandbox;
 
 mod bad_input;
