@@ -44,7 +44,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ));
     }
     let program = sandbox::build()?;
-    println!("{:<24} {:>12} {:>9}", "scenario", "kill points", "failures");
+    println!(
+        "{:<24} {:>12} {:>12} {:>9}",
+        "scenario", "kill points", "tokens lost", "failures"
+    );
     let mut failures = 0;
     for scenario in &SCENARIOS {
         if !names.is_empty() && !names.iter().any(|name| *name == scenario.name) {
@@ -54,9 +57,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
             .map_err(|error| format!("{}: {error}", scenario.name))?;
         failures += result.failures.len();
         println!(
-            "{:<24} {:>12} {:>9}",
+            "{:<24} {:>12} {:>12} {:>9}",
             scenario.name,
             result.points,
+            result.tokens_lost,
             result.failures.len()
         );
         for failure in &result.failures {
@@ -73,6 +77,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
 
 struct Disturbed {
     points: usize,
+    /// Points at which SoftHSM itself lost its token: at each login it truncates the token's file
+    /// and writes it anew, and a kill in between leaves an empty one. Nothing outside of SoftHSM
+    /// can prevent that. What is asked of the program is that the node then waits for the backup
+    /// password and has lost nothing that the password cannot bring back.
+    tokens_lost: usize,
     failures: Vec<String>,
 }
 
@@ -87,6 +96,7 @@ fn disturb(program: &Path, scenario: &Scenario, every: usize) -> Result<Disturbe
 
     let mut disturbed = Disturbed {
         points: 0,
+        tokens_lost: 0,
         failures: Vec::new(),
     };
     for point in (1..=MOST_POINTS).step_by(every) {
@@ -98,8 +108,11 @@ fn disturb(program: &Path, scenario: &Scenario, every: usize) -> Result<Disturbe
             return Ok(disturbed);
         }
         disturbed.points += 1;
+        let token_lost = state::has_emptied_token(&node)?;
+        disturbed.tokens_lost += usize::from(token_lost);
         let failure = match finish(&node, program, scenario) {
             Ok(state) if state == expected => continue,
+            Ok(state) if token_lost && state.waits_for_the_password(&expected) => continue,
             Ok(state) => format!("{state:?}, undisturbed it is {expected:?}"),
             Err(failure) => failure,
         };

@@ -58,6 +58,27 @@ impl State {
                 .count(),
         })
     }
+
+    /// Whether this is the node whose token is lost, with the database of the undisturbed one.
+    pub fn waits_for_the_password(&self, undisturbed: &Self) -> bool {
+        self.restore_scenario == "RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED"
+            && self.outcome == "recovery_required"
+            && self.wizard == ["WIZARD_AUTO_RESTORE_PASSWORD"]
+            && self.rows == undisturbed.rows
+            && self.cached == 0
+    }
+}
+
+/// Whether SoftHSM left a token whose file is empty.
+pub fn has_emptied_token(node: &Sandbox) -> Result<bool> {
+    let tokens = node.join("tokens");
+    for name in names(&tokens)? {
+        let file = tokens.join(name).join("token.object");
+        if std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn check_pair(node: &Sandbox, reported: &str) -> Result<()> {
