@@ -1,8 +1,12 @@
 //! The command line.
 
+mod admin;
+
 use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use domain::StorageType;
+
+pub use admin::{TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs};
 
 /// Start-up and recovery of a Trustpoint node.
 ///
@@ -70,6 +74,9 @@ pub enum Command {
     Setup(SetupArgs),
     /// Bring the DEK back with the backup password, where the token has lost its KEK
     Recover(RecoverArgs),
+    /// The TLS server credential
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// What each start selected and did
     History(HistoryArgs),
     /// The configuration

@@ -14,6 +14,7 @@ mod report;
 mod setup;
 mod startup;
 mod steps;
+mod tls_admin;
 mod token;
 
 use std::process::ExitCode;

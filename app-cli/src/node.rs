@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use adapters_db::{Seals, SqliteDatabase};
 use adapters_fs::{
-    DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, SelfSignedIssuer,
-    StaticCollector, WizardDir,
+    DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
+    SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Hsm};
 use domain::Version;
 use ports::{
-    Clock, Database, DekCache, DekSeals, Fault, Hsm, Messages, Output, Secret, StartLock,
-    StaticFiles, SystemClock, TlsIssuer, TlsStore, WizardStore,
+    Clock, Credentials, Database, DekCache, DekSeals, Fault, Hsm, Messages, Output, Secret,
+    StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer, WizardStore,
 };
 
 use crate::config::{Config, SecretFiles};
@@ -63,6 +63,8 @@ pub struct Settings {
     pub hsm_wait: Duration,
     /// Names and addresses in a generated certificate.
     pub san: Vec<String>,
+    /// Whether somebody configured them.
+    pub san_configured: bool,
     /// Path of the database, for messages.
     pub database_path: String,
 }
@@ -71,6 +73,8 @@ pub struct Settings {
 pub struct Node {
     /// The database.
     pub database: Box<dyn Database>,
+    /// The stored TLS credentials of the same database.
+    pub credentials: Box<dyn Credentials>,
     /// What is done with a DEK outside the token.
     pub seals: Box<dyn DekSeals>,
     /// The token.
@@ -87,6 +91,8 @@ pub struct Node {
     pub dek_cache: Box<dyn DekCache>,
     /// Static files.
     pub static_files: Box<dyn StaticFiles>,
+    /// The web server that serves the TLS set.
+    pub web_server: Box<dyn WebServer>,
     /// Message catalogues.
     pub messages: Box<dyn Messages>,
     /// One start at a time.
@@ -117,12 +123,14 @@ impl Node {
         // A configured database whose directory is missing is a volume that was not mounted; a
         // default path below a fresh --root is simply new.
         let create_parents = !config.database.is_explicit();
-        let database_path = config.database.value.clone();
-        let snapshots = config.snapshots.value.clone();
-        let database = match access {
-            Access::ReadOnly => SqliteDatabase::read_only(database_path, snapshots)
-                .parents_may_be_missing(create_parents),
-            Access::ReadWrite => SqliteDatabase::new(database_path, snapshots, create_parents),
+        let database = || {
+            let path = config.database.value.clone();
+            let snapshots = config.snapshots.value.clone();
+            match access {
+                Access::ReadOnly => SqliteDatabase::read_only(path, snapshots)
+                    .parents_may_be_missing(create_parents),
+                Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
+            }
         };
         let hsm = Pkcs11Hsm::new(
             HsmConfig {
@@ -133,7 +141,8 @@ impl Node {
             Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
         );
         Ok(Self {
-            database: Box::new(database),
+            database: Box::new(database()),
+            credentials: Box::new(database()),
             seals: Box::new(Seals),
             hsm: Box::new(hsm),
             pins: Box::new(config.secrets.clone()),
@@ -152,6 +161,7 @@ impl Node {
                 config.message_dirs.value.clone(),
                 config.message_languages.value.clone(),
             )),
+            web_server: Box::new(ReloadCommand::new(config.nginx_reload.value.clone())),
             lock: Box::new(FileLock::new(lock_path(config), create_parents)),
             clock: Box::new(SystemClock),
             output,
@@ -166,6 +176,7 @@ impl Node {
                     || config.hsm_module.value.exists(),
                 hsm_wait: config.hsm_wait.value,
                 san: config.tls_san.value.clone(),
+                san_configured: config.tls_san.is_explicit(),
                 database_path: config.database.value.to_string(),
             },
         })

@@ -17,6 +17,11 @@ pub struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// Notes a step that was not needed, or could not be taken without harm.
+    pub fn skip(&mut self, step: &str, detail: &str) {
+        self.push(step, StepResult::Skipped, detail);
+    }
+
     /// Notes a step that ended.
     pub fn note(&mut self, step: &str, changed: bool, detail: &str) {
         let result = if changed {
@@ -24,6 +29,10 @@ impl Steps<'_> {
         } else {
             StepResult::Unchanged
         };
+        self.push(step, result, detail);
+    }
+
+    fn push(&mut self, step: &str, result: StepResult, detail: &str) {
         let step = StepReport {
             step: step.to_owned(),
             result,

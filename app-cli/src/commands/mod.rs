@@ -6,10 +6,11 @@ mod history;
 mod recover;
 mod setup;
 mod startup;
+mod tls;
 
 use ports::Fault;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, TlsCommand};
 use crate::config::Config;
 use crate::report::{Console, Report};
 
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fau
         Command::Status => startup::status(&config, console, report),
         Command::Setup(arguments) => setup::run(&config, arguments, console, report),
         Command::Recover(arguments) => recover::run(&config, arguments, console, report),
+        Command::Tls(command) => tls::run(&config, command, console, report),
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -54,6 +56,13 @@ pub fn name(command: &Command) -> &'static str {
         Command::Status => "status",
         Command::Setup(_) => "setup",
         Command::Recover(_) => "recover",
+        Command::Tls(command) => match command {
+            TlsCommand::Show => "tls show",
+            TlsCommand::Renew(_) => "tls renew",
+            TlsCommand::Import(_) => "tls import",
+            TlsCommand::History => "tls history",
+            TlsCommand::Activate(_) => "tls activate",
+        },
         Command::History(_) => "history",
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",

@@ -17,6 +17,7 @@ pub struct ConfigFile {
     #[serde(rename = "static")]
     pub static_files: StaticFiles,
     pub messages: Messages,
+    pub nginx: Nginx,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +85,12 @@ pub struct StaticFiles {
 pub struct Messages {
     pub dirs: Option<Vec<Utf8PathBuf>>,
     pub languages: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nginx {
+    pub reload: Option<Vec<String>>,
 }
 
 /// Reads the file. `required`: it was asked for by name, so it must be there.

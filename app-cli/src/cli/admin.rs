@@ -1,0 +1,65 @@
+//! Options of the commands that look after a node: `tls`, `backup`, `doctor`.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand};
+
+/// Commands of `tls`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TlsCommand {
+    /// The active credential, and what Nginx has; changes nothing
+    Show,
+    /// Make a new self-signed credential and put it to use
+    Renew(TlsRenewArgs),
+    /// Bring a key with its certificate and chain, and put them to use
+    Import(TlsImportArgs),
+    /// Every stored credential, the newest first; changes nothing
+    History,
+    /// Put a stored credential to use again
+    Activate(TlsActivateArgs),
+}
+
+/// Options of `tls renew`.
+#[derive(Args, Clone, Debug)]
+pub struct TlsRenewArgs {
+    /// Name or address in the certificate; may be repeated. Without, those of tls.san where it is
+    /// configured, else those of the certificate before
+    #[arg(long, value_name = "NAME")]
+    pub san: Vec<String>,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}
+
+/// Options of `tls import`.
+#[derive(Args, Clone, Debug)]
+pub struct TlsImportArgs {
+    /// PEM file with the private key: PKCS#8, PKCS#1 or SEC1, not encrypted
+    #[arg(long, value_name = "FILE")]
+    pub key: Utf8PathBuf,
+    /// PEM file with the certificate; the chain may follow in it
+    #[arg(long, value_name = "FILE")]
+    pub cert: Utf8PathBuf,
+    /// PEM file with the chain, in any order
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<Utf8PathBuf>,
+    /// Take also what is expired or not valid yet
+    #[arg(long)]
+    pub force: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}
+
+/// Options of `tls activate`.
+#[derive(Args, Clone, Debug)]
+pub struct TlsActivateArgs {
+    /// SHA-256 fingerprint as `tls history` shows it; its beginning is enough
+    #[arg(value_name = "FINGERPRINT")]
+    pub fingerprint: String,
+    /// Take also what is expired or not valid yet
+    #[arg(long)]
+    pub force: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}

@@ -1,0 +1,183 @@
+//! `tls show`, `renew`, `import`, `history`, `activate`.
+
+use std::time::Duration;
+
+use camino::Utf8Path;
+use ports::{CredentialFiles, Fault, FaultKind, ResultExt as _, Secret, StoredCredential, TlsView};
+use serde_json::{Value, json};
+
+use super::Next;
+use crate::cli::{TlsCommand, TlsImportArgs};
+use crate::config::Config;
+use crate::node::{Access, Node};
+use crate::report::{Console, Report, TlsReport, rfc3339};
+use crate::tls_admin::{self, Activate, Import, Renew};
+
+/// Most bytes of a file with a key or certificates: more is a wrong file.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Runs one of them.
+///
+/// # Errors
+/// Why it was refused or failed.
+pub fn run(
+    config: &Config,
+    command: &TlsCommand,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Fault> {
+    let access = match command {
+        TlsCommand::Show | TlsCommand::History => Access::ReadOnly,
+        TlsCommand::Renew(_) | TlsCommand::Import(_) | TlsCommand::Activate(_) => Access::ReadWrite,
+    };
+    let node = Node::wire(config, access, Box::new(console))?;
+    let mut on_step = |step: &crate::report::StepReport| console.step(step);
+    match command {
+        TlsCommand::Show => show(&node, console, report)?,
+        TlsCommand::History => history(&node, console, report)?,
+        TlsCommand::Renew(arguments) => {
+            let wish = Renew {
+                san: arguments.san.clone(),
+                lock_wait: Duration::from_secs(arguments.lock_wait),
+            };
+            tls_admin::renew(&node, &wish, report, &mut on_step)?;
+        }
+        TlsCommand::Import(arguments) => {
+            tls_admin::import(&node, &import(arguments)?, report, &mut on_step)?;
+        }
+        TlsCommand::Activate(arguments) => {
+            let wish = Activate {
+                fingerprint: arguments.fingerprint.clone(),
+                force: arguments.force,
+                lock_wait: Duration::from_secs(arguments.lock_wait),
+            };
+            tls_admin::activate(&node, &wish, report, &mut on_step)?;
+        }
+    }
+    Ok(Next::Exit)
+}
+
+fn import(arguments: &TlsImportArgs) -> Result<Import, Fault> {
+    let chain = arguments.chain.as_deref();
+    Ok(Import {
+        files: CredentialFiles {
+            private_key: read(&arguments.key)?,
+            certificate: text(&arguments.cert)?,
+            chain: chain.map(text).transpose()?,
+        },
+        from: format!("{} with {}", arguments.cert, arguments.key),
+        force: arguments.force,
+        lock_wait: Duration::from_secs(arguments.lock_wait),
+    })
+}
+
+fn text(path: &Utf8Path) -> Result<String, Fault> {
+    let bytes = read(path)?;
+    bytes.expose_text().map(str::to_owned).ok_or_else(|| {
+        Fault::new(
+            FaultKind::DataCorrupt,
+            format!("{path} is no PEM file: it is not text"),
+            "convert a binary certificate with `openssl x509 -inform DER -in FILE -out CERT.pem`",
+        )
+    })
+}
+
+/// Reads a whole file into a buffer of its size: one that grows would leave a copy behind.
+fn read(path: &Utf8Path) -> Result<Secret, Fault> {
+    use std::io::Read as _;
+    let what = || format!("reading {path}");
+    let file = std::fs::File::open(path).or_io(what)?;
+    let length = file.metadata().or_io(what)?.len();
+    if length > MAX_FILE {
+        return Err(Fault::new(
+            FaultKind::DataCorrupt,
+            format!("{path} has {length} bytes: it is no PEM file of a key or certificate"),
+            "correct the path",
+        ));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    file.take(length).read_to_end(&mut bytes).or_io(what)?;
+    Ok(Secret::new(bytes))
+}
+
+fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault> {
+    let shown = tls_admin::show(node)?;
+    let details = shown.details.as_ref();
+    let mut active = shown.active.as_ref().map(value);
+    if let (Some(Value::Object(active)), Some(details)) = (&mut active, details) {
+        active.insert("subject".into(), json!(details.subject));
+        active.insert("issuer".into(), json!(details.issuer));
+        active.insert("key".into(), json!(details.key_kind));
+        active.insert("san".into(), json!(details.san));
+    }
+    report.data.insert("active".into(), json!(active));
+    match &shown.nginx {
+        TlsView::Usable(set) => report.tls = Some(TlsReport::new(set.source, &set.facts)),
+        TlsView::Absent => report
+            .warnings
+            .push(format!("Nginx has no TLS set in {}", node.tls.directory())),
+        TlsView::Unusable(why) => report
+            .warnings
+            .push(format!("Nginx could not start with its TLS set: {why}")),
+    }
+    if !console.is_human() {
+        return Ok(());
+    }
+    match (&shown.active, details) {
+        (Some(stored), details) => {
+            console.product(&format!("active: {}", line(stored)));
+            if let Some(details) = details {
+                console.product(&format!("  subject: {}", details.subject));
+                console.product(&format!("  issuer:  {}", details.issuer));
+                console.product(&format!("  key:     {}", details.key_kind));
+                console.product(&format!("  names:   {}", details.san.join(", ")));
+            }
+            console.product("Nginx has:");
+        }
+        (None, _) => console.product("the database has no active TLS server credential"),
+    }
+    Ok(())
+}
+
+fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault> {
+    let list = tls_admin::history(node)?;
+    if console.is_human() {
+        for stored in &list {
+            let mark = if stored.is_active { "*" } else { " " };
+            console.product(&format!("{mark} {}", line(stored)));
+        }
+        if list.is_empty() {
+            console.product("no TLS server credential is stored yet");
+        }
+    }
+    let values = list.iter().map(value).collect();
+    report.data.insert("credentials".into(), values);
+    Ok(())
+}
+
+fn line(stored: &StoredCredential) -> String {
+    format!(
+        "{} ({}, {}), valid from {} until {}",
+        stored.facts.sha256_fingerprint,
+        stored.origin.name(),
+        if stored.is_sealed {
+            "key sealed"
+        } else {
+            "key in the clear"
+        },
+        rfc3339(stored.facts.not_before),
+        rfc3339(stored.facts.not_after),
+    )
+}
+
+fn value(stored: &StoredCredential) -> Value {
+    json!({
+        "sha256_fingerprint": stored.facts.sha256_fingerprint,
+        "origin": stored.origin.name(),
+        "key_sealed": stored.is_sealed,
+        "active": stored.is_active,
+        "not_before": rfc3339(stored.facts.not_before),
+        "not_after": rfc3339(stored.facts.not_after),
+        "stored_at": stored.stored_at.map(rfc3339),
+    })
+}

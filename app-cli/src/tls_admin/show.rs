@@ -1,0 +1,45 @@
+//! `tls show` and `tls history`: nothing is changed, no lock is taken, no PIN is used.
+
+use ports::{CertificateDetails, Fault, StoredCredential, TlsView};
+
+use crate::node::Node;
+
+/// The active credential, and what Nginx has.
+pub struct Shown {
+    /// The active credential as it is listed, where there is one.
+    pub active: Option<StoredCredential>,
+    /// What its certificate says, where it can be read.
+    pub details: Option<CertificateDetails>,
+    /// What Nginx has.
+    pub nginx: TlsView,
+}
+
+/// Looks at both.
+///
+/// # Errors
+/// The database or the Nginx directory cannot be read.
+pub fn show(node: &Node) -> Result<Shown, Fault> {
+    let list = node.credentials.list()?;
+    let active = list.into_iter().find(|stored| stored.is_active);
+    let details = match &active {
+        Some(stored) => node
+            .credentials
+            .find(&stored.facts.sha256_fingerprint, None)?
+            .map(|found| node.issuer.describe(&found.certificate_pem))
+            .transpose()?,
+        None => None,
+    };
+    Ok(Shown {
+        active,
+        details,
+        nginx: node.tls.view()?,
+    })
+}
+
+/// Every stored credential, the newest first.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn history(node: &Node) -> Result<Vec<StoredCredential>, Fault> {
+    node.credentials.list()
+}
