@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod history;
+mod program;
 mod recover;
 mod setup;
 mod startup;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use adapters_fs::durable;
 use ports::Fault;
 
-use super::Next;
+use super::{Next, program};
 use crate::cli::StartupArgs;
 use crate::config::Config;
 use crate::exit_code;
@@ -23,6 +23,7 @@ pub fn startup(
     console: Console,
     report: &mut Report,
 ) -> Result<Next, Fault> {
+    program::check(&arguments.command)?;
     let (depth, access) = if arguments.dry_run {
         (Depth::DryRun, Access::ReadOnly)
     } else {

@@ -1,64 +1,28 @@
 //! The configuration: flag, then environment, then file, then default.
 
 mod file;
+mod layers;
 mod secrets;
 
-use std::fmt;
 use std::time::Duration;
 
 use adapters_hsm::{Daemon, TokenUri};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use domain::{DEFAULT_TOKEN_LABEL, Version};
 use ports::{Fault, FaultKind};
 
+pub use layers::{Origin, Setting};
 pub use secrets::{SecretFiles, read_secret_file};
 
 use crate::cli::Global;
 use file::{ConfigFile, Names};
-
-/// Where a value came from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Origin {
-    /// A command-line flag, or the variable that stands for it.
-    Flag(&'static str),
-    /// An environment variable.
-    Environment(&'static str),
-    /// The configuration file.
-    File(Utf8PathBuf),
-    /// Nothing else said so.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) => write!(f, "flag {name}"),
-            Self::Environment(name) => write!(f, "environment {name}"),
-            Self::File(path) => write!(f, "file {path}"),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// A value and where it came from.
-#[derive(Clone, Debug)]
-pub struct Setting<T> {
-    /// The value.
-    pub value: T,
-    /// Where it came from.
-    pub origin: Origin,
-}
-
-impl<T> Setting<T> {
-    /// Whether somebody asked for this value.
-    pub fn is_explicit(&self) -> bool {
-        self.origin != Origin::Default
-    }
-}
+use layers::{Environment, Layers};
 
 /// The merged configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Directory in front of every default path.
+    pub root: Setting<Utf8PathBuf>,
     /// The configuration file.
     pub file: Setting<Utf8PathBuf>,
     /// Version of the application.
@@ -83,12 +47,12 @@ pub struct Config {
     pub hsm_token_label: Setting<String>,
     /// Serial number of the token, where a URI names it.
     pub hsm_token_serial: Setting<Option<String>>,
+    /// The token as one RFC 7512 URI; what it names wins over module and label.
+    pub hsm_uri: Setting<Option<String>>,
     /// Daemon to reach first.
     pub hsm_daemon: Setting<Option<String>>,
     /// How long to wait for the daemon and for any one call into the module.
     pub hsm_wait: Setting<Duration>,
-    /// Command that has nginx take up a new TLS set; empty where there is none.
-    pub nginx_reload: Setting<Vec<String>>,
     /// Files of the PINs.
     pub secrets: SecretFiles,
     /// Directories that static files are collected from.
@@ -110,44 +74,40 @@ impl Config {
         Self::merge(global, &|name| std::env::var_os(name))
     }
 
-    fn merge(
-        global: &Global,
-        environment: &dyn Fn(&str) -> Option<std::ffi::OsString>,
-    ) -> Result<Self, Fault> {
-        let root = global
-            .root
-            .clone()
-            .unwrap_or_else(|| Utf8PathBuf::from("/"));
-        let path = match &global.config {
-            Some(path) => Setting {
-                value: path.clone(),
-                origin: Origin::Flag("--config"),
-            },
-            None => Setting {
-                value: root.join("etc/trustpoint/trustpointctl.toml"),
-                origin: Origin::Default,
-            },
-        };
+    fn merge(global: &Global, environment: Environment<'_>) -> Result<Self, Fault> {
+        let root = layers::path(
+            ("--root", global.root.as_ref()),
+            "TRUSTPOINT_ROOT",
+            environment,
+            || Utf8PathBuf::from("/"),
+        )?;
+        let path = layers::path(
+            ("--config", global.config.as_ref()),
+            "TRUSTPOINT_CONFIG",
+            environment,
+            || root.value.join("etc/trustpoint/trustpointctl.toml"),
+        )?;
         let file = file::read(&path.value, path.is_explicit())?;
         let layers = Layers {
             environment,
             file: &path.value,
         };
-        Self::resolve(&layers, &root, path.clone(), file)
+        Self::resolve(&layers, root, path.clone(), file)
     }
 
     fn resolve(
         layers: &Layers<'_>,
-        root: &Utf8Path,
+        root: Setting<Utf8PathBuf>,
         path: Setting<Utf8PathBuf>,
         file: ConfigFile,
     ) -> Result<Self, Fault> {
-        let default = |below: &str| root.join(below);
+        let default = |below: &str| root.value.join(below);
         let text = |text: String| Ok(text);
         let to_path = |text: String| Ok(Utf8PathBuf::from(text));
 
-        let uri = layers.pick("TRUSTPOINT_HSM_URI", file.hsm.uri, "hsm.uri", text)?;
-        let uri = uri
+        let hsm_uri = layers.pick("TRUSTPOINT_HSM_URI", file.hsm.uri, "hsm.uri", text)?;
+        let uri = hsm_uri
+            .clone()
             .map(|uri| uri.and_then(|text| text.parse::<TokenUri>()))
             .transpose()?;
         let mut hsm_module = layers.value(
@@ -247,18 +207,13 @@ impl Config {
             hsm_module,
             hsm_token_label,
             hsm_token_serial,
-            hsm_daemon: layers
-                .pick("TRUSTPOINT_HSM_DAEMON", file.hsm.daemon, "hsm.daemon", text)?
-                .map_or(
-                    Setting {
-                        value: None,
-                        origin: Origin::Default,
-                    },
-                    |daemon| Setting {
-                        value: Some(daemon.value),
-                        origin: daemon.origin,
-                    },
-                ),
+            hsm_uri: Setting::optional(hsm_uri),
+            hsm_daemon: Setting::optional(layers.pick(
+                "TRUSTPOINT_HSM_DAEMON",
+                file.hsm.daemon,
+                "hsm.daemon",
+                text,
+            )?),
             hsm_wait: layers
                 .value(
                     "TRUSTPOINT_HSM_WAIT",
@@ -277,22 +232,13 @@ impl Config {
                     to_path,
                 )?,
             },
-            nginx_reload: layers.file_only(file.nginx.reload, Vec::new),
             static_sources: layers.file_only(file.static_files.sources, Vec::new),
-            static_root: match file.static_files.root {
-                Some(root) => Setting {
-                    value: Some(root),
-                    origin: layers.file_origin(),
-                },
-                None => Setting {
-                    value: None,
-                    origin: Origin::Default,
-                },
-            },
+            static_root: layers.file_only(file.static_files.root.map(Some), || None),
             message_dirs: layers.file_only(file.messages.dirs, Vec::new),
             message_languages: layers.file_only(file.messages.languages, || {
                 vec!["de".to_owned(), "en".to_owned()]
             }),
+            root,
             file: path,
         })
     }
@@ -335,6 +281,7 @@ impl Config {
             item.as_ref().map(ToString::to_string).unwrap_or_default()
         }
         let mut rows = vec![
+            row("root", &self.root, ToString::to_string),
             row("config", &self.file, ToString::to_string),
             row("app.version", &self.app_version, ToString::to_string),
             row("database.path", &self.database, ToString::to_string),
@@ -358,12 +305,11 @@ impl Config {
                 &self.hsm_token_label,
                 ToString::to_string,
             ),
-            row("hsm.token_serial", &self.hsm_token_serial, option),
+            row("hsm.uri", &self.hsm_uri, option),
             row("hsm.daemon", &self.hsm_daemon, option),
             row("hsm.wait", &self.hsm_wait, |wait| {
                 humantime::format_duration(*wait).to_string()
             }),
-            row("nginx.reload", &self.nginx_reload, |items| list(items)),
             row("static.sources", &self.static_sources, |items| list(items)),
             row("static.root", &self.static_root, option),
             row("messages.dirs", &self.message_dirs, |items| list(items)),
@@ -389,15 +335,6 @@ impl Names {
     }
 }
 
-impl<T> Setting<T> {
-    fn and_then<U>(self, f: impl FnOnce(T) -> Result<U, Fault>) -> Result<Setting<U>, Fault> {
-        Ok(Setting {
-            value: f(self.value)?,
-            origin: self.origin,
-        })
-    }
-}
-
 fn duration(text: &str) -> Result<Duration, Fault> {
     let fault = |why: String| {
         Fault::new(
@@ -411,76 +348,5 @@ fn duration(text: &str) -> Result<Duration, Fault> {
         Err(fault("it must be longer than nothing".into()))
     } else {
         Ok(wait)
-    }
-}
-
-/// The environment and the file, as places a value can come from.
-struct Layers<'a> {
-    environment: &'a dyn Fn(&str) -> Option<std::ffi::OsString>,
-    file: &'a Utf8Path,
-}
-
-impl Layers<'_> {
-    fn file_origin(&self) -> Origin {
-        Origin::File(self.file.to_owned())
-    }
-
-    /// The value, where somebody gave one. An empty variable counts as not set.
-    fn pick<T>(
-        &self,
-        variable: &'static str,
-        in_file: Option<T>,
-        key: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Fault>,
-    ) -> Result<Option<Setting<T>>, Fault> {
-        match (self.environment)(variable) {
-            Some(value) if !value.is_empty() => {
-                let text = value.into_string().map_err(|_| {
-                    Fault::new(
-                        FaultKind::Config,
-                        format!("{variable} ({key}) is not UTF-8 text"),
-                        format!("correct the environment variable {variable}"),
-                    )
-                })?;
-                let value = parse(text)?;
-                Ok(Some(Setting {
-                    value,
-                    origin: Origin::Environment(variable),
-                }))
-            }
-            Some(_) | None => Ok(in_file.map(|value| Setting {
-                value,
-                origin: self.file_origin(),
-            })),
-        }
-    }
-
-    fn value<T>(
-        &self,
-        variable: &'static str,
-        in_file: Option<T>,
-        key: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Fault>,
-        default: impl FnOnce() -> T,
-    ) -> Result<Setting<T>, Fault> {
-        Ok(self
-            .pick(variable, in_file, key, parse)?
-            .unwrap_or_else(|| Setting {
-                value: default(),
-                origin: Origin::Default,
-            }))
-    }
-
-    fn file_only<T>(&self, in_file: Option<T>, default: impl FnOnce() -> T) -> Setting<T> {
-        match in_file {
-            Some(value) => Setting {
-                value,
-                origin: self.file_origin(),
-            },
-            None => Setting {
-                value: default(),
-                origin: Origin::Default,
-            },
-        }
     }
 }

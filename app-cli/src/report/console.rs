@@ -11,8 +11,15 @@ use crate::cli::{Color, Format, Global};
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
     format: Format,
-    color: bool,
+    color: Colored,
     verbose: bool,
+}
+
+/// Which stream is coloured: one may be a terminal and the other a file.
+#[derive(Clone, Copy, Debug, Default)]
+struct Colored {
+    stdout: bool,
+    stderr: bool,
 }
 
 impl Console {
@@ -20,14 +27,17 @@ impl Console {
     #[must_use]
     pub fn new(global: &Global) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = match global.color {
+        let color = |is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => !no_color && std::io::stdout().is_terminal(),
+            Color::Auto => !no_color && is_terminal,
         };
         Self {
             format: global.format,
-            color,
+            color: Colored {
+                stdout: color(std::io::stdout().is_terminal()),
+                stderr: color(std::io::stderr().is_terminal()),
+            },
             verbose: global.verbose,
         }
     }
@@ -37,15 +47,19 @@ impl Console {
     pub fn plain(format: Format) -> Self {
         Self {
             format,
-            color: false,
+            color: Colored::default(),
             verbose: false,
         }
     }
 
     /// Writes only the report's error, to standard error: the report itself is out already.
     pub fn error_only(&self, report: &Report) {
-        if let Some(error) = &report.error {
-            self.error(error);
+        let Some(error) = &report.error else {
+            return;
+        };
+        match self.format {
+            Format::Human => self.error(error),
+            Format::Json => to_stderr(&serde_json::json!({ "error": error }).to_string()),
         }
     }
 
@@ -111,19 +125,25 @@ impl Console {
     }
 
     fn error(&self, error: &ErrorReport) {
-        to_stderr(&format!("{} {}", self.paint("error:", "31"), error.message));
+        let error_mark = paint(self.color.stderr, "error:", "31");
+        to_stderr(&format!("{error_mark} {}", error.message));
         for cause in &error.causes {
             to_stderr(&format!("  caused by: {cause}"));
         }
-        to_stderr(&format!("{} {}", self.paint("hint:", "36"), error.hint));
+        let hint_mark = paint(self.color.stderr, "hint:", "36");
+        to_stderr(&format!("{hint_mark} {}", error.hint));
     }
 
     fn paint(&self, text: &str, style: &str) -> String {
-        if self.color {
-            format!("\u{1b}[{style}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        paint(self.color.stdout, text, style)
+    }
+}
+
+fn paint(colored: bool, text: &str, style: &str) -> String {
+    if colored {
+        format!("\u{1b}[{style}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
     }
 }
 
@@ -147,7 +167,7 @@ impl Output for Console {
                 Level::Debug | Level::Info => to_stdout(line),
                 Level::Success => to_stdout(&self.paint(line, "32")),
                 Level::Warning => to_stdout(&self.paint(line, "33")),
-                Level::Error => to_stderr(&self.paint(line, "31")),
+                Level::Error => to_stderr(&paint(self.color.stderr, line, "31")),
             },
         }
     }

@@ -1,0 +1,284 @@
+//! What is printed, for people and for programs.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::steps;
+use crate::sandbox::{Run, Sandbox, tool};
+
+const FIELDS: [&str; 13] = [
+    "schema",
+    "command",
+    "outcome",
+    "exit_code",
+    "startup_scenario",
+    "restore_scenario",
+    "description",
+    "version",
+    "context",
+    "steps",
+    "tls",
+    "warnings",
+    "error",
+];
+
+/// One object with every field on standard output, JSON lines on standard error.
+#[track_caller]
+fn is_json(run: &Run) {
+    assert_eq!(run.stdout.trim_end().lines().count(), 1, "{}", run.stdout);
+    let report = run.report.as_object().unwrap();
+    for field in FIELDS {
+        assert!(report.contains_key(field), "{field}: {}", run.stdout);
+    }
+    assert_eq!(run.report["schema"], 1);
+    assert_eq!(run.report["exit_code"], run.code);
+    fields(&run.report["version"], &["database", "current"]);
+    fields(
+        &run.report["tls"],
+        &["source", "sha256_fingerprint", "not_after"],
+    );
+    fields(&run.report["error"], &["kind", "message", "hint", "causes"]);
+    let context = [
+        "db_initialized",
+        "wizard_state",
+        "wizard_state_raw",
+        "storage_type",
+        "dek_cache_state",
+        "has_kek",
+        "has_backup_encrypted_dek",
+    ];
+    fields(&run.report["context"], &context);
+    for step in run.report["steps"].as_array().unwrap() {
+        fields(step, &["step", "result", "detail"]);
+    }
+    for line in run.stderr.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        assert!(line.is_object());
+    }
+}
+
+/// All of them and no others; null where the whole does not apply.
+#[track_caller]
+fn fields(value: &Value, names: &[&str]) {
+    if let Some(object) = value.as_object() {
+        let mut keys: Vec<_> = object.keys().map(String::as_str).collect();
+        let mut names = names.to_vec();
+        keys.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(keys, names);
+    } else {
+        assert!(value.is_null(), "{value}");
+    }
+}
+
+#[test]
+fn json_is_one_object_with_every_field() {
+    let sandbox = Sandbox::new();
+    is_json(&sandbox.run(&["history"]));
+    is_json(&sandbox.run(&["status"]));
+    is_json(&sandbox.run(&["startup", "--dry-run"]));
+    is_json(&sandbox.run(&["startup"]));
+    is_json(&sandbox.run(&["setup", "--storage", "physical_hsm"]));
+    is_json(&sandbox.run(&["setup", "--storage", "software"]));
+    is_json(&sandbox.run(&["startup"]));
+    is_json(&sandbox.run(&["config", "show"]));
+    is_json(&sandbox.run(&["history"]));
+    sandbox.sql("DELETE FROM key_storage_config");
+    is_json(&sandbox.run(&["startup"]));
+    sandbox.put_wizard(&["WIZARD_COMPLETED", "WIZARD_RESTORE"]);
+    is_json(&sandbox.run(&["startup"]));
+    is_json(&sandbox.run(&["status"]));
+    let sandbox = Sandbox::softhsm();
+    is_json(&sandbox.run(&["startup"]));
+    sandbox.lose_token();
+    sandbox.new_container();
+    is_json(&sandbox.run(&["startup"]));
+}
+
+#[test]
+fn json_progress_names_each_step_as_it_ends() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(&["startup"]).expect(0);
+    let progress: Vec<String> = run
+        .stderr
+        .lines()
+        .filter_map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["step"]
+                .as_str()
+                .map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(progress, steps(&run.report));
+}
+
+#[test]
+fn usage_errors_are_2_for_people_and_programs() {
+    let sandbox = Sandbox::new();
+    for wrong in [
+        &["no-such-command"][..],
+        &["startup", "--no-such-flag"],
+        &["startup", "--lock-wait", "soon"],
+        &["setup", "--storage", "paper"],
+        &["setup"],
+        &["setup", "--reset", "--storage", "software"],
+    ] {
+        let run = sandbox.run_human(wrong).expect(2);
+        assert!(run.stderr.contains("error"), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+        let run = sandbox.run(wrong);
+        is_json(&run);
+        run.expect_error(2, "usage");
+        assert_eq!(run.outcome(), "failed");
+    }
+    let equals = sandbox.run_human(&["--format=json", "no-such-command"]);
+    equals.expect_error(2, "usage");
+    assert!(!sandbox.path("root").exists(), "nothing was begun");
+}
+
+#[test]
+fn people_see_progress_on_standard_output_and_errors_with_cause_and_hint_on_standard_error() {
+    let mut sandbox = Sandbox::new();
+    let run = sandbox.run_human(&["startup"]).expect(0);
+    assert_eq!(run.stderr, "");
+    for text in [
+        "DB_NOT_INITIALIZED",
+        "migrate_database",
+        "provide_tls",
+        "SHA-256",
+        "setup_required",
+    ] {
+        assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+    let fingerprint = sandbox.run(&["startup"]).fingerprint();
+    assert!(run.stdout.contains(&fingerprint), "{}", run.stdout);
+
+    sandbox.set("TRUSTPOINT_DATABASE", "/nonexistent/trustpoint.db");
+    let run = sandbox.run_human(&["startup"]).expect(69);
+    let mut lines = run.stderr.lines();
+    let error = lines.next().unwrap();
+    assert!(
+        error.starts_with("error: ") && error.contains("/nonexistent"),
+        "{error}"
+    );
+    assert!(run.stderr.contains("\nhint: "), "{}", run.stderr);
+    assert!(!run.stdout.contains("error"), "{}", run.stdout);
+
+    sandbox.unset("TRUSTPOINT_DATABASE");
+    fs::remove_file(sandbox.database()).unwrap();
+    fs::create_dir(sandbox.database()).unwrap();
+    let run = sandbox.run_human(&["startup"]).expect(69);
+    assert!(run.stderr.contains("error: "), "{}", run.stderr);
+}
+
+#[test]
+fn causes_are_listed_from_the_outermost_on() {
+    let mut sandbox = Sandbox::software();
+    sandbox.set("TRUSTPOINT_CONFIG", "/nonexistent.toml");
+    let run = sandbox.run_human(&["startup"]).expect(78);
+    assert!(run.stderr.contains("\n  caused by: "), "{}", run.stderr);
+}
+
+/// With a terminal of util-linux's script.
+#[test]
+fn colour_is_for_terminals_and_no_color_is_honoured() {
+    let mut sandbox = Sandbox::software();
+    let on_a_terminal = |sandbox: &Sandbox, arguments: &str| {
+        let command = sandbox.command(&["startup"]);
+        let program = command.get_program().to_str().unwrap();
+        let root = sandbox.path("root");
+        let line = format!("{program} --root {} {arguments} startup", root.display());
+        let mut script = std::process::Command::new("script");
+        script.env_clear().envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let output = script
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(std::process::Stdio::null())
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let escape = '\u{1b}';
+    let plain = on_a_terminal(&sandbox, "--color never");
+    assert!(
+        plain.contains("ready") && !plain.contains(escape),
+        "{plain:?}"
+    );
+    assert!(on_a_terminal(&sandbox, "").contains(escape));
+    let always = sandbox.run_human(&["--color", "always", "startup"]);
+    assert!(always.stdout.contains(escape));
+    assert!(!sandbox.run_human(&["startup"]).stdout.contains(escape));
+    sandbox.set("NO_COLOR", "1");
+    let plain = on_a_terminal(&sandbox, "");
+    assert!(
+        plain.contains("ready") && !plain.contains(escape),
+        "{plain:?}"
+    );
+}
+
+/// The error line too: standard error may be a file while standard output is a terminal.
+#[test]
+fn colour_of_the_error_follows_standard_error() {
+    let sandbox = Sandbox::software();
+    sandbox.put_wizard(&["WIZARD_COMPLETED", "WIZARD_RESTORE"]);
+    let errors = sandbox.path("errors");
+    let command = sandbox.command(&["startup"]);
+    let program = command.get_program().to_str().unwrap();
+    let root = sandbox.path("root");
+    let line = format!(
+        "{program} --root {} startup 2>{}",
+        root.display(),
+        errors.display()
+    );
+    let _ = std::process::Command::new("script")
+        .args(["-qc", &line, "/dev/null"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = fs::read_to_string(errors).unwrap();
+    assert!(text.starts_with("error: "), "{text:?}");
+}
+
+#[test]
+fn the_last_report_stands_in_the_runtime_directory() {
+    let sandbox = Sandbox::new();
+    let kept = || fs::read_to_string(sandbox.root("run/trustpoint/startup.json")).unwrap();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(kept(), run.stdout);
+    sandbox.run(&["status"]);
+    sandbox.run(&["startup", "--dry-run"]);
+    assert_eq!(
+        kept(),
+        run.stdout,
+        "of the last start, not of the last command"
+    );
+    sandbox.put_wizard(&["WIZARD_COMPLETED", "WIZARD_RESTORE"]);
+    let run = sandbox.run(&["startup"]).expect(65);
+    assert_eq!(kept(), run.stdout, "of a failure as well");
+    let mode = tool(
+        "stat",
+        [
+            "-c",
+            "%a",
+            sandbox
+                .root("run/trustpoint/startup.json")
+                .to_str()
+                .unwrap(),
+        ],
+    );
+    assert_eq!(mode.trim(), "600");
+}
+
+/// A reader that went away must not stop a start half way.
+#[test]
+fn a_closed_standard_output_does_not_stop_a_start() {
+    let sandbox = Sandbox::new();
+    let wrapper = ["sh", "-c", "exec \"$@\" >&- 2>&-", "sh"];
+    sandbox.run_under(&wrapper, &["startup"]).expect(0);
+    assert_eq!(
+        sandbox.run(&["startup"]).startup_scenario(),
+        "VERSION_MATCH"
+    );
+}
