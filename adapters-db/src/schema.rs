@@ -22,8 +22,12 @@ const EMBEDDED: &[(&str, &str)] = &[
         include_str!("../migrations/V3__credential.sql"),
     ),
     ("V4__history", include_str!("../migrations/V4__history.sql")),
+    (
+        "V5__rotation",
+        include_str!("../migrations/V5__rotation.sql"),
+    ),
     #[cfg(feature = "next-migration")]
-    ("V5__note", include_str!("../migrations-next/V5__note.sql")),
+    ("V6__note", include_str!("../migrations-next/V6__note.sql")),
 ];
 
 /// The runner of the embedded migrations: all that is pending in one transaction.
@@ -148,7 +152,7 @@ mod tests {
         files.sort();
         let embedded: Vec<String> = EMBEDDED
             .iter()
-            .filter(|(name, _)| !name.starts_with("V5"))
+            .filter(|(name, _)| !name.starts_with("V6"))
             .map(|(name, _)| format!("{name}.sql"))
             .collect();
         assert_eq!(files, embedded);

@@ -1,49 +1,82 @@
 //! What is known of the token: one row of `pkcs11_token`, and our KEK in `pkcs11_key`.
 
+use std::error::Error;
+
 use camino::Utf8Path;
 use domain::{KEK_LABEL, KekId};
 use ports::{BackupWrappedDek, Fault, FaultKind, TokenRecord, WrappedDek};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
-use crate::columns::{bytes, required, stamp, text};
+use crate::columns::{bytes, required, stamp, text, time as time_column};
 use crate::sql_error::fault;
 
 const TOKEN: i64 = 1;
 
-/// The token, where one is stored.
+/// The states of a key.
+const CURRENT: &str = "current";
+const PENDING: &str = "pending";
+const RETIRED: &str = "retired";
+
+/// The token, where one is stored. A schema that is behind has no rotation yet.
 pub(crate) fn read(path: &Utf8Path, connection: &Connection) -> Result<Option<TokenRecord>, Fault> {
     let reading = |error| fault(path, "reading the token", error);
+    let rotates = knows_rotation(connection).map_err(reading)?;
+    let since = if rotates { "bek_set_at" } else { "NULL" };
     let record = connection
         .query_row(
-            "SELECT label, serial, module_path, encrypted_dek, bek_encrypted_dek, \
-             dek_check_value FROM pkcs11_token WHERE id = ?1",
+            &format!(
+                "SELECT label, serial, module_path, encrypted_dek, bek_encrypted_dek, \
+                 dek_check_value, {since} FROM pkcs11_token WHERE id = ?1"
+            ),
             [TOKEN],
             from_row,
         )
         .optional()
         .map_err(reading)?;
-    let Some(record) = record else {
+    let Some(mut record) = record else {
         return Ok(None);
     };
-    let id = connection
-        .query_row(
-            "SELECT key_id FROM pkcs11_key WHERE token_id = ?1 ORDER BY id DESC LIMIT 1",
-            [TOKEN],
-            |row| bytes(row, 0),
-        )
-        .optional()
-        .map_err(reading)?
-        .flatten();
-    let kek = id.map(|id| KekId::new(&id)).transpose().map_err(|error| {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!("the KEK id in table pkcs11_key cannot be right (database {path})"),
-            "restore the newest snapshot or a backup (`backup restore`)",
-        )
-        .because(error)
-    })?;
-    Ok(Some(TokenRecord { kek, ..record }))
+    for (state, id) in keys(connection, rotates).map_err(reading)? {
+        let Some(id) = id else { continue };
+        let id = KekId::new(&id).map_err(|error| wrong_id(path, error))?;
+        match state.as_deref() {
+            None | Some(CURRENT) => record.kek = Some(id),
+            Some(PENDING) => record.pending_kek = Some(id),
+            Some(RETIRED) => record.retired_keks.push(id),
+            Some(other) => return Err(wrong_id(path, format!("{other:?} is no state of a key"))),
+        }
+    }
+    Ok(Some(record))
+}
+
+fn knows_rotation(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM pragma_table_info('pkcs11_key') WHERE name = 'state')",
+        [],
+        |row| row.get(0),
+    )
+}
+
+type Key = (Option<String>, Option<Vec<u8>>);
+
+fn keys(connection: &Connection, rotates: bool) -> rusqlite::Result<Vec<Key>> {
+    let state = if rotates { "state" } else { "NULL" };
+    connection
+        .prepare(&format!(
+            "SELECT {state}, key_id FROM pkcs11_key WHERE token_id = ?1 ORDER BY id"
+        ))?
+        .query_map([TOKEN], |row| Ok((text(row, 0)?, bytes(row, 1)?)))?
+        .collect()
+}
+
+fn wrong_id(path: &Utf8Path, why: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
+    Fault::new(
+        FaultKind::DataCorrupt,
+        format!("the KEK id in table pkcs11_key cannot be right (database {path})"),
+        "restore the newest snapshot or a backup (`backup restore`)",
+    )
+    .because(why)
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
@@ -52,8 +85,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
         serial: required(1, text(row, 1)?)?,
         module_path: text(row, 2)?.unwrap_or_default(),
         kek: None,
+        pending_kek: None,
+        retired_keks: Vec::new(),
         encrypted_dek: bytes(row, 3)?.map(WrappedDek),
         backup_encrypted_dek: bytes(row, 4)?.map(BackupWrappedDek),
+        backup_password_set_at: time_column(row, 6)?,
         dek_check_value: bytes(row, 5)?,
     })
 }
@@ -69,17 +105,24 @@ pub(crate) fn save(
         return Ok(());
     }
     let now = stamp(OffsetDateTime::now_utc())?;
-    put(connection, token, &now).map_err(|error| fault(path, "storing the token", error))
+    let since = token.backup_password_set_at.map(stamp).transpose()?;
+    put(connection, token, since, &now).map_err(|error| fault(path, "storing the token", error))
 }
 
-fn put(connection: &mut Connection, token: &TokenRecord, now: &str) -> rusqlite::Result<()> {
+fn put(
+    connection: &mut Connection,
+    token: &TokenRecord,
+    since: Option<String>,
+    now: &str,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute(
         "INSERT INTO pkcs11_token (id, label, serial, module_path, encrypted_dek, \
-         bek_encrypted_dek, dek_check_value, created_at, last_updated) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) \
+         bek_encrypted_dek, dek_check_value, bek_set_at, created_at, last_updated) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) \
          ON CONFLICT (id) DO UPDATE SET label = ?2, serial = ?3, module_path = ?4, \
-         encrypted_dek = ?5, bek_encrypted_dek = ?6, dek_check_value = ?7, last_updated = ?8",
+         encrypted_dek = ?5, bek_encrypted_dek = ?6, dek_check_value = ?7, bek_set_at = ?8, \
+         last_updated = ?9",
         params![
             TOKEN,
             token.label,
@@ -88,14 +131,19 @@ fn put(connection: &mut Connection, token: &TokenRecord, now: &str) -> rusqlite:
             token.encrypted_dek.as_ref().map(|dek| &dek.0),
             token.backup_encrypted_dek.as_ref().map(|dek| &dek.0),
             token.dek_check_value,
+            since,
             now,
         ],
     )?;
     transaction.execute("DELETE FROM pkcs11_key WHERE token_id = ?1", [TOKEN])?;
-    if let Some(kek) = &token.kek {
+    let retired = token.retired_keks.iter().map(|kek| (RETIRED, kek));
+    let current = token.kek.iter().map(|kek| (CURRENT, kek));
+    let pending = token.pending_kek.iter().map(|kek| (PENDING, kek));
+    for (state, kek) in retired.chain(current).chain(pending) {
         transaction.execute(
-            "INSERT INTO pkcs11_key (token_id, label, key_id, created_at) VALUES (?1, ?2, ?3, ?4)",
-            params![TOKEN, KEK_LABEL, kek.as_bytes(), now],
+            "INSERT INTO pkcs11_key (token_id, label, key_id, state, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![TOKEN, KEK_LABEL, kek.as_bytes(), state, now],
         )?;
     }
     transaction.commit()

@@ -49,6 +49,22 @@ const fn code(format: WrapFormat) -> u8 {
     }
 }
 
+const fn named(code: u8) -> Option<WrapFormat> {
+    match code {
+        1 => Some(WrapFormat::AesKeyWrap),
+        2 => Some(WrapFormat::AesGcm),
+        _ => None,
+    }
+}
+
+/// The format that a stored form names.
+pub(crate) fn format(stored: &WrappedDek) -> Option<WrapFormat> {
+    match stored.0.strip_prefix(MAGIC)? {
+        [VERSION, code, ..] => named(*code),
+        _ => None,
+    }
+}
+
 /// All that stands before the IV.
 pub(crate) fn header(format: WrapFormat, kek: &KekId) -> Result<Vec<u8>, Fault> {
     let id = kek.as_bytes();
@@ -97,11 +113,8 @@ impl Blob {
         if *version != VERSION {
             return Err(corrupt(&format!("its version is {version}, not {VERSION}")));
         }
-        let format = match format {
-            1 => WrapFormat::AesKeyWrap,
-            2 => WrapFormat::AesGcm,
-            other => return Err(corrupt(&format!("its format {other} is unknown"))),
-        };
+        let format =
+            named(*format).ok_or_else(|| corrupt(&format!("its format {format} is unknown")))?;
         let (id, rest) = rest
             .split_at_checked(usize::from(*length))
             .ok_or_else(cut)?;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, Fault, FaultKind, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight, WrappedDek,
+    Dek, Fault, FaultKind, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight, WrapFormat,
+    WrappedDek,
 };
 
 use crate::config::HsmConfig;
@@ -14,7 +15,7 @@ use crate::module::Attempt;
 use crate::probe::probe;
 use crate::session::Login;
 use crate::worker::Worker;
-use crate::{budget, classify, initialise, kek, marker, session, token, wrap};
+use crate::{blob, budget, classify, initialise, kek, marker, session, token, wrap};
 
 /// The longest that one try to reach the daemon takes.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
@@ -226,6 +227,10 @@ impl Hsm for Pkcs11Hsm {
         })
     }
 
+    fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat> {
+        blob::format(blob)
+    }
+
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
         let (kek, dek) = (kek.clone(), dek.clone());
         self.worker()?.call("wrapping the DEK", move |module| {
@@ -233,9 +238,25 @@ impl Hsm for Pkcs11Hsm {
         })
     }
 
-    fn generate_kek(&self) -> Result<KekId, Fault> {
-        self.worker()?.call("generating a KEK", |module| {
-            kek::generate(module.session()?)
+    fn generate_kek_as(&self, kek: &KekId) -> Result<(), Fault> {
+        let kek = kek.clone();
+        self.worker()?.call("generating a KEK", move |module| {
+            kek::generate(module.session()?, &kek)
+        })
+    }
+
+    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+        let kek = kek.clone();
+        self.worker()?
+            .call("reading the KEK's check value", move |module| {
+                kek::check_value(module.session()?, &kek)
+            })
+    }
+
+    fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault> {
+        let kek = kek.clone();
+        self.worker()?.call("destroying a KEK", move |module| {
+            kek::destroy(module.session()?, &kek)
         })
     }
 

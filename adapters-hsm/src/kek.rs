@@ -9,11 +9,7 @@ use ports::{Fault, FaultKind};
 use crate::blob::corrupt;
 use crate::classify::{Operation, fault};
 use crate::marker::refuses_template;
-use crate::random;
 use crate::session::UserSession;
-
-/// Length of a new CKA_ID.
-const ID_LENGTH: usize = 16;
 
 /// AES-256.
 const KEY_LENGTH: Ulong = Ulong::new(32);
@@ -52,17 +48,52 @@ pub(crate) fn expect(user: &UserSession, kek: &KekId) -> Result<ObjectHandle, Fa
         .ok_or_else(|| corrupt(&format!("the KEK {kek} that it needs is not on the {user}")))
 }
 
-/// Generates a KEK under a new random id.
-pub(crate) fn generate(user: &UserSession) -> Result<KekId, Fault> {
-    let id = KekId::new(&random::bytes::<ID_LENGTH>()?).map_err(|error| {
-        Fault::new(
-            FaultKind::Internal,
-            "no id could be made for a new KEK",
-            "this is a defect of this program: report it",
-        )
-        .because(error)
-    })?;
-    let mut template = template(&id);
+/// CKA_CHECK_VALUE of the KEK, where it is there and has one.
+pub(crate) fn check_value(user: &UserSession, kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(key) = find(user, kek)? else {
+        return Ok(None);
+    };
+    // A token that does not know the attribute leaves it out of its answer.
+    let attributes = user
+        .session
+        .get_attributes(key, &[AttributeType::CheckValue])
+        .map_err(|error| {
+            fault(
+                Operation::Other,
+                format!("the check value of the KEK {kek} on the {user} cannot be read"),
+                error,
+            )
+        })?;
+    Ok(attributes
+        .into_iter()
+        .find_map(|attribute| match attribute {
+            Attribute::CheckValue(value) if !value.is_empty() => Some(value),
+            _ => None,
+        }))
+}
+
+/// Destroys the KEK. SoftHSM does not sync what it writes, so all that stands in the page cache
+/// goes to the disk first: the power must not take the new KEK where the old one is gone.
+pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, Fault> {
+    let Some(key) = find(user, kek)? else {
+        return Ok(false);
+    };
+    rustix::fs::sync();
+    user.session
+        .destroy_object(key)
+        .map(|()| true)
+        .map_err(|error| {
+            fault(
+                Operation::Other,
+                format!("the KEK {kek} on the {user} could not be destroyed"),
+                error,
+            )
+        })
+}
+
+/// Generates a KEK under the id.
+pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), Fault> {
+    let mut template = template(id);
     let generated = match user.session.generate_key(&Mechanism::AesKeyGen, &template) {
         // Not every token takes CKA_MODIFIABLE, the last of the list.
         Err(error) if refuses_template(&error) => {
@@ -78,8 +109,7 @@ pub(crate) fn generate(user: &UserSession) -> Result<KekId, Fault> {
             error,
         )
     })?;
-    check(user, key, &id)?;
-    Ok(id)
+    check(user, key, id)
 }
 
 fn template(id: &KekId) -> Vec<Attribute> {

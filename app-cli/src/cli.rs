@@ -26,11 +26,11 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
 pub struct Global {
-    /// Directory that goes in front of every default path (else TRUSTPOINT_ROOT)
-    #[arg(long, value_name = "DIR", global = true)]
+    /// Directory that goes in front of every default path
+    #[arg(long, value_name = "DIR", env = "TRUSTPOINT_ROOT", global = true)]
     pub root: Option<Utf8PathBuf>,
-    /// Configuration file (else TRUSTPOINT_CONFIG)
-    #[arg(long, value_name = "FILE", global = true)]
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "TRUSTPOINT_CONFIG", global = true)]
     pub config: Option<Utf8PathBuf>,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
@@ -77,6 +77,9 @@ pub enum Command {
     /// The TLS server credential
     #[command(subcommand)]
     Tls(TlsCommand),
+    /// The keys: identities, a new KEK, the backup password
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// What each start selected and did
     History(HistoryArgs),
     /// The configuration
@@ -112,10 +115,10 @@ pub struct StartupArgs {
 /// Options of `setup`.
 #[derive(Args, Clone, Debug)]
 pub struct SetupArgs {
-    /// Where the node keeps its secrets
-    #[arg(long, value_parser = storage, required_unless_present = "reset")]
+    /// Where the node keeps its secrets; asked for at a terminal
+    #[arg(long, value_parser = storage)]
     pub storage: Option<StorageType>,
-    /// File with the backup password; `-` reads standard input
+    /// File with the backup password; `-` reads standard input; asked for at a terminal
     #[arg(long, value_name = "FILE", conflicts_with = "no_backup_password")]
     pub backup_password_file: Option<Utf8PathBuf>,
     /// Go without a backup password: a lost token then means lost secrets
@@ -135,12 +138,46 @@ pub struct SetupArgs {
 /// Options of `recover`.
 #[derive(Args, Clone, Debug)]
 pub struct RecoverArgs {
-    /// File with the backup password; `-` reads standard input
+    /// File with the backup password; `-` reads standard input; asked for at a terminal
     #[arg(long, value_name = "FILE")]
-    pub backup_password_file: Utf8PathBuf,
+    pub backup_password_file: Option<Utf8PathBuf>,
     /// How long to wait for another start to end
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub lock_wait: u64,
+}
+
+/// Commands of `keys`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Token, KEK, DEK and backup password: identities and check values, never a key; changes
+    /// nothing
+    Show,
+    /// Make a new KEK and wrap the same DEK with it
+    RotateKek(RotateKekArgs),
+    /// Set or change the backup password
+    SetBackupPassword(RecoverArgs),
+    /// The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing
+    VerifyBackupPassword(VerifyPasswordArgs),
+}
+
+/// Options of `keys rotate-kek`.
+#[derive(Args, Clone, Debug)]
+pub struct RotateKekArgs {
+    /// Destroy the KEKs from before, once the new one is proven to unwrap the DEK; backups made
+    /// before then open by their backup password alone
+    #[arg(long)]
+    pub destroy_old: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}
+
+/// Options of `keys verify-backup-password`.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyPasswordArgs {
+    /// File with the backup password; `-` reads standard input; asked for at a terminal
+    #[arg(long, value_name = "FILE")]
+    pub backup_password_file: Option<Utf8PathBuf>,
 }
 
 /// Options of `history`.

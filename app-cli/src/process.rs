@@ -1,13 +1,16 @@
 //! What concerns this process as a whole: secrets in memory, signals, the end.
 
 use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind, ResultExt as _};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Keeps secrets out of core dumps and away from other processes of the user (C21).
@@ -25,6 +28,9 @@ pub fn harden() -> Result<(), Fault> {
     })
 }
 
+/// Whether SIGTERM and SIGINT end the process at once.
+static END_AT_ONCE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+
 /// Ends the process on SIGTERM and SIGINT. As PID 1 it would ignore them otherwise, and a start
 /// that waits for its HSM would have to be killed. Every change is atomic, so there is nothing to
 /// tidy up.
@@ -33,19 +39,80 @@ pub fn harden() -> Result<(), Fault> {
 /// [`FaultKind::Internal`] where a handler cannot be set.
 pub fn end_on_signals() -> Result<(), Fault> {
     for signal in [SIGTERM, SIGINT] {
-        let always = Arc::new(AtomicBool::new(true));
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, always).map_err(
-            |error| {
-                Fault::new(
-                    FaultKind::Internal,
-                    format!("no handler can be set for signal {signal}"),
-                    "report this",
-                )
-                .because(error)
-            },
-        )?;
+        let at_once = Arc::clone(&END_AT_ONCE);
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once)
+            .map_err(|error| no_handler(signal, error))?;
     }
     Ok(())
+}
+
+fn no_handler(signal: i32, error: std::io::Error) -> Fault {
+    Fault::new(
+        FaultKind::Internal,
+        format!("no handler can be set for signal {signal}"),
+        "report this",
+    )
+    .because(error)
+}
+
+/// While this lives, SIGTERM and SIGINT do not end the process but are told of: a terminal
+/// whose echo is off has to be put right first.
+pub struct HeldSignals {
+    told: UnixStream,
+    which: Arc<AtomicUsize>,
+    handlers: Vec<SigId>,
+}
+
+impl HeldSignals {
+    /// Holds them.
+    ///
+    /// # Errors
+    /// [`FaultKind::Internal`] where a handler cannot be set.
+    pub fn hold() -> Result<Self, Fault> {
+        let (told, tell) = UnixStream::pair().or_io(|| "making a socket pair")?;
+        let mut held = Self {
+            told,
+            which: Arc::new(AtomicUsize::new(0)),
+            handlers: Vec::new(),
+        };
+        for (signal, number) in [(SIGTERM, 15), (SIGINT, 2)] {
+            let which = Arc::clone(&held.which);
+            let noted = signal_hook::flag::register_usize(signal, which, number);
+            held.handlers
+                .push(noted.map_err(|error| no_handler(signal, error))?);
+            let copy = tell.try_clone().or_io(|| "copying a socket")?;
+            let told = signal_hook::low_level::pipe::register(signal, copy);
+            held.handlers
+                .push(told.map_err(|error| no_handler(signal, error))?);
+        }
+        END_AT_ONCE.store(false, Ordering::SeqCst);
+        Ok(held)
+    }
+
+    /// The signal that came, if one did.
+    #[must_use]
+    pub fn came(&self) -> Option<u8> {
+        match self.which.load(Ordering::SeqCst) {
+            0 => None,
+            signal => u8::try_from(signal).ok(),
+        }
+    }
+}
+
+impl AsFd for HeldSignals {
+    /// Becomes readable when a signal comes.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.told.as_fd()
+    }
+}
+
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        END_AT_ONCE.store(true, Ordering::SeqCst);
+        for handler in self.handlers.drain(..) {
+            signal_hook::low_level::unregister(handler);
+        }
+    }
 }
 
 /// The host name: in a container, its id.

@@ -102,6 +102,12 @@ impl TokenAccess {
         }
     }
 
+    /// Whether the token is there, and its user logged in.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Initialises the token where it is missing, logs in, and leaves this installation's marker.
     ///
     /// # Errors
@@ -138,6 +144,41 @@ impl TokenAccess {
     }
 }
 
+/// A new KEK. Its id is committed before it is generated: a command that dies in between finds
+/// the key again, and leaves no stray one on the token.
+///
+/// # Errors
+/// The token or the database.
+pub fn new_kek(
+    steps: &mut Steps<'_>,
+    token: &Token,
+    known: Option<&TokenRecord>,
+) -> Result<KekId, Fault> {
+    let node = steps.node;
+    let noted = known.and_then(|known| {
+        let pending = known.pending_kek.clone();
+        pending.filter(|pending| known.kek.as_ref() != Some(pending))
+    });
+    let kek = match noted {
+        Some(kek) if node.hsm.has_kek(&kek)? => {
+            let detail = format!("the KEK {kek} of a try that was cut short is used");
+            steps.note("generate_kek", false, &detail);
+            return Ok(kek);
+        }
+        Some(kek) => kek,
+        None => {
+            let kek = node.hsm.new_kek_id()?;
+            let mut record = known.cloned().unwrap_or_else(|| blank(node, token));
+            record.pending_kek = Some(kek.clone());
+            node.database.save_token(&record)?;
+            kek
+        }
+    };
+    node.hsm.generate_kek_as(&kek)?;
+    steps.note("generate_kek", true, &format!("KEK {kek}"));
+    Ok(kek)
+}
+
 /// Wraps the DEK with the KEK and stores what ties both to the token, in one transaction.
 ///
 /// # Errors
@@ -149,23 +190,73 @@ pub fn store(
     dek: &Dek,
     known: Option<&TokenRecord>,
 ) -> Result<(), Fault> {
+    store_as(steps, kek, dek, next_record(steps.node, token, known))
+}
+
+/// The same in the middle of a rotation: the KEK before stays known, and so does that the rotation
+/// is not finished.
+///
+/// # Errors
+/// The token or the database.
+pub fn store_rotated(
+    steps: &mut Steps<'_>,
+    token: &Token,
+    kek: &KekId,
+    dek: &Dek,
+    known: &TokenRecord,
+) -> Result<(), Fault> {
+    let mut record = next_record(steps.node, token, Some(known));
+    if known.serial == token.serial {
+        record.retired_keks.extend(known.kek.clone());
+    }
+    record.pending_kek = Some(kek.clone());
+    store_as(steps, kek, dek, record)
+}
+
+fn store_as(
+    steps: &mut Steps<'_>,
+    kek: &KekId,
+    dek: &Dek,
+    mut record: TokenRecord,
+) -> Result<(), Fault> {
     let node = steps.node;
-    let blob = node.hsm.wrap_dek(kek, dek)?;
-    node.database.save_token(&TokenRecord {
+    record.encrypted_dek = Some(node.hsm.wrap_dek(kek, dek)?);
+    record.kek = Some(kek.clone());
+    record.retired_keks.retain(|retired| retired != kek);
+    record.dek_check_value = Some(node.seals.check_value(dek));
+    node.database.save_token(&record)?;
+    let detail = format!("the KEK {kek} wraps the DEK; checked, stored");
+    steps.note("wrap_dek", true, &detail);
+    Ok(())
+}
+
+/// What stays known where this token is the node's from now on: KEKs of another token are not on
+/// it.
+fn next_record(node: &Node, token: &Token, known: Option<&TokenRecord>) -> TokenRecord {
+    let mut record = blank(node, token);
+    if let Some(known) = known {
+        record.backup_encrypted_dek = known.backup_encrypted_dek.clone();
+        record.backup_password_set_at = known.backup_password_set_at;
+        if known.serial == token.serial {
+            record.retired_keks = known.retired_keks.clone();
+        }
+    }
+    record
+}
+
+fn blank(node: &Node, token: &Token) -> TokenRecord {
+    TokenRecord {
         label: token.label.clone(),
         serial: token.serial.clone(),
         module_path: node.settings.module_path.clone(),
-        kek: Some(kek.clone()),
-        encrypted_dek: Some(blob),
-        backup_encrypted_dek: known.and_then(|known| known.backup_encrypted_dek.clone()),
-        dek_check_value: Some(node.seals.check_value(dek)),
-    })?;
-    steps.note(
-        "wrap_dek",
-        true,
-        &format!("the KEK {kek} wraps the DEK; checked, stored"),
-    );
-    Ok(())
+        kek: None,
+        pending_kek: None,
+        retired_keks: Vec::new(),
+        encrypted_dek: None,
+        backup_encrypted_dek: None,
+        backup_password_set_at: None,
+        dek_check_value: None,
+    }
 }
 
 /// What the database says now; a node that has none cannot come this far.

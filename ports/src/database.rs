@@ -53,10 +53,17 @@ pub struct TokenRecord {
     pub module_path: String,
     /// CKA_ID of our KEK.
     pub kek: Option<KekId>,
+    /// A KEK that is being made: its id is stored before the token generates it. Where it is
+    /// `kek` already, a rotation is not finished yet.
+    pub pending_kek: Option<KekId>,
+    /// KEKs that wrapped the DEK before and may still stand on the token, oldest first.
+    pub retired_keks: Vec<KekId>,
     /// The DEK wrapped by the KEK.
     pub encrypted_dek: Option<WrappedDek>,
     /// The DEK wrapped by the backup password.
     pub backup_encrypted_dek: Option<BackupWrappedDek>,
+    /// Since when that backup password is set, where it is known.
+    pub backup_password_set_at: Option<OffsetDateTime>,
     /// Check value of the DEK: tells whether a cached DEK is the right one, and nothing about it.
     pub dek_check_value: Option<Vec<u8>>,
 }

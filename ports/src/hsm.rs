@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 
-use crate::{Dek, Fault, Secret, WrappedDek};
+use crate::{Dek, Fault, FaultKind, Secret, WrappedDek};
+
+/// Length of a new CKA_ID.
+const KEK_ID_LENGTH: usize = 16;
 
 /// How the token stands to user PINs (the flags of CK_TOKEN_INFO, PKCS#11 v3.1 section 3.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -137,18 +140,63 @@ pub trait Hsm {
     /// names another KEK than `kek`, and for a key that is not 32 bytes.
     fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, Fault>;
 
+    /// The format that the blob names; MUST be `None` for what is no blob of this port. Asks the
+    /// token for nothing.
+    fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat>;
+
     /// Wraps, unwraps what came out and compares (C16). Needs [`Hsm::login`].
     ///
     /// # Errors
     /// See [`Hsm`].
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault>;
 
-    /// Generates a KEK with a new random CKA_ID: AES-256, on the token, private, sensitive, never
-    /// extractable. Needs [`Hsm::login`].
+    /// Generates a KEK with a new random CKA_ID, as [`Hsm::generate_kek_as`] does.
     ///
     /// # Errors
     /// See [`Hsm`].
-    fn generate_kek(&self) -> Result<KekId, Fault>;
+    fn generate_kek(&self) -> Result<KekId, Fault> {
+        let kek = self.new_kek_id()?;
+        self.generate_kek_as(&kek)?;
+        Ok(kek)
+    }
+
+    /// A random CKA_ID for a KEK that is not generated yet, so that it can be noted down before:
+    /// who dies in between finds the key again. Needs [`Hsm::login`].
+    ///
+    /// # Errors
+    /// See [`Hsm`].
+    fn new_kek_id(&self) -> Result<KekId, Fault> {
+        let random = self.random(KEK_ID_LENGTH)?;
+        KekId::new(random.expose()).map_err(|error| {
+            Fault::new(
+                FaultKind::Internal,
+                "no id could be made for a new KEK",
+                "this is a defect of this program: report it",
+            )
+            .because(error)
+        })
+    }
+
+    /// Generates the KEK with this CKA_ID: AES-256, on the token, private, sensitive, never
+    /// extractable. MUST NOT be called where the token holds it. Needs [`Hsm::login`].
+    ///
+    /// # Errors
+    /// See [`Hsm`].
+    fn generate_kek_as(&self, kek: &KekId) -> Result<(), Fault>;
+
+    /// CKA_CHECK_VALUE of the KEK; MUST be `None` where the token does not hold it or gives none.
+    /// Needs [`Hsm::login`].
+    ///
+    /// # Errors
+    /// See [`Hsm`].
+    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Destroys the KEK with this CKA_ID and no other object; `false` where the token does not
+    /// hold it. What the token was given before MUST be on the disk by then. Needs [`Hsm::login`].
+    ///
+    /// # Errors
+    /// See [`Hsm`]; MUST be [`crate::FaultKind::DataCorrupt`] for two keys with the id.
+    fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault>;
 
     /// Random bytes of the token's generator. Needs [`Hsm::login`].
     ///

@@ -3,7 +3,7 @@
 mod completions;
 mod config;
 mod history;
-mod program;
+mod keys;
 mod recover;
 mod setup;
 mod startup;
@@ -43,6 +43,7 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fau
         Command::Setup(arguments) => setup::run(&config, arguments, console, report),
         Command::Recover(arguments) => recover::run(&config, arguments, console, report),
         Command::Tls(command) => tls::run(&config, command, console, report),
+        Command::Keys(command) => keys::run(&config, command, console, report),
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -64,6 +65,7 @@ pub fn name(command: &Command) -> &'static str {
             TlsCommand::History => "tls history",
             TlsCommand::Activate(_) => "tls activate",
         },
+        Command::Keys(command) => keys::name(command),
         Command::History(_) => "history",
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",

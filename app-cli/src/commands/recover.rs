@@ -6,8 +6,9 @@ use ports::Fault;
 
 use super::Next;
 use crate::cli::RecoverArgs;
-use crate::config::{Config, read_secret_file};
+use crate::config::Config;
 use crate::node::{Access, Node};
+use crate::prompt::{self, AskedPins};
 use crate::recover::{self, Wish};
 use crate::report::{Console, Report};
 
@@ -21,11 +22,18 @@ pub fn run(
     console: Console,
     report: &mut Report,
 ) -> Result<Next, Fault> {
-    let wish = Wish {
-        password: read_secret_file(&arguments.backup_password_file)?,
-        lock_wait: Duration::from_secs(arguments.lock_wait),
-    };
-    let node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
-    let result = recover::run(&node, &wish, report, &mut |step| console.step(step));
+    let file = arguments.backup_password_file.as_deref();
+    let lock_wait = Duration::from_secs(arguments.lock_wait);
+    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    let result = prompt::before_asking(file, || recover::may_recover(&node))
+        .and_then(|()| prompt::known_password(file))
+        .and_then(|password| {
+            let wish = Wish {
+                password,
+                lock_wait,
+            };
+            recover::run(&node, &wish, report, &mut |step| console.step(step))
+        });
     result.map(|()| Next::Exit)
 }

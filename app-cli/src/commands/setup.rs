@@ -7,8 +7,9 @@ use ports::{Fault, FaultKind, Secret};
 
 use super::Next;
 use crate::cli::SetupArgs;
-use crate::config::{Config, read_secret_file};
+use crate::config::Config;
 use crate::node::{Access, Node};
+use crate::prompt::{self, AskedPins};
 use crate::report::{Console, Report};
 use crate::setup::{self, Wish};
 
@@ -24,32 +25,49 @@ pub fn run(
 ) -> Result<Next, Fault> {
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let mut on_step = |step: &crate::report::StepReport| console.step(step);
-    let Some(storage) = arguments.storage else {
-        let node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
-        let result = setup::reset(&node, lock_wait, report, &mut on_step);
-        return result.map(|()| Next::Exit);
+    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    let result = if arguments.reset {
+        setup::reset(&node, lock_wait, report, &mut on_step)
+    } else {
+        wish(&node, arguments).and_then(|wish| setup::run(&node, &wish, report, &mut on_step))
     };
-    let wish = Wish {
-        storage,
-        backup_password: backup_password(arguments, storage)?,
-        san: arguments.san.clone(),
-        lock_wait,
-    };
-    let node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
-    let result = setup::run(&node, &wish, report, &mut on_step);
     result.map(|()| Next::Exit)
 }
 
-fn backup_password(arguments: &SetupArgs, storage: StorageType) -> Result<Option<Secret>, Fault> {
-    match &arguments.backup_password_file {
-        Some(path) => read_secret_file(path).map(Some),
-        None if storage == StorageType::SoftHsm && !arguments.no_backup_password => {
-            Err(Fault::new(
-                FaultKind::Usage,
-                "setup with SoftHSM storage needs a backup password",
-                "give it with --backup-password-file, or go without one by --no-backup-password",
-            ))
+/// What the operator wants, said by flags or asked for.
+fn wish(node: &Node, arguments: &SetupArgs) -> Result<Wish, Fault> {
+    let storage = match arguments.storage {
+        Some(storage) => storage,
+        None => {
+            prompt::before_asking(None, || setup::may_set_up(node))?;
+            prompt::storage()?
         }
-        None => Ok(None),
+    };
+    Ok(Wish {
+        storage,
+        backup_password: backup_password(node, arguments, storage)?,
+        san: arguments.san.clone(),
+        lock_wait: Duration::from_secs(arguments.lock_wait),
+    })
+}
+
+fn backup_password(
+    node: &Node,
+    arguments: &SetupArgs,
+    storage: StorageType,
+) -> Result<Option<Secret>, Fault> {
+    let file = arguments.backup_password_file.as_deref();
+    if file.is_none() && (storage != StorageType::SoftHsm || arguments.no_backup_password) {
+        return Ok(None);
     }
+    if file.is_none() && !prompt::is_terminal() {
+        return Err(Fault::new(
+            FaultKind::Usage,
+            "setup with SoftHSM storage needs a backup password",
+            "give it with --backup-password-file, or go without one by --no-backup-password",
+        ));
+    }
+    prompt::before_asking(file, || setup::may_set_up(node))?;
+    prompt::new_password(file, setup::check_password).map(Some)
 }

@@ -66,6 +66,16 @@ impl SecretFiles {
         pin(self.so_pin.as_ref(), &SO)
     }
 
+    /// Whether somebody gave a user PIN, good or bad.
+    pub fn has_user_pin(&self) -> bool {
+        is_given(self.pin.as_ref(), &USER)
+    }
+
+    /// Whether somebody gave an SO PIN, good or bad.
+    pub fn has_so_pin(&self) -> bool {
+        is_given(self.so_pin.as_ref(), &SO)
+    }
+
     /// Rows of `config show`: the paths, never what is in them.
     pub(super) fn rows(&self) -> Vec<(&'static str, String, String)> {
         [(&USER, &self.pin), (&SO, &self.so_pin)]
@@ -80,6 +90,12 @@ impl SecretFiles {
             })
             .collect()
     }
+}
+
+fn is_given(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> bool {
+    configured.is_some()
+        || Utf8PathBuf::from(kind.default_file).exists()
+        || std::env::var_os(kind.variable).is_some_and(|value| !value.is_empty())
 }
 
 fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret, Fault> {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
-use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, TokenRecord};
+use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, Token, TokenRecord};
 
 use crate::node::Node;
 use crate::report::{Report, StepReport, TlsReport};
@@ -56,7 +56,7 @@ pub fn run(
     };
     steps.note("unwrap_dek", false, "the backup password unwraps the DEK");
     let token = access.open(&mut steps)?;
-    let (kek, is_wrapped) = kek(&mut steps, known, &dek)?;
+    let (kek, is_wrapped) = kek(&mut steps, &token, known, &dek)?;
     if is_wrapped && known.serial == token.serial {
         steps.note(
             "wrap_dek",
@@ -83,6 +83,15 @@ pub fn run(
     );
     report.set_outcome(Outcome::Ready, false);
     Ok(())
+}
+
+/// Whether this node waits for its backup password, before anybody is asked for it.
+///
+/// # Errors
+/// Why not.
+pub fn may_recover(node: &Node) -> Result<(), Fault> {
+    let record = token::record(node)?;
+    refuse_node(node, &record).map(drop)
 }
 
 /// The node must wait for its backup password, and have one.
@@ -160,7 +169,12 @@ pub fn unwrap_with_password(
 
 /// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already
 /// (the old token came back, or an earlier try came this far). Keys of others are left alone.
-fn kek(steps: &mut Steps<'_>, known: &TokenRecord, dek: &Dek) -> Result<(KekId, bool), Fault> {
+fn kek(
+    steps: &mut Steps<'_>,
+    token: &Token,
+    known: &TokenRecord,
+    dek: &Dek,
+) -> Result<(KekId, bool), Fault> {
     let hsm = &steps.node.hsm;
     if let Some(kek) = &known.kek
         && hsm.has_kek(kek)?
@@ -181,7 +195,5 @@ fn kek(steps: &mut Steps<'_>, known: &TokenRecord, dek: &Dek) -> Result<(KekId, 
         );
         return Ok((kek.clone(), wrapped));
     }
-    let kek = hsm.generate_kek()?;
-    steps.note("generate_kek", true, &format!("KEK {kek}"));
-    Ok((kek, false))
+    token::new_kek(steps, token, Some(known)).map(|kek| (kek, false))
 }

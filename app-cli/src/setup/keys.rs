@@ -1,20 +1,22 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
 use domain::KekId;
-use ports::{CachedDek, Dek, Fault, FaultKind, TokenRecord};
+use ports::{CachedDek, Dek, Fault, FaultKind, Token, TokenRecord};
 
 use crate::node::Node;
 use crate::steps::Steps;
+use crate::token;
 
 /// The KEK and DEK of an earlier try where they work, new ones otherwise.
 ///
 /// # Errors
 /// The token, the database, or secrets that a new DEK would orphan.
 pub fn keys(
-    node: &Node,
-    known: Option<&TokenRecord>,
     steps: &mut Steps<'_>,
+    token: &Token,
+    known: Option<&TokenRecord>,
 ) -> Result<(KekId, Dek), Fault> {
+    let node = steps.node;
     let kek = match known.and_then(|known| known.kek.as_ref()) {
         Some(kek) if node.hsm.has_kek(kek)? => Some(kek.clone()),
         Some(_) | None => None,
@@ -35,9 +37,8 @@ pub fn keys(
     };
     let kek = match kek {
         Some(kek) => kek,
-        None => node.hsm.generate_kek()?,
+        None => token::new_kek(steps, token, known)?,
     };
-    steps.note("generate_kek", true, &format!("KEK {kek}"));
     let dek = match dek {
         Some(dek) => dek,
         None => new_dek(node)?,

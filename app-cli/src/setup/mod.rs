@@ -129,7 +129,7 @@ fn set_up_token(
 ) -> Result<Dek, Fault> {
     let token = access.open(steps)?;
     let known = record.and_then(|record| record.token.as_ref());
-    let (kek, dek) = keys::keys(steps.node, known, steps)?;
+    let (kek, dek) = keys::keys(steps, &token, known)?;
     token::store(steps, &token, &kek, &dek, known)?;
     Ok(dek)
 }
@@ -174,7 +174,36 @@ fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
     }
 }
 
+/// Whether this node may be set up, before anybody is asked for anything.
+///
+/// # Errors
+/// Why not.
+pub fn may_set_up(node: &Node) -> Result<(), Fault> {
+    let record = begin(node)?;
+    refuse_completed(node, record.as_ref())
+}
+
 fn refuse_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<(), Fault> {
+    refuse_completed(node, record)?;
+    let Some(record) = record else { return Ok(()) };
+    let sealed = record
+        .token
+        .as_ref()
+        .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
+    if sealed && wish.storage == StorageType::Software {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "secrets in {} are sealed under a DEK; software storage could not read them",
+                node.settings.database_path
+            ),
+            "run setup with --storage softhsm",
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_completed(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fault> {
     let raw = node.wizard.read()?.state();
     let Some(record) = record else { return Ok(()) };
     refuse_schema(node, record)?;
@@ -188,20 +217,6 @@ fn refuse_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<
             ),
             "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
              nothing",
-        ));
-    }
-    let sealed = record
-        .token
-        .as_ref()
-        .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
-    if sealed && wish.storage == StorageType::Software {
-        return Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "secrets in {} are sealed under a DEK; software storage could not read them",
-                node.settings.database_path
-            ),
-            "run setup with --storage softhsm",
         ));
     }
     Ok(())
@@ -288,6 +303,7 @@ impl Steps<'_> {
         let blob = self.node.seals.wrap_with_password(dek, password)?;
         let mut token = token::stored(self.node)?;
         token.backup_encrypted_dek = Some(blob);
+        token.backup_password_set_at = Some(self.node.clock.now());
         self.node.database.save_token(&token)?;
         self.note(
             "set_backup_password",

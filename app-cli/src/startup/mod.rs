@@ -232,8 +232,8 @@ fn standing_warnings(observation: &Observation) -> Vec<String> {
     if only_cached && context.has_kek == domain::Presence::Absent {
         warnings.push(
             "the KEK is not on the token: the DEK is left in the cache alone, and gone with the \
-             next restart of the container. Bring the old token back, or see that the backup \
-             password is known, before anything is restarted"
+             next restart of the container. Run `trustpointctl keys rotate-kek`, which wraps it \
+             with a new KEK, or bring the old token back, before anything is restarted"
                 .to_owned(),
         );
     }

@@ -97,8 +97,11 @@ pub fn known_token() -> TokenRecord {
         serial: "0123abcd".to_owned(),
         module_path: "/usr/lib/module.so".to_owned(),
         kek: Some(KekId::new(&[7; 16]).unwrap()),
+        pending_kek: Some(KekId::new(&[9; 16]).unwrap()),
+        retired_keks: vec![KekId::new(&[6; 16]).unwrap(), KekId::new(&[5; 16]).unwrap()],
         encrypted_dek: Some(WrappedDek(vec![1, 2, 3])),
         backup_encrypted_dek: Some(BackupWrappedDek(vec![4, 5, 6])),
+        backup_password_set_at: Some(moment(0)),
         dek_check_value: Some(vec![8; 16]),
     }
 }

@@ -30,7 +30,7 @@ const LABEL: &str = "Contract-Token";
 
 type Case = (&'static str, fn(&dyn Rig));
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 17] = [
     ("a fresh store has no token and a free slot", fresh),
     ("reach may be repeated", reach_again),
     ("an initialised token is found", initialised),
@@ -42,6 +42,8 @@ const CASES: [Case; 15] = [
     ("c18: one login in the life of a value", one_login),
     ("c18: an empty PIN is not tried", empty_pin),
     ("a KEK is known by its id", kek),
+    ("a KEK is generated under an id noted down before", kek_as),
+    ("one KEK is destroyed and no other", destroyed),
     ("c16: a wrapped DEK unwraps", wraps),
     ("c16: an altered blob is corrupt", altered),
     ("c23: the marker", marker),
@@ -219,6 +221,9 @@ fn needs_login(rig: &dyn Rig) {
     // None of these may look like an answer about the keys (C3).
     assert!(hsm.has_kek(&kek).is_err());
     assert!(hsm.generate_kek().is_err());
+    assert!(hsm.generate_kek_as(&kek).is_err());
+    assert!(hsm.kek_check_value(&kek).is_err());
+    assert!(hsm.destroy_kek(&kek).is_err());
     assert!(hsm.wrap_dek(&kek, &dek).is_err());
     assert!(hsm.random(8).is_err());
 }
@@ -286,14 +291,50 @@ fn kek(rig: &dyn Rig) {
     assert!(hsm.has_kek(&second).expect("looked for"));
 }
 
-fn wraps(rig: &dyn Rig) {
+fn kek_as(rig: &dyn Rig) {
     let (hsm, _) = logged_in(rig);
+    let id = hsm.new_kek_id().expect("an id");
+    assert_ne!(id, hsm.new_kek_id().expect("another id"));
+    assert!(!hsm.has_kek(&id).expect("looked for"), "only an id so far");
+    assert_eq!(hsm.kek_check_value(&id).expect("looked for"), None);
+    hsm.generate_kek_as(&id).expect("generated");
+    let other = hsm.generate_kek().expect("another KEK");
+    let value = |kek| hsm.kek_check_value(kek).expect("looked for");
+    // A token need not have check values; where it has, they tell its keys apart.
+    if let Some(first) = value(&id) {
+        assert!(!first.is_empty() && first.len() <= 8, "{first:02x?}");
+        assert_ne!(value(&other), Some(first));
+    }
+    drop(hsm);
+    let (hsm, _) = logged_in(rig);
+    assert!(hsm.has_kek(&id).expect("looked for"));
+}
+
+fn destroyed(rig: &dyn Rig) {
+    let (hsm, _) = logged_in(rig);
+    let old = hsm.generate_kek().expect("a KEK");
+    let new = hsm.generate_kek().expect("another KEK");
+    let dek = Dek::from_bytes(&[0x5A; 32]).expect("a DEK");
+    let blob = hsm.wrap_dek(&new, &dek).expect("wrapped");
+    assert!(hsm.destroy_kek(&old).expect("destroyed"));
+    assert!(!hsm.destroy_kek(&old).expect("nothing left to do"));
+    drop(hsm);
+    let (hsm, _) = logged_in(rig);
+    assert!(!hsm.has_kek(&old).expect("looked for"));
+    let back = hsm.unwrap_dek(&new, &blob).expect("the other is whole");
+    assert!(back.is_same(&dek));
+}
+
+fn wraps(rig: &dyn Rig) {
+    let (hsm, token) = logged_in(rig);
     let kek = hsm.generate_kek().expect("a KEK");
     let other = hsm.generate_kek().expect("another KEK");
     let none = KekId::new(&[9; 16]).expect("an id");
     let dek = Dek::from_bytes(&[0x5A; 32]).expect("a DEK");
     let blob = hsm.wrap_dek(&kek, &dek).expect("wrapped");
     assert!(!blob.0.windows(16).any(|part| part == [0x5A; 16]));
+    assert_eq!(hsm.wrap_format_of(&blob), token.wrap_format);
+    assert_eq!(hsm.wrap_format_of(&WrappedDek(Vec::new())), None);
     assert!(hsm.wrap_dek(&none, &dek).is_err());
     drop(hsm);
     let (hsm, _) = logged_in(rig);

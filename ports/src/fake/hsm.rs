@@ -12,7 +12,7 @@ use domain::{InstallationId, KekId};
 
 use crate::{
     Dek, Fault, FaultKind, Hsm, PinMemory, PinState, RejectedPin, Secret, Token, TokenQuery,
-    TokenSight, WrappedDek,
+    TokenSight, WrapFormat, WrappedDek,
 };
 use device::FakeToken;
 pub use device::{FakeDevice, FakeHsmFailure, PinBook};
@@ -251,6 +251,10 @@ impl Hsm for FakeHsm {
         })
     }
 
+    fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat> {
+        (blob.0.len() == 40).then_some(WrapFormat::AesKeyWrap)
+    }
+
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
         self.with_user(|token| {
             if token.format.is_none() {
@@ -266,14 +270,28 @@ impl Hsm for FakeHsm {
         })
     }
 
-    fn generate_kek(&self) -> Result<KekId, Fault> {
-        self.device.0.borrow_mut().made += 1;
-        let made = self.device.0.borrow().made;
+    fn generate_kek_as(&self, kek: &KekId) -> Result<(), Fault> {
         self.with_user(|token| {
-            let id = KekId::new(&u128::from(made).to_be_bytes())
-                .map_err(|error| fault(FaultKind::Internal, error.to_string()))?;
-            token.keks.push(id.clone());
-            Ok(id)
+            if token.keks.contains(kek) {
+                return Err(fault(FaultKind::Internal, "the KEK is there already"));
+            }
+            token.keks.push(kek.clone());
+            Ok(())
+        })
+    }
+
+    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+        self.with_user(|token| {
+            let value = || hash_of(&(kek, "check")).to_le_bytes()[..3].to_vec();
+            Ok(token.keks.contains(kek).then(value))
+        })
+    }
+
+    fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault> {
+        self.with_user(|token| {
+            let before = token.keks.len();
+            token.keks.retain(|other| other != kek);
+            Ok(token.keks.len() < before)
         })
     }
 

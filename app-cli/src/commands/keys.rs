@@ -1,0 +1,109 @@
+//! `keys show`, `keys rotate-kek`, `keys set-backup-password`, `keys verify-backup-password`.
+
+use std::time::Duration;
+
+use ports::Fault;
+
+use super::Next;
+use crate::cli::{KeysCommand, RecoverArgs, RotateKekArgs, VerifyPasswordArgs};
+use crate::config::Config;
+use crate::keys::{self, Rotation};
+use crate::node::{Access, Node};
+use crate::prompt::{self, AskedPins};
+use crate::report::{Console, Report};
+use crate::setup::check_password;
+
+/// Runs the command.
+///
+/// # Errors
+/// Why it was refused or failed.
+pub fn run(
+    config: &Config,
+    command: &KeysCommand,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Fault> {
+    match command {
+        KeysCommand::Show => show(config, console, report),
+        KeysCommand::RotateKek(arguments) => rotate(config, arguments, console, report),
+        KeysCommand::SetBackupPassword(arguments) => set(config, arguments, console, report),
+        KeysCommand::VerifyBackupPassword(arguments) => verify(config, arguments, console, report),
+    }
+}
+
+/// Name of the command in reports.
+#[must_use]
+pub fn name(command: &KeysCommand) -> &'static str {
+    match command {
+        KeysCommand::Show => "keys show",
+        KeysCommand::RotateKek(_) => "keys rotate-kek",
+        KeysCommand::SetBackupPassword(_) => "keys set-backup-password",
+        KeysCommand::VerifyBackupPassword(_) => "keys verify-backup-password",
+    }
+}
+
+fn show(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
+    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let result = keys::show(&node).map(|facts| {
+        if console.is_human() {
+            for line in facts.lines() {
+                console.product(&line);
+            }
+        }
+        report.data.insert("keys".into(), facts.to_json());
+        report.warnings.extend(facts.warnings);
+    });
+    result.map(|()| Next::Exit)
+}
+
+fn rotate(
+    config: &Config,
+    arguments: &RotateKekArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Fault> {
+    let wish = Rotation {
+        destroy_old: arguments.destroy_old,
+        lock_wait: Duration::from_secs(arguments.lock_wait),
+    };
+    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    let result = keys::rotate(&node, wish, report, &mut |step| console.step(step));
+    result.map(|()| Next::Exit)
+}
+
+fn set(
+    config: &Config,
+    arguments: &RecoverArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Fault> {
+    let file = arguments.backup_password_file.as_deref();
+    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    let lock_wait = Duration::from_secs(arguments.lock_wait);
+    let result = prompt::before_asking(file, || keys::may_use_password(&node))
+        .and_then(|()| prompt::new_password(file, check_password))
+        .and_then(|password| {
+            keys::set(&node, &password, lock_wait, report, &mut |step| {
+                console.step(step);
+            })
+        });
+    result.map(|()| Next::Exit)
+}
+
+fn verify(
+    config: &Config,
+    arguments: &VerifyPasswordArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Fault> {
+    let file = arguments.backup_password_file.as_deref();
+    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let result = prompt::before_asking(file, || keys::may_use_password(&node))
+        .and_then(|()| prompt::known_password(file))
+        .and_then(|password| {
+            keys::verify(&node, &password, report, &mut |step| console.step(step))
+        });
+    result.map(|()| Next::Exit)
+}

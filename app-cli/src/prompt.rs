@@ -1,0 +1,165 @@
+//! Questions to a person at a terminal. All of them are asked before the first change.
+
+mod hidden;
+
+use std::io::{IsTerminal as _, Write as _};
+
+use camino::Utf8Path;
+use domain::StorageType;
+use ports::{Fault, FaultKind, Secret};
+
+use crate::config::{SecretFiles, read_secret_file};
+use crate::node::Pins;
+
+/// How often a person may answer wrongly.
+const TRIES: usize = 3;
+
+/// Whether there is a person to ask.
+#[must_use]
+pub fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// What would refuse the answer anyway is found out before a person is asked.
+///
+/// # Errors
+/// Those of `check`, where somebody is going to be asked.
+pub fn before_asking(
+    file: Option<&Utf8Path>,
+    check: impl FnOnce() -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    match file {
+        None if is_terminal() => check(),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The backup password that is in use: of the file where one was named, else asked for.
+///
+/// # Errors
+/// A file that cannot be read; [`FaultKind::Usage`] where there is neither a file nor a terminal.
+pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Fault> {
+    match file {
+        Some(path) => secret_of(path),
+        None => {
+            need_terminal("the backup password", "--backup-password-file")?;
+            hidden::ask("Backup password: ")
+        }
+    }
+}
+
+/// A new backup password: of the file where one was named, else asked for twice.
+///
+/// # Errors
+/// As [`known_password`], and what `check` refuses.
+pub fn new_password(
+    file: Option<&Utf8Path>,
+    check: fn(&Secret) -> Result<(), Fault>,
+) -> Result<Secret, Fault> {
+    match file {
+        Some(path) => {
+            let password = secret_of(path)?;
+            check(&password).map(|()| password)
+        }
+        None => {
+            need_terminal("the backup password", "--backup-password-file")?;
+            twice("New backup password", check)
+        }
+    }
+}
+
+/// The secret of a file; `-` at a terminal is asked for without echo.
+fn secret_of(path: &Utf8Path) -> Result<Secret, Fault> {
+    if path == "-" && is_terminal() {
+        hidden::ask("Backup password: ")
+    } else {
+        read_secret_file(path)
+    }
+}
+
+/// The storage, from a list.
+///
+/// # Errors
+/// [`FaultKind::Usage`] without a terminal or without an answer that is on the list.
+pub fn storage() -> Result<StorageType, Fault> {
+    need_terminal("the storage", "--storage")?;
+    say("Where does this node keep its secrets?");
+    say("  1  software  in the database, in the clear");
+    say("  2  softhsm   in the database, sealed under a key that a SoftHSM token keeps");
+    for _ in 0..TRIES {
+        let answer = hidden::ask_in_sight("Storage [1, 2 or its name]: ")?;
+        match answer.trim() {
+            "1" | "software" => return Ok(StorageType::Software),
+            "2" | "softhsm" => return Ok(StorageType::SoftHsm),
+            _ => say("This is not on the list."),
+        }
+    }
+    Err(Fault::new(
+        FaultKind::Usage,
+        "no storage was chosen; nothing was changed",
+        "run setup again, or name it with --storage software or --storage softhsm",
+    ))
+}
+
+/// PINs of the configured places; what is nowhere is asked for at a terminal.
+pub struct AskedPins(pub SecretFiles);
+
+impl Pins for AskedPins {
+    fn user_pin(&self) -> Result<Secret, Fault> {
+        if self.0.has_user_pin() || !is_terminal() {
+            return self.0.user_pin();
+        }
+        let pin = twice("User PIN of the token", |_| Ok(()))?;
+        say("The next start needs this PIN where hsm.pin_file says, or in HSM_PIN.");
+        Ok(pin)
+    }
+
+    fn so_pin(&self) -> Result<Secret, Fault> {
+        if self.0.has_so_pin() || !is_terminal() {
+            return self.0.so_pin();
+        }
+        twice("SO PIN for the new token", |_| Ok(()))
+    }
+}
+
+/// Asks until the same answer came twice in a row and `check` takes it.
+fn twice(what: &str, check: fn(&Secret) -> Result<(), Fault>) -> Result<Secret, Fault> {
+    let mut last = None;
+    for _ in 0..TRIES {
+        let first = hidden::ask(&format!("{what}: "))?;
+        if let Err(fault) = check(&first) {
+            say(&format!("{fault}."));
+            last = Some(fault);
+            continue;
+        }
+        if hidden::ask(&format!("{what} again: "))? == first {
+            return Ok(first);
+        }
+        say("The two are not the same.");
+        last = None;
+    }
+    Err(last.unwrap_or_else(|| {
+        Fault::new(
+            FaultKind::Usage,
+            "the two entries were never the same; nothing was changed",
+            "run the command again",
+        )
+    }))
+}
+
+fn need_terminal(what: &str, flag: &str) -> Result<(), Fault> {
+    if is_terminal() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Usage,
+        format!("{what} is not given, and there is no terminal to ask at"),
+        format!("give it with {flag}, or run this at a terminal"),
+    ))
+}
+
+/// Standard output belongs to the report.
+fn say(line: &str) {
+    // A terminal that takes no line takes no answer either: reading it fails next.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
