@@ -26,11 +26,11 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
 pub struct Global {
-    /// Directory that goes in front of every default path
-    #[arg(long, value_name = "DIR", env = "TRUSTPOINT_ROOT", global = true)]
+    /// Directory that goes in front of every default path (else TRUSTPOINT_ROOT)
+    #[arg(long, value_name = "DIR", global = true)]
     pub root: Option<Utf8PathBuf>,
-    /// Configuration file
-    #[arg(long, value_name = "FILE", env = "TRUSTPOINT_CONFIG", global = true)]
+    /// Configuration file (else TRUSTPOINT_CONFIG)
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<Utf8PathBuf>,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
@@ -74,12 +74,12 @@ pub enum Command {
     Setup(SetupArgs),
     /// Bring the DEK back with the backup password, where the token has lost its KEK
     Recover(RecoverArgs),
-    /// The TLS server credential
-    #[command(subcommand)]
-    Tls(TlsCommand),
     /// The keys: identities, a new KEK, the backup password
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The TLS server credential
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// What each start selected and did
     History(HistoryArgs),
     /// The configuration

@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod history;
 mod keys;
+mod program;
 mod recover;
 mod setup;
 mod startup;
@@ -42,8 +43,8 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fau
         Command::Status => startup::status(&config, console, report),
         Command::Setup(arguments) => setup::run(&config, arguments, console, report),
         Command::Recover(arguments) => recover::run(&config, arguments, console, report),
-        Command::Tls(command) => tls::run(&config, command, console, report),
         Command::Keys(command) => keys::run(&config, command, console, report),
+        Command::Tls(command) => tls::run(&config, command, console, report),
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -58,6 +59,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Status => "status",
         Command::Setup(_) => "setup",
         Command::Recover(_) => "recover",
+        Command::Keys(command) => keys::name(command),
         Command::Tls(command) => match command {
             TlsCommand::Show => "tls show",
             TlsCommand::Renew(_) => "tls renew",
@@ -65,7 +67,6 @@ pub fn name(command: &Command) -> &'static str {
             TlsCommand::History => "tls history",
             TlsCommand::Activate(_) => "tls activate",
         },
-        Command::Keys(command) => keys::name(command),
         Command::History(_) => "history",
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",
