@@ -7,6 +7,7 @@
 
 mod bench;
 mod docs;
+mod e2e;
 mod faults;
 mod run;
 mod sandbox;
@@ -20,7 +21,7 @@ use run::Result;
 /// A task: its name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     (
         "test",
         "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
@@ -41,6 +42,11 @@ const TASKS: [Task; 5] = [
         "faults",
         "[--quick] [SCENARIO…]: kill before every state-changing system call, start again, compare",
         faults::run,
+    ),
+    (
+        "e2e",
+        "[--engine docker|podman] [--keep] [--quick] [STORY…]: the node in containers, as a client sees it",
+        e2e::run,
     ),
 ];
 

@@ -15,10 +15,15 @@ pub fn build() -> Result<PathBuf> {
             .args(["build", "--release", "--package", "app-cli"])
             .current_dir(&root),
     )?;
+    released(&root)
+}
+
+/// Where cargo puts the released program.
+pub fn released(root: &Path) -> Result<PathBuf> {
     let metadata = run::text_of(
         run::cargo()
             .args(["metadata", "--format-version=1", "--no-deps"])
-            .current_dir(&root),
+            .current_dir(root),
     )?;
     let metadata: Value =
         serde_json::from_str(&metadata).map_err(|error| format!("cargo metadata: {error}"))?;

@@ -1,0 +1,175 @@
+//! `cargo xtask e2e`: the node in containers against a SoftHSM container, judged by what a client
+//! sees on the network, by exit codes and by reports.
+//!
+//! Each story has its own network, volumes and containers, all under a label of this run: what is
+//! cleaned up is what carries that label. The images stay, as a cache.
+
+mod client;
+mod container;
+mod engine;
+mod image;
+mod report;
+mod story;
+mod world;
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::run::Result;
+use engine::Engine;
+use image::Images;
+use report::Ended;
+use story::Story;
+use world::World;
+
+/// What was asked for.
+struct Options {
+    engine: Option<String>,
+    keep: bool,
+    quick: bool,
+    stories: Vec<&'static Story>,
+}
+
+/// What every story is given.
+pub struct Stage {
+    pub engine: Engine,
+    pub images: Images,
+    /// Unique to this run; the label's value, and the beginning of every name.
+    pub run: String,
+    /// Fewer repetitions.
+    pub quick: bool,
+}
+
+impl Stage {
+    /// How often a story repeats: `full` times, or a tenth of it.
+    pub fn times(&self, full: usize) -> usize {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+}
+
+/// Runs the stories.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let options = parse(arguments)?;
+    let begin = Instant::now();
+    let engine = Engine::find(options.engine.as_deref())?;
+    let images = Images::build(&engine)?;
+    println!("images: {:.1} s", begin.elapsed().as_secs_f64());
+    let stage = Stage {
+        engine,
+        images,
+        run: run_name(),
+        quick: options.quick,
+    };
+    let ended = play(&stage, &options);
+    if !options.keep {
+        stage.engine.remove_labelled(engine::LABEL, &stage.run)?;
+    }
+    print!("{}", report::table(&ended));
+    println!("{:.1} s in all", begin.elapsed().as_secs_f64());
+    stage.engine.check_stop()?;
+    let failed = ended.iter().filter(|ended| ended.result.is_err()).count();
+    println!("{} passed, {failed} failed", ended.len() - failed);
+    match failed {
+        0 => Ok(()),
+        _ if options.keep => Err(format!(
+            "{failed} stories failed; what they left has the label {}={}",
+            engine::LABEL,
+            stage.run
+        )),
+        _ => Err(format!("{failed} stories failed")),
+    }
+}
+
+/// Plays the stories, as many side by side as there are cores; in the order of the list.
+fn play(stage: &Stage, options: &Options) -> Vec<Ended> {
+    let queue: Mutex<VecDeque<_>> = Mutex::new(options.stories.iter().copied().collect());
+    let ended = Mutex::new(Vec::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores.clamp(1, 4) {
+            scope.spawn(|| {
+                while !stage.engine.is_stopped() {
+                    let Some(next) = queue.lock().ok().and_then(|mut queue| queue.pop_front())
+                    else {
+                        break;
+                    };
+                    let result = play_one(stage, next, options.keep);
+                    if let Ok(mut ended) = ended.lock() {
+                        ended.push(result);
+                    }
+                }
+            });
+        }
+    });
+    let mut ended = ended.into_inner().unwrap_or_default();
+    ended.sort_by_key(|ended| ended.story.number);
+    ended
+}
+
+fn play_one(stage: &Stage, story: &'static Story, keep: bool) -> Ended {
+    let begin = Instant::now();
+    let world = World::new(stage, story.name);
+    let result = (story.play)(&world).and_then(|()| world.check_containers());
+    let time = begin.elapsed();
+    // One piece of text, so that stories side by side do not mix their lines.
+    let mut text = format!(
+        "{} {:>2} {}  {:.1} s\n",
+        if result.is_ok() { "ok  " } else { "FAIL" },
+        story.number,
+        story.name,
+        time.as_secs_f64()
+    );
+    for note in world.notes() {
+        text.push_str(&format!("        {note}\n"));
+    }
+    if let Err(message) = &result {
+        text.push_str(&format!("  {message}\n{}", world.diagnose()));
+    }
+    if !keep && let Err(message) = world.remove() {
+        text.push_str(&format!("  cannot clean up: {message}\n"));
+    }
+    print!("{text}");
+    Ended {
+        story,
+        result,
+        time,
+    }
+}
+
+fn run_name() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
+    format!("tpctl-{seconds:x}-{}", std::process::id())
+}
+
+fn parse(arguments: &[String]) -> Result<Options> {
+    let mut options = Options {
+        engine: None,
+        keep: false,
+        quick: false,
+        stories: Vec::new(),
+    };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--keep" => options.keep = true,
+            "--quick" => options.quick = true,
+            "--engine" => {
+                let name = rest.next().ok_or("--engine needs docker or podman")?;
+                options.engine = Some(name.clone());
+            }
+            name => options.stories.push(Story::find(name).ok_or_else(|| {
+                format!(
+                    "there is no story {name:?}; the stories:\n{}",
+                    Story::list()
+                )
+            })?),
+        }
+    }
+    if options.stories.is_empty() {
+        options.stories = Story::all().iter().collect();
+    }
+    Ok(options)
+}

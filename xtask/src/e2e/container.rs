@@ -1,0 +1,219 @@
+//! One container of a story.
+
+use std::net::SocketAddr;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use super::client::{self, Seen};
+use super::engine::Engine;
+use super::report::{Report, same};
+use crate::run::Result;
+
+/// The port of nginx in the node's container.
+pub const PORT: &str = "8443";
+
+/// How long a node may take until it serves its page, where nothing keeps it waiting.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// A container that was created.
+pub struct Container<'a> {
+    engine: &'a Engine,
+    /// Its name, which is its host name on the story's network too.
+    pub name: String,
+}
+
+/// What a command in the container ended with.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub report: Report,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// An error where the command ended with another exit code.
+    pub fn expect(self, code: i32) -> Result<Self> {
+        if self.code == code {
+            return Ok(self);
+        }
+        Err(format!(
+            "the exit code is {}, not {code}: {}\n{}",
+            self.code, self.report.0, self.stderr
+        ))
+    }
+}
+
+impl<'a> Container<'a> {
+    pub fn new(engine: &'a Engine, name: String) -> Self {
+        Self { engine, name }
+    }
+
+    fn tell(&self, verb: &str) -> Result<()> {
+        self.engine.text(&[verb, &self.name]).map(drop)
+    }
+
+    pub fn start(&self) -> Result<()> {
+        self.tell("start")
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self) -> Result<()> {
+        self.tell("kill")
+    }
+
+    pub fn pause(&self) -> Result<()> {
+        self.tell("pause")
+    }
+
+    pub fn unpause(&self) -> Result<()> {
+        self.tell("unpause")
+    }
+
+    /// SIGTERM, which ends nginx and the program at once.
+    pub fn stop(&self) -> Result<()> {
+        self.engine
+            .text(&["stop", "--time", "10", &self.name])
+            .map(drop)
+    }
+
+    pub fn restart(&self) -> Result<()> {
+        self.stop()?;
+        self.start()
+    }
+
+    pub fn remove(&self) -> Result<()> {
+        self.engine
+            .text(&["rm", "--force", "--volumes", &self.name])
+            .map(drop)
+    }
+
+    /// The exit code where it has ended.
+    pub fn ended(&self) -> Result<Option<i32>> {
+        let state = self.engine.text(&[
+            "inspect",
+            "--format",
+            "{{.State.Running}} {{.State.ExitCode}}",
+            &self.name,
+        ])?;
+        Ok(match state.split_once(' ') {
+            Some(("false", code)) => Some(code.parse().map_err(|_| format!("state {state:?}"))?),
+            _ => None,
+        })
+    }
+
+    /// Waits for the end; the exit code and how long it took.
+    pub fn wait(&self, limit: Duration) -> Result<(i32, Duration)> {
+        let begin = Instant::now();
+        loop {
+            if let Some(code) = self.ended()? {
+                return Ok((code, begin.elapsed()));
+            }
+            if begin.elapsed() > limit {
+                return Err(format!("{} still runs after {limit:?}", self.name));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Starts it and expects that it ends by itself.
+    pub fn start_to_end(&self, code: i32, limit: Duration) -> Result<Duration> {
+        self.start()?;
+        let (ended, time) = self.wait(limit)?;
+        same("the exit code of the start", ended, code)?;
+        Ok(time)
+    }
+
+    /// Where the host reaches nginx. The port may be another one after each start.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let text = self.engine.text(&["port", &self.name, PORT])?;
+        text.lines()
+            .find_map(|line| line.trim().parse().ok())
+            .ok_or_else(|| format!("{}: no published port in {text:?}", self.name))
+    }
+
+    /// Waits for the first page; an error where the container ends before.
+    pub fn page(&self) -> Result<Seen> {
+        self.page_within(PATIENCE)
+    }
+
+    pub fn page_within(&self, limit: Duration) -> Result<Seen> {
+        let begin = Instant::now();
+        loop {
+            // A container that has ended has no port either.
+            let seen = self.address().and_then(client::get);
+            match (seen, self.ended()?) {
+                (Ok(seen), _) => return Ok(seen),
+                (Err(_), Some(code)) => {
+                    return Err(format!("{} ended with {code}, and no page", self.name));
+                }
+                (Err(why), None) if begin.elapsed() > limit => {
+                    return Err(format!("{}: no page within {limit:?}: {why}", self.name));
+                }
+                (Err(_), None) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// The first page has to say `state`.
+    pub fn expect_page(&self, state: &str) -> Result<Seen> {
+        let seen = self.page()?;
+        same("the page's state", seen.state.as_str(), state)?;
+        Ok(seen)
+    }
+
+    /// The first page has to say `state`, with the certificate of this fingerprint.
+    pub fn expect_page_with(&self, state: &str, fingerprint: &str) -> Result<()> {
+        let seen = self.expect_page(state)?;
+        same(
+            "the fingerprint that a client sees",
+            seen.fingerprint.as_str(),
+            fingerprint,
+        )
+    }
+
+    /// Runs a command in the container; its exit code is not judged here.
+    pub fn exec(&self, command: &[&str]) -> Result<Output> {
+        self.engine
+            .output(&[&["exec", self.name.as_str()], command].concat())
+    }
+
+    /// The output of a command in the container that must succeed.
+    pub fn exec_text(&self, command: &[&str]) -> Result<String> {
+        self.engine
+            .text(&[&["exec", self.name.as_str()], command].concat())
+    }
+
+    /// Runs the program in the container.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<Ran> {
+        let command = [&["trustpointctl", "--format", "json"], arguments].concat();
+        let output = self.exec(&command)?;
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report = Report::all_in(&stdout)
+            .pop()
+            .ok_or_else(|| format!("{command:?} gave no report: {stdout}{stderr}"))?;
+        Ok(Ran {
+            code: output.status.code().unwrap_or(-1),
+            report,
+            stderr,
+        })
+    }
+
+    /// Standard output and standard error since it was created.
+    pub fn logs(&self) -> Result<(String, String)> {
+        let output = self.engine.output(&["logs", &self.name])?;
+        Ok((
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ))
+    }
+
+    /// The report of the last start, from the log.
+    pub fn report(&self) -> Result<Report> {
+        let (stdout, stderr) = self.logs()?;
+        Report::all_in(&stdout)
+            .pop()
+            .ok_or_else(|| format!("{} has no report in its log: {stdout}{stderr}", self.name))
+    }
+}

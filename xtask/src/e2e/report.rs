@@ -1,0 +1,93 @@
+//! Reports of the program, and the report of this task.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::story::Story;
+use crate::run::Result;
+
+/// A report of the program.
+#[derive(Clone, Debug)]
+pub struct Report(pub Value);
+
+impl Report {
+    /// The reports among other text: each is one JSON object on a line of its own.
+    pub fn all_in(text: &str) -> Vec<Self> {
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|value| value.get("schema").is_some())
+            .map(Self)
+            .collect()
+    }
+
+    /// The text at a JSON pointer; empty where there is none.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.0
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    pub fn fingerprint(&self) -> &str {
+        self.text("/tls/sha256_fingerprint")
+    }
+
+    /// The result of a step; empty where it was not reached.
+    pub fn step(&self, name: &str) -> &str {
+        self.0
+            .get("steps")
+            .and_then(Value::as_array)
+            .and_then(|steps| {
+                steps
+                    .iter()
+                    .find(|step| step.get("step").and_then(Value::as_str) == Some(name))
+            })
+            .and_then(|step| step.get("result"))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// An error where the text at `pointer` is another than `expected`.
+    pub fn expect(&self, pointer: &str, expected: &str) -> Result<()> {
+        same(pointer, self.text(pointer), expected)
+            .map_err(|message| format!("{message}: {}", self.0))
+    }
+}
+
+/// An error where two things that a story compares differ.
+pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Result<()> {
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(format!("{what} is {seen:?}, not {expected:?}"))
+    }
+}
+
+/// An error with this message where a story's claim does not hold.
+pub fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+/// How a story ended.
+pub struct Ended {
+    pub story: &'static Story,
+    pub result: Result<()>,
+    pub time: Duration,
+}
+
+/// The table at the end.
+pub fn table(ended: &[Ended]) -> String {
+    let mut text = String::from("\nresult  story                   time\n");
+    for row in ended {
+        let result = if row.result.is_ok() { "ok" } else { "FAILED" };
+        text.push_str(&format!(
+            "{result:<6}  {:>2} {:<16}  {:>7.1} s  {}\n",
+            row.story.number,
+            row.story.name,
+            row.time.as_secs_f64(),
+            row.story.what
+        ));
+    }
+    text
+}
