@@ -98,6 +98,26 @@ fn sigterm_ends_a_start_that_waits_for_the_hsm() {
     sandbox.run(&["startup", "--lock-wait", "0"]).expect(0);
 }
 
+/// A call into the module that never comes back does not keep the process either.
+#[test]
+fn sigterm_ends_a_start_whose_module_hangs() {
+    let mut sandbox = Sandbox::softhsm();
+    let module = crate::reference_faults::hsm::shim(&sandbox);
+    let hung = sandbox.path("hung");
+    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "1000days");
+    sandbox.set("SHIM_FAULT", "4:hang");
+    sandbox.set("SHIM_ONCE", hung.to_str().unwrap());
+    let before = sandbox.picture();
+    let waiting = Running::start(&mut sandbox.command(&["startup"]));
+    while !hung.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    waiting.terminate();
+    assert_eq!(waiting.end().0.code(), Some(143));
+    assert_eq!(before, sandbox.picture());
+}
+
 /// Starts at once, as two containers on one volume make them.
 #[test]
 fn of_many_starts_at_once_all_work_and_one_makes_the_node() {

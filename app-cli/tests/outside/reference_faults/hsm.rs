@@ -168,7 +168,7 @@ fn f10_a_daemon_that_accepts_and_never_answers_is_unavailable() {
 }
 
 /// The module of the HSM adapter's tests: SoftHSM that fails as it is told.
-fn shim(sandbox: &Sandbox) -> PathBuf {
+pub fn shim(sandbox: &Sandbox) -> PathBuf {
     let source = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../adapters-hsm/tests/modules/shim.c"
