@@ -94,6 +94,13 @@ impl Fault {
         self
     }
 
+    /// The same with the place where its cause stands, like `file /etc/…`.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.message = format!("{} ({place})", self.message);
+        self
+    }
+
     /// A failed file operation. No permission is [`FaultKind::Denied`], all else [`FaultKind::Io`];
     /// the hint follows from the error.
     pub fn io(what: impl Into<String>, error: std::io::Error) -> Self {

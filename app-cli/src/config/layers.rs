@@ -69,7 +69,7 @@ impl<T> Setting<T> {
         f: impl FnOnce(T) -> Result<U, Fault>,
     ) -> Result<Setting<U>, Fault> {
         Ok(Setting {
-            value: f(self.value)?,
+            value: f(self.value).map_err(|fault| fault.at(&self.origin))?,
             origin: self.origin,
         })
     }

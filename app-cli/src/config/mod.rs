@@ -257,7 +257,10 @@ impl Config {
     /// # Errors
     /// [`FaultKind::Config`] for one that does not parse.
     pub fn daemon(&self) -> Result<Option<Daemon>, Fault> {
-        self.hsm_daemon.value.as_deref().map(str::parse).transpose()
+        let daemon = self.hsm_daemon.value.as_deref().map(str::parse);
+        daemon
+            .transpose()
+            .map_err(|fault: Fault| fault.at(&self.hsm_daemon.origin))
     }
 
     /// Key, value and origin of each setting; secrets are not among them.

@@ -90,6 +90,7 @@ impl<'a> Execution<'a> {
                         StepResult::Failed,
                         fault.to_string(),
                     );
+                    self.take_back_dek(report);
                     return Err(fault);
                 }
             }
@@ -206,6 +207,27 @@ impl<'a> Execution<'a> {
         };
         let written = self.node.dek_cache.write(&accessible.dek)?;
         Ok(StepNote::changed(written, self.node.dek_cache.path()))
+    }
+
+    /// A DEK that this start has cached is not left behind by a start that failed (C22).
+    fn take_back_dek(&mut self, report: &Report) {
+        let is_cached = report
+            .steps
+            .iter()
+            .any(|step| step.step == Step::CacheDek.name() && step.result == StepResult::Done);
+        let can_be_had_again = self
+            .observation
+            .dek
+            .as_ref()
+            .is_some_and(|dek| dek.unwrapped);
+        if !(is_cached && can_be_had_again) {
+            return;
+        }
+        if let Err(fault) = self.node.dek_cache.remove() {
+            self.warnings.push(format!(
+                "the DEK is left in the cache of a node that is not ready: {fault}"
+            ));
+        }
     }
 
     /// A DEK that only the cache has is kept: it may be the last copy.

@@ -65,7 +65,7 @@ pub fn run(
     report.warnings.extend(standing_warnings(&observation));
     // Before the steps and not among them: what a start would fail with, a dry run and `status`
     // say as well.
-    preflight::check(node, &observation, &plan)?;
+    preflight::check(node, &observation, &plan, options.depth)?;
 
     if options.depth == Depth::Start {
         let mut execution = Execution::new(node, &observation, selection, plan.outcome);

@@ -68,6 +68,30 @@ impl TlsWork<'_> {
         }
     }
 
+    /// Whether [`TlsWork::provide`] would have to write into Nginx's directory; `active` where it
+    /// could be read already.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn is_write_due(&self, goal: TlsGoal, active: Option<&Active>) -> Result<bool, Fault> {
+        let TlsView::Usable(set) = self.node.tls.view()? else {
+            return Ok(true);
+        };
+        Ok(match (goal, active) {
+            (TlsGoal::KeepOrTemporary, _) => false,
+            (TlsGoal::Temporary, _) => !self.is_waiting_set(&set),
+            (TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate, None) => false,
+            (TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate, Some(active)) => match active {
+                Active::Readable(_, facts) => {
+                    let is_renewed = goal == TlsGoal::ReuseOrGenerate
+                        && !facts.is_valid_at(self.node.clock.now());
+                    is_renewed || *facts != set.facts
+                }
+                Active::Missing | Active::Unusable(_) => true,
+            },
+        })
+    }
+
     /// Reads the active credential and checks that it can be used.
     ///
     /// # Errors

@@ -22,7 +22,11 @@ pub fn static_files(fresh: &mut dyn FnMut() -> Box<dyn StaticFilesRig>) {
     rig.put(1, "css/site.css", b"b {}");
     rig.put(1, "js/app.js", b"");
     rig.open().check().unwrap();
-    assert_eq!(rig.collected("css/site.css"), None, "a check changes nothing");
+    assert_eq!(
+        rig.collected("css/site.css"),
+        None,
+        "a check changes nothing"
+    );
     let report = rig.open().collect().unwrap();
     assert_eq!((report.written, report.unchanged), (2, 0));
     assert!(!report.nothing_configured);
@@ -75,7 +79,11 @@ pub fn messages(fresh: &mut dyn FnMut() -> Box<dyn MessagesRig>) {
     rig.put(&format!("{EN}.po"), right);
     let compiler = rig.open();
     compiler.check().unwrap();
-    assert_eq!(rig.compiled(&format!("{DE}.mo")), None, "a check changes nothing");
+    assert_eq!(
+        rig.compiled(&format!("{DE}.mo")),
+        None,
+        "a check changes nothing"
+    );
     // What was checked is not what is compiled, where it was changed since.
     rig.put(&format!("{EN}.po"), b"msgid \"Hello\"\nmsgstr \"Hello\n");
     assert!(compiler.compile().is_err());

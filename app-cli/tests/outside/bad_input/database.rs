@@ -1,0 +1,146 @@
+//! Databases that are none, are damaged, are somebody else's, or cannot be had.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use super::assert_names;
+use crate::sandbox::{Sandbox, put, tool};
+
+/// A ready software node with these bytes in the place of its database.
+#[track_caller]
+fn refuses(bytes: &[u8], code: i32, kind: &str) -> String {
+    let sandbox = Sandbox::software();
+    put(&sandbox.database(), bytes);
+    let said = sandbox.fails_unchanged(&["startup"], code, kind);
+    assert_names(&said, &[sandbox.database().to_str().unwrap()]);
+    said
+}
+
+#[test]
+fn a_configured_database_without_its_directory_is_a_volume_that_is_not_mounted() {
+    let mut sandbox = Sandbox::software();
+    let database = sandbox.root("volume/trustpoint.db");
+    sandbox.set("TRUSTPOINT_DATABASE", database.to_str().unwrap());
+    let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
+    assert_names(
+        &said,
+        &[database.parent().unwrap().to_str().unwrap(), "mount"],
+    );
+    assert!(!sandbox.root("volume").exists());
+}
+
+#[test]
+fn the_default_directory_below_a_fresh_root_is_made() {
+    let sandbox = Sandbox::new();
+    assert!(!sandbox.path("root").exists());
+    sandbox.run(&["startup"]).expect(0);
+    assert!(sandbox.database().is_file());
+}
+
+#[test]
+fn a_directory_is_no_database() {
+    let sandbox = Sandbox::software();
+    fs::remove_file(sandbox.database()).unwrap();
+    fs::create_dir(sandbox.database()).unwrap();
+    let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
+    assert_names(&said, &[sandbox.database().to_str().unwrap(), "directory"]);
+}
+
+#[test]
+fn c04_noise_is_no_database_and_never_a_fresh_node() {
+    let noise: Vec<u8> = (0..100_u8).map(|i| i.wrapping_mul(151) ^ 0x5a).collect();
+    let said = refuses(&noise, 65, "data_corrupt");
+    assert_names(&said, &["no SQLite database", "backup"]);
+}
+
+#[test]
+fn c04_a_truncated_database_is_damaged() {
+    let whole = fs::read(Sandbox::software().database()).unwrap();
+    for length in [50, 100, 4096, whole.len() / 2, whole.len() - 1] {
+        let said = refuses(&whole[..length], 65, "data_corrupt");
+        assert_names(&said, &["backup restore"]);
+    }
+}
+
+#[test]
+fn c04_a_database_of_another_application_is_left_alone() {
+    for id in [0, 0x0F05_5112] {
+        let sandbox = Sandbox::software();
+        fs::remove_file(sandbox.database()).unwrap();
+        sandbox.sql(&format!(
+            "PRAGMA application_id = {id}; CREATE TABLE moz_places (id INTEGER)"
+        ));
+        let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+        let database = sandbox.database().display().to_string();
+        assert_names(&said, &[&database, "another application", "moz_places"]);
+    }
+}
+
+/// Another process that has the database open after these statements, and ends with its input.
+fn holding(sandbox: &Sandbox, statements: &str) -> (Child, ChildStdin) {
+    let mut other = Command::new("sqlite3")
+        .arg(sandbox.database())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = other.stdin.take().unwrap();
+    writeln!(input, "{statements} SELECT 'held';").unwrap();
+    let output = BufReader::new(other.stdout.take().unwrap());
+    assert!(output.lines().any(|line| line.unwrap() == "held"));
+    (other, input)
+}
+
+#[test]
+fn c04_a_database_that_another_process_has_locked_is_unavailable() {
+    let sandbox = Sandbox::software();
+    let (mut other, input) = holding(&sandbox, "BEGIN EXCLUSIVE;");
+    let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
+    assert_names(
+        &said,
+        &[sandbox.database().to_str().unwrap(), "another process"],
+    );
+
+    drop(input);
+    other.wait().unwrap();
+    sandbox.run(&["startup"]).expect(0);
+}
+
+#[test]
+fn c22_a_start_that_cannot_be_recorded_leaves_no_dek_in_the_cache() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.run(&["startup"]).expect(0);
+    assert!(sandbox.dek_cache().exists());
+    fs::remove_file(sandbox.dek_cache()).unwrap();
+    // A reader: everything can be read, and the last step cannot commit.
+    let (mut other, input) = holding(&sandbox, "BEGIN; SELECT count(*) FROM credential;");
+    let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
+    assert_names(&said, &["recording the start", "another process"]);
+    drop(input);
+    other.wait().unwrap();
+    sandbox.run(&["startup"]).expect(0);
+    assert!(sandbox.dek_cache().exists());
+}
+
+#[test]
+fn a_recorded_version_that_is_none_is_corrupt() {
+    let sandbox = Sandbox::software();
+    sandbox.sql("UPDATE app_version SET version = 'banana'");
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    let database = sandbox.database().display().to_string();
+    assert_names(&said, &[&database, "banana", "app_version"]);
+}
+
+#[test]
+fn a_database_that_may_not_be_read_or_written_is_denied() {
+    for mode in ["000", "400"] {
+        let sandbox = Sandbox::software();
+        let mut start = sandbox.command_of_a_user(&["--format", "json", "startup"]);
+        let database = sandbox.database().display().to_string();
+        tool("chmod", [mode, &database]);
+        let run = crate::sandbox::Run::end_of(&mut start);
+        let said = run.expect_error(77, "denied");
+        assert_names(&said, &[&database, "right"]);
+    }
+}
