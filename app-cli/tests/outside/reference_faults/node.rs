@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, openssl_fingerprint};
+use crate::sandbox::{Sandbox, openssl_fingerprint, put};
 
 /// Another process that holds the database exclusively.
 struct Holder(Child);
@@ -47,7 +47,7 @@ fn f01_a_database_that_cannot_be_opened_is_never_a_new_installation() {
     let aside = sandbox.path("aside.db");
     fs::rename(sandbox.database(), &aside).unwrap();
     sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
-    fs::write(sandbox.database(), "").unwrap();
+    put(&sandbox.database(), "");
     let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
     assert!(said.contains("WIZARD_COMPLETED"), "{said}");
     fs::remove_file(sandbox.database()).unwrap();
