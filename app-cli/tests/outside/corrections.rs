@@ -14,7 +14,6 @@ mod wizard;
 mod wrapping;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use adapters_db::SqliteDatabase;
 use adapters_fs::SelfSignedIssuer;
@@ -75,21 +74,4 @@ fn text(path: &Path) -> &str {
 fn rows(sandbox: &Sandbox, table: &str) -> usize {
     let count = sandbox.sql(&format!("SELECT count(*) FROM {table}"));
     count.trim().parse().unwrap()
-}
-
-/// The program's command under another program, such as strace or a shell.
-fn under(wrapper: &str, arguments: &[&str], command: &Command) -> Command {
-    let mut wrapped = Command::new(wrapper);
-    wrapped
-        .args(arguments)
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear()
-        .stdin(std::process::Stdio::null());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            wrapped.env(name, value);
-        }
-    }
-    wrapped
 }

@@ -294,6 +294,26 @@ impl Sandbox {
         Run::end_of(&mut wrapped(wrapper, &self.command(&all), None))
     }
 
+    /// Runs under strace with these options, and gives back the run and the calls.
+    ///
+    /// The program is not dumpable, so only root can look into it: whoever is not becomes root in
+    /// a user namespace.
+    #[track_caller]
+    pub fn run_traced(&self, options: &[&str], arguments: &[&str]) -> (Run, String) {
+        let trace = self.path("trace");
+        let is_root = fs::metadata(self.dir.path()).unwrap().uid() == 0;
+        let namespace: &[&str] = if is_root {
+            &[]
+        } else {
+            &["unshare", "--map-root-user"]
+        };
+        let strace = ["strace", "-f", "-o", trace.to_str().unwrap()];
+        let run = self.run_under(&[namespace, &strace, options].concat(), arguments);
+        let calls = fs::read_to_string(&trace);
+        let calls = calls.unwrap_or_else(|_| panic!("strace does not work: {}", run.stderr));
+        (run, calls)
+    }
+
     /// Runs for people.
     pub fn run_human(&self, arguments: &[&str]) -> Run {
         Run::of(self.command(arguments).output().unwrap())

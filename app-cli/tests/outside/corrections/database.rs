@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use super::{text, under};
+use super::text;
 use crate::sandbox::{Sandbox, put, tool};
 
 #[test]
@@ -62,9 +62,10 @@ fn c04_only_a_missing_or_an_empty_file_is_a_new_node() {
 fn killed_at(sandbox: &Sandbox, call: &str, n: usize) -> bool {
     let trace = format!("trace={call}");
     let inject = format!("inject={call}:signal=SIGKILL:when={n}");
-    let strace = ["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-    let mut command = under("strace", &strace, &sandbox.command(&["startup"]));
-    !command.output().unwrap().status.success()
+    let (run, calls) = sandbox.run_traced(&["-e", &trace, "-e", &inject], &["startup"]);
+    let is_killed = calls.contains("killed by SIGKILL");
+    assert!(is_killed || run.code == 0, "{}", run.stderr);
+    is_killed
 }
 
 /// Kills a start at each rename, removal and fsync, each time from the same state, and shows that

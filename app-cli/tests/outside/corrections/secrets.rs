@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{text, under};
-use crate::sandbox::{PASSWORD, PIN, SO_PIN, Sandbox, put};
+use super::text;
+use crate::sandbox::{PASSWORD, PIN, SO_PIN, Sandbox, put, tool};
 
 /// The DEK and the TLS key, in the forms in which they could leak.
 fn secrets_of(sandbox: &Sandbox) -> Vec<String> {
@@ -108,11 +108,8 @@ fn c21_no_private_key_stands_in_the_clear_beside_a_softhsm_node() {
 #[test]
 fn c21_core_dumps_are_off_before_any_secret_is_read() {
     let sandbox = Sandbox::softhsm();
-    let trace = sandbox.path("trace");
-    let strace = ["-f", "-o", text(&trace), "-e", "trace=prctl,openat"];
-    let mut command = under("strace", &strace, &sandbox.command(&["startup"]));
-    assert!(command.output().unwrap().status.success());
-    let calls = fs::read_to_string(&trace).unwrap();
+    let (run, calls) = sandbox.run_traced(&["-e", "trace=prctl,openat"], &["startup"]);
+    run.expect(0);
     let off = calls.find("PR_SET_DUMPABLE, SUID_DUMP_DISABLE").unwrap();
     let database = calls.find("trustpoint.db").unwrap();
     let module = calls.find("libsofthsm2").unwrap();
@@ -134,9 +131,18 @@ fn c22_the_cache_is_the_users_alone_and_removed_when_the_node_is_not_ready() {
     assert!(!sandbox.dek_cache().exists());
 }
 
-/// A runtime directory on a disk.
+/// A runtime directory that is not on a tmpfs.
 fn on_disk(sandbox: &mut Sandbox) -> tempfile::TempDir {
-    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let is_disk = |place: &&str| {
+        let kind = tool("stat", ["--file-system", "--format=%T", place]);
+        !matches!(kind.trim(), "tmpfs" | "ramfs")
+    };
+    let places = [env!("CARGO_TARGET_TMPDIR"), "/var/tmp"];
+    let disk = places
+        .into_iter()
+        .filter(is_disk)
+        .find_map(|place| tempfile::tempdir_in(place).ok());
+    let disk = disk.expect("neither the target directory nor /var/tmp is on a disk and writable");
     sandbox.set("TRUSTPOINT_RUNTIME_DIR", text(disk.path()));
     disk
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use time::Duration;
 
-use super::{save_credential, text, under};
+use super::{save_credential, text};
 use crate::sandbox::{Sandbox, put};
 
 const CERTIFICATE: &str = "nginx-tls-server-cert.pem";
@@ -76,23 +76,20 @@ fn below(directory: PathBuf) -> Vec<PathBuf> {
 /// A first start, a setup with SoftHSM and an upgrade, without a umask and under strace.
 fn lives_without_a_umask(sandbox: &mut Sandbox) -> String {
     let password = sandbox.password_file(crate::sandbox::PASSWORD);
-    let mut calls = String::new();
     let setup = ["setup", "--storage", "softhsm", "--backup-password-file"];
     let setup = [&setup[..], &[text(&password)]].concat();
+    let wanted = "trace=open,openat,creat,mkdir,mkdirat,chmod,fchmod,fchmodat";
+    let without_umask = ["-e", wanted, "sh", "-c", "umask 000; exec \"$@\"", "sh"];
+    let mut all = String::new();
     for arguments in [&["startup"][..], &setup, &["startup"], &["startup"]] {
-        let trace = sandbox.path("trace");
-        let script = "umask 000; exec strace -f -o \"$0\" -e \"$1\" \"${@:2}\"";
-        let calls_of = "trace=open,openat,creat,mkdir,mkdirat,chmod,fchmod,fchmodat";
-        let shell = ["-c", script, text(&trace), calls_of];
-        let output = under("bash", &shell, &sandbox.command(arguments)).output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{output:?}");
-        calls.push_str(&fs::read_to_string(&trace).unwrap());
-        if calls.contains("WIZARD_COMPLETED") {
+        let (run, calls) = sandbox.run_traced(&without_umask, arguments);
+        let run = run.expect(0);
+        all.push_str(&calls);
+        if run.outcome() == "ready" {
             sandbox.set("TRUSTPOINT_APP_VERSION", "9.0.0");
         }
     }
-    calls
+    all
 }
 
 #[test]
@@ -114,6 +111,7 @@ fn c07_no_secret_is_readable_for_others_for_a_moment_even_without_a_umask() {
             assert_eq!(mode & 0o077, 0, "{name} {mode:o}");
         }
     }
+    let mut secrets = 0;
     for call in calls.lines().filter(|call| call.contains("O_CREAT")) {
         let is_secret = [KEY, ".db", "/dek", "/run/trustpoint/"]
             .iter()
@@ -121,8 +119,10 @@ fn c07_no_secret_is_readable_for_others_for_a_moment_even_without_a_umask() {
         if is_secret && call.contains(text(&root)) {
             let mode = call.rsplit_once(") = ").unwrap().0;
             assert!(mode.ends_with("0600"), "made with another mode: {call}");
+            secrets += 1;
         }
     }
+    assert!(secrets > 8, "{calls}");
     for call in calls.lines().filter(|call| call.contains("chmod")) {
         assert!(!call.contains("044") && !call.contains("066"), "{call}");
     }

@@ -1,10 +1,8 @@
 //! C1, C2, C8, C9: the wizard's state.
 
-use std::fs;
-
 use domain::SetupWizardState;
 
-use super::{lost, text, under};
+use super::lost;
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -81,15 +79,12 @@ fn c02_the_auto_restore_states_count_as_completed() {
 #[test]
 fn c08_the_state_changes_by_one_rename() {
     let sandbox = lost(Sandbox::softhsm());
-    let trace = sandbox.path("trace");
     let wanted = "trace=open,openat,creat,rename,renameat,renameat2,unlink,unlinkat,rmdir,link,\
                   linkat,symlink,symlinkat";
-    let strace = ["-f", "-y", "-o", text(&trace), "-e", wanted];
-    let command = under("strace", &strace, &sandbox.command(&["startup"]));
-    assert!({ command }.output().unwrap().status.success());
+    let (run, calls) = sandbox.run_traced(&["-y", "-e", wanted], &["startup"]);
+    run.expect(0);
     let directory = sandbox.wizard_dir().display().to_string();
-    let changes: Vec<_> = fs::read_to_string(&trace)
-        .unwrap()
+    let changes: Vec<_> = calls
         .lines()
         .filter(|call| call.contains(&directory))
         .filter(|call| !call.contains(" open") || call.contains("O_CREAT"))

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 use crate::sandbox::Sandbox;
 
@@ -14,17 +13,8 @@ const CHANGING: &str = "trace=open,openat,openat2,creat,rename,renameat,renameat
 /// The calls of a start that change, or could change, something below the root: name of the call
 /// and path below the root, with the random part of a temporary file's name left out.
 fn changes(sandbox: &Sandbox) -> BTreeSet<String> {
-    let trace = sandbox.path("trace");
-    let start = sandbox.command(&["startup"]);
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-y", "-qq", "-s", "0", "-e", CHANGING, "-o"])
-        .arg(&trace)
-        .arg(start.get_program())
-        .args(start.get_args());
-    let output = strace.output().expect("install strace");
-    assert!(output.status.success(), "{output:?}");
-    let calls = fs::read_to_string(&trace).unwrap();
+    let (run, calls) = sandbox.run_traced(&["-y", "-s", "0", "-e", CHANGING], &["startup"]);
+    assert_eq!(run.expect(0).outcome(), "ready");
     let root = format!("{}/", sandbox.path("root").display());
     let below_root = calls.lines().filter(|call| call.contains(&root));
     below_root
