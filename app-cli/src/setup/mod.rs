@@ -2,16 +2,17 @@
 //!
 //! A setup that dies goes on where it was: what stands already is used, never made twice.
 
+mod credential;
 mod keys;
 
 use std::time::Duration;
 
 use domain::{SchemaState, SetupWizardState, StorageType, WizardState};
-use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource};
+use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret};
 
 use crate::node::Node;
-use crate::report::{Report, StepReport, TlsReport};
-use crate::startup::{self, Active, Depth, TlsWork};
+use crate::report::{Report, StepReport};
+use crate::startup::{self, Depth};
 use crate::steps::Steps;
 use crate::token::{self, TokenAccess};
 
@@ -75,7 +76,7 @@ pub fn run(
     };
     steps.go_to(SetupWizardState::SetupMode)?;
     steps.go_to(SetupWizardState::SelectTlsServerCredential)?;
-    steps.choose_tls(wish, dek.as_ref())?;
+    credential::choose(&mut steps, &wish.san, dek.as_ref())?;
     if let Some(dek) = &dek {
         steps.go_to(SetupWizardState::BackupPassword)?;
         steps.set_backup_password(wish, dek)?;
@@ -247,50 +248,6 @@ pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
 }
 
 impl Steps<'_> {
-    /// WIZARD_SELECT_TLS_SERVER_CREDENTIAL and WIZARD_TLS_SERVER_CREDENTIAL_APPLY: the credential
-    /// of the setup page stays, unless other names were asked for or it cannot be used.
-    fn choose_tls(&mut self, wish: &Wish, dek: Option<&Dek>) -> Result<(), Fault> {
-        let node = self.node;
-        let work = TlsWork {
-            node,
-            dek,
-            sealed: dek.is_some(),
-        };
-        let keep = match work.active()? {
-            Active::Readable(credential, facts)
-                if wish.san.is_empty() && facts.is_valid_at(node.clock.now()) =>
-            {
-                Some((credential, facts))
-            }
-            Active::Readable(..) | Active::Unusable(_) | Active::Missing => None,
-        };
-        let san = if wish.san.is_empty() {
-            &node.settings.san
-        } else {
-            &wish.san
-        };
-        let (credential, facts, source) = match keep {
-            Some((credential, facts)) => (credential, facts, TlsSource::Database),
-            None => {
-                let (credential, facts) = work.generate(san)?;
-                (credential, facts, TlsSource::Generated)
-            }
-        };
-        self.go_to(SetupWizardState::TlsServerCredentialApply)?;
-        if let Some(dek) = dek {
-            let sealed = node.database.seal_credentials(dek)?;
-            self.note(
-                "seal_credentials",
-                sealed > 0,
-                &format!("{sealed} sealed under the DEK"),
-            );
-        }
-        let provided = work.publish_saved(&credential, facts, source)?;
-        self.note("provide_tls", provided.changed, &provided.detail);
-        self.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
-        Ok(())
-    }
-
     fn set_backup_password(&mut self, wish: &Wish, dek: &Dek) -> Result<(), Fault> {
         let Some(password) = &wish.backup_password else {
             self.report.warnings.push(

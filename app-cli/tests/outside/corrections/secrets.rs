@@ -185,3 +185,19 @@ fn c22_the_cache_refuses_a_directory_of_another_user() {
     let said = sandbox.run(&["status"]).expect_error(78, "config");
     assert!(said.contains("belongs to user"), "{said}");
 }
+
+#[test]
+fn c21_a_key_that_a_snapshot_has_in_the_clear_is_not_used_after_setup() {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("TRUSTPOINT_APP_VERSION", "1.0.0");
+    let before = sandbox.run(&["startup"]).expect(0).fingerprint();
+    sandbox.set("TRUSTPOINT_APP_VERSION", "1.1.0");
+    sandbox.run(&["startup"]).expect(0);
+    let run = sandbox.setup_softhsm();
+    assert!(run.warnings().contains("snapshots"), "{}", run.warnings());
+    assert_ne!(run.fingerprint(), before);
+    assert_eq!(
+        sandbox.run(&["startup"]).expect(0).fingerprint(),
+        run.fingerprint()
+    );
+}
