@@ -1,12 +1,15 @@
 //! The token of a node: found or initialised, never overwritten, and logged in to.
 
+use std::time::Duration;
+
 use domain::{InstallationId, KekId};
 use ports::{
-    DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Secret, Token, TokenQuery,
-    TokenRecord, TokenSight,
+    DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Secret, StartLockGuard, Token,
+    TokenQuery, TokenRecord, TokenSight,
 };
 
 use crate::node::Node;
+use crate::startup;
 use crate::steps::Steps;
 
 /// What a command needs of the token, seen before anything is changed.
@@ -206,8 +209,10 @@ pub fn store_rotated(
     known: &TokenRecord,
 ) -> Result<(), Fault> {
     let mut record = next_record(steps.node, token, Some(known));
-    if known.serial == token.serial {
-        record.retired_keks.extend(known.kek.clone());
+    if let Some(old) = &known.kek
+        && steps.node.hsm.has_kek(old)?
+    {
+        record.retired_keks.push(old.clone());
     }
     record.pending_kek = Some(kek.clone());
     store_as(steps, kek, dek, record)
@@ -272,6 +277,15 @@ pub fn record(node: &Node) -> Result<NodeRecord, Fault> {
             "run `trustpointctl startup` first, or restore a backup",
         )),
     }
+}
+
+/// Takes the lock of a data volume that has a database: taking it makes a missing directory.
+///
+/// # Errors
+/// As [`record`] and [`startup::lock`] have it.
+pub fn lock_installed(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
+    record(node)?;
+    startup::lock(node, wait)
 }
 
 /// What the database knows of the token.

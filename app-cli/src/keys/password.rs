@@ -9,7 +9,6 @@ use crate::node::Node;
 use crate::recover::unwrap_with_password;
 use crate::report::{Report, StepReport};
 use crate::setup::check_password;
-use crate::startup;
 use crate::steps::Steps;
 use crate::token;
 
@@ -34,7 +33,7 @@ pub fn set(
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
     check_password(password)?;
-    let _lock = startup::lock(node, lock_wait)?;
+    let _lock = token::lock_installed(node, lock_wait)?;
     let sealed = SealedNode::read(node)?;
     let dek = sealed.dek(node)?;
     let had_one = sealed.token.backup_encrypted_dek.is_some();

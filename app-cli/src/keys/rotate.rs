@@ -12,7 +12,6 @@ use ports::{Dek, Fault, FaultKind, TokenRecord};
 use super::{SealedNode, out_of_reach};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
-use crate::startup;
 use crate::steps::Steps;
 use crate::token::{self, TokenAccess};
 
@@ -35,7 +34,7 @@ pub fn rotate(
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    let _lock = startup::lock(node, wish.lock_wait)?;
+    let _lock = token::lock_installed(node, wish.lock_wait)?;
     let sealed = SealedNode::read(node)?;
     let access = TokenAccess::look(node, Some(&sealed.record))?;
     let dek = dek(node, &sealed, access.has_token())?;

@@ -10,7 +10,7 @@ use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, Token, TokenRe
 use crate::node::Node;
 use crate::report::{Report, StepReport, TlsReport};
 use crate::setup::refuse_schema;
-use crate::startup::{self, Active, TlsWork};
+use crate::startup::{Active, TlsWork};
 use crate::steps::Steps;
 use crate::token::{self, TokenAccess};
 
@@ -32,7 +32,7 @@ pub fn run(
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    let _lock = startup::lock(node, wish.lock_wait)?;
+    let _lock = token::lock_installed(node, wish.lock_wait)?;
     let record = token::record(node)?;
     let known = refuse_node(node, &record)?;
     // Before anything is changed, and before the token is asked for anything.

@@ -250,6 +250,10 @@ pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
 impl Steps<'_> {
     fn set_backup_password(&mut self, wish: &Wish, dek: &Dek) -> Result<(), Fault> {
         let Some(password) = &wish.backup_password else {
+            if token::stored(self.node)?.backup_encrypted_dek.is_some() {
+                self.note("set_backup_password", false, "the one of before is kept");
+                return Ok(());
+            }
             self.report.warnings.push(
                 "no backup password is set: if the token is lost, so is everything that is sealed"
                     .into(),

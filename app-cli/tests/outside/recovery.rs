@@ -1,0 +1,426 @@
+//! A lost token, and the ways back: the backup password, or the token itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::sandbox::{
+    PASSWORD, PIN, Run, SO_PIN, SOFTHSM, Sandbox, openssl_fingerprint, put, tool,
+};
+
+const LOST: &str = "RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED";
+const READY: &str = "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED";
+
+/// A node whose token is lost, and which waits for the backup password; and the fingerprint of
+/// before.
+fn waiting() -> (Sandbox, String) {
+    let sandbox = Sandbox::softhsm();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    sandbox.lose_token();
+    sandbox.new_container();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.restore_scenario(), LOST);
+    assert_eq!(run.outcome(), "recovery_required");
+    assert_eq!(run.tls_source(), "temporary");
+    assert_ne!(run.fingerprint(), fingerprint);
+    (sandbox, fingerprint)
+}
+
+fn recover(sandbox: &Sandbox, password: &str) -> Run {
+    let file = sandbox.password_file(password);
+    sandbox.run(&["recover", "--backup-password-file", file.to_str().unwrap()])
+}
+
+/// The node is what it was before the token was lost, also for the next container.
+#[track_caller]
+fn assert_is_back(sandbox: &Sandbox, fingerprint: &str) {
+    assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+    sandbox.new_container();
+    // Only the sealed key in the database can bring this back.
+    fs::remove_dir_all(sandbox.root("etc/trustpoint/tls")).unwrap();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.restore_scenario(), READY);
+    assert_eq!(run.outcome(), "ready");
+    assert_eq!(run.tls_source(), "database");
+    assert_eq!(run.fingerprint(), fingerprint);
+    let certificate = sandbox.tls("nginx-tls-server-cert.pem");
+    assert_eq!(openssl_fingerprint(&certificate), fingerprint);
+    let key = sandbox.tls("nginx-tls-server-key.key");
+    let of_certificate = [
+        "x509",
+        "-noout",
+        "-pubkey",
+        "-in",
+        certificate.to_str().unwrap(),
+    ];
+    let of_key = ["pkey", "-pubout", "-in", key.to_str().unwrap()];
+    assert_eq!(tool("openssl", of_certificate), tool("openssl", of_key));
+}
+
+fn tokens(sandbox: &Sandbox) -> BTreeMap<PathBuf, String> {
+    Sandbox::picture_below(&sandbox.path("tokens"))
+}
+
+/// CKA_IDs of the secret keys on the token.
+fn keys_on_token(sandbox: &Sandbox) -> Vec<String> {
+    let listing = sandbox.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
+    let mut ids: Vec<_> = listing
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("ID:"))
+        .map(|id| id.trim().to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+fn softhsm2_util(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
+    tool(
+        "env",
+        [&conf, "softhsm2-util"]
+            .iter()
+            .copied()
+            .chain(arguments.iter().copied()),
+    )
+}
+
+#[test]
+fn the_backup_password_alone_brings_the_node_back() {
+    let (sandbox, fingerprint) = waiting();
+    let temporary = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let tokens_before = tokens(&sandbox);
+
+    let file = sandbox.password_file("wrong horse battery staple");
+    let wrong = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    sandbox.fails_unchanged(&wrong, 77, "denied");
+    assert_eq!(tokens(&sandbox), tokens_before);
+
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.restore_scenario(), LOST, "a restart goes on waiting");
+    assert_eq!(run.fingerprint(), temporary);
+    assert_eq!(sandbox.wizard(), "WIZARD_AUTO_RESTORE_PASSWORD");
+
+    let run = recover(&sandbox, PASSWORD).expect(0);
+    assert_eq!(run.outcome(), "ready");
+    assert_eq!(run.fingerprint(), fingerprint);
+    assert!(run.warnings().contains("old token alone are gone"));
+    for step in ["initialise_token", "generate_kek", "wrap_dek", "cache_dek"] {
+        assert_eq!(run.step(step), "done", "{step}");
+    }
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn the_old_token_back_needs_no_password() {
+    let (sandbox, fingerprint) = waiting();
+    sandbox.bring_token_back();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "ready");
+    assert_eq!(run.fingerprint(), fingerprint);
+    assert_is_back(&sandbox, &fingerprint);
+    let said = recover(&sandbox, PASSWORD).expect_error(78, "config");
+    assert!(said.contains("does not wait"), "{said}");
+}
+
+#[test]
+fn the_old_token_back_while_the_node_waits_is_used_by_recover() {
+    let (sandbox, fingerprint) = waiting();
+    sandbox.bring_token_back();
+    let keys = keys_on_token(&sandbox);
+    let run = recover(&sandbox, PASSWORD).expect(0);
+    for step in ["initialise_token", "generate_kek", "wrap_dek"] {
+        assert_eq!(run.step(step), "unchanged", "{step}");
+    }
+    assert_eq!(
+        keys_on_token(&sandbox),
+        keys,
+        "no key is made where ours is"
+    );
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn the_old_token_in_the_place_of_the_recovered_one_is_a_lost_token_again() {
+    let (sandbox, fingerprint) = waiting();
+    recover(&sandbox, PASSWORD).expect(0);
+    sandbox.bring_token_back();
+    sandbox.new_container();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.restore_scenario(), LOST);
+    recover(&sandbox, PASSWORD).expect(0);
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn both_tokens_under_one_label_the_one_in_use_is_meant() {
+    let (sandbox, fingerprint) = waiting();
+    recover(&sandbox, PASSWORD).expect(0);
+    for entry in fs::read_dir(sandbox.path("tokens.lost")).unwrap() {
+        let entry = entry.unwrap();
+        let to = sandbox.path("tokens").join(entry.file_name());
+        fs::rename(entry.path(), to).unwrap();
+    }
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_token_that_was_initialised_beforehand_is_used_as_it_is() {
+    let (sandbox, fingerprint) = waiting();
+    sandbox.initialise_token();
+    let run = recover(&sandbox, PASSWORD).expect(0);
+    assert_eq!(run.step("initialise_token"), "unchanged");
+    assert_eq!(
+        softhsm2_util(&sandbox, &["--show-slots"])
+            .matches("Trustpoint-SoftHSM")
+            .count(),
+        1
+    );
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_token_whose_user_pin_was_never_set_is_finished() {
+    let (sandbox, fingerprint) = waiting();
+    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
+    let init = [
+        &conf,
+        "pkcs11-tool",
+        "--module",
+        SOFTHSM,
+        "--init-token",
+        "--slot-index",
+        "0",
+    ];
+    let with = ["--label", "Trustpoint-SoftHSM", "--so-pin", SO_PIN];
+    tool("env", init.into_iter().chain(with));
+    recover(&sandbox, PASSWORD).expect(0);
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_token_with_another_pin_is_denied_and_nothing_is_changed() {
+    let (mut sandbox, _) = waiting();
+    sandbox.initialise_token();
+    sandbox.set("HSM_PIN", "2718-2818");
+    let file = sandbox.password_file(PASSWORD);
+    let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    sandbox.fails_unchanged(&arguments, 77, "denied");
+    assert_eq!(sandbox.wizard(), "WIZARD_AUTO_RESTORE_PASSWORD");
+    sandbox.set("HSM_PIN", PIN);
+    recover(&sandbox, PASSWORD).expect(0);
+}
+
+#[test]
+fn a_foreign_kek_under_our_label_is_left_alone() {
+    let (sandbox, fingerprint) = waiting();
+    sandbox.initialise_token();
+    let kek = [
+        "--keygen",
+        "--key-type",
+        "AES:32",
+        "--label",
+        "trustpoint-kek",
+        "--id",
+        "4711",
+    ];
+    sandbox.pkcs11_tool(&kek);
+    recover(&sandbox, PASSWORD).expect(0);
+    let keys = keys_on_token(&sandbox);
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    assert!(keys.contains(&"4711".to_owned()), "{keys:?}");
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_kek_that_was_deleted_is_made_anew_on_its_token() {
+    let sandbox = Sandbox::softhsm();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    sandbox.delete_keks();
+    sandbox.new_container();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.restore_scenario(), LOST);
+    let run = recover(&sandbox, PASSWORD).expect(0);
+    assert_eq!(run.step("initialise_token"), "unchanged");
+    assert_eq!(run.step("generate_kek"), "done");
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+#[test]
+fn tokens_of_other_labels_are_never_touched() {
+    let (sandbox, fingerprint) = waiting();
+    for label in ["Other", "Another"] {
+        let init = [
+            "--init-token",
+            "--free",
+            "--label",
+            label,
+            "--pin",
+            "1111-2222",
+        ];
+        softhsm2_util(&sandbox, &[&init[..], &["--so-pin", "3333-4444"]].concat());
+    }
+    let before = tokens(&sandbox);
+    recover(&sandbox, PASSWORD).expect(0);
+    let after = tokens(&sandbox);
+    for (path, picture) in before.iter().filter(|(path, _)| path.is_file()) {
+        assert_eq!(after.get(path), Some(picture), "{}", path.display());
+    }
+    assert_is_back(&sandbox, &fingerprint);
+}
+
+/// A p11-kit server that shows one token and no free slot. It forks a process for each client.
+struct OneToken(Child);
+
+impl OneToken {
+    fn start(sandbox: &mut Sandbox, label: &str) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let socket = sandbox.path("p11-kit").display().to_string();
+        let child = Command::new("p11-kit")
+            .args(["server", "-f", "-n", &socket, "--provider", SOFTHSM])
+            .arg(format!("pkcs11:token={label}"))
+            .env("SOFTHSM2_CONF", sandbox.path("softhsm2.conf"))
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("p11-kit is missing: install the package p11-kit");
+        let client = format!(
+            "/usr/lib/{}-linux-gnu/pkcs11/p11-kit-client.so",
+            std::env::consts::ARCH
+        );
+        sandbox.set("TRUSTPOINT_HSM_MODULE", &client);
+        sandbox.set("P11_KIT_SERVER_ADDRESS", &format!("unix:path={socket}"));
+        sandbox.set("XDG_RUNTIME_DIR", sandbox.path("").to_str().unwrap());
+        Self(child)
+    }
+}
+
+impl Drop for OneToken {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        tool("kill", ["-KILL", "--", &group]);
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn without_a_free_slot_the_tokens_there_are_named_and_left_alone() {
+    let (mut sandbox, _) = waiting();
+    let init = [
+        "--init-token",
+        "--free",
+        "--label",
+        "Other",
+        "--pin",
+        "1111-2222",
+    ];
+    softhsm2_util(&sandbox, &[&init[..], &["--so-pin", "3333-4444"]].concat());
+    let before = tokens(&sandbox);
+    let _server = OneToken::start(&mut sandbox, "Other");
+    let file = sandbox.password_file(PASSWORD);
+    let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    let said = sandbox.fails_unchanged(&arguments, 78, "config");
+    assert!(
+        said.contains("Other") && said.contains("no slot is free"),
+        "{said}"
+    );
+    assert_eq!(tokens(&sandbox), before);
+}
+
+#[test]
+fn recover_is_refused_where_nothing_is_to_be_recovered() {
+    for (sandbox, word) in [
+        (Sandbox::new(), "no database"),
+        (Sandbox::software(), "does not wait"),
+        (Sandbox::softhsm(), "does not wait"),
+    ] {
+        let file = sandbox.password_file(PASSWORD);
+        let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+        let said = sandbox.fails_unchanged(&arguments, 78, "config");
+        assert!(said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn without_a_backup_password_only_the_old_token_helps() {
+    let sandbox = Sandbox::softhsm_without_password();
+    sandbox.lose_token();
+    sandbox.new_container();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert!(
+        run.warnings().contains("no password can help"),
+        "{}",
+        run.warnings()
+    );
+    let file = sandbox.password_file(PASSWORD);
+    let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    let said = sandbox.fails_unchanged(&arguments, 78, "config");
+    assert!(said.contains("no password can help"), "{said}");
+    sandbox.bring_token_back();
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn an_altered_blob_is_no_wrong_password_where_it_can_be_told() {
+    let (sandbox, _) = waiting();
+    let file = sandbox.password_file(PASSWORD);
+    let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    for (change, code, kind) in [
+        ("x'00'", 65, "data_corrupt"),
+        ("substr(bek_encrypted_dek, 1, 60)", 65, "data_corrupt"),
+        // A memory of 4 GiB that nobody asked for.
+        (
+            "substr(bek_encrypted_dek, 1, 6) || x'00400000' || substr(bek_encrypted_dek, 11)",
+            65,
+            "data_corrupt",
+        ),
+        ("substr(bek_encrypted_dek, 1, 93) || x'00'", 77, "denied"),
+    ] {
+        let right = sandbox.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+        sandbox.sql(&format!(
+            "UPDATE pkcs11_token SET bek_encrypted_dek = CAST({change} AS BLOB)"
+        ));
+        sandbox.fails_unchanged(&arguments, code, kind);
+        let right = right.trim();
+        sandbox.sql(&format!(
+            "UPDATE pkcs11_token SET bek_encrypted_dek = x'{right}'"
+        ));
+    }
+    recover(&sandbox, PASSWORD).expect(0);
+}
+
+#[test]
+fn a_password_of_another_dek_is_corrupt_and_changes_nothing() {
+    let (sandbox, _) = waiting();
+    let (other, _) = waiting();
+    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+    let blob = blob.trim();
+    sandbox.sql(&format!(
+        "UPDATE pkcs11_token SET bek_encrypted_dek = x'{blob}'"
+    ));
+    let file = sandbox.password_file(PASSWORD);
+    let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    let said = sandbox.fails_unchanged(&arguments, 65, "data_corrupt");
+    assert!(said.contains("not the one that seals"), "{said}");
+}
+
+#[test]
+fn a_credential_that_cannot_be_opened_is_found_before_the_token_is_touched() {
+    let (sandbox, _) = waiting();
+    sandbox.sql("UPDATE credential SET private_key = x'00112233'");
+    let before = tokens(&sandbox);
+    let file = sandbox.password_file(PASSWORD);
+    let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    sandbox.fails_unchanged(&arguments, 65, "data_corrupt");
+    assert_eq!(tokens(&sandbox), before);
+}
+
+#[test]
+fn the_password_comes_on_standard_input_too() {
+    let (sandbox, fingerprint) = waiting();
+    put(&sandbox.path("stdin"), format!("{PASSWORD}\n"));
+    let mut command = sandbox.command(&["recover", "--backup-password-file", "-"]);
+    command.stdin(fs::File::open(sandbox.path("stdin")).unwrap());
+    Run::end_of(&mut command).expect(0);
+    assert_is_back(&sandbox, &fingerprint);
+}

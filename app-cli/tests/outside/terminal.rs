@@ -1,0 +1,278 @@
+//! The program at a real pseudo-terminal: its questions, the answers that nobody sees, and Ctrl-C.
+
+mod pty;
+
+use std::fs;
+
+use crate::sandbox::{PASSWORD, PIN, SO_PIN, Sandbox};
+use pty::{Ended, Terminal};
+
+const PASSWORD_AGAIN: &str = "New backup password again: ";
+
+fn fresh() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["startup"]).expect(0);
+    sandbox
+}
+
+/// A node that waits for its backup password.
+fn waiting() -> Sandbox {
+    let sandbox = Sandbox::softhsm();
+    sandbox.lose_token();
+    sandbox.new_container();
+    sandbox.run(&["startup"]).expect(0);
+    sandbox
+}
+
+/// Answers the two questions for a new backup password.
+fn type_new_password(terminal: &mut Terminal) {
+    terminal.answer_unseen("New backup password: ", PASSWORD);
+    terminal.answer_unseen(PASSWORD_AGAIN, PASSWORD);
+}
+
+#[test]
+fn setup_asks_for_what_is_not_given() {
+    let sandbox = fresh();
+    let mut terminal = Terminal::run(&sandbox, &["setup"]);
+    terminal.expect("1  software");
+    terminal.expect("2  softhsm");
+    terminal.answer("Storage [1, 2 or its name]: ", "2");
+    type_new_password(&mut terminal);
+    terminal.end().expect(0).never_shows(PASSWORD);
+    assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+    let file = sandbox.password_file(PASSWORD);
+    let file = ["--backup-password-file", file.to_str().unwrap()];
+    sandbox
+        .run(&[&["keys", "verify-backup-password"][..], &file].concat())
+        .expect(0);
+}
+
+#[test]
+fn setup_with_software_storage_asks_for_no_password() {
+    let sandbox = fresh();
+    let mut terminal = Terminal::run(&sandbox, &["setup"]);
+    terminal.answer("Storage [1, 2 or its name]: ", "physical_hsm");
+    terminal.expect("not on the list");
+    terminal.answer("Storage [1, 2 or its name]: ", "software");
+    terminal.end().expect(0);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn setup_asks_for_pins_that_are_nowhere() {
+    let mut sandbox = fresh();
+    sandbox.unset("HSM_PIN");
+    sandbox.unset("HSM_SO_PIN");
+    let setup = ["setup", "--storage", "softhsm", "--no-backup-password"];
+    let mut terminal = Terminal::run(&sandbox, &setup);
+    terminal.answer_unseen("User PIN of the token: ", PIN);
+    terminal.answer_unseen("User PIN of the token again: ", PIN);
+    terminal.expect("HSM_PIN");
+    terminal.answer_unseen("SO PIN for the new token: ", SO_PIN);
+    terminal.answer_unseen("SO PIN for the new token again: ", SO_PIN);
+    let ended = terminal.end().expect(0);
+    ended.never_shows(PIN);
+    ended.never_shows(SO_PIN);
+    sandbox.set("HSM_PIN", PIN);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn two_entries_that_differ_and_a_short_one_are_asked_for_again() {
+    let sandbox = fresh();
+    let mut terminal = Terminal::run(&sandbox, &["setup", "--storage", "softhsm"]);
+    terminal.answer_unseen("New backup password: ", "eleven char");
+    terminal.expect("fewer than 12");
+    terminal.answer_unseen("New backup password: ", PASSWORD);
+    terminal.answer_unseen(PASSWORD_AGAIN, "correct horse battery stapel");
+    terminal.expect("not the same");
+    type_new_password(&mut terminal);
+    terminal.end().expect(0);
+}
+
+#[test]
+fn three_times_wrong_ends_setup_with_nothing_changed() {
+    let sandbox = fresh();
+    let before = sandbox.picture();
+    let mut terminal = Terminal::run(&sandbox, &["setup", "--storage", "softhsm"]);
+    for _ in 0..3 {
+        terminal.answer_unseen("New backup password: ", PASSWORD);
+        terminal.answer_unseen(PASSWORD_AGAIN, "correct horse battery stapel");
+    }
+    terminal.end().expect(2).never_shows(PASSWORD);
+    assert_eq!(sandbox.picture(), before);
+    assert_no_token(&sandbox);
+}
+
+fn assert_no_token(sandbox: &Sandbox) {
+    let tokens = fs::read_dir(sandbox.path("tokens")).unwrap();
+    assert_eq!(tokens.count(), 0);
+}
+
+/// Ends the question by what a person can do; the terminal must be as before and nothing changed.
+fn ends_at(
+    sandbox: &Sandbox,
+    arguments: &[&str],
+    come_to: &dyn Fn(&mut Terminal),
+    way: fn(&mut Terminal),
+    code: i32,
+) {
+    let before = sandbox.picture();
+    let tokens = Sandbox::picture_below(&sandbox.path("tokens"));
+    let mut terminal = Terminal::run(sandbox, arguments);
+    let modes = terminal.modes();
+    come_to(&mut terminal);
+    way(&mut terminal);
+    let ended: Ended = terminal.end();
+    assert_eq!(ended.modes, modes, "{}", ended.shown);
+    let ended = ended.expect(code);
+    ended.never_shows(PASSWORD);
+    assert_eq!(sandbox.picture(), before, "{}", ended.shown);
+    assert_eq!(Sandbox::picture_below(&sandbox.path("tokens")), tokens);
+}
+
+const WAYS: [(fn(&mut Terminal), i32); 3] = [
+    (|terminal| terminal.key(0x03), 130),
+    (|terminal| terminal.key(0x04), 2),
+    (|terminal| terminal.terminate(), 143),
+];
+
+#[test]
+fn ctrl_c_at_any_question_of_setup_leaves_nothing_half_done() {
+    let mut sandbox = fresh();
+    sandbox.unset("HSM_SO_PIN");
+    let questions: [&dyn Fn(&mut Terminal); 4] = [
+        &|terminal| terminal.expect("its name]: "),
+        &|terminal| {
+            terminal.answer("its name]: ", "softhsm");
+            terminal.expect_unseen("New backup password: ");
+        },
+        &|terminal| {
+            terminal.answer("its name]: ", "softhsm");
+            terminal.answer_unseen("New backup password: ", PASSWORD);
+            terminal.expect_unseen(PASSWORD_AGAIN);
+        },
+        &|terminal| {
+            terminal.answer("its name]: ", "softhsm");
+            type_new_password(terminal);
+            terminal.expect_unseen("SO PIN for the new token: ");
+        },
+    ];
+    for question in questions {
+        for (way, code) in WAYS {
+            ends_at(&sandbox, &["setup"], question, way, code);
+        }
+    }
+    assert_no_token(&sandbox);
+}
+
+#[test]
+fn ctrl_c_at_the_password_of_recover_leaves_nothing_half_done() {
+    let sandbox = waiting();
+    for (way, code) in WAYS {
+        let question = |terminal: &mut Terminal| {
+            terminal.expect_unseen("Backup password: ");
+            terminal.keys("correct horse");
+        };
+        // The end of the input is one only at the beginning of a line.
+        if code != 2 {
+            ends_at(&sandbox, &["recover"], &question, way, code);
+        }
+    }
+}
+
+#[test]
+fn keys_that_would_stop_the_program_without_a_word_do_nothing() {
+    let sandbox = waiting();
+    let mut terminal = Terminal::run(&sandbox, &["recover"]);
+    terminal.expect_unseen("Backup password: ");
+    // Ctrl-U takes back what they leave in the line.
+    for key in [0x1a, 0x1c, 0x15] {
+        terminal.key(key);
+    }
+    terminal.keys(&format!("{PASSWORD}\n"));
+    terminal.end().expect(0);
+}
+
+#[test]
+fn recover_asks_for_the_password() {
+    let sandbox = waiting();
+    let before = sandbox.picture();
+    let mut terminal = Terminal::run(&sandbox, &["recover"]);
+    terminal.answer_unseen("Backup password: ", "wrong horse battery staple");
+    terminal.end().expect(77);
+    assert_eq!(sandbox.picture(), before);
+    let mut terminal = Terminal::run(&sandbox, &["recover", "--backup-password-file", "-"]);
+    terminal.answer_unseen("Backup password: ", PASSWORD);
+    terminal.end().expect(0).never_shows(PASSWORD);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn keys_ask_for_the_password() {
+    let sandbox = Sandbox::softhsm_without_password();
+    let mut terminal = Terminal::run(&sandbox, &["keys", "set-backup-password"]);
+    type_new_password(&mut terminal);
+    terminal.end().expect(0).never_shows(PASSWORD);
+    for (password, code) in [(PASSWORD, 0), ("wrong horse battery staple", 77)] {
+        let mut terminal = Terminal::run(&sandbox, &["keys", "verify-backup-password"]);
+        terminal.answer_unseen("Backup password: ", password);
+        terminal.end().expect(code).never_shows(password);
+    }
+}
+
+#[test]
+fn nobody_is_asked_where_the_answer_would_be_refused() {
+    let ready = Sandbox::softhsm();
+    for arguments in [&["setup"][..], &["recover"]] {
+        let ended = Terminal::run(&ready, arguments).end().expect(78);
+        for question in ["Backup password: ", "Storage ["] {
+            assert!(!ended.shown.contains(question), "{}", ended.shown);
+        }
+    }
+    let software = Sandbox::software();
+    for command in ["set-backup-password", "verify-backup-password"] {
+        Terminal::run(&software, &["keys", command])
+            .end()
+            .expect(78);
+    }
+}
+
+#[test]
+fn a_question_does_not_get_into_the_json_report() {
+    let sandbox = waiting();
+    let out = sandbox.path("report");
+    let mut terminal = Terminal::run_into(&sandbox, &["--format", "json", "recover"], &out);
+    terminal.answer_unseen("Backup password: ", PASSWORD);
+    terminal.end().expect(0);
+    let report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
+    assert_eq!(report["outcome"], "ready");
+}
+
+#[test]
+fn without_a_terminal_the_flag_is_named() {
+    let (sandbox, waiting) = (fresh(), waiting());
+    for (sandbox, arguments, flag) in [
+        (&sandbox, &["setup"][..], "--storage"),
+        (
+            &sandbox,
+            &["setup", "--storage", "softhsm"],
+            "--backup-password-file",
+        ),
+        (&waiting, &["recover"], "--backup-password-file"),
+        (
+            &waiting,
+            &["keys", "set-backup-password"],
+            "--backup-password-file",
+        ),
+        (
+            &waiting,
+            &["keys", "verify-backup-password"],
+            "--backup-password-file",
+        ),
+    ] {
+        let said = sandbox.fails_unchanged(arguments, 2, "usage");
+        assert!(said.contains(flag), "{said}");
+    }
+}

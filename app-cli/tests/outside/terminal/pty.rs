@@ -1,0 +1,196 @@
+//! A pseudo-terminal with the program at its other end.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::sandbox::{Sandbox, tool, wrapped};
+
+/// Far more than any answer takes.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 60,
+    tv_nsec: 0,
+};
+
+/// The terminal, as a person sees it.
+pub struct Terminal {
+    master: File,
+    // Kept open, so that the terminal outlives the program and its modes can be looked at.
+    _slave: File,
+    program: Child,
+    shown: String,
+    /// How much of `shown` was expected already.
+    seen: usize,
+}
+
+/// What was left when the program had ended.
+pub struct Ended {
+    pub code: i32,
+    pub shown: String,
+    pub modes: LocalModes,
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.shown);
+        assert!(
+            self.modes
+                .contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn never_shows(&self, secret: &str) {
+        assert!(!self.shown.contains(secret), "{}", self.shown);
+    }
+}
+
+impl Terminal {
+    /// Runs the program with this terminal as standard input, output and error.
+    pub fn run(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        Self::start(sandbox, arguments, None)
+    }
+
+    /// The same with standard output in a file.
+    pub fn run_into(sandbox: &Sandbox, arguments: &[&str], out: &Path) -> Self {
+        Self::start(sandbox, arguments, Some(out))
+    }
+
+    fn start(sandbox: &Sandbox, arguments: &[&str], out: Option<&Path>) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(name.to_str().unwrap())
+            .unwrap();
+        let side = || Stdio::from(slave.try_clone().unwrap());
+        // A session of its own, whose terminal this is: Ctrl-C reaches the program.
+        let mut command: Command = wrapped(
+            &["setsid", "--ctty", "--wait"],
+            &sandbox.command(arguments),
+            None,
+        );
+        let stdout = out.map_or_else(side, |path| Stdio::from(File::create(path).unwrap()));
+        let program = command
+            .stdin(side())
+            .stdout(stdout)
+            .stderr(side())
+            .spawn()
+            .unwrap();
+        Self {
+            master: File::from(master),
+            _slave: slave,
+            program,
+            shown: String::new(),
+            seen: 0,
+        }
+    }
+
+    /// The terminal's modes.
+    pub fn modes(&self) -> LocalModes {
+        tcgetattr(self.master.as_fd()).unwrap().local_modes
+    }
+
+    /// Waits until the text is shown, after what was expected before.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) {
+        loop {
+            if let Some(at) = self.shown[self.seen..].find(text) {
+                self.seen += at + text.len();
+                return;
+            }
+            assert!(self.read(&PATIENCE), "no {text:?} in {:?}", self.shown);
+        }
+    }
+
+    /// The same of a question whose answer is not shown.
+    #[track_caller]
+    pub fn expect_unseen(&mut self, question: &str) {
+        self.expect(question);
+        assert!(!self.modes().contains(LocalModes::ECHO), "{}", self.shown);
+    }
+
+    #[track_caller]
+    pub fn answer(&mut self, question: &str, answer: &str) {
+        self.expect(question);
+        self.keys(&format!("{answer}\n"));
+    }
+
+    #[track_caller]
+    pub fn answer_unseen(&mut self, question: &str, answer: &str) {
+        self.expect_unseen(question);
+        self.keys(&format!("{answer}\n"));
+    }
+
+    pub fn keys(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    pub fn key(&mut self, key: u8) {
+        self.master.write_all(&[key]).unwrap();
+    }
+
+    /// Sends SIGTERM to the program, the only child of setsid.
+    pub fn terminate(&mut self) {
+        let parent = self.program.id().to_string();
+        let children = format!("/proc/{parent}/task/{parent}/children");
+        let child = std::fs::read_to_string(children).unwrap();
+        let child = match child.trim() {
+            // Without a need to fork, setsid has become the program.
+            "" => &parent,
+            child => child,
+        };
+        tool("kill", ["-TERM", child]);
+    }
+
+    /// Waits for the end of the program.
+    pub fn end(mut self) -> Ended {
+        let none = Timespec {
+            tv_sec: 0,
+            tv_nsec: 50_000_000,
+        };
+        let code = loop {
+            self.read(&none);
+            if let Some(status) = self.program.try_wait().unwrap() {
+                break status.code().unwrap_or(-1);
+            }
+        };
+        while self.read(&none) {}
+        Ended {
+            code,
+            modes: self.modes(),
+            shown: std::mem::take(&mut self.shown),
+        }
+    }
+
+    /// Reads what is shown next; `false` where nothing is for so long.
+    fn read(&mut self, patience: &Timespec) -> bool {
+        let mut ready = [PollFd::new(&self.master, PollFlags::IN)];
+        if poll(&mut ready, Some(patience)).unwrap() == 0 {
+            return false;
+        }
+        let mut part = [0; 4096];
+        let count = self.master.read(&mut part).unwrap();
+        self.shown
+            .push_str(&String::from_utf8_lossy(&part[..count]));
+        count > 0
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
