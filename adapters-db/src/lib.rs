@@ -3,6 +3,7 @@
 //! All SQL of the project is here. [`SqliteDatabase`] keeps one connection for its life; the start
 //! that uses it holds the start lock before it is made (C11).
 
+mod backup;
 mod classify;
 mod columns;
 mod connections;
@@ -29,5 +30,6 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use backup::SqliteBackups;
 pub use database::SqliteDatabase;
 pub use seals::Seals;

@@ -22,6 +22,8 @@ use crate::{node, open};
 
 const KEPT: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
+/// Pages that are copied at a time.
+const PAGES: i32 = 1024;
 
 /// Makes the snapshot; `None` where the newest one is of this very state.
 pub(crate) fn make(
@@ -39,7 +41,7 @@ pub(crate) fn make(
         // What is copied and what is compared is one state, whoever else writes meanwhile.
         let source = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
             .map_err(|error| fault(path, "making a snapshot", error))?;
-        copy(path, &source, target, patience)?;
+        copy(path, &source, target, patience, &mut |_, _| ())?;
         verify(path, &source, target)?;
     }
     if let Some(newest) = list(directory)?.first()
@@ -81,11 +83,14 @@ fn temporary_file(directory: &Utf8Path) -> Result<NamedTempFile, Fault> {
         .or_io(|| format!("making a file for the snapshot in {directory}"))
 }
 
-fn copy(
+/// Copies one state of the database into an empty file. `progress` hears how many pages of how
+/// many are copied.
+pub(crate) fn copy(
     path: &Utf8Path,
     source: &Connection,
     target: &Utf8Path,
     patience: Duration,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), Fault> {
     let copying = |error| fault(path, "copying a snapshot", error);
     let mut to = Connection::open_with_flags(
@@ -99,8 +104,16 @@ fn copy(
     let backup = Backup::new(source, &mut to).map_err(copying)?;
     let end = Instant::now() + patience;
     loop {
-        match backup.step(-1).map_err(copying)? {
+        let step = backup.step(PAGES).map_err(copying)?;
+        let pages = backup.progress();
+        let count = |pages: i32| u64::try_from(pages).unwrap_or_default();
+        progress(
+            count(pages.pagecount.saturating_sub(pages.remaining)),
+            count(pages.pagecount),
+        );
+        match step {
             StepResult::Done => break,
+            StepResult::More => {}
             _ if Instant::now() >= end => {
                 return Err(Fault::new(
                     FaultKind::DatabaseUnavailable,
@@ -118,7 +131,7 @@ fn copy(
 }
 
 /// The copy is whole and says what the source says, row by row.
-fn verify(path: &Utf8Path, source: &Connection, target: &Utf8Path) -> Result<(), Fault> {
+pub(crate) fn verify(path: &Utf8Path, source: &Connection, target: &Utf8Path) -> Result<(), Fault> {
     let checking = |error| fault(target, "checking the snapshot", error);
     let copy = open::read_only(target, Duration::ZERO)?;
     let verdict: String = copy

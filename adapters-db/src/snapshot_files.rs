@@ -166,7 +166,7 @@ pub(crate) fn version_inside(path: &Utf8Path) -> Option<String> {
 }
 
 /// The path as SQLite's URI file names need it.
-fn escaped(path: &Utf8Path) -> String {
+pub(crate) fn escaped(path: &Utf8Path) -> String {
     path.as_str().bytes().fold(String::new(), |mut text, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {

@@ -6,7 +6,10 @@ use camino::Utf8PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use domain::StorageType;
 
-pub use admin::{TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs};
+pub use admin::{
+    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, TlsActivateArgs,
+    TlsCommand, TlsImportArgs, TlsRenewArgs,
+};
 
 /// Start-up and recovery of a Trustpoint node.
 ///
@@ -80,6 +83,9 @@ pub enum Command {
     /// The TLS server credential
     #[command(subcommand)]
     Tls(TlsCommand),
+    /// Backups of the database
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// What each start selected and did
     History(HistoryArgs),
     /// The configuration

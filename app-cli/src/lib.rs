@@ -3,6 +3,7 @@
 //! [`main`] reads the arguments, runs one command and ends the process in one place. The path of a
 //! start is [`startup::run`].
 
+mod backup;
 pub mod cli;
 mod commands;
 mod config;

@@ -5,16 +5,17 @@
 
 use std::time::Duration;
 
-use adapters_db::{Seals, SqliteDatabase};
+use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
 use adapters_fs::{
-    DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
+    AgeFiles, DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
     SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Hsm};
 use domain::Version;
 use ports::{
-    Clock, Credentials, Database, DekCache, DekSeals, Fault, Hsm, Messages, Output, Secret,
-    StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer, WizardStore,
+    BackupCipher, Backups, Clock, Credentials, Database, DekCache, DekSeals, Fault, Hsm, Messages,
+    Output, Secret, StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer,
+    WizardStore,
 };
 
 use crate::config::{Config, SecretFiles};
@@ -75,6 +76,10 @@ pub struct Node {
     pub database: Box<dyn Database>,
     /// The stored TLS credentials of the same database.
     pub credentials: Box<dyn Credentials>,
+    /// Backups of the same database.
+    pub backups: Box<dyn Backups>,
+    /// Backups under a password.
+    pub cipher: Box<dyn BackupCipher>,
     /// What is done with a DEK outside the token.
     pub seals: Box<dyn DekSeals>,
     /// The token.
@@ -143,6 +148,12 @@ impl Node {
         Ok(Self {
             database: Box::new(database()),
             credentials: Box::new(database()),
+            backups: Box::new(SqliteBackups::new(
+                config.database.value.clone(),
+                config.snapshots.value.clone(),
+                create_parents,
+            )),
+            cipher: Box::new(AgeFiles),
             seals: Box::new(Seals),
             hsm: Box::new(hsm),
             pins: Box::new(config.secrets.clone()),

@@ -5,6 +5,7 @@
 //! implementation to it, the fakes included. No type here belongs to SQLite, PKCS#11 or Nginx.
 
 mod assets;
+mod backup;
 mod clock;
 mod credentials;
 mod database;
@@ -38,6 +39,10 @@ pub mod contract;
 pub mod fake;
 
 pub use assets::{AssetReport, Messages, StaticFiles};
+pub use backup::{
+    Backup, BackupCipher, BackupManifest, BackupOrigin, BackupPlace, Backups, PrivateFile,
+    StagedBackup,
+};
 pub use clock::{Clock, SystemClock};
 pub use credentials::{CredentialOrigin, Credentials, StoredCredential};
 pub use database::{

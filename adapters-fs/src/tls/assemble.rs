@@ -60,7 +60,7 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
     };
     let place = pool
         .iter()
-        .position(|candidate| is_ours(candidate))
+        .position(is_ours)
         .ok_or_else(|| mismatch(&pool))?;
     let leaf = pool.swap_remove(place);
     let chain = order(&leaf, pool)?;

@@ -40,7 +40,7 @@ pub(super) fn from_pem(pem: &Secret) -> Result<Zeroizing<KeyPair>, String> {
     if !text.contains(BEGIN) {
         return Err(not_pkcs8(text));
     }
-    supported(&*decode_block(text, "PRIVATE KEY")?)
+    supported(&decode_block(text, "PRIVATE KEY")?)
 }
 
 /// The key pair of a PKCS#8 key.

@@ -63,3 +63,57 @@ pub struct TlsActivateArgs {
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub lock_wait: u64,
 }
+
+/// Commands of `backup`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Make a consistent copy of the live database, with a manifest
+    Create(BackupCreateArgs),
+    /// Prove a backup whole and tell what opens it; changes nothing
+    Verify(BackupVerifyArgs),
+    /// Put a backup in the database's place; what it replaces is kept as a snapshot
+    Restore(BackupRestoreArgs),
+}
+
+/// Options of `backup create`.
+#[derive(Args, Clone, Debug)]
+pub struct BackupCreateArgs {
+    /// Where the backup goes
+    #[arg(value_name = "FILE")]
+    pub file: Utf8PathBuf,
+    /// File with a password that the backup is encrypted under, in the format of age; `-` reads
+    /// standard input
+    #[arg(long, value_name = "FILE")]
+    pub encrypt_password_file: Option<Utf8PathBuf>,
+}
+
+/// Options of `backup verify`.
+#[derive(Args, Clone, Debug)]
+pub struct BackupVerifyArgs {
+    /// The backup, or a snapshot
+    #[arg(value_name = "FILE")]
+    pub file: Utf8PathBuf,
+    /// File with the backup password, to try whether it unwraps the DEK; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub backup_password_file: Option<Utf8PathBuf>,
+    /// File with the password that the backup is encrypted under; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub decrypt_password_file: Option<Utf8PathBuf>,
+}
+
+/// Options of `backup restore`.
+#[derive(Args, Clone, Debug)]
+pub struct BackupRestoreArgs {
+    /// The backup, or a snapshot
+    #[arg(value_name = "FILE")]
+    pub file: Utf8PathBuf,
+    /// File with the password that the backup is encrypted under; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub decrypt_password_file: Option<Utf8PathBuf>,
+    /// Go on although this node is set up as another installation than the backup's
+    #[arg(long)]
+    pub accept_other_installation: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}

@@ -1,5 +1,6 @@
 //! The commands: each reads its arguments, calls its use case, and gives back a report.
 
+mod backup;
 mod completions;
 mod config;
 mod history;
@@ -12,7 +13,7 @@ mod tls;
 
 use ports::Fault;
 
-use crate::cli::{Cli, Command, TlsCommand};
+use crate::cli::{BackupCommand, Cli, Command, TlsCommand};
 use crate::config::Config;
 use crate::report::{Console, Report};
 
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fau
         Command::Recover(arguments) => recover::run(&config, arguments, console, report),
         Command::Keys(command) => keys::run(&config, command, console, report),
         Command::Tls(command) => tls::run(&config, command, console, report),
+        Command::Backup(command) => backup::run(&config, command, console, report),
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -66,6 +68,11 @@ pub fn name(command: &Command) -> &'static str {
             TlsCommand::Import(_) => "tls import",
             TlsCommand::History => "tls history",
             TlsCommand::Activate(_) => "tls activate",
+        },
+        Command::Backup(command) => match command {
+            BackupCommand::Create(_) => "backup create",
+            BackupCommand::Verify(_) => "backup verify",
+            BackupCommand::Restore(_) => "backup restore",
         },
         Command::History(_) => "history",
         Command::Config(_) => "config show",

@@ -53,6 +53,8 @@ pub struct Config {
     pub hsm_daemon: Setting<Option<String>>,
     /// How long to wait for the daemon and for any one call into the module.
     pub hsm_wait: Setting<Duration>,
+    /// Command that has nginx take up a new TLS set; empty where there is none.
+    pub nginx_reload: Setting<Vec<String>>,
     /// Files of the PINs.
     pub secrets: SecretFiles,
     /// Directories that static files are collected from.
@@ -232,6 +234,7 @@ impl Config {
                     to_path,
                 )?,
             },
+            nginx_reload: layers.file_only(file.nginx.reload, Vec::new),
             static_sources: layers.file_only(file.static_files.sources, Vec::new),
             static_root: layers.file_only(file.static_files.root.map(Some), || None),
             message_dirs: layers.file_only(file.messages.dirs, Vec::new),
@@ -313,6 +316,7 @@ impl Config {
             row("hsm.wait", &self.hsm_wait, |wait| {
                 humantime::format_duration(*wait).to_string()
             }),
+            row("nginx.reload", &self.nginx_reload, |items| list(items)),
             row("static.sources", &self.static_sources, |items| list(items)),
             row("static.root", &self.static_root, option),
             row("messages.dirs", &self.message_dirs, |items| list(items)),

@@ -1,6 +1,7 @@
 //! The report: what a command found and did, for people and for programs.
 
 mod console;
+mod progress;
 
 use domain::{Outcome, Selection, SetupWizardState, StartupContext, StartupScenario};
 use ports::{CertificateFacts, Fault, TlsSource};
@@ -9,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use console::Console;
+pub use progress::Progress;
 
 /// The report, in the shape of the command-line contract (`schema` 1).
 #[derive(Clone, Debug, Serialize)]

@@ -1,0 +1,213 @@
+//! `backup restore`: onto a node that was never set up, and onto a live one.
+//!
+//! Each step may be the last before the power goes; running it again finishes the work.
+
+use std::time::Duration;
+
+use domain::{SetupWizardState, WizardState};
+use ports::{Backup, CachedDek, DatabaseState, Fault, FaultKind, NodeRecord, Secret};
+
+use super::{name_instead, open, read};
+use crate::node::Node;
+use crate::report::{Report, StepReport};
+use crate::startup;
+use crate::steps::Steps;
+
+/// What the operator wants.
+pub struct Restore {
+    /// The backup.
+    pub file: String,
+    /// What it is encrypted under, where it is.
+    pub decrypt_password: Option<Secret>,
+    /// Whether a node that is set up may become another installation.
+    pub accept_other_installation: bool,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Restores the backup.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: &Restore,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<Backup, Fault> {
+    // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
+    let clear = open(node, &wish.file, wish.decrypt_password.as_ref())?;
+    read(node, &wish.file, &clear)?;
+    let _lock = startup::lock(node, wish.lock_wait)?;
+    let raw = node.wizard.read()?.state();
+    let present = present(node)?;
+    let mut staged = node
+        .backups
+        .stage(clear.path())
+        .map_err(|fault| name_instead(fault, clear.path(), &wish.file))?;
+    let backup = staged.backup().clone();
+    refuse_other(node, wish, raw, present.as_ref(), &backup)?;
+
+    let mut steps = Steps {
+        node,
+        report,
+        on_step,
+    };
+    note_checked(&mut steps, &wish.file, &backup);
+    let path = &node.settings.database_path;
+    if staged.is_in_place() {
+        set_wizard(&mut steps, raw, &backup)?;
+        steps.note("replace_database", false, &format!("{path} is this backup"));
+    } else {
+        remember_setup(node, raw, present.as_ref(), &backup)?;
+        let kept = staged.keep_replaced(node.clock.now())?;
+        match &kept {
+            Some(kept) => steps.note("keep_replaced", true, kept),
+            None => steps.note("keep_replaced", false, "there was no database"),
+        }
+        // Before the database: its mark says what it is, and a state that was left half way would
+        // have the next start forget that.
+        set_wizard(&mut steps, raw, &backup)?;
+        staged.put_in_place()?;
+        steps.note("replace_database", true, path);
+    }
+    drop_other_dek(&mut steps, &backup.record)?;
+    node.output
+        .info("the next `trustpointctl startup` says what this node needs");
+    Ok(backup)
+}
+
+/// The present database, as far as it can be read: a damaged one is what a restore is for.
+fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
+    match node.database.observe() {
+        Ok(DatabaseState::Initialised(record)) => Ok(Some(*record)),
+        Ok(DatabaseState::NotInitialised) => Ok(None),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
+            node.output
+                .warning(&format!("the present database cannot be read: {fault}"));
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A node that is set up does not become another one by a backup that was mixed up.
+fn refuse_other(
+    node: &Node,
+    wish: &Restore,
+    raw: Option<SetupWizardState>,
+    present: Option<&NodeRecord>,
+    backup: &Backup,
+) -> Result<(), Fault> {
+    let Some(present) = present else {
+        return Ok(());
+    };
+    let marked = present.setup_completed_at.is_some();
+    let is_set_up = SetupWizardState::effective(raw, marked) == WizardState::Completed;
+    let (ours, theirs) = (&present.installation, &backup.record.installation);
+    if !is_set_up || ours.is_none() || ours == theirs || wish.accept_other_installation {
+        return Ok(());
+    }
+    let name = |id: &Option<domain::InstallationId>| {
+        id.as_ref().map_or("(none)".to_owned(), ToString::to_string)
+    };
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!(
+            "the backup {} is of installation {}; this node is set up as installation {} ({})",
+            wish.file,
+            name(theirs),
+            name(ours),
+            node.settings.database_path
+        ),
+        "use a backup of this node; to make this node that other one on purpose, add \
+         --accept-other-installation (what it replaces is kept as a snapshot)",
+    ))
+}
+
+fn note_checked(steps: &mut Steps<'_>, file: &str, backup: &Backup) {
+    match &backup.manifest {
+        Some(manifest) => steps.note(
+            "check_backup",
+            false,
+            &format!(
+                "{file} is whole (SHA-256 {}), of version {}, made at {}",
+                manifest.sha256,
+                manifest.application_version,
+                crate::report::rfc3339(manifest.created_at)
+            ),
+        ),
+        None => {
+            steps.note(
+                "check_backup",
+                false,
+                &format!("{file} is a whole snapshot"),
+            );
+            steps.report.warnings.push(format!(
+                "{file} has no manifest (a snapshot has none): that it is whole is known from \
+                 SQLite's integrity check alone"
+            ));
+        }
+    }
+}
+
+/// Where only the state directory knows that the present node is set up, its database learns it
+/// before that state goes.
+fn remember_setup(
+    node: &Node,
+    raw: Option<SetupWizardState>,
+    present: Option<&NodeRecord>,
+    backup: &Backup,
+) -> Result<(), Fault> {
+    let goes = wizard_after(raw, backup).is_some();
+    let known_here_alone = present.is_some_and(|record| {
+        record.setup_completed_at.is_none() && record.schema == domain::SchemaState::Current
+    });
+    let is_set_up = raw.is_some_and(SetupWizardState::counts_as_completed);
+    if goes && known_here_alone && is_set_up {
+        node.database.mark_setup_completed(node.clock.now())?;
+    }
+    Ok(())
+}
+
+/// Where the state directory says something that the backup's database does not bear out, it goes
+/// to the first state, with which the database's mark alone decides (C9).
+fn wizard_after(raw: Option<SetupWizardState>, backup: &Backup) -> Option<SetupWizardState> {
+    let completed = backup.record.setup_completed_at.is_some();
+    match raw {
+        None | Some(SetupWizardState::SetupCryptoStorage) => None,
+        Some(state) if state.counts_as_completed() && completed => None,
+        Some(_) => Some(SetupWizardState::SetupCryptoStorage),
+    }
+}
+
+fn set_wizard(
+    steps: &mut Steps<'_>,
+    raw: Option<SetupWizardState>,
+    backup: &Backup,
+) -> Result<(), Fault> {
+    wizard_after(raw, backup).map_or(Ok(()), |state| steps.go_to(state))
+}
+
+/// The cache must not hold the DEK of another database (C22).
+fn drop_other_dek(steps: &mut Steps<'_>, record: &NodeRecord) -> Result<(), Fault> {
+    let node = steps.node;
+    let expected = record
+        .token
+        .as_ref()
+        .and_then(|token| token.dek_check_value.as_ref());
+    let is_other = match node.dek_cache.read()? {
+        CachedDek::Absent => false,
+        CachedDek::Present(dek) => expected != Some(&node.seals.check_value(&dek)),
+        CachedDek::Unusable(_) => true,
+    };
+    if is_other {
+        let removed = node.dek_cache.remove()?;
+        steps.note(
+            "drop_dek_cache",
+            removed,
+            "it held the DEK of another database",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Backups of the database: made of a live one, checked, and put in its place.
+
+use domain::{InstallationId, KekId, StorageType};
+use time::OffsetDateTime;
+
+use crate::{Fault, NodeRecord, Secret};
+
+/// What whoever makes a backup knows beside the database.
+#[derive(Clone, Debug)]
+pub struct BackupOrigin {
+    /// Version of the application that makes it.
+    pub application_version: String,
+    /// Whether the node is set up, by its wizard state or its database. A restored node must not
+    /// offer an open setup page because the mark was still to be set (C9).
+    pub setup_completed: bool,
+    /// When it is made.
+    pub at: OffsetDateTime,
+}
+
+/// What a backup says of itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BackupManifest {
+    /// Version of the manifest's format.
+    pub format: u32,
+    /// Version of the application that made it.
+    pub application_version: String,
+    /// The newest migration of its database.
+    pub schema: String,
+    /// SHA-256 over the whole backup, in hexadecimal.
+    pub sha256: String,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// The installation it is of.
+    pub installation: Option<InstallationId>,
+    /// The storage.
+    pub storage: Option<StorageType>,
+    /// CKA_ID of the KEK that wraps the DEK.
+    pub kek: Option<KekId>,
+    /// Check value of the DEK.
+    pub dek_check_value: Option<Vec<u8>>,
+    /// Whether a backup password can unwrap the DEK.
+    pub backup_password_set: bool,
+    /// Whether the node was set up.
+    pub setup_completed: bool,
+}
+
+/// A backup that is whole.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// What it says of itself; `None` for a snapshot, which says nothing.
+    pub manifest: Option<BackupManifest>,
+    /// What its database says of the node. Its schema is never newer than this program's.
+    pub record: NodeRecord,
+}
+
+/// What stands where a backup is to be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BackupPlace {
+    /// Nothing.
+    Free,
+    /// A backup.
+    Backup,
+    /// Something else, which must not be overwritten.
+    Other,
+}
+
+/// Backups.
+///
+/// Errors of every method: as [`crate::Database`] has them for the database, as [`Fault::io`] has
+/// it for other files.
+pub trait Backups {
+    /// What stands at the path; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn place(&self, file: &str) -> Result<BackupPlace, Fault>;
+
+    /// Writes a consistent copy of the live database with its manifest, whole or not at all,
+    /// readable by its owner alone from the first byte on, and reads it back. The database is not
+    /// changed. `progress` hears how much of how much is copied.
+    ///
+    /// # Errors
+    /// See [`Backups`]; MUST be [`crate::FaultKind::Config`] where there is no database yet, and
+    /// [`crate::FaultKind::VersionDowngrade`] for one with an unknown schema.
+    fn create(
+        &self,
+        file: &str,
+        origin: &BackupOrigin,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackupManifest, Fault>;
+
+    /// Reads a backup and proves it whole; changes nothing.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or no backup or
+    /// snapshot of this project, [`crate::FaultKind::VersionDowngrade`] for a newer schema or
+    /// format.
+    fn read(&self, file: &str) -> Result<Backup, Fault>;
+
+    /// Makes ready to put a backup in the database's place; nothing is replaced yet. What is put
+    /// in place later is what was read and proven whole here. The caller holds the start lock.
+    ///
+    /// # Errors
+    /// As [`Backups::read`] and [`Backups`] have them.
+    fn stage(&self, file: &str) -> Result<Box<dyn StagedBackup>, Fault>;
+}
+
+/// A backup that is ready to be put in place; dropped, it leaves all as it was.
+pub trait StagedBackup {
+    /// What the backup holds.
+    fn backup(&self) -> &Backup;
+
+    /// Whether the database is exactly this already.
+    fn is_in_place(&self) -> bool;
+
+    /// Keeps the present database as a snapshot, where there is one: as it is where it cannot be
+    /// read. Returns where it stands. No other process can write to it from now on.
+    ///
+    /// # Errors
+    /// See [`Backups`].
+    fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault>;
+
+    /// Replaces the database in one step: after a crash at any point there is the whole old one or
+    /// the whole new one. Needs [`StagedBackup::keep_replaced`].
+    ///
+    /// # Errors
+    /// See [`Backups`].
+    fn put_in_place(self: Box<Self>) -> Result<(), Fault>;
+}
+
+/// A file that holds secrets in the clear for a while; removed when it is dropped.
+pub trait PrivateFile {
+    /// Where it stands.
+    fn path(&self) -> &str;
+}
+
+/// Files encrypted under a password, in the format of age (age-encryption.org/v1).
+pub trait BackupCipher {
+    /// Whether the file is one; MUST be `false` where there is no file.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn is_encrypted(&self, file: &str) -> Result<bool, Fault>;
+
+    /// A name for a file of about `size` bytes in a directory of its own that only this user can
+    /// enter, in memory where there is room.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn private_file(&self, size: u64) -> Result<Box<dyn PrivateFile>, Fault>;
+
+    /// Writes `from` encrypted to `to`, whole or not at all, readable by its owner alone.
+    ///
+    /// # Errors
+    /// As [`Fault::io`] has it.
+    fn encrypt(&self, from: &str, to: &str, password: &Secret) -> Result<(), Fault>;
+
+    /// Decrypts into a private file.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::Denied`] for a wrong password, and
+    /// [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or not encrypted under a
+    /// password; else as [`Fault::io`] has it.
+    fn decrypt(&self, file: &str, password: &Secret) -> Result<Box<dyn PrivateFile>, Fault>;
+}
