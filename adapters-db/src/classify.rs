@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use domain::SchemaState;
 use ports::{Fault, FaultKind};
 use refinery::Runner;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::look::not_sqlite;
 use crate::schema::{APPLICATION_ID, HISTORY_TABLE, applied, begins_as_ours, compare};
@@ -71,6 +71,29 @@ pub(crate) fn check(path: &Utf8Path, connection: &Connection) -> Result<(), Faul
         return Ok(());
     }
     Err(damaged(path, &verdict))
+}
+
+/// Whether the whole file is right, whatever its size: pages, indexes, references.
+pub(crate) fn check_all(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
+    let verdict: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| unreadable(path, error))?;
+    if verdict != "ok" {
+        return Err(damaged(path, &verdict));
+    }
+    let dangling = connection
+        .query_row("PRAGMA foreign_key_check", [], |row| {
+            row.get::<_, String>(0)
+        })
+        .optional()
+        .map_err(|error| unreadable(path, error))?;
+    match dangling {
+        None => Ok(()),
+        Some(table) => Err(damaged(
+            path,
+            &format!("a row of {table} refers to nothing"),
+        )),
+    }
 }
 
 /// SQLite fills up a last page that is cut short with zeros.

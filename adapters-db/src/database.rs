@@ -11,7 +11,7 @@ use refinery::Runner;
 use rusqlite::Connection;
 use time::OffsetDateTime;
 
-use crate::classify::{Found, identify};
+use crate::classify::{self, Found, identify};
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::{credential, credential_list, history, migrate, node, schema, snapshot, token};
 
@@ -119,6 +119,11 @@ impl Database for SqliteDatabase {
 
     fn check_writable(&self) -> Result<(), Fault> {
         self.connections.check_writable()
+    }
+
+    fn check_integrity(&self) -> Result<(), Fault> {
+        self.read(|connection| classify::check_all(self.connections.path(), connection))
+            .map(drop)
     }
 
     fn migrate(&self) -> Result<Migrated, Fault> {

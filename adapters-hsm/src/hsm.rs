@@ -185,6 +185,14 @@ impl Hsm for Pkcs11Hsm {
         }
     }
 
+    fn probe_daemon(&self) -> Result<Option<String>, Fault> {
+        let Some(daemon) = &self.config.daemon else {
+            return Ok(None);
+        };
+        probe(daemon, PROBE_LIMIT)?;
+        Ok(Some(daemon.to_string()))
+    }
+
     fn find_token(&self, query: &TokenQuery) -> Result<TokenSight, Fault> {
         self.look_again(query)
     }

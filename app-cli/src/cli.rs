@@ -86,6 +86,8 @@ pub enum Command {
     /// Backups of the database
     #[command(subcommand)]
     Backup(BackupCommand),
+    /// Every check with pass, warn or fail, and what to do; changes nothing
+    Doctor,
     /// What each start selected and did
     History(HistoryArgs),
     /// The configuration

@@ -7,6 +7,7 @@ mod backup;
 pub mod cli;
 mod commands;
 mod config;
+mod doctor;
 pub mod exit_code;
 mod keys;
 mod node;

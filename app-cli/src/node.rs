@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
 use adapters_fs::{
-    AgeFiles, DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
-    SelfSignedIssuer, StaticCollector, WizardDir,
+    AgeFiles, DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile,
+    ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Hsm};
 use domain::Version;
 use ports::{
     BackupCipher, Backups, Clock, Credentials, Database, DekCache, DekSeals, Fault, Hsm, Messages,
-    Output, Secret, StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer,
+    Output, Places, Secret, StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer,
     WizardStore,
 };
 
@@ -96,6 +96,8 @@ pub struct Node {
     pub dek_cache: Box<dyn DekCache>,
     /// Static files.
     pub static_files: Box<dyn StaticFiles>,
+    /// Rights and room of files and directories.
+    pub places: Box<dyn Places>,
     /// The web server that serves the TLS set.
     pub web_server: Box<dyn WebServer>,
     /// Message catalogues.
@@ -172,6 +174,7 @@ impl Node {
                 config.message_dirs.value.clone(),
                 config.message_languages.value.clone(),
             )),
+            places: Box::new(FileSystem),
             web_server: Box::new(ReloadCommand::new(config.nginx_reload.value.clone())),
             lock: Box::new(FileLock::new(lock_path(config), create_parents)),
             clock: Box::new(SystemClock),

@@ -174,6 +174,13 @@ pub trait Database {
     /// See [`Database`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
     fn check_writable(&self) -> Result<(), Fault>;
 
+    /// Checks the whole of the database, which [`Database::observe`] does up to a size alone;
+    /// changes nothing. Nothing there is nothing wrong.
+    ///
+    /// # Errors
+    /// See [`Database`].
+    fn check_integrity(&self) -> Result<(), Fault>;
+
     /// Applies every pending migration in one transaction; creates the database where there is
     /// none, with a new installation id. A database that is made MUST appear whole or not at all.
     ///

@@ -107,6 +107,13 @@ pub trait Hsm {
     /// See [`Hsm`].
     fn reach(&self, patience: Duration, waiting: &mut dyn FnMut(&Fault)) -> Result<String, Fault>;
 
+    /// Whether the daemon accepts a connection, in one try: its address. MUST be `None` where none
+    /// is configured. Says nothing of the module behind it.
+    ///
+    /// # Errors
+    /// See [`Hsm`].
+    fn probe_daemon(&self) -> Result<Option<String>, Fault>;
+
     /// Looks for the token without a login. Needs [`Hsm::reach`].
     ///
     /// Of several tokens with the label the one with the serial number is meant, else the one with

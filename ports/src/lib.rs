@@ -15,6 +15,7 @@ mod hsm;
 mod lock;
 mod output;
 mod pin_memory;
+mod places;
 mod seals;
 mod secret;
 mod tls;
@@ -55,6 +56,7 @@ pub use hsm::{Hsm, PinState, Token, TokenQuery, TokenSight, WrapFormat};
 pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
 pub use pin_memory::{PinMemory, RejectedPin};
+pub use places::{PlaceFacts, Places, Room};
 pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{

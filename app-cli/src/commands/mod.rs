@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod config;
+mod doctor;
 mod history;
 mod keys;
 mod program;
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fau
         Command::Keys(command) => keys::run(&config, command, console, report),
         Command::Tls(command) => tls::run(&config, command, console, report),
         Command::Backup(command) => backup::run(&config, command, console, report),
+        Command::Doctor => doctor::run(&config, console, report),
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -74,6 +76,7 @@ pub fn name(command: &Command) -> &'static str {
             BackupCommand::Verify(_) => "backup verify",
             BackupCommand::Restore(_) => "backup restore",
         },
+        Command::Doctor => "doctor",
         Command::History(_) => "history",
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",

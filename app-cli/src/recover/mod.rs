@@ -12,6 +12,7 @@ use crate::report::{Report, StepReport, TlsReport};
 use crate::setup::refuse_schema;
 use crate::startup::{Active, TlsWork};
 use crate::steps::Steps;
+use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
 /// What the operator wants.
@@ -75,6 +76,7 @@ pub fn run(
     steps.note("provide_tls", provided.changed, &provided.detail);
     steps.report.warnings.extend(provided.warnings);
     steps.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    reload(&mut steps);
     steps.complete()?;
     report.warnings.push(
         "keys that lived on the old token alone are gone; what was sealed under the DEK is \

@@ -6,6 +6,7 @@ use ports::{Level, Output};
 
 use super::{ErrorReport, Report, StepReport, StepResult};
 use crate::cli::{Color, Format, Global};
+use crate::doctor::{Check, Verdict};
 
 /// Where lines and the report go.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,24 @@ impl Console {
                 let mark = self.paint(&format!("{mark:>5}"), style);
                 to_stdout(&format!("{mark}  {}: {}", step.step, step.detail));
             }
+        }
+    }
+
+    /// A check of `doctor`.
+    pub fn check(&self, check: &Check) {
+        let style = match check.verdict {
+            Verdict::Pass => "32",
+            Verdict::Warn => "33",
+            Verdict::Fail(_) => "31",
+        };
+        let mark = self.paint(check.verdict.name(), style);
+        to_stdout(&format!("{mark}  {}: {}", check.name, check.detail));
+        if !check.hint.is_empty() {
+            to_stdout(&format!(
+                "      {} {}",
+                self.paint("hint:", "36"),
+                check.hint
+            ));
         }
     }
 

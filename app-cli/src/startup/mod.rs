@@ -13,7 +13,7 @@ use ports::{Fault, FaultKind};
 
 pub use execute::Execution;
 pub use observe::{Depth, Observation, observe};
-pub use tls::{Active, TlsWork};
+pub use tls::{Active, SOON, TlsWork};
 
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult};

@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::report::TlsReport;
 
 /// A certificate that ends within this time is warned about.
-const SOON: Duration = Duration::days(30);
+pub const SOON: Duration = Duration::days(30);
 
 /// Provides Nginx with its set.
 pub struct TlsWork<'a> {

@@ -167,6 +167,7 @@ fn reading_creates_nothing(rig: &dyn DatabaseRig) {
     assert!(database.active_credential(None).unwrap().is_none());
     assert!(database.history(10).unwrap().is_empty());
     assert!(database.snapshots().unwrap().is_empty());
+    database.check_integrity().unwrap();
     nothing_there(rig);
 }
 
@@ -184,6 +185,7 @@ fn migrates(rig: &dyn DatabaseRig) {
         panic!("nothing was applied");
     };
     assert!(!names.is_empty());
+    database.check_integrity().unwrap();
     assert_eq!(database.migrate().unwrap(), Migrated::Unchanged);
     drop(database);
     let database = rig.database();

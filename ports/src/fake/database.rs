@@ -25,6 +25,8 @@ pub enum DatabaseCall {
     Observe,
     /// [`Database::check_writable`].
     CheckWritable,
+    /// [`Database::check_integrity`].
+    CheckIntegrity,
     /// [`Database::migrate`].
     Migrate,
     /// [`Database::snapshot`].
@@ -173,6 +175,10 @@ impl Database for FakeDatabase {
 
     fn check_writable(&self) -> Result<(), Fault> {
         self.call(DatabaseCall::CheckWritable).map(drop)
+    }
+
+    fn check_integrity(&self) -> Result<(), Fault> {
+        self.call(DatabaseCall::CheckIntegrity).map(drop)
     }
 
     fn migrate(&self) -> Result<Migrated, Fault> {

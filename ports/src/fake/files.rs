@@ -2,11 +2,13 @@
 
 mod assets;
 mod failures;
+mod places;
 mod state;
 mod tls;
 
 pub use assets::{FakeMessages, FakeStaticFiles};
 pub use failures::FileFailures;
+pub use places::FakePlaces;
 pub use state::{FakeDekCache, FakeLock, FakePinMemory, FakeWizardStore};
 pub use tls::{FakeTlsIssuer, FakeTlsStore};
 

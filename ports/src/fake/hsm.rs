@@ -169,6 +169,10 @@ impl Hsm for FakeHsm {
         Ok("fake HSM".into())
     }
 
+    fn probe_daemon(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     fn find_token(&self, query: &TokenQuery) -> Result<TokenSight, Fault> {
         self.check_reached()?;
         let device = self.device.0.borrow();

@@ -1,0 +1,114 @@
+//! `doctor`.
+
+use ports::Fault;
+use serde_json::json;
+
+use super::Next;
+use crate::config::Config;
+use crate::doctor::{self, Check, Place, Verdict};
+use crate::node::{Access, Node};
+use crate::report::{Console, Report};
+
+/// Nobody but the owner.
+const PRIVATE: u32 = 0o077;
+/// Nobody but the owner may write.
+const OWN_WRITE: u32 = 0o022;
+
+/// Checks everything and says what to do.
+///
+/// # Errors
+/// The first check that fails, by its kind.
+pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
+    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let runtime = config.runtime_dir.value.as_str();
+    let checks = doctor::run(&node, &places(config, &node), runtime);
+    if console.is_human() {
+        for check in &checks {
+            console.check(check);
+        }
+    }
+    let values = checks
+        .iter()
+        .map(|check| {
+            json!({
+                "name": check.name,
+                "result": check.verdict.name(),
+                "detail": check.detail,
+                "hint": check.hint,
+            })
+        })
+        .collect();
+    report.data.insert("checks".into(), values);
+    match doctor::first_failure(&checks) {
+        None => Ok(Next::Exit),
+        Some((first, kind)) => Err(failure(&checks, first, kind)),
+    }
+}
+
+fn failure(checks: &[Check], first: &Check, kind: ports::FaultKind) -> Fault {
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| matches!(check.verdict, Verdict::Fail(_)))
+        .map(|check| check.name)
+        .collect();
+    Fault::new(
+        kind,
+        format!(
+            "{} of {} checks failed ({}); the first: {}",
+            failed.len(),
+            checks.len(),
+            failed.join(", "),
+            first.detail
+        ),
+        first.hint.clone(),
+    )
+}
+
+fn places(config: &Config, node: &Node) -> Vec<Place> {
+    let place = |check, path: String, forbidden, secret| Place {
+        check,
+        path,
+        forbidden,
+        secret,
+    };
+    let database = &config.database.value;
+    let directory = database
+        .parent()
+        .map_or(".".to_owned(), ToString::to_string);
+    let key = config.tls_dir.value.join("nginx-tls-server-key.key");
+    let mut places = vec![
+        place(
+            "mode_config",
+            config.file.value.to_string(),
+            OWN_WRITE,
+            false,
+        ),
+        place("mode_data_directory", directory, OWN_WRITE, false),
+        place("mode_database", database.to_string(), PRIVATE, true),
+        place(
+            "mode_snapshots",
+            config.snapshots.value.to_string(),
+            PRIVATE,
+            true,
+        ),
+        place("mode_wizard", node.wizard.directory(), OWN_WRITE, false),
+        place("mode_tls_directory", node.tls.directory(), OWN_WRITE, false),
+        place("mode_tls_key", key.to_string(), PRIVATE, true),
+        place(
+            "mode_runtime",
+            config.runtime_dir.value.to_string(),
+            OWN_WRITE,
+            false,
+        ),
+    ];
+    for (check, file) in [
+        ("mode_pin_file", &config.secrets.pin),
+        ("mode_so_pin_file", &config.secrets.so_pin),
+    ] {
+        if let Some(file) = file {
+            // A secret that a container runtime mounts may well be readable by its group.
+            places.push(place(check, file.value.to_string(), 0o007, true));
+        }
+    }
+    places
+}
