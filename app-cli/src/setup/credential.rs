@@ -63,6 +63,10 @@ pub fn choose(steps: &mut Steps<'_>, san: &[String], dek: Option<&Dek>) -> Resul
     let provided = work.publish_saved(&credential, facts, source)?;
     steps.note("provide_tls", provided.changed, &provided.detail);
     steps.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    if provided.changed {
+        // Nginx serves the setup page under another one.
+        crate::tls_admin::reload(steps);
+    }
     Ok(())
 }
 

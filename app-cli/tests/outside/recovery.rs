@@ -424,3 +424,29 @@ fn the_password_comes_on_standard_input_too() {
     Run::end_of(&mut command).expect(0);
     assert_is_back(&sandbox, &fingerprint);
 }
+
+/// Puts a reload command into the configuration that leaves a file, and names the file.
+fn reload_leaves_a_file(sandbox: &Sandbox) -> PathBuf {
+    let reloaded = sandbox.path("reloaded");
+    let text = format!("[nginx]\nreload = [\"touch\", {reloaded:?}]\n");
+    put(&sandbox.root("etc/trustpoint/trustpointctl.toml"), &text);
+    reloaded
+}
+
+#[test]
+fn recover_and_setup_have_the_web_server_take_up_the_credential() {
+    let (sandbox, _) = waiting();
+    let reloaded = reload_leaves_a_file(&sandbox);
+    let run = recover(&sandbox, PASSWORD).expect(0);
+    assert_eq!(run.step("reload_web_server"), "done");
+    assert!(reloaded.exists());
+
+    let sandbox = Sandbox::new();
+    let reloaded = reload_leaves_a_file(&sandbox);
+    sandbox.run(&["startup"]).expect(0);
+    assert!(!reloaded.exists());
+    let setup = ["setup", "--storage", "software", "--san", "node.example"];
+    let run = sandbox.run(&setup).expect(0);
+    assert_eq!(run.step("reload_web_server"), "done");
+    assert!(reloaded.exists());
+}
