@@ -8,6 +8,7 @@ mod client;
 mod container;
 mod engine;
 mod image;
+mod pki;
 mod report;
 mod story;
 mod world;
@@ -28,6 +29,8 @@ struct Options {
     engine: Option<String>,
     keep: bool,
     quick: bool,
+    /// The images of the last run, as they are.
+    no_build: bool,
     stories: Vec<&'static Story>,
 }
 
@@ -53,7 +56,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let options = parse(arguments)?;
     let begin = Instant::now();
     let engine = Engine::find(options.engine.as_deref())?;
-    let images = Images::build(&engine)?;
+    let images = if options.no_build {
+        Images::of_the_last_run()
+    } else {
+        Images::build(&engine)?
+    };
     println!("images: {:.1} s", begin.elapsed().as_secs_f64());
     let stage = Stage {
         engine,
@@ -149,6 +156,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
         engine: None,
         keep: false,
         quick: false,
+        no_build: false,
         stories: Vec::new(),
     };
     let mut rest = arguments.iter();
@@ -156,16 +164,20 @@ fn parse(arguments: &[String]) -> Result<Options> {
         match argument.as_str() {
             "--keep" => options.keep = true,
             "--quick" => options.quick = true,
+            "--no-build" => options.no_build = true,
             "--engine" => {
                 let name = rest.next().ok_or("--engine needs docker or podman")?;
                 options.engine = Some(name.clone());
             }
-            name => options.stories.push(Story::find(name).ok_or_else(|| {
-                format!(
-                    "there is no story {name:?}; the stories:\n{}",
-                    Story::list()
-                )
-            })?),
+            name => match Story::find(name).as_slice() {
+                [] => {
+                    return Err(format!(
+                        "there is no story {name:?}; the stories:\n{}",
+                        Story::list()
+                    ));
+                }
+                found => options.stories.extend(found),
+            },
         }
     }
     if options.stories.is_empty() {

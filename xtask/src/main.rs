@@ -45,7 +45,7 @@ const TASKS: [Task; 6] = [
     ),
     (
         "e2e",
-        "[--engine docker|podman] [--keep] [--quick] [STORY…]: the node in containers, as a client sees it",
+        "[--engine docker|podman] [--keep] [--quick] [--no-build] [STORY…]: the node in containers, as a client sees it",
         e2e::run,
     ),
 ];

@@ -172,6 +172,53 @@ impl<'a> Container<'a> {
         )
     }
 
+    /// Waits until a client is shown this certificate: a reload lets nginx's old worker go on for
+    /// a moment.
+    pub fn await_fingerprint(&self, fingerprint: &str) -> Result<()> {
+        let begin = Instant::now();
+        let address = self.address()?;
+        loop {
+            let seen = client::handshake(address)?;
+            if seen == fingerprint {
+                return Ok(());
+            }
+            if begin.elapsed() > PATIENCE {
+                return Err(format!("{} serves {seen}, not {fingerprint}", self.name));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Runs its health check until that succeeds.
+    pub fn await_healthy(&self) -> Result<()> {
+        let check = self.engine.text(&[
+            "inspect",
+            "--format",
+            "{{join .Config.Healthcheck.Test \" \"}}",
+            &self.name,
+        ])?;
+        let check: Vec<&str> = check
+            .split_whitespace()
+            .filter(|word| *word != "CMD")
+            .collect();
+        let begin = Instant::now();
+        loop {
+            let output = self.exec(&check)?;
+            if output.status.success() {
+                return Ok(());
+            }
+            if begin.elapsed() > PATIENCE {
+                return Err(format!("{} does not become healthy: {output:?}", self.name));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Every process in it with its arguments.
+    pub fn processes(&self) -> Result<String> {
+        self.engine.text(&["top", &self.name, "-eo", "pid,args"])
+    }
+
     /// Runs a command in the container; its exit code is not judged here.
     pub fn exec(&self, command: &[&str]) -> Result<Output> {
         self.engine

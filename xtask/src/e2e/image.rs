@@ -30,6 +30,16 @@ pub struct Images {
 }
 
 impl Images {
+    /// The images that stand there already.
+    pub fn of_the_last_run() -> Self {
+        Self {
+            softhsm: tag("softhsm"),
+            node: tag("node"),
+            next: tag("next"),
+            tools: tag("tools"),
+        }
+    }
+
     /// Builds all of them; what has not changed comes from the engine's cache.
     pub fn build(engine: &Engine) -> Result<Self> {
         provide_base(engine)?;
@@ -75,9 +85,13 @@ fn program(features: &[&str]) -> Result<PathBuf> {
     crate::sandbox::released(&root)
 }
 
+fn tag(name: &str) -> String {
+    format!("trustpointctl-e2e-{name}")
+}
+
 fn build(engine: &Engine, name: &str, context: &Path, arguments: &[&str]) -> Result<String> {
     println!("building the image {name}");
-    let tag = format!("trustpointctl-e2e-{name}");
+    let tag = tag(name);
     let before = engine.output(&["image", "inspect", "--format", "{{.Id}}", &tag])?;
     let context = context.display().to_string();
     let mut command = vec!["build", "--force-rm", "--tag", &tag];

@@ -1,6 +1,15 @@
 //! The stories.
 
+mod confined;
+mod interrupted;
+mod kill;
+mod outage;
+mod recovery;
+mod rolling;
 mod setup;
+mod together;
+mod upgrade;
+mod volumes;
 
 use super::world::World;
 use crate::run::Result;
@@ -15,6 +24,78 @@ pub struct Story {
 
 /// In the order in which they are started: the long ones first.
 const STORIES: &[Story] = &[
+    Story {
+        number: 12,
+        name: "kill-softhsm",
+        what: "SIGKILL at random moments of a start, SoftHSM: the next start is ready",
+        play: kill::softhsm,
+    },
+    Story {
+        number: 12,
+        name: "kill-software",
+        what: "SIGKILL at random moments of a start, software: the next start is ready",
+        play: kill::software,
+    },
+    Story {
+        number: 9,
+        name: "together",
+        what: "two starts at the same moment: one works, one waits, one credential",
+        play: together::together,
+    },
+    Story {
+        number: 10,
+        name: "interrupted",
+        what: "setup killed in each wizard state: setup page again, setup goes through",
+        play: interrupted::interrupted,
+    },
+    Story {
+        number: 13,
+        name: "rolling",
+        what: "tls renew and tls import under load: no handshake fails",
+        play: rolling::rolling,
+    },
+    Story {
+        number: 4,
+        name: "outage",
+        what: "SoftHSM stopped or paused: bounded wait, 69, nothing changed; back: ready",
+        play: outage::outage,
+    },
+    Story {
+        number: 15,
+        name: "tcp",
+        what: "the token over TCP with mutual TLS",
+        play: outage::tcp,
+    },
+    Story {
+        number: 5,
+        name: "token-lost",
+        what: "the token's volume lost: recovery page, and the backup password brings it back",
+        play: recovery::token_lost,
+    },
+    Story {
+        number: 8,
+        name: "upgrade",
+        what: "a later version: snapshot, ready; the old one: 12; the snapshot: ready",
+        play: upgrade::upgrade,
+    },
+    Story {
+        number: 7,
+        name: "volumes",
+        what: "a new wizard state: ready; the database not mounted: 65",
+        play: volumes::volumes,
+    },
+    Story {
+        number: 11,
+        name: "physical",
+        what: "physical_hsm: 13, no nginx, nothing changed",
+        play: volumes::physical,
+    },
+    Story {
+        number: 14,
+        name: "confined",
+        what: "unprivileged, read-only, no secret in inspect, logs and process list",
+        play: confined::confined,
+    },
     Story {
         number: 1,
         name: "fresh",
@@ -40,18 +121,19 @@ impl Story {
         STORIES
     }
 
-    /// By number or name.
-    pub fn find(name: &str) -> Option<&'static Self> {
+    /// By number or name; two stories can have one number.
+    pub fn find(name: &str) -> Vec<&'static Self> {
         STORIES
             .iter()
-            .find(|story| story.name == name || story.number.to_string() == name)
+            .filter(|story| story.name == name || story.number.to_string() == name)
+            .collect()
     }
 
     pub fn list() -> String {
         let mut rows: Vec<_> = STORIES.iter().collect();
         rows.sort_by_key(|story| story.number);
         rows.iter()
-            .map(|story| format!("  {:>2} {:<10} {}\n", story.number, story.name, story.what))
+            .map(|story| format!("  {:>2} {:<13} {}\n", story.number, story.name, story.what))
             .collect()
     }
 }

@@ -1,7 +1,6 @@
 //! What a story plays in: a network, volumes and secrets of its own.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use super::Stage;
 use super::container::{Container, PORT};
@@ -163,8 +162,7 @@ impl<'a> World<'a> {
     /// Creates a container with these options, image and arguments behind them.
     pub fn create(&self, kind: &str, options: &[&str], behind: &[&str]) -> Result<Container<'a>> {
         let network = self.network()?;
-        let number = self.seen.lock().map_or(0, |seen| seen.containers.len());
-        let name = format!("{}-{kind}-{number}", self.prefix);
+        let name = self.next_name(kind);
         let labels = self.labels();
         let labels = labels.each_ref().map(String::as_str);
         let engine = &self.stage.engine;
@@ -226,27 +224,39 @@ impl<'a> World<'a> {
         Ok(node)
     }
 
-    /// Starts SoftHSM on the volume `tokens` and waits until it is healthy.
+    /// Starts SoftHSM on the usual volumes and waits until it is healthy.
     pub fn softhsm(&self) -> Result<Container<'a>> {
-        let tokens = format!("{}:/var/lib/softhsm/tokens", self.volume("tokens")?);
-        let socket = format!("{}:/run/p11-kit", self.volume("socket")?);
+        self.softhsm_on("tokens", "socket")
+    }
+
+    /// Starts SoftHSM on these volumes and waits until it is healthy.
+    pub fn softhsm_on(&self, tokens: &str, socket: &str) -> Result<Container<'a>> {
+        let tokens = format!("{}:/var/lib/softhsm/tokens", self.volume(tokens)?);
+        let socket = format!("{}:/run/p11-kit", self.volume(socket)?);
         let mut options = vec!["--volume", &tokens, "--volume", &socket];
         options.extend(CONFINED);
         let container = self.create("softhsm", &options, &[&self.stage.images.softhsm])?;
         container.start()?;
-        self.await_healthy(&container)?;
+        container.await_healthy()?;
         Ok(container)
     }
 
-    pub fn await_healthy(&self, softhsm: &Container<'_>) -> Result<()> {
-        let begin = Instant::now();
-        while !softhsm.exec(&["healthy"])?.status.success() {
-            require(begin.elapsed() < Duration::from_secs(20), || {
-                "SoftHSM does not become healthy".to_owned()
-            })?;
-            std::thread::sleep(Duration::from_millis(100));
+    /// Creates a container with socat, with the volume `KIND-pem` for its certificates.
+    pub fn sidecar(&self, kind: &str, mounts: &[&str], socat: &[&str]) -> Result<Container<'a>> {
+        let pem = format!("{}:/run/tls:ro", self.volume(&format!("{kind}-pem"))?);
+        let mut options = vec!["--entrypoint", "socat", "--volume", &pem];
+        for mount in mounts {
+            options.extend(["--volume", mount]);
         }
-        Ok(())
+        options.extend(CONFINED);
+        let behind = [&[self.stage.images.softhsm.as_str()], socat].concat();
+        self.create(kind, &options, &behind)
+    }
+
+    /// The name that the next container of this kind will have.
+    pub fn next_name(&self, kind: &str) -> String {
+        let number = self.seen.lock().map_or(0, |seen| seen.containers.len());
+        format!("{}-{kind}-{number}", self.prefix)
     }
 
     /// The secrets as files that the node's user alone can read. They come by standard input, so
@@ -287,8 +297,13 @@ impl<'a> World<'a> {
 
     /// SQL on the database of a node that does not run.
     pub fn sql(&self, sql: &str) -> Result<String> {
-        let script = "sqlite3 /v/data/trustpoint.db";
-        self.by_hand(USER, &["data"], script, sql.as_bytes())
+        self.sql_on("data", sql)
+    }
+
+    /// SQL on the database in this volume.
+    pub fn sql_on(&self, volume: &str, sql: &str) -> Result<String> {
+        let script = format!("sqlite3 /v/{volume}/trustpoint.db");
+        self.by_hand(USER, &[volume], &script, sql.as_bytes())
             .map(|text| text.trim().to_owned())
     }
 
