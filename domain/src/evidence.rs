@@ -40,7 +40,10 @@ impl fmt::Display for Trace {
                 write!(f, "the wizard state in {directory} is {state}")
             }
             Self::Snapshots { count, newest } => {
-                write!(f, "there are {count} database snapshot(s), the newest is {newest}")
+                write!(
+                    f,
+                    "there are {count} database snapshot(s), the newest is {newest}"
+                )
             }
             Self::TokenMarker {
                 label,
