@@ -2,6 +2,6 @@
 
 mod assets;
 mod certificate;
-mod nginx;
+pub mod nginx;
 mod token;
 mod writes;

@@ -23,3 +23,4 @@ mod recovery;
 mod reference_faults;
 mod scenarios;
 mod terminal;
+mod tls_admin;

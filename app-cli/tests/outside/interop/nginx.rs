@@ -9,19 +9,32 @@ use std::time::Duration;
 use crate::sandbox::{Sandbox, openssl_fingerprint, put};
 
 /// nginx with a configuration like the reference's, in one process of this user.
-struct Nginx {
+pub struct Nginx {
     child: Child,
     port: u16,
 }
 
 impl Nginx {
-    fn start(sandbox: &Sandbox) -> Self {
+    /// One process, which takes up no new files.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        Self::start_as(sandbox, "off")
+    }
+
+    /// A master with a worker, as in production: it can be reloaded.
+    pub fn start_with_master(sandbox: &Sandbox) -> Self {
+        Self::start_as(sandbox, "on")
+    }
+
+    fn start_as(sandbox: &Sandbox, master: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let prefix = sandbox.path("nginx");
         fs::create_dir_all(&prefix).unwrap();
-        put(&prefix.join("nginx.conf"), configuration(sandbox, port));
+        put(
+            &prefix.join("nginx.conf"),
+            configuration(sandbox, port, master),
+        );
         let child = Command::new("nginx")
             .arg("-p")
             .arg(&prefix)
@@ -37,6 +50,20 @@ impl Nginx {
             sleep(Duration::from_millis(10));
         }
         nginx
+    }
+
+    /// A reload is a signal, which nginx answers in its own time.
+    #[track_caller]
+    pub fn wait_until_served(&self, sandbox: &Sandbox, fingerprint: &str) {
+        let mut served = String::new();
+        for _ in 0..1000 {
+            served = self.served(sandbox).0;
+            if served == fingerprint {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("nginx goes on serving {served}, not {fingerprint}");
     }
 
     /// What a client sees: the certificate, and whether it trusts the chain file's content.
@@ -61,18 +88,21 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // A master that is killed would leave its worker behind.
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         let _ = self.child.wait();
     }
 }
 
-fn configuration(sandbox: &Sandbox, port: u16) -> String {
+fn configuration(sandbox: &Sandbox, port: u16, master: &str) -> String {
     let tls = |name| sandbox.tls(name).display().to_string();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {name};\n"))
         .concat();
     format!(
-        "daemon off;\nmaster_process off;\npid nginx.pid;\nevents {{}}\nhttp {{\n{temporary}\
+        "daemon off;\nmaster_process {master};\npid nginx.pid;\nevents {{}}\nhttp {{\n{temporary}\
          access_log off;\nserver {{\nlisten 127.0.0.1:{port} ssl;\n\
          ssl_certificate {};\nssl_certificate_key {};\nssl_trusted_certificate {};\n\
          location / {{ return 200 up; }}\n}}\n}}\n",
