@@ -100,6 +100,10 @@ fn digest(file: &File, place: u64) -> std::io::Result<String> {
     let mut chunk = Vec::with_capacity(CHUNK);
     let mut position = 0_u64;
     loop {
+        if position == place {
+            context.update(&[b'0'; LENGTH]);
+            position += LENGTH as u64;
+        }
         // Up to the place, then beyond it: no chunk has a part of it.
         let limit = if position < place {
             place - position
@@ -113,10 +117,6 @@ fn digest(file: &File, place: u64) -> std::io::Result<String> {
         }
         context.update(&chunk);
         position += chunk.len() as u64;
-        if position == place {
-            context.update(&[b'0'; LENGTH]);
-            position += LENGTH as u64;
-        }
     }
     Ok(HEXLOWER.encode(context.finish().as_ref()))
 }
