@@ -80,17 +80,19 @@ pub(super) fn write(
     put().map_err(|error| fault(path, "writing the manifest", error))
 }
 
+/// Whether the database has a manifest, good or bad.
+pub(super) fn is_there(backup: &Connection) -> rusqlite::Result<bool> {
+    backup.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
+        [TABLE],
+        |row| row.get(0),
+    )
+}
+
 /// The manifest; `None` in a database that has none.
 pub(super) fn read(path: &Utf8Path, backup: &Connection) -> Result<Option<BackupManifest>, Fault> {
     let reading = |error| fault(path, "reading the manifest", error);
-    let exists: bool = backup
-        .query_row(
-            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
-            [TABLE],
-            |row| row.get(0),
-        )
-        .map_err(reading)?;
-    if !exists {
+    if !is_there(backup).map_err(reading)? {
         return Ok(None);
     }
     let values: BTreeMap<String, String> = backup

@@ -25,11 +25,9 @@ pub(super) fn place(file: &Utf8Path) -> Result<BackupPlace, Fault> {
         Ok(metadata) if !metadata.is_file() => return Ok(BackupPlace::Other),
         Ok(_) => {}
     }
+    // A damaged backup is one too, as long as it shows a manifest.
     let is_backup = is_sqlite(file)?
-        && open(file).is_ok_and(|connection| {
-            // A damaged backup is one too, as long as its manifest shows.
-            matches!(manifest::read(file, &connection), Ok(Some(_)))
-        });
+        && open(file).is_ok_and(|connection| matches!(manifest::is_there(&connection), Ok(true)));
     Ok(if is_backup {
         BackupPlace::Backup
     } else {

@@ -11,6 +11,7 @@
 
 mod sandbox;
 
+mod backup;
 mod bad_input;
 mod commands;
 mod corrections;

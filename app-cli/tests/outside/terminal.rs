@@ -1,6 +1,6 @@
 //! The program at a real pseudo-terminal: its questions, the answers that nobody sees, and Ctrl-C.
 
-mod pty;
+pub mod pty;
 
 use std::fs;
 

@@ -56,15 +56,20 @@ impl Ended {
 impl Terminal {
     /// Runs the program with this terminal as standard input, output and error.
     pub fn run(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        Self::start(sandbox, arguments, None)
+        Self::start(&sandbox.command(arguments), None)
     }
 
     /// The same with standard output in a file.
     pub fn run_into(sandbox: &Sandbox, arguments: &[&str], out: &Path) -> Self {
-        Self::start(sandbox, arguments, Some(out))
+        Self::start(&sandbox.command(arguments), Some(out))
     }
 
-    fn start(sandbox: &Sandbox, arguments: &[&str], out: Option<&Path>) -> Self {
+    /// Runs another program so.
+    pub fn run_other(command: &Command) -> Self {
+        Self::start(command, None)
+    }
+
+    fn start(command: &Command, out: Option<&Path>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -76,11 +81,7 @@ impl Terminal {
             .unwrap();
         let side = || Stdio::from(slave.try_clone().unwrap());
         // A session of its own, whose terminal this is: Ctrl-C reaches the program.
-        let mut command: Command = wrapped(
-            &["setsid", "--ctty", "--wait"],
-            &sandbox.command(arguments),
-            None,
-        );
+        let mut command: Command = wrapped(&["setsid", "--ctty", "--wait"], command, None);
         let stdout = out.map_or_else(side, |path| Stdio::from(File::create(path).unwrap()));
         let program = command
             .stdin(side())

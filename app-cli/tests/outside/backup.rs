@@ -1,0 +1,252 @@
+//! `backup create` and `verify`. What `restore` does is in the modules below.
+
+mod age;
+mod disaster;
+mod kills;
+mod refusals;
+mod restore;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::sandbox::{PASSWORD, Run, Sandbox, put, tool};
+
+/// Makes a backup beside the root and gives back its path.
+#[track_caller]
+fn create(sandbox: &Sandbox, name: &str) -> String {
+    let file = sandbox.path(name).display().to_string();
+    sandbox.run(&["backup", "create", &file]).expect(0);
+    file
+}
+
+fn restore(sandbox: &Sandbox, file: &str) -> Run {
+    sandbox.run(&["backup", "restore", file])
+}
+
+/// Runs SQL in a file with the sqlite3 program.
+#[track_caller]
+fn sql_in(file: &str, statement: &str) -> String {
+    tool("sqlite3", [file, statement])
+}
+
+/// The manifest as sqlite3 reads it.
+fn manifest(file: &str, name: &str) -> String {
+    let select = format!("SELECT value FROM backup_manifest WHERE name = '{name}'");
+    sql_in(file, &select).trim().to_owned()
+}
+
+#[test]
+fn sqlite3_opens_a_backup_and_it_says_what_it_is() {
+    let sandbox = Sandbox::softhsm();
+    let before = sandbox.picture();
+    let file = sandbox.path("node.backup").display().to_string();
+    let run = sandbox.run(&["backup", "create", &file]).expect(0);
+    assert_eq!(before, sandbox.picture(), "the node is as it was");
+
+    assert_eq!(sql_in(&file, "PRAGMA integrity_check"), "ok\n");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    let of_node = |select: &str| sandbox.sql(select).trim().to_owned();
+    for (name, expected) in [
+        ("format", "1".to_owned()),
+        ("storage", "softhsm".to_owned()),
+        ("backup_password_set", "yes".to_owned()),
+        ("setup_completed", "yes".to_owned()),
+        (
+            "application_version",
+            of_node("SELECT version FROM app_version"),
+        ),
+        (
+            "installation_id",
+            of_node("SELECT installation_id FROM installation"),
+        ),
+        (
+            "kek_id",
+            of_node("SELECT lower(hex(key_id)) FROM pkcs11_key"),
+        ),
+        (
+            "dek_check_value",
+            of_node("SELECT lower(hex(dek_check_value)) FROM pkcs11_token"),
+        ),
+        (
+            "schema",
+            of_node("SELECT 'V' || max(version) || '__' || name FROM refinery_schema_history"),
+        ),
+    ] {
+        assert_eq!(manifest(&file, name), expected, "{name}");
+    }
+    assert_eq!(run.text("/backup/sha256"), manifest(&file, "sha256"));
+    assert_eq!(run.text("/backup/sha256"), digest_with_zeros(&file));
+    let tables = "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table' \
+                  AND name <> 'backup_manifest'";
+    assert_eq!(sql_in(&file, tables), sandbox.sql(tables));
+}
+
+/// The digest as anybody can take it: of the file, with zeros where the digest stands.
+fn digest_with_zeros(file: &str) -> String {
+    let digest = manifest(file, "sha256");
+    let script = "sed \"s/$1/$(printf '0%.0s' $(seq 64))/\" \"$2\" | sha256sum | cut -c1-64";
+    let arguments = ["-c", script, "sh", &digest, file];
+    tool("sh", arguments).trim().to_owned()
+}
+
+#[test]
+fn a_backup_of_a_database_that_another_process_is_writing_is_of_one_state() {
+    let sandbox = Sandbox::software();
+    let script = "BEGIN IMMEDIATE;\nUPDATE installation SET setup_completed_at = NULL;\n\
+                  .shell touch \"$READY\"; read line < \"$GO\"\nROLLBACK;\n";
+    let (ready, go) = (sandbox.path("ready"), sandbox.path("go"));
+    tool("mkfifo", [&go]);
+    let mut writer = std::process::Command::new("sqlite3")
+        .arg(sandbox.database())
+        .env("READY", &ready)
+        .env("GO", &go)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), script.as_bytes()).unwrap();
+    while !ready.exists() {
+        assert!(writer.try_wait().unwrap().is_none(), "the writer has ended");
+        std::thread::yield_now();
+    }
+    let file = create(&sandbox, "node.backup");
+    put(&go, "\n");
+    writer.wait().unwrap();
+    assert_eq!(manifest(&file, "setup_completed"), "yes");
+    sandbox.run(&["backup", "verify", &file]).expect(0);
+}
+
+#[test]
+fn a_backup_knows_of_a_setup_that_only_the_state_directory_knows_of() {
+    let sandbox = Sandbox::software();
+    sandbox.sql("UPDATE installation SET setup_completed_at = NULL");
+    let file = create(&sandbox, "node.backup");
+    assert_eq!(manifest(&file, "setup_completed"), "yes");
+    let mark = "SELECT setup_completed_at IS NOT NULL FROM installation";
+    assert_eq!(sql_in(&file, mark), "1\n");
+    assert_eq!(sandbox.sql(mark), "0\n");
+}
+
+#[test]
+fn only_a_backup_is_overwritten() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    let first = fs::read(&file).unwrap();
+    sandbox.run(&["tls", "renew"]).expect(0);
+    create(&sandbox, "node.backup");
+    assert_ne!(fs::read(&file).unwrap(), first);
+
+    let database = sandbox.database().display().to_string();
+    let directory = sandbox.path("root").display().to_string();
+    let notes = sandbox.path("notes.txt");
+    put(&notes, "mine");
+    for other in [&database, &directory, &notes.display().to_string()] {
+        let said = sandbox.fails_unchanged(&["backup", "create", other], 2, "usage");
+        assert!(said.contains("not overwritten"), "{said}");
+    }
+    assert_eq!(fs::read(&notes).unwrap(), b"mine");
+    let nowhere = sandbox.path("missing/node.backup").display().to_string();
+    sandbox.fails_unchanged(&["backup", "create", &nowhere], 74, "io");
+}
+
+#[test]
+fn software_storage_is_warned_about_and_softhsm_without_a_password_too() {
+    let sandbox = Sandbox::software();
+    let file = sandbox.path("node.backup").display().to_string();
+    let run = sandbox.run(&["backup", "create", &file]).expect(0);
+    assert!(
+        run.warnings().contains("in the clear"),
+        "{}",
+        run.warnings()
+    );
+    assert!(run.warnings().contains("--encrypt-password-file"));
+
+    let sandbox = Sandbox::softhsm_without_password();
+    let file = sandbox.path("node.backup").display().to_string();
+    let run = sandbox.run(&["backup", "create", &file]).expect(0);
+    assert!(
+        run.warnings().contains("no backup password"),
+        "{}",
+        run.warnings()
+    );
+    let bytes = fs::read(&file).unwrap();
+    assert!(!bytes.windows(11).any(|window| window == b"PRIVATE KEY"));
+
+    let sandbox = Sandbox::softhsm();
+    let file = sandbox.path("node.backup").display().to_string();
+    let run = sandbox.run(&["backup", "create", &file]).expect(0);
+    assert_eq!(run.warnings(), "");
+}
+
+#[test]
+fn a_node_without_a_database_has_nothing_to_back_up() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("node.backup").display().to_string();
+    let said = sandbox.fails_unchanged(&["backup", "create", &file], 78, "config");
+    assert!(said.contains("startup"), "{said}");
+    assert!(!sandbox.path("node.backup").exists());
+}
+
+#[test]
+fn verify_tells_what_opens_a_backup_and_changes_nothing() {
+    let sandbox = Sandbox::softhsm();
+    let file = create(&sandbox, "node.backup");
+    let password = sandbox.password_file(PASSWORD).display().to_string();
+    let opens = |run: &Run, with: &str| run.text(&format!("/backup/opens_with/{with}/answer"));
+    let before = sandbox.picture();
+    let bytes = fs::read(&file).unwrap();
+    let verify = ["backup", "verify", &file];
+    let with_password = [&verify[..], &["--backup-password-file", &password]].concat();
+
+    let run = sandbox.run(&with_password).expect(0);
+    assert_eq!(opens(&run, "token"), "yes");
+    assert_eq!(opens(&run, "backup_password"), "yes");
+    let run = sandbox.run(&verify).expect(0);
+    assert_eq!(opens(&run, "backup_password"), "unknown");
+
+    sandbox.lose_token();
+    let run = sandbox.run(&with_password).expect(0);
+    assert_eq!(opens(&run, "token"), "no");
+    assert_eq!(opens(&run, "backup_password"), "yes");
+    let run = sandbox.run(&verify).expect(0);
+    assert!(
+        run.warnings().contains("nothing that was tried"),
+        "{}",
+        run.warnings()
+    );
+    sandbox.bring_token_back();
+
+    let wrong = sandbox.password_file("wrong horse battery staple");
+    let wrong = ["--backup-password-file", wrong.to_str().unwrap()];
+    let said = sandbox.fails_unchanged(&[&verify[..], &wrong].concat(), 77, "denied");
+    assert!(said.contains("is whole, but"), "{said}");
+    assert_eq!(before, sandbox.picture());
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+
+    let software = Sandbox::software();
+    let file = create(&software, "node.backup");
+    let run = software.run(&["backup", "verify", &file]).expect(0);
+    assert_eq!(opens(&run, "token"), "nothing_sealed");
+}
+
+#[test]
+fn a_token_of_another_node_does_not_open_a_backup() {
+    let (sandbox, other) = (Sandbox::softhsm(), Sandbox::softhsm());
+    let file = create(&other, "node.backup");
+    let run = sandbox.run(&["backup", "verify", &file]).expect(0);
+    assert_eq!(run.text("/backup/opens_with/token/answer"), "no");
+    assert!(
+        run.text("/backup/opens_with/token/why")
+            .contains("installation")
+    );
+}
+
+#[test]
+fn an_unreachable_token_is_unknown_and_no_reason_to_fail() {
+    let mut sandbox = Sandbox::softhsm();
+    let file = create(&sandbox, "node.backup");
+    sandbox.set("TRUSTPOINT_HSM_MODULE", "/nonexistent/module.so");
+    let run = sandbox.run(&["backup", "verify", &file]).expect(0);
+    assert_eq!(run.text("/backup/opens_with/token/answer"), "unknown");
+}

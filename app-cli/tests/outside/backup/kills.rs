@@ -1,0 +1,130 @@
+//! `restore` and `create`, killed at a sample of their steps and run again. With `ALL_KILLS=1` in
+//! the environment it is every step.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use super::create;
+use crate::sandbox::{Sandbox, tool};
+
+const CALLS: &str = "rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync,mkdir,ftruncate,\
+                     write,pwrite64,openat";
+const SAMPLE: usize = 30;
+
+/// Each step of an undisturbed run: the call and its number.
+fn steps(sandbox: &Sandbox, arguments: &[&str]) -> Vec<(String, usize)> {
+    let (run, log) = sandbox.run_traced(&["-qq", "-e", &format!("trace={CALLS}")], arguments);
+    run.expect(0);
+    let mut counts = BTreeMap::<String, usize>::new();
+    let mut steps = Vec::new();
+    for line in log.lines() {
+        let call = line.split_once(' ').map(|(_, rest)| rest.trim());
+        let Some((call, _)) = call.and_then(|call| call.split_once('(')) else {
+            continue;
+        };
+        let count = counts.entry(call.to_owned()).or_default();
+        *count += 1;
+        // Opening the program's libraries is no step of it.
+        if call != "openat" || line.contains("O_CREAT") {
+            steps.push((call.to_owned(), *count));
+        }
+    }
+    steps
+}
+
+fn kill_at(sandbox: &Sandbox, (call, number): &(String, usize), arguments: &[&str]) -> bool {
+    let inject = format!("inject={call}:signal=SIGKILL:when={number}");
+    let trace = format!("trace={CALLS}");
+    let options = ["-qq", "-e", &trace, "-e", &inject];
+    sandbox.run_traced(&options, arguments).0.code == -1
+}
+
+fn sample(steps: &[(String, usize)]) -> impl Iterator<Item = &(String, usize)> {
+    let every = match std::env::var_os("ALL_KILLS") {
+        Some(_) => 1,
+        None => steps.len().div_ceil(SAMPLE),
+    };
+    steps.iter().step_by(every)
+}
+
+fn copy(sandbox: &Sandbox, from: &str, to: &str) {
+    let (from, to) = (sandbox.path(from), sandbox.path(to));
+    let _ = fs::remove_dir_all(&to);
+    tool("cp", ["-a".as_ref(), from.as_os_str(), to.as_os_str()]);
+}
+
+/// What a node has come to: the whole database, the state, what is cached, what is kept.
+fn state(sandbox: &Sandbox) -> (String, String, bool, Vec<String>) {
+    let snapshots = fs::read_dir(sandbox.root("var/lib/trustpoint/snapshots"));
+    let mut kept: Vec<_> = snapshots
+        .into_iter()
+        .flatten()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            // The name has the time in it.
+            tool("sqlite3", [path.to_str().unwrap(), ".dump"])
+        })
+        .collect();
+    kept.sort();
+    (
+        sandbox.sql(".dump"),
+        sandbox.wizard(),
+        sandbox.dek_cache().exists(),
+        kept,
+    )
+}
+
+#[test]
+fn a_restore_killed_at_any_step_leaves_a_whole_database_and_is_finished_by_the_next() {
+    let (sandbox, other) = (Sandbox::softhsm(), Sandbox::softhsm());
+    let file = create(&other, "node.backup");
+    sandbox.put_wizard(&["WIZARD_SETUP_MODE"]);
+    let arguments = ["backup", "restore", &file, "--accept-other-installation"];
+    copy(&sandbox, "root", "saved");
+    let old = sandbox.sql(".dump");
+    let steps = steps(&sandbox, &arguments);
+    let expected = state(&sandbox);
+    let new = sandbox.sql(".dump");
+    let (mut killed, mut seen) = (0, [false; 2]);
+    for step in sample(&steps) {
+        copy(&sandbox, "saved", "root");
+        killed += usize::from(kill_at(&sandbox, step, &arguments));
+        let dump = sandbox.sql(".dump");
+        assert!(dump == old || dump == new, "{step:?}: neither old nor new");
+        seen[usize::from(dump == new)] = true;
+        sandbox.run(&arguments).expect(0);
+        assert_eq!(state(&sandbox), expected, "{step:?}");
+        let names = fs::read_dir(sandbox.root("var/lib/trustpoint")).unwrap();
+        assert_eq!(names.count(), 3, "{step:?}: something is left");
+    }
+    assert!(killed * 2 > SAMPLE.min(steps.len()), "only {killed} kills");
+    assert_eq!(seen, [true; 2]);
+}
+
+#[test]
+fn a_backup_killed_at_any_step_is_there_whole_or_not_at_all() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    let arguments = ["backup", "create", &file];
+    let steps = steps(&sandbox, &arguments);
+    fs::remove_file(&file).unwrap();
+    let mut killed = 0;
+    for step in sample(&steps) {
+        killed += usize::from(kill_at(&sandbox, step, &arguments));
+        if fs::exists(&file).unwrap() {
+            sandbox.run(&["backup", "verify", &file]).expect(0);
+            fs::remove_file(&file).unwrap();
+        }
+        sandbox.run(&arguments).expect(0);
+        sandbox.run(&["backup", "verify", &file]).expect(0);
+        fs::remove_file(&file).unwrap();
+        let left = fs::read_dir(sandbox.path("")).unwrap();
+        let left = left.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().contains("backup")
+        });
+        assert_eq!(left.count(), 0, "{step:?}");
+    }
+    assert!(killed * 2 > SAMPLE.min(steps.len()), "only {killed} kills");
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}

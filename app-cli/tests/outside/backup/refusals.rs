@@ -1,0 +1,193 @@
+//! What `restore` refuses, byte for byte with nothing changed.
+
+use std::fs;
+
+use super::{create, manifest, restore, sql_in};
+use crate::sandbox::{Sandbox, put, tool};
+
+/// A file beside the root.
+fn file_of(sandbox: &Sandbox, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    put(&sandbox.path(name), bytes);
+    sandbox.path(name).display().to_string()
+}
+
+/// Neither verify nor restore takes it, on a live node nor on one that was never set up.
+#[track_caller]
+fn assert_refused(sandbox: &Sandbox, file: &str, code: i32, kind: &str) -> String {
+    let fresh = Sandbox::new();
+    for node in [sandbox, &fresh] {
+        node.fails_unchanged(&["backup", "verify", file], code, kind);
+        let said = node.fails_unchanged(&["backup", "restore", file], code, kind);
+        assert!(said.contains(file), "{said}");
+        assert!(
+            !said.contains(".restore-"),
+            "the operator's file is named: {said}"
+        );
+    }
+    assert!(!fresh.root("var").exists());
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "ready");
+    sandbox.fails_unchanged(&["backup", "restore", file], code, kind)
+}
+
+#[test]
+fn a_backup_that_was_cut_anywhere() {
+    let sandbox = Sandbox::software();
+    let bytes = fs::read(create(&sandbox, "node.backup")).unwrap();
+    for length in [
+        0,
+        1,
+        50,
+        100,
+        4096,
+        10_000,
+        bytes.len() / 2,
+        bytes.len() - 4096,
+        bytes.len() - 1,
+    ] {
+        let file = file_of(&sandbox, "cut.backup", &bytes[..length]);
+        assert_refused(&sandbox, &file, 65, "data_corrupt");
+    }
+    let file = file_of(&sandbox, "longer.backup", [&bytes[..], b"x"].concat());
+    assert_refused(&sandbox, &file, 65, "data_corrupt");
+    let page = [&bytes[..], &[0; 4096]].concat();
+    let file = file_of(&sandbox, "page.backup", page);
+    assert_refused(&sandbox, &file, 65, "data_corrupt");
+}
+
+#[test]
+fn a_backup_with_one_flipped_bit_anywhere() {
+    let sandbox = Sandbox::software();
+    let bytes = fs::read(create(&sandbox, "node.backup")).unwrap();
+    for place in (0..bytes.len())
+        .step_by(bytes.len() / 60)
+        .chain([bytes.len() - 1])
+    {
+        let mut altered = bytes.clone();
+        altered[place] ^= 1 << (place % 8);
+        let file = file_of(&sandbox, "altered.backup", &altered);
+        sandbox.fails_unchanged(&["backup", "restore", &file], 65, "data_corrupt");
+    }
+}
+
+#[test]
+fn a_backup_that_somebody_edited() {
+    let sandbox = Sandbox::software();
+    for edit in [
+        "UPDATE key_storage_config SET storage_type = 'softhsm'",
+        "UPDATE backup_manifest SET value = 'softhsm' WHERE name = 'storage'",
+        "DELETE FROM backup_manifest WHERE name = 'sha256'",
+        "DELETE FROM backup_manifest",
+        "VACUUM",
+    ] {
+        let file = create(&sandbox, "node.backup");
+        sql_in(&file, edit);
+        let said = assert_refused(&sandbox, &file, 65, "data_corrupt");
+        assert!(said.contains("manifest"), "{edit}: {said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_backup() {
+    let sandbox = Sandbox::software();
+    let noise = file_of(&sandbox, "noise", [0xa5; 5000]);
+    assert_refused(&sandbox, &noise, 65, "data_corrupt");
+    let other = sandbox.path("other.db").display().to_string();
+    sql_in(
+        &other,
+        "PRAGMA application_id = 7; CREATE TABLE recipes (name TEXT)",
+    );
+    let said = assert_refused(&sandbox, &other, 65, "data_corrupt");
+    assert!(said.contains("another application"), "{said}");
+    let directory = sandbox.path("tokens").display().to_string();
+    assert_refused(&sandbox, &directory, 65, "data_corrupt");
+    let missing = sandbox.path("missing.backup").display().to_string();
+    assert_refused(&sandbox, &missing, 74, "io");
+}
+
+#[test]
+fn a_backup_of_a_newer_version_or_schema() {
+    let mut newer = Sandbox::new();
+    newer.set("TRUSTPOINT_APP_VERSION", "99.0.0");
+    newer.run(&["setup", "--storage", "software"]).expect(0);
+    newer.run(&["startup"]).expect(0);
+    let file = create(&newer, "node.backup");
+    assert_eq!(manifest(&file, "application_version"), "99.0.0");
+    let sandbox = Sandbox::software();
+    let said = assert_refused(&sandbox, &file, 12, "version_downgrade");
+    assert!(said.contains("99.0.0"), "{said}");
+
+    // A snapshot has no manifest, so its schema can be made newer.
+    let file = sandbox.path("snapshot.db").display().to_string();
+    tool("cp", [sandbox.database().to_str().unwrap(), &file]);
+    let row = "INSERT INTO refinery_schema_history SELECT 99, 'later', applied_on, '1' \
+               FROM refinery_schema_history WHERE version = 1";
+    sql_in(&file, row);
+    assert_refused(&sandbox, &file, 12, "version_downgrade");
+}
+
+#[test]
+fn a_backup_of_another_installation_on_a_node_that_is_set_up() {
+    let (sandbox, other) = (Sandbox::software(), Sandbox::software());
+    let file = create(&other, "node.backup");
+    let said = sandbox.fails_unchanged(&["backup", "restore", &file], 65, "data_corrupt");
+    assert!(said.contains("--accept-other-installation"), "{said}");
+    let fingerprint = other.run(&["startup"]).expect(0).fingerprint();
+    let accept = ["backup", "restore", &file, "--accept-other-installation"];
+    sandbox.run(&accept).expect(0);
+    assert_eq!(
+        sandbox.run(&["startup"]).expect(0).fingerprint(),
+        fingerprint
+    );
+}
+
+#[test]
+fn the_database_of_another_application_is_not_replaced() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    fs::remove_file(sandbox.database()).unwrap();
+    for statement in [
+        "PRAGMA application_id = 7; CREATE TABLE recipes (name TEXT)",
+        "DROP TABLE recipes; PRAGMA application_id = 0; CREATE TABLE people (name TEXT)",
+    ] {
+        sandbox.sql(statement);
+        let said = sandbox.fails_unchanged(&["backup", "restore", &file], 78, "config");
+        assert!(said.contains("not replaced"), "{said}");
+    }
+}
+
+#[test]
+fn a_database_that_another_process_holds() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    sandbox.run(&["tls", "renew"]).expect(0);
+    let before = sandbox.picture();
+    let database = sandbox.database();
+    let run = format!(
+        "'{}' --root '{}' --format json backup restore '{file}'",
+        env!("CARGO_BIN_EXE_trustpointctl"),
+        sandbox.path("root").display()
+    );
+    let script = format!("BEGIN EXCLUSIVE;\n.shell {run}; echo code $?\nROLLBACK;\n");
+    let commands = sandbox.path("commands.sql");
+    put(&commands, script);
+    let shell = format!(
+        "sqlite3 '{}' < '{}'",
+        database.display(),
+        commands.display()
+    );
+    let said = tool("sh", ["-c", &shell]);
+    assert!(
+        said.contains("database_unavailable") && said.contains("code 69"),
+        "{said}"
+    );
+    let leave = |picture: std::collections::BTreeMap<std::path::PathBuf, String>| {
+        let journal = |path: &std::path::PathBuf| path.to_string_lossy().ends_with("-journal");
+        picture
+            .into_iter()
+            .filter(|(path, _)| !journal(path))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(leave(before), leave(sandbox.picture()));
+    restore(&sandbox, &file).expect(0);
+}

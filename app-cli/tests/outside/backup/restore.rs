@@ -1,0 +1,262 @@
+//! `restore`: what it brings back, what it keeps, and what the next start makes of it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{create, restore, sql_in};
+use crate::sandbox::{Run, Sandbox, put, tool};
+
+/// What stands in the directory of the snapshots.
+fn kept(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let directory = sandbox.root("var/lib/trustpoint/snapshots");
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+        .unwrap_or_default();
+    files.sort();
+    files
+}
+
+/// Nothing is left of the work beside the database.
+#[track_caller]
+fn assert_tidy(sandbox: &Sandbox) {
+    let directory = sandbox.root("var/lib/trustpoint");
+    for entry in fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let expected = [
+            "trustpoint.db",
+            "trustpoint.db.lock",
+            "snapshots",
+            "pin-rejected",
+        ];
+        assert!(expected.contains(&name.as_str()), "{name}");
+    }
+    assert_eq!(sandbox.sql("PRAGMA integrity_check"), "ok\n");
+    let manifest = "SELECT count(*) FROM sqlite_schema WHERE name = 'backup_manifest'";
+    assert_eq!(sandbox.sql(manifest), "0\n");
+}
+
+#[track_caller]
+fn assert_ready(sandbox: &Sandbox, fingerprint: &str) -> Run {
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "ready");
+    assert_eq!(run.fingerprint(), fingerprint);
+    run
+}
+
+#[test]
+fn onto_a_live_node_and_what_it_replaces_is_a_snapshot() {
+    for sandbox in [Sandbox::software(), Sandbox::softhsm()] {
+        let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+        let file = create(&sandbox, "node.backup");
+        let later = sandbox.run(&["tls", "renew"]).expect(0).fingerprint();
+        assert_ne!(later, fingerprint);
+        let run = restore(&sandbox, &file).expect(0);
+        assert_eq!(run.step("keep_replaced"), "done");
+        assert_eq!(run.step("replace_database"), "done");
+        assert_tidy(&sandbox);
+        let snapshots = kept(&sandbox);
+        assert_eq!(snapshots.len(), 1);
+        let count = "SELECT count(*) FROM credential";
+        assert_eq!(sql_in(snapshots[0].to_str().unwrap(), count), "2\n");
+        assert_ready(&sandbox, &fingerprint);
+
+        // Back again, from the snapshot.
+        let run = restore(&sandbox, snapshots[0].to_str().unwrap()).expect(0);
+        assert!(run.warnings().contains("no manifest"), "{}", run.warnings());
+        assert_ready(&sandbox, &later);
+    }
+}
+
+#[test]
+fn run_again_it_finds_its_work_done() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    sandbox.run(&["tls", "renew"]).expect(0);
+    restore(&sandbox, &file).expect(0);
+    let before = sandbox.picture();
+    let run = restore(&sandbox, &file).expect(0);
+    assert_eq!(run.step("replace_database"), "unchanged");
+    assert_eq!(before, sandbox.picture());
+}
+
+#[test]
+fn onto_a_node_that_was_never_set_up() {
+    let node = Sandbox::softhsm();
+    let fingerprint = node.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&node, "node.backup");
+    let started = Sandbox::new();
+    started.run(&["startup"]).expect(0);
+    // The token directory of the node, and nothing else of it.
+    for sandbox in [Sandbox::new(), started] {
+        fs::remove_dir_all(sandbox.path("tokens")).unwrap();
+        let tokens = [node.path("tokens"), sandbox.path("tokens")];
+        tool(
+            "cp",
+            ["-a".as_ref(), tokens[0].as_os_str(), tokens[1].as_os_str()],
+        );
+        restore(&sandbox, &file).expect(0);
+        assert_tidy(&sandbox);
+        let run = assert_ready(&sandbox, &fingerprint);
+        assert_eq!(
+            run.restore_scenario(),
+            "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED"
+        );
+        assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+    }
+}
+
+#[test]
+fn c09_a_state_that_setup_left_half_way_does_not_undo_the_backups() {
+    let node = Sandbox::software();
+    let fingerprint = node.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&node, "node.backup");
+    for state in [
+        "WIZARD_SETUP_MODE",
+        "WIZARD_BACKUP_PASSWORD",
+        "WIZARD_RESTORE",
+        "WIZARD_COMPLETED",
+        "WIZARD_AUTO_RESTORE_PASSWORD",
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.put_wizard(&[state]);
+        restore(&sandbox, &file).expect(0);
+        assert_ready(&sandbox, &fingerprint);
+        assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED", "{state}");
+    }
+}
+
+#[test]
+fn a_backup_of_a_node_in_setup_makes_no_completed_one() {
+    let node = Sandbox::new();
+    node.run(&["startup"]).expect(0);
+    let file = create(&node, "node.backup");
+    let sandbox = Sandbox::software();
+    let accept = ["backup", "restore", &file, "--accept-other-installation"];
+    sandbox.run(&accept).expect(0);
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "setup_required");
+    assert_eq!(sandbox.wizard(), "WIZARD_SETUP_CRYPTO_STORAGE");
+}
+
+#[test]
+fn a_cached_dek_of_another_database_is_removed_and_its_own_stays() {
+    let (sandbox, other) = (Sandbox::softhsm(), Sandbox::softhsm());
+    let own = create(&sandbox, "node.backup");
+    sandbox.run(&["tls", "renew"]).expect(0);
+    restore(&sandbox, &own).expect(0);
+    assert!(sandbox.dek_cache().exists());
+    let file = create(&other, "node.backup");
+    let accept = ["backup", "restore", &file, "--accept-other-installation"];
+    let run = sandbox.run(&accept).expect(0);
+    assert_eq!(run.step("drop_dek_cache"), "done");
+    assert!(!sandbox.dek_cache().exists());
+}
+
+#[test]
+fn over_a_database_that_nobody_can_read_and_its_bytes_are_kept() {
+    let node = Sandbox::software();
+    let fingerprint = node.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&node, "node.backup");
+    let whole = fs::read(node.database()).unwrap();
+    let mut damaged = whole.clone();
+    damaged[4096..].fill(0x5a);
+    for bytes in [
+        b"100 bytes of noise".repeat(6),
+        whole[..whole.len() / 2].to_vec(),
+        damaged,
+    ] {
+        put(&node.database(), &bytes);
+        let before = kept(&node);
+        let run = restore(&node, &file).expect(0);
+        assert_eq!(run.step("keep_replaced"), "done", "{}", run.stdout);
+        let new: Vec<_> = kept(&node)
+            .into_iter()
+            .filter(|path| !before.contains(path))
+            .collect();
+        assert_eq!(new.len(), 1, "{new:?}");
+        assert_eq!(fs::read(&new[0]).unwrap(), bytes);
+        assert_tidy(&node);
+        assert_ready(&node, &fingerprint);
+    }
+}
+
+#[test]
+fn the_journal_of_a_dead_writer_is_not_played_back_into_the_backup() {
+    let sandbox = Sandbox::software();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&sandbox, "node.backup");
+    let before = sandbox.sql("SELECT count(*) FROM credential");
+    // A writer that dies in a transaction that did not fit into its cache.
+    let script = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE fill (x); INSERT INTO fill SELECT \
+                  randomblob(4000) FROM credential, refinery_schema_history; UPDATE credential \
+                  SET private_key = randomblob(3000); INSERT INTO fill SELECT randomblob(4000) \
+                  FROM refinery_schema_history;\n.shell kill -9 $PPID\n";
+    let commands = sandbox.path("commands.sql");
+    put(&commands, script);
+    let database = sandbox.database().display().to_string();
+    let shell = format!("sqlite3 '{database}' < '{}' || true", commands.display());
+    tool("sh", ["-c", &shell]);
+    let journal = format!("{database}-journal");
+    assert!(fs::metadata(&journal).is_ok_and(|journal| journal.len() > 0));
+
+    let run = restore(&sandbox, &file).expect(0);
+    assert_eq!(run.step("replace_database"), "done");
+    assert_tidy(&sandbox);
+    let snapshot = kept(&sandbox).pop().unwrap();
+    let count = "SELECT count(*) FROM credential";
+    assert_eq!(sql_in(snapshot.to_str().unwrap(), count), before);
+    assert_ready(&sandbox, &fingerprint);
+}
+
+#[test]
+fn what_is_left_of_a_database_that_is_gone_is_kept_and_put_away() {
+    let sandbox = Sandbox::software();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&sandbox, "node.backup");
+    let database = sandbox.database().display().to_string();
+    fs::remove_file(&database).unwrap();
+    put(format!("{database}-journal").as_ref(), "an old journal");
+    sandbox.run(&["startup"]).expect_error(65, "data_corrupt");
+    restore(&sandbox, &file).expect(0);
+    assert_tidy(&sandbox);
+    assert_eq!(kept(&sandbox).len(), 1);
+    assert_ready(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_missing_database_on_a_node_that_was_set_up_is_what_restore_is_for() {
+    let sandbox = Sandbox::softhsm();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&sandbox, "node.backup");
+    fs::remove_file(sandbox.database()).unwrap();
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    assert!(said.contains("restore a backup"), "{said}");
+    restore(&sandbox, &file).expect(0);
+    assert_ready(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_backup_of_an_older_version_is_upgraded_by_the_next_start() {
+    let mut sandbox = Sandbox::software();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&sandbox, "node.backup");
+    sandbox.set("TRUSTPOINT_APP_VERSION", "9.0.0");
+    sandbox.run(&["startup"]).expect(0);
+    restore(&sandbox, &file).expect(0);
+    let run = assert_ready(&sandbox, &fingerprint);
+    assert_eq!(run.startup_scenario(), "VERSION_UPGRADE");
+}
+
+#[test]
+fn a_database_behind_a_link_is_replaced_where_it_stands() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    sandbox.run(&["tls", "renew"]).expect(0);
+    let volume = sandbox.path("volume");
+    fs::create_dir(&volume).unwrap();
+    fs::rename(sandbox.database(), volume.join("real.db")).unwrap();
+    std::os::unix::fs::symlink(volume.join("real.db"), sandbox.database()).unwrap();
+    restore(&sandbox, &file).expect(0);
+    assert!(sandbox.database().is_symlink());
+    assert_eq!(sandbox.sql("SELECT count(*) FROM credential"), "1\n");
+}
