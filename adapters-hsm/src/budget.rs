@@ -30,8 +30,9 @@ pub(crate) fn refusal(label: &str, serial: &str, pin: PinState) -> Fault {
     let (why, hint) = match pin {
         PinState::NotInitialised => (
             "has no user PIN yet",
-            "let `setup` finish the token, or set the PIN with the SO PIN: pkcs11-tool \
-             --login --login-type so --init-pin",
+            "let `trustpointctl startup` find out what the node needs (`setup` or `recover` \
+             finishes the token), or set the PIN with the SO PIN: pkcs11-tool --login \
+             --login-type so --init-pin",
         ),
         PinState::Locked => (
             "has locked its user PIN after too many wrong ones",

@@ -60,6 +60,8 @@ pub struct Settings {
     pub module_path: String,
     /// Whether somebody configured an HSM, or the default module is there.
     pub hsm_expected: bool,
+    /// Whether somebody configured an HSM.
+    pub hsm_configured: bool,
     /// How long to wait for the HSM.
     pub hsm_wait: Duration,
     /// Names and addresses in a generated certificate.
@@ -188,6 +190,7 @@ impl Node {
                 hsm_expected: config.hsm_module.is_explicit()
                     || config.hsm_daemon.is_explicit()
                     || config.hsm_module.value.exists(),
+                hsm_configured: config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit(),
                 hsm_wait: config.hsm_wait.value,
                 san: config.tls_san.value.clone(),
                 san_configured: config.tls_san.is_explicit(),

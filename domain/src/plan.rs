@@ -141,6 +141,9 @@ impl Plan {
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
 
         let mut steps = Vec::new();
+        if is_accepted_anew(context) {
+            steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
+        }
         if context.is_softhsm_storage() {
             steps.push(Step::CheckHsm);
         }
@@ -169,12 +172,15 @@ fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
     } else {
         TlsGoal::ReuseOrGenerate
     };
-    vec![
+    let mut steps = vec![
         Step::ConfigureStorage,
         Step::ProvideTls(goal),
         Step::DropDekCache,
-        Step::SetWizard(SetupWizardState::SetupCryptoStorage),
-    ]
+    ];
+    if !is_accepted_anew(context) {
+        steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
+    }
+    steps
 }
 
 fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
@@ -228,6 +234,14 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
     })
 }
 
+/// A new database beside the wizard state of an installed node, as the operator asked for (C14).
+/// Here the wizard moves first: a start that dies with the new database and the old state would be
+/// taken for a completed node.
+fn is_accepted_anew(context: &StartupContext) -> bool {
+    let raw = context.wizard_state_raw;
+    !context.db_initialized && raw.is_some_and(SetupWizardState::counts_as_completed)
+}
+
 /// A node that waits for its backup password keeps its database as it is, to the byte: whoever
 /// brings it back may want to start from exactly this file.
 fn leaves_database_untouched(selection: Selection) -> bool {
@@ -238,5 +252,45 @@ fn leaves_database_untouched(selection: Selection) -> bool {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Presence, SchemaState, WizardState, select};
+
+    fn new_node(raw: Option<SetupWizardState>) -> Vec<Step> {
+        let context = StartupContext {
+            db_initialized: false,
+            db_version: None,
+            current_version: "1.0.0".parse().unwrap(),
+            schema: SchemaState::Behind,
+            wizard_state: WizardState::Incomplete,
+            wizard_state_raw: raw,
+            storage_type: None,
+            dek_cache_state: None,
+            has_kek: Presence::Unknown,
+            has_backup_encrypted_dek: Presence::Unknown,
+        };
+        Plan::of(&context, select(&context).unwrap()).unwrap().steps
+    }
+
+    #[test]
+    fn c14_the_wizard_of_an_installed_node_moves_before_a_new_database_is_made() {
+        let to_the_first = Step::SetWizard(SetupWizardState::SetupCryptoStorage);
+        for state in SetupWizardState::ALL {
+            let steps = new_node(Some(state));
+            let moved = steps.iter().position(|step| *step == to_the_first).unwrap();
+            let made = steps
+                .iter()
+                .position(|step| *step == Step::MigrateDatabase)
+                .unwrap();
+            assert_eq!(moved < made, state.counts_as_completed(), "{state}");
+            assert_eq!(
+                steps.iter().filter(|step| **step == to_the_first).count(),
+                1
+            );
+        }
     }
 }

@@ -36,7 +36,11 @@ pub fn run(
     let _lock = token::lock_installed(node, wish.lock_wait)?;
     let record = token::record(node)?;
     let known = refuse_node(node, &record)?;
-    // Before anything is changed, and before the token is asked for anything.
+    let access = match waiting(node)? {
+        Waiting::Yes => None,
+        Waiting::No(state) => Some(open_broken(node, &record, known, state)?),
+    };
+    // Before anything is changed; on a node that waits, before the token is asked for anything.
     let dek = unwrap_with_password(node, known, &wish.password)?;
     let work = TlsWork {
         node,
@@ -48,7 +52,10 @@ pub fn run(
         Active::Unusable(fault) => return Err(fault),
         Active::Missing => None,
     };
-    let access = TokenAccess::look(node, Some(&record))?;
+    let access = match access {
+        Some(access) => access,
+        None => TokenAccess::look(node, Some(&record))?,
+    };
 
     let mut steps = Steps {
         node,
@@ -87,30 +94,80 @@ pub fn run(
     Ok(())
 }
 
-/// Whether this node waits for its backup password, before anybody is asked for it.
+/// Whether this node can be recovered, before anybody is asked for the password.
 ///
 /// # Errors
 /// Why not.
 pub fn may_recover(node: &Node) -> Result<(), Fault> {
     let record = token::record(node)?;
-    refuse_node(node, &record).map(drop)
+    refuse_node(node, &record)?;
+    match waiting(node)? {
+        // Whether its wrapped DEK is broken is seen under the lock.
+        Waiting::Yes | Waiting::No(Some(SetupWizardState::Completed)) => Ok(()),
+        Waiting::No(state) => Err(not_waiting(state)),
+    }
 }
 
-/// The node must wait for its backup password, and have one.
+/// Whether the wizard waits for the backup password.
+enum Waiting {
+    Yes,
+    No(Option<SetupWizardState>),
+}
+
+fn waiting(node: &Node) -> Result<Waiting, Fault> {
+    let state = node.wizard.read()?.state();
+    let is_waiting = state.is_some_and(SetupWizardState::is_auto_restore);
+    Ok(if is_waiting {
+        Waiting::Yes
+    } else {
+        Waiting::No(state)
+    })
+}
+
+fn not_waiting(state: Option<SetupWizardState>) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!(
+            "this node does not wait for its backup password: the wizard state is {}",
+            state.map_or("empty", SetupWizardState::name)
+        ),
+        "run `trustpointctl startup`: it finds out whether the node has to be recovered, and says \
+         so",
+    )
+}
+
+/// A completed node whose KEK is there and whose wrapped DEK does not open: no start gets it to
+/// wait for the password, since the blob is corrupt and the key not lost. The password has the DEK
+/// all the same.
+fn open_broken(
+    node: &Node,
+    record: &NodeRecord,
+    known: &TokenRecord,
+    state: Option<SetupWizardState>,
+) -> Result<TokenAccess, Fault> {
+    if state != Some(SetupWizardState::Completed) {
+        return Err(not_waiting(state));
+    }
+    let access = TokenAccess::look(node, Some(record))?;
+    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        return Err(not_waiting(state));
+    };
+    if !access.has_token() || !node.hsm.has_kek(kek)? {
+        return Err(not_waiting(state));
+    }
+    match node.hsm.unwrap_dek(kek, blob) {
+        Ok(dek) if known.dek_check_value == Some(node.seals.check_value(&dek)) => {
+            Err(not_waiting(state))
+        }
+        Ok(_) => Ok(access),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(access),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The node must have SoftHSM storage and a backup password.
 fn refuse_node<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
     refuse_schema(node, record)?;
-    let raw = node.wizard.read()?.state();
-    if !raw.is_some_and(SetupWizardState::is_auto_restore) {
-        return Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "this node does not wait for its backup password: the wizard state is {}",
-                raw.map_or("empty", SetupWizardState::name)
-            ),
-            "run `trustpointctl startup`: it finds out whether the node has to be recovered, and \
-             says so",
-        ));
-    }
     if record.storage != Some(StorageType::SoftHsm) {
         return Err(Fault::new(
             FaultKind::Config,

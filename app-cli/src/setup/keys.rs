@@ -46,8 +46,44 @@ pub fn keys(
     Ok((kek, dek))
 }
 
+/// Refuses where an earlier DEK would be replaced that the backup password can still bring back;
+/// asked before setup changes anything.
+///
+/// # Errors
+/// [`FaultKind::Config`], and the token.
+pub fn refuse_replacing(node: &Node, known: &TokenRecord, has_token: bool) -> Result<(), Fault> {
+    if known.backup_encrypted_dek.is_none() || cached_dek(node, known)?.is_some() {
+        return Ok(());
+    }
+    let has_kek = match &known.kek {
+        Some(kek) if has_token => node.hsm.has_kek(kek)?,
+        Some(_) | None => false,
+    };
+    if has_kek && known.encrypted_dek.is_some() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Config,
+        "the KEK that wraps this node's DEK is not on the token, and the backup password can \
+         still bring the DEK back",
+        "run `trustpointctl startup`, then `trustpointctl recover` with the backup password",
+    ))
+}
+
+/// The DEK of the cache, where it is the one of this database.
+fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
+    Ok(match node.dek_cache.read()? {
+        CachedDek::Present(dek)
+            if known.dek_check_value.as_ref() == Some(&node.seals.check_value(&dek)) =>
+        {
+            Some(dek)
+        }
+        CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
+    })
+}
+
 /// Where an earlier DEK was in use and its KEK is gone: the cached one, or none, once a snapshot
-/// keeps what a new DEK replaces. While a backup password can bring it back, it is not replaced.
+/// keeps what a new DEK replaces.
 fn surviving_dek(
     node: &Node,
     known: &TokenRecord,
@@ -56,18 +92,8 @@ fn surviving_dek(
     if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
         return Ok(None);
     }
-    if let CachedDek::Present(dek) = node.dek_cache.read()?
-        && known.dek_check_value.as_ref() == Some(&node.seals.check_value(&dek))
-    {
+    if let Some(dek) = cached_dek(node, known)? {
         return Ok(Some(dek));
-    }
-    if known.backup_encrypted_dek.is_some() {
-        return Err(Fault::new(
-            FaultKind::Config,
-            "the KEK that wraps this node's DEK is not on the token, and the backup password can \
-             still bring the DEK back",
-            "run `trustpointctl startup`, then `trustpointctl recover` with the backup password",
-        ));
     }
     let snapshot = node.database.snapshot(node.clock.now())?;
     let kept = snapshot.map_or("an earlier snapshot".to_owned(), |snapshot| snapshot.path);

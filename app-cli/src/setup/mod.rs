@@ -46,7 +46,13 @@ pub fn run(
     let record = begin(node)?;
     refuse_node(node, wish, record.as_ref())?;
     let access = match wish.storage {
-        StorageType::SoftHsm => Some(TokenAccess::look(node, record.as_ref())?),
+        StorageType::SoftHsm => {
+            let access = TokenAccess::look(node, record.as_ref())?;
+            if let Some(known) = record.as_ref().and_then(|record| record.token.as_ref()) {
+                keys::refuse_replacing(node, known, access.has_token())?;
+            }
+            Some(access)
+        }
         StorageType::Software | StorageType::PhysicalHsm => None,
     };
     let mut steps = Steps {
@@ -225,6 +231,7 @@ fn refuse_completed(node: &Node, record: Option<&NodeRecord>) -> Result<(), Faul
 
 /// Setup and the like work on a database of this very program; upgrades are a start's work.
 pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+    refuse_newer(node, record)?;
     match record.schema {
         SchemaState::Current => Ok(()),
         SchemaState::Behind if record.version.is_none() => Ok(()),
@@ -245,6 +252,25 @@ pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
             "run the newer program again",
         )),
     }
+}
+
+/// By its version record the database may be newer although its schema is known.
+fn refuse_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+    let Some(recorded) = startup::recorded_version(node, record)? else {
+        return Ok(());
+    };
+    let current = &node.settings.app_version;
+    if recorded.precedence(current).is_le() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::VersionDowngrade,
+        format!(
+            "the database {} is of version {recorded}; this program is of version {current}",
+            node.settings.database_path
+        ),
+        "run the newer program again",
+    ))
 }
 
 impl Steps<'_> {

@@ -230,14 +230,14 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// A DEK that only the cache has is kept: it may be the last copy.
+    /// A DEK that only the cache has is kept: it may be the last copy. So is a file that was not
+    /// trusted, as long as nothing else gives the DEK.
     fn drop_dek_cache(&mut self) -> Result<StepNote, Fault> {
-        if self
-            .observation
-            .dek
-            .as_ref()
-            .is_some_and(|dek| !dek.unwrapped)
-        {
+        let only_copy = match &self.observation.dek {
+            Some(dek) => !dek.unwrapped,
+            None => self.observation.cache_refused,
+        };
+        if only_copy {
             let kept = format!(
                 "{} is kept: it may hold the last copy of the DEK",
                 self.node.dek_cache.path()
@@ -256,11 +256,7 @@ impl<'a> Execution<'a> {
     fn set_wizard(&mut self, state: SetupWizardState) -> Result<StepNote, Fault> {
         let before = self.observation.context.wizard_state_raw;
         match state {
-            SetupWizardState::SetupCryptoStorage => {
-                // Setup begins again; a mark left standing would turn it into a completed node at
-                // the next start.
-                self.node.database.clear_setup_mark()?;
-            }
+            SetupWizardState::SetupCryptoStorage => self.forget_setup(before)?,
             SetupWizardState::Completed => {
                 self.node
                     .database
@@ -278,6 +274,21 @@ impl<'a> Execution<'a> {
             self.node.output.info(&repair_line(before));
         }
         Ok(StepNote::changed(moved, detail))
+    }
+
+    /// Setup begins again; a mark left standing would turn it into a completed node at the next
+    /// start. Without a database there is none.
+    fn forget_setup(&mut self, before: Option<SetupWizardState>) -> Result<(), Fault> {
+        let is_new = self.observation.record.is_none();
+        if !is_new && self.node.database.clear_setup_mark()? {
+            self.warnings.push(format!(
+                "the database remembered a completed setup, but the wizard state {} says that \
+                 setup is not finished: it begins again, and the database forgets; if this node \
+                 was set up, see who changed the state",
+                before.map_or("(none)", SetupWizardState::name)
+            ));
+        }
+        Ok(())
     }
 
     fn record_start(&self, changes: &str) -> Result<StepNote, Fault> {

@@ -12,7 +12,7 @@ use domain::{Plan, Refusal, SelectionError, Step, select, select_startup};
 use ports::{Fault, FaultKind};
 
 pub use execute::Execution;
-pub use observe::{Depth, Observation, observe};
+pub use observe::{Depth, Observation, observe, recorded_version};
 pub use tls::{Active, SOON, TlsWork};
 
 use crate::node::Node;
@@ -228,6 +228,9 @@ fn standing_warnings(observation: &Observation) -> Vec<String> {
             );
         }
     }
+    if let Some(missed) = missed_token(observation) {
+        warnings.push(missed);
+    }
     let only_cached = observation.dek.as_ref().is_some_and(|dek| !dek.unwrapped);
     if only_cached && context.has_kek == domain::Presence::Absent {
         warnings.push(
@@ -238,4 +241,23 @@ fn standing_warnings(observation: &Observation) -> Vec<String> {
         );
     }
     warnings
+}
+
+/// Not to see a token is no proof that it is lost (C3).
+fn missed_token(observation: &Observation) -> Option<String> {
+    let known = observation.record.as_ref()?.token.as_ref()?;
+    if !observation.context.is_softhsm_storage() || known.serial.is_empty() {
+        return None;
+    }
+    let shown = match &observation.token {
+        Some(token) if token.serial == known.serial => return None,
+        Some(token) => format!("the token shown is another one (serial {})", token.serial),
+        None => "no token with this label is shown".to_owned(),
+    };
+    Some(format!(
+        "the token {:?} of this database (serial {}) is not there: {shown}. See first that its \
+         directory or device is mounted and readable and that hsm.token_label is right; when the \
+         old token is back, the node is ready without a password",
+        known.label, known.serial
+    ))
 }

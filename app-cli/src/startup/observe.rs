@@ -33,6 +33,8 @@ pub struct Observation {
     pub record: Option<NodeRecord>,
     /// The DEK, where it is accessible.
     pub dek: Option<AccessibleDek>,
+    /// Whether the cache holds a file that is not used.
+    pub cache_refused: bool,
     /// The token, where one was looked for and seen.
     pub token: Option<Token>,
     /// What answered of the HSM, for the report.
@@ -58,7 +60,7 @@ pub fn observe(node: &Node, depth: Depth, accept_new: bool) -> Result<Observatio
     let database = node.database.observe()?;
     let raw = node.wizard.read()?.state();
     match database {
-        DatabaseState::NotInitialised => observe_new(node, raw, accept_new),
+        DatabaseState::NotInitialised => observe_new(node, raw, depth, accept_new),
         DatabaseState::Initialised(record) => observe_installed(node, *record, raw, depth),
     }
 }
@@ -66,10 +68,11 @@ pub fn observe(node: &Node, depth: Depth, accept_new: bool) -> Result<Observatio
 fn observe_new(
     node: &Node,
     raw: Option<SetupWizardState>,
+    depth: Depth,
     accept_new: bool,
 ) -> Result<Observation, Fault> {
     let mut warnings = Vec::new();
-    let traces = traces(node, raw, &mut warnings)?;
+    let traces = traces(node, raw, depth, &mut warnings)?;
     if !traces.is_empty() {
         let evidence = traces
             .iter()
@@ -104,6 +107,7 @@ fn observe_new(
         },
         record: None,
         dek: None,
+        cache_refused: false,
         token: None,
         hsm: None,
         warnings,
@@ -114,6 +118,7 @@ fn observe_new(
 fn traces(
     node: &Node,
     raw: Option<SetupWizardState>,
+    depth: Depth,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Trace>, Fault> {
     let mut traces = Vec::new();
@@ -131,8 +136,13 @@ fn traces(
         });
     }
     if node.settings.hsm_expected {
-        match marked_token(node) {
+        match marked_token(node, depth) {
             Ok(marked) => traces.extend(marked),
+            // Two tokens of one label, or a marker that is damaged: there is something, and which
+            // is not for this program to guess.
+            Err(fault) if matches!(fault.kind(), FaultKind::Config | FaultKind::DataCorrupt) => {
+                return Err(fault);
+            }
             // A fresh node may well come up before its HSM: no trace is proven, so it goes on.
             Err(fault) => warnings.push(format!(
                 "the token could not be asked whether a node was installed on it: {fault}"
@@ -142,8 +152,15 @@ fn traces(
     Ok(traces)
 }
 
-fn marked_token(node: &Node) -> Result<Option<Trace>, Fault> {
-    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
+/// Where somebody configured an HSM, it is waited for: a node whose volumes are missing must not
+/// slip through because its HSM comes up a moment later.
+fn marked_token(node: &Node, depth: Depth) -> Result<Option<Trace>, Fault> {
+    let patience = if node.settings.hsm_configured {
+        patience(node, depth)
+    } else {
+        Duration::ZERO
+    };
+    reach(node, patience)?;
     let sight = node.hsm.find_token(&token::query(node, None))?;
     Ok(match sight {
         TokenSight::Present(Token {
@@ -181,6 +198,7 @@ fn observe_installed(
         },
         record: None,
         dek: None,
+        cache_refused: false,
         token: None,
         hsm: None,
         warnings: Vec::new(),
@@ -209,7 +227,11 @@ fn observe_installed(
     Ok(observation)
 }
 
-fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Fault> {
+/// The version that the database records.
+///
+/// # Errors
+/// [`FaultKind::DataCorrupt`] for one that does not parse.
+pub fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Fault> {
     record
         .version
         .as_deref()
@@ -256,6 +278,23 @@ fn cache_state(accessible: bool) -> DekCacheState {
     }
 }
 
+fn patience(node: &Node, depth: Depth) -> Duration {
+    match depth {
+        Depth::Start | Depth::DryRun => node.settings.hsm_wait,
+        Depth::Status => Duration::ZERO,
+    }
+}
+
+fn reach(node: &Node, patience: Duration) -> Result<String, Fault> {
+    let mut told = false;
+    node.hsm.reach(patience, &mut |fault| {
+        if !told {
+            node.output.info(&format!("waiting for the HSM: {fault}"));
+            told = true;
+        }
+    })
+}
+
 /// The observation of a node whose DEK a SoftHSM token wraps.
 struct SoftHsm<'a> {
     node: &'a Node,
@@ -266,7 +305,8 @@ struct SoftHsm<'a> {
 impl SoftHsm<'_> {
     fn look(&self, seen: &mut Observation) -> Result<(), Fault> {
         let cached = self.cached_dek(&mut seen.warnings)?;
-        seen.hsm = Some(self.reach()?);
+        seen.cache_refused = cached.is_none() && self.node.dek_cache.exists()?;
+        seen.hsm = Some(reach(self.node, patience(self.node, self.depth))?);
         let query = token::query(self.node, Some(self.record));
         let mut unwrapped = None;
         match self.node.hsm.find_token(&query)? {
@@ -279,7 +319,9 @@ impl SoftHsm<'_> {
                         token.label, token.serial
                     ));
                 }
-                if let Some(known) = &self.record.token {
+                // A token that was just initialised holds no key, whatever it held before.
+                let is_blank = token.pin == PinState::NotInitialised;
+                if let Some(known) = self.record.token.as_ref().filter(|_| !is_blank) {
                     let peek = self.depth != Depth::Start;
                     if !(peek && cached.is_some()) {
                         (seen.context.has_kek, unwrapped) = self.ask(&token, known)?;
@@ -336,21 +378,6 @@ impl SoftHsm<'_> {
             .as_ref()
             .and_then(|token| token.dek_check_value.as_ref());
         expected == Some(&self.node.seals.check_value(dek))
-    }
-
-    fn reach(&self) -> Result<String, Fault> {
-        let patience = match self.depth {
-            Depth::Start | Depth::DryRun => self.node.settings.hsm_wait,
-            Depth::Status => Duration::ZERO,
-        };
-        let output = &self.node.output;
-        let mut told = false;
-        self.node.hsm.reach(patience, &mut |fault| {
-            if !told {
-                output.info(&format!("waiting for the HSM: {fault}"));
-                told = true;
-            }
-        })
     }
 
     /// Logs in, looks for the KEK and unwraps the DEK.
