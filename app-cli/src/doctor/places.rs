@@ -7,7 +7,7 @@ use super::{Doctor, Place, is_softhsm};
 /// A start cannot record itself below this.
 const LITTLE: u64 = 256 << 10;
 /// Below this, a snapshot before the next upgrade may not fit.
-const ENOUGH: u64 = 64 << 20;
+const ENOUGH: u64 = 16 << 20;
 
 impl Doctor<'_> {
     /// Each place: what stands there, whose it is, who else may read it.

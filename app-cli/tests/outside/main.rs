@@ -16,6 +16,7 @@ mod bad_input;
 mod commands;
 mod corrections;
 mod doctor;
+mod doctor;
 mod interop;
 mod keys;
 mod kills;
