@@ -141,11 +141,11 @@ impl Plan {
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
 
         let mut steps = Vec::new();
-        if is_accepted_anew(context) {
-            steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
-        }
         if context.is_softhsm_storage() {
             steps.push(Step::CheckHsm);
+        }
+        if is_accepted_anew(context) {
+            steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
         }
         if selection.startup == StartupScenario::VersionUpgrade {
             steps.push(Step::SnapshotDatabase);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Case, Relation};
-use domain::{Outcome, Plan, Selection, Step, StorageType, TlsGoal, select};
+use domain::{Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal, select};
 
 /// The steps of one restore, as its row in the specification has them.
 const RESTORES: [(&str, &[&str]); 7] = [
@@ -126,6 +126,17 @@ fn what_comes_before_a_restore_is_the_list_initialise() {
         let mut expected = Vec::new();
         if case.storage == Some(StorageType::SoftHsm) {
             expected.push("check_hsm");
+        }
+        // C14: a new database beside the wizard state of an installed node, as asked for.
+        let raw = case.context().wizard_state_raw.map(SetupWizardState::name);
+        let installed = [
+            "WIZARD_COMPLETED",
+            "WIZARD_AUTO_RESTORE_PASSWORD",
+            "WIZARD_AUTO_RESTORE_HSM",
+            "WIZARD_SETUP_HSM_AUTORESTORE",
+        ];
+        if !case.initialised && raw.is_some_and(|raw| installed.contains(&raw)) {
+            expected.push("set_wizard_state WIZARD_SETUP_CRYPTO_STORAGE");
         }
         if case.initialised && case.relation == Relation::ProgramNewer {
             expected.push("snapshot_database");
