@@ -53,6 +53,10 @@ impl Stage {
 
 /// Runs the stories.
 pub fn run(arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|argument| argument == "help") {
+        print!("{}", Story::list());
+        return Ok(());
+    }
     let options = parse(arguments)?;
     let begin = Instant::now();
     let engine = Engine::find(options.engine.as_deref())?;
@@ -184,4 +188,30 @@ fn parse(arguments: &[String]) -> Result<Options> {
         options.stories = Story::all().iter().collect();
     }
     Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Options> {
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        parse(&arguments)
+    }
+
+    #[test]
+    fn stories_are_named_by_number_or_name() {
+        let options = parsed(&["--quick", "12", "fresh", "--engine", "podman"]).unwrap();
+        let names: Vec<_> = options.stories.iter().map(|story| story.name).collect();
+        assert_eq!(names, ["kill-softhsm", "kill-software", "fresh"]);
+        assert!(options.quick && !options.keep);
+        assert_eq!(options.engine.as_deref(), Some("podman"));
+    }
+
+    #[test]
+    fn no_story_is_all_of_them_and_an_unknown_one_is_an_error() {
+        assert_eq!(parsed(&[]).unwrap().stories.len(), Story::all().len());
+        assert!(parsed(&["99"]).is_err());
+        assert!(parsed(&["--engine"]).is_err());
+    }
 }

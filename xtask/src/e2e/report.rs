@@ -91,3 +91,25 @@ pub fn table(ended: &[Ended]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = r#"nginx says something
+{"level":"info","message":"no report"}
+{"schema":1,"outcome":"failed","steps":[]}
+{"schema":1,"outcome":"ready","steps":[{"step":"provide_tls","result":"done"}]}
+"#;
+
+    #[test]
+    fn reports_are_found_among_other_lines() {
+        let reports = Report::all_in(LOG);
+        assert_eq!(reports.len(), 2);
+        let last = reports.last().unwrap();
+        assert_eq!(last.step("provide_tls"), "done");
+        assert_eq!(last.step("record_start"), "");
+        last.expect("/outcome", "ready").unwrap();
+        assert!(last.expect("/outcome", "failed").is_err());
+    }
+}

@@ -73,6 +73,12 @@ const STORIES: &[Story] = &[
         play: recovery::token_lost,
     },
     Story {
+        number: 6,
+        name: "all-lost",
+        what: "everything lost but a backup file: back to the first certificate",
+        play: recovery::all_lost,
+    },
+    Story {
         number: 8,
         name: "upgrade",
         what: "a later version: snapshot, ready; the old one: 12; the snapshot: ready",

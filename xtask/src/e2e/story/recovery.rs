@@ -1,6 +1,6 @@
-//! The token is lost: story 5.
+//! The token is lost, or everything but a backup: stories 5 and 6.
 
-use super::setup::ready_softhsm;
+use super::setup::{ready_softhsm, ready_software};
 use crate::e2e::report::{require, same};
 use crate::e2e::world::{PASSWORD_FILE, WRONG_PASSWORD_FILE, World};
 use crate::run::Result;
@@ -55,4 +55,52 @@ pub fn token_lost(world: &World<'_>) -> Result<()> {
     same("the page's state", node.page()?.state.as_str(), "ready")?;
     node.restart()?;
     node.expect_page_with("ready", &first)
+}
+
+const BACKUP: &str = "/var/backups/trustpoint/node.backup";
+
+/// Story 6.
+pub fn all_lost(world: &World<'_>) -> Result<()> {
+    let (node, first) = ready_software(world, &world.spec())?;
+    node.ctl(&["backup", "create", BACKUP])?.expect(0)?;
+    node.remove()?;
+    lose(world, &["data", "wizard"])?;
+    let node = world.fresh_node()?;
+    node.ctl(&["backup", "restore", BACKUP])?.expect(0)?;
+    node.restart()?;
+    node.expect_page_with("ready", &first)?;
+    node.exec_text(&["rm", BACKUP])?;
+    node.remove()?;
+    lose(world, &["data", "wizard"])?;
+
+    let softhsm = world.softhsm()?;
+    let (node, first) = ready_softhsm(world, &world.spec())?;
+    node.ctl(&["backup", "create", BACKUP])?.expect(0)?;
+    let verify = ["backup", "verify", BACKUP, "--backup-password-file"];
+    node.ctl(&[&verify[..], &[PASSWORD_FILE]].concat())?
+        .expect(0)?;
+    node.ctl(&[&verify[..], &[WRONG_PASSWORD_FILE]].concat())?
+        .expect(77)?;
+    node.remove()?;
+    softhsm.remove()?;
+    lose(world, &["data", "wizard", "tokens"])?;
+    let _softhsm = world.softhsm()?;
+    let node = world.fresh_node()?;
+    node.ctl(&["backup", "restore", BACKUP])?.expect(0)?;
+    node.restart()?;
+    let page = node.expect_page("recovery")?;
+    require(page.fingerprint != first, || {
+        "the sealed credential is served although its DEK is out of reach".to_owned()
+    })?;
+    let recover = ["recover", "--backup-password-file", PASSWORD_FILE];
+    node.ctl(&recover)?.expect(0)?;
+    node.await_fingerprint(&first)?;
+    node.restart()?;
+    node.expect_page_with("ready", &first)
+}
+
+fn lose(world: &World<'_>, volumes: &[&str]) -> Result<()> {
+    volumes
+        .iter()
+        .try_for_each(|volume| world.lose_volume(volume))
 }

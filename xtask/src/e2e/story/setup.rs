@@ -104,8 +104,8 @@ pub fn softhsm(world: &World<'_>) -> Result<()> {
     let first = node.page()?.fingerprint;
     let key = node.exec_text(&["cat", KEY_FILE])?;
     // So that the search below is known to find a key where there is one.
-    let where_ = find_key(&node, &key)?;
-    require(where_.is_some(), || {
+    let clear = find_key(&node, &key)?;
+    require(clear.is_some(), || {
         "the key of the setup page is not found in the database".to_owned()
     })?;
     set_up_softhsm(&node)?;
@@ -147,7 +147,7 @@ fn expect_no_key(node: &Container<'_>, key: &str) -> Result<()> {
 /// of the secret number alone.
 fn find_key(node: &Container<'_>, pem: &str) -> Result<Option<&'static str>> {
     let bytes = data_volume(node)?;
-    let der = rcgen_der(pem)?;
+    let der = der_of(pem)?;
     let number = secret_number(&der)?;
     let lines = pem
         .lines()
@@ -172,7 +172,7 @@ fn find_key(node: &Container<'_>, pem: &str) -> Result<Option<&'static str>> {
         .map(|(_, what)| *what))
 }
 
-fn rcgen_der(pem: &str) -> Result<Vec<u8>> {
+fn der_of(pem: &str) -> Result<Vec<u8>> {
     let key = rcgen::KeyPair::from_pem(pem).map_err(|error| format!("the served key: {error}"))?;
     Ok(key.serialize_der())
 }
@@ -191,4 +191,20 @@ fn secret_number(der: &[u8]) -> Result<&[u8]> {
 
 fn contains(bytes: &[u8], sought: &[u8]) -> bool {
     bytes.windows(sought.len()).any(|window| window == sought)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_number_of_a_key_is_found() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let der = der_of(&key.serialize_pem()).unwrap();
+        let number = secret_number(&der).unwrap();
+        assert_eq!(number.len(), 32);
+        assert!(contains(&der, number));
+        assert!(!contains(key.public_key_raw(), number));
+        assert!(secret_number(b"no key").is_err());
+    }
 }
