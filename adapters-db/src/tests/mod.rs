@@ -13,9 +13,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use ports::contract::backups::{BackupsRig, suite as backups_suite};
 use ports::contract::credentials::{CredentialsRig, suite as credentials_suite};
 use ports::contract::database::{DatabaseRig, suite};
-use ports::{Credentials, Database, DatabaseState, Fault, NodeRecord};
+use ports::{Backups, Credentials, Database, DatabaseState, Fault, NodeRecord};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -114,6 +115,28 @@ impl DatabaseRig for Rig {
     }
 }
 
+impl BackupsRig for Rig {
+    fn database(&self) -> Box<dyn Database> {
+        Box::new(self.open())
+    }
+
+    fn backups(&self) -> Box<dyn Backups> {
+        let (path, snapshots) = (self.path.clone(), self.snapshots.clone());
+        Box::new(crate::SqliteBackups::new(path, snapshots, false))
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.root.join(name).into_string()
+    }
+
+    fn damage(&self, file: &str) {
+        let mut bytes = std::fs::read(file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        put(Utf8Path::new(file), &bytes);
+    }
+}
+
 impl CredentialsRig for Rig {
     fn database(&self) -> Box<dyn Database> {
         Box::new(self.open())
@@ -186,4 +209,5 @@ impl Drop for OtherProcess {
 fn the_sqlite_adapter_keeps_the_contract() {
     suite(&mut || Box::new(Rig::new()));
     credentials_suite(&mut || Box::new(Rig::new()));
+    backups_suite(&mut || Box::new(Rig::new()));
 }

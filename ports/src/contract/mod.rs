@@ -3,6 +3,7 @@
 //! A suite takes a factory, runs every case on a fresh value, and panics with the name of the
 //! promise that was broken.
 
+pub mod backups;
 pub mod credentials;
 pub mod database;
 pub mod files;

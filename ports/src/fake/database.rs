@@ -1,6 +1,9 @@
 //! A database in memory, each of whose methods can be made to fail.
 
+mod backups;
 mod credentials;
+
+pub use backups::FakeBackups;
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -360,9 +363,10 @@ fn corrupt(what: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Credentials;
+    use crate::contract::backups::{self, BackupsRig};
     use crate::contract::credentials::{self, CredentialsRig};
     use crate::contract::database::{DatabaseRig, suite};
+    use crate::{Backups, Credentials};
 
     impl DatabaseRig for FakeDatabase {
         fn database(&self) -> Box<dyn Database> {
@@ -380,10 +384,29 @@ mod tests {
         }
     }
 
+    impl BackupsRig for FakeBackups {
+        fn database(&self) -> Box<dyn Database> {
+            Box::new(self.database_value())
+        }
+
+        fn backups(&self) -> Box<dyn Backups> {
+            Box::new(self.clone())
+        }
+
+        fn file(&self, name: &str) -> String {
+            name.to_owned()
+        }
+
+        fn damage(&self, file: &str) {
+            Self::damage(self, file);
+        }
+    }
+
     #[test]
     fn the_fake_keeps_the_contract() {
         suite(&mut || Box::new(FakeDatabase::default()));
         credentials::suite(&mut || Box::new(FakeDatabase::default()));
+        backups::suite(&mut || Box::new(FakeBackups::of(&FakeDatabase::default())));
     }
 
     #[test]

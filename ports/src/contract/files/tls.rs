@@ -4,7 +4,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Fresh, kind_of};
 use crate::{
-    FaultKind, Published, Secret, TlsCredential, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+    CredentialFiles, FaultKind, Published, Secret, TlsCredential, TlsIssuer, TlsSet, TlsSource,
+    TlsStore, TlsView,
 };
 
 fn now() -> OffsetDateTime {
@@ -49,9 +50,35 @@ pub fn tls_issuer(issuer: &dyn TlsIssuer) {
     let noise = issuer.inspect_certificate("noise");
     assert_eq!(kind_of(noise), FaultKind::DataCorrupt);
 
+    assembles(issuer);
     for wrong in [vec![], vec![String::new()], vec!["a b".to_owned()]] {
         assert_eq!(kind_of(issuer.issue(&wrong, now())), FaultKind::Config);
     }
+}
+
+/// A credential comes out of its own files as it was; those of two do not go together.
+fn assembles(issuer: &dyn TlsIssuer) {
+    let one = issuer.issue(&names(), now()).unwrap();
+    let two = issuer.issue(&names(), now()).unwrap();
+    let files = |key: &TlsCredential, chain: Option<&TlsCredential>| CredentialFiles {
+        private_key: key.private_key_pem.clone(),
+        certificate: one.certificate_pem.clone(),
+        chain: chain.map(|chain| chain.certificate_pem.clone()),
+    };
+    for chain in [None, Some(&one)] {
+        let assembled = issuer.assemble(&files(&one, chain)).unwrap();
+        assert_eq!(assembled.facts, issuer.inspect(&one).unwrap());
+        assert_eq!(assembled.credential.certificate_pem, one.certificate_pem);
+        assert_eq!(assembled.credential.chain_pem, one.chain_pem);
+        assert_eq!(assembled.credential.private_key_pem, one.private_key_pem);
+        assert!(assembled.chain.is_empty());
+    }
+    for wrong in [files(&two, None), files(&one, Some(&two))] {
+        assert_eq!(kind_of(issuer.assemble(&wrong)), FaultKind::DataCorrupt);
+    }
+    let details = issuer.describe(&one.certificate_pem).unwrap();
+    assert_eq!(details.subject, details.issuer);
+    assert_eq!(kind_of(issuer.describe("noise")), FaultKind::DataCorrupt);
 }
 
 type Case = (

@@ -1,0 +1,194 @@
+//! Backups of the fake database, as files in memory.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use domain::SchemaState;
+use time::OffsetDateTime;
+
+use super::{FakeDatabase, State, corrupt, unknown_schema};
+use crate::{
+    Backup, BackupManifest, BackupOrigin, BackupPlace, Backups, Database, Fault, FaultKind,
+    NodeRecord, StagedBackup,
+};
+
+/// Backups of a [`FakeDatabase`]; clones share their files.
+#[derive(Clone, Debug, Default)]
+pub struct FakeBackups {
+    database: FakeDatabase,
+    files: Rc<RefCell<BTreeMap<String, File>>>,
+}
+
+#[derive(Clone, Debug)]
+enum File {
+    Backup(Box<Content>),
+    Damaged,
+}
+
+#[derive(Clone, Debug)]
+struct Content {
+    manifest: BackupManifest,
+    node: NodeRecord,
+    credentials: Vec<super::Stored>,
+    active: Option<String>,
+}
+
+impl Content {
+    fn is_of(&self, state: &State) -> bool {
+        let same = |a: &NodeRecord, b: &NodeRecord| format!("{a:?}") == format!("{b:?}");
+        state.active == self.active
+            && state.credentials.len() == self.credentials.len()
+            && state
+                .node
+                .as_ref()
+                .is_some_and(|node| same(node, &self.node))
+    }
+}
+
+impl FakeBackups {
+    /// Of this database.
+    #[must_use]
+    pub fn of(database: &FakeDatabase) -> Self {
+        Self {
+            database: database.clone(),
+            files: Rc::default(),
+        }
+    }
+
+    /// The database that these are the backups of.
+    #[must_use]
+    pub fn database_value(&self) -> FakeDatabase {
+        self.database.clone()
+    }
+
+    /// Alters a byte of the file.
+    pub fn damage(&self, file: &str) {
+        self.files
+            .borrow_mut()
+            .insert(file.to_owned(), File::Damaged);
+    }
+
+    fn content(&self, file: &str) -> Result<Content, Fault> {
+        match self.files.borrow().get(file) {
+            Some(File::Backup(content)) => match content.node.schema {
+                SchemaState::Current | SchemaState::Behind => Ok((**content).clone()),
+                SchemaState::Newer | SchemaState::Diverged => Err(unknown_schema()),
+            },
+            Some(File::Damaged) => Err(corrupt("the fake backup was altered")),
+            None => Err(Fault::new(
+                FaultKind::Io,
+                format!("there is no fake backup {file}"),
+                "make one",
+            )),
+        }
+    }
+}
+
+impl Backups for FakeBackups {
+    fn place(&self, file: &str) -> Result<BackupPlace, Fault> {
+        Ok(match self.files.borrow().get(file) {
+            None => BackupPlace::Free,
+            Some(File::Backup(_) | File::Damaged) => BackupPlace::Backup,
+        })
+    }
+
+    fn create(
+        &self,
+        file: &str,
+        origin: &BackupOrigin,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackupManifest, Fault> {
+        let state = self.database.0.borrow();
+        let mut node = state.node.clone().ok_or_else(|| {
+            Fault::new(
+                FaultKind::Config,
+                "the fake database is not initialised",
+                "migrate first",
+            )
+        })?;
+        if origin.setup_completed && node.setup_completed_at.is_none() {
+            node.setup_completed_at = Some(origin.at);
+        }
+        let token = node.token.as_ref();
+        let manifest = BackupManifest {
+            format: 1,
+            application_version: origin.application_version.clone(),
+            schema: "V1__fake".to_owned(),
+            sha256: format!("{:064x}", state.revision),
+            created_at: origin.at,
+            installation: node.installation.clone(),
+            storage: node.storage,
+            kek: token.and_then(|token| token.kek.clone()),
+            dek_check_value: token.and_then(|token| token.dek_check_value.clone()),
+            backup_password_set: token.is_some_and(|token| token.backup_encrypted_dek.is_some()),
+            setup_completed: node.setup_completed_at.is_some(),
+        };
+        progress(1, 1);
+        let content = Content {
+            manifest: manifest.clone(),
+            node,
+            credentials: state.credentials.clone(),
+            active: state.active.clone(),
+        };
+        let backup = File::Backup(Box::new(content));
+        self.files.borrow_mut().insert(file.to_owned(), backup);
+        Ok(manifest)
+    }
+
+    fn read(&self, file: &str) -> Result<Backup, Fault> {
+        let content = self.content(file)?;
+        Ok(Backup {
+            manifest: Some(content.manifest),
+            record: content.node,
+        })
+    }
+
+    fn stage(&self, file: &str) -> Result<Box<dyn StagedBackup>, Fault> {
+        let backup = self.read(file)?;
+        Ok(Box::new(FakeStaged {
+            database: self.database.clone(),
+            content: self.content(file)?,
+            backup,
+        }))
+    }
+}
+
+struct FakeStaged {
+    database: FakeDatabase,
+    content: Content,
+    backup: Backup,
+}
+
+impl StagedBackup for FakeStaged {
+    fn backup(&self) -> &Backup {
+        &self.backup
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.content.is_of(&self.database.0.borrow())
+    }
+
+    fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
+        if self.database.0.borrow().node.is_none() {
+            return Ok(None);
+        }
+        let made = self.database.snapshot(now)?;
+        Ok(match made {
+            Some(snapshot) => Some(snapshot.path),
+            None => self
+                .database
+                .snapshots()?
+                .first()
+                .map(|kept| kept.path.clone()),
+        })
+    }
+
+    fn put_in_place(self: Box<Self>) -> Result<(), Fault> {
+        let mut state = self.database.0.borrow_mut();
+        state.node = Some(self.content.node);
+        state.credentials = self.content.credentials;
+        state.active = self.content.active;
+        state.change(())
+    }
+}
