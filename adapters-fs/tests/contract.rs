@@ -39,7 +39,8 @@ impl CipherRig for Directories {
             self.fresh();
         }
         let directories = self.0.borrow();
-        directories[0].path().join(name).display().to_string()
+        let first = directories.first().unwrap();
+        first.path().join(name).display().to_string()
     }
 
     fn put(&self, file: &str, bytes: &[u8]) {
