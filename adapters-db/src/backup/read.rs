@@ -10,6 +10,7 @@ use ports::{Backup, BackupPlace, DatabaseState, Fault, FaultKind, ResultExt as _
 use rusqlite::{Connection, OpenFlags};
 
 use super::{digest, manifest};
+use crate::look::{beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::snapshot_files::escaped;
 use crate::sql_error::fault;
@@ -62,6 +63,9 @@ fn prove(file: &Utf8Path) -> Result<Backup, Fault> {
     refuse_foreign(file, &connection)?;
     refuse_cut(file, &connection)?;
     let manifest = manifest::read(file, &connection)?;
+    if manifest.is_none() {
+        refuse_unfinished(file)?;
+    }
     if let Some(manifest) = &manifest
         && !digest::is_right(file, &manifest.sha256)?
     {
@@ -143,6 +147,20 @@ fn refuse_cut(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
     Err(corrupt(&format!(
         "it has {length} bytes and should have {expected}"
     )))
+}
+
+/// A database that somebody is writing to, or whose writer has died, is no snapshot: what stands
+/// beside it belongs to it.
+fn refuse_unfinished(file: &Utf8Path) -> Result<(), Fault> {
+    for part in ["-journal", "-wal"] {
+        let part = beside(file, part);
+        if has_bytes(&part)? {
+            return Err(corrupt(&format!(
+                "it has no manifest, and {part} beside it says that it is not a finished copy"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn unreadable(file: &Utf8Path, error: rusqlite::Error) -> Fault {

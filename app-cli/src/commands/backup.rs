@@ -11,6 +11,7 @@ use crate::backup::{self, Create, Opens, Restore, Verify};
 use crate::cli::BackupCommand;
 use crate::config::{Config, read_secret_file};
 use crate::node::{Access, Node};
+use crate::prompt;
 use crate::report::{Console, Progress, Report, rfc3339};
 
 /// Runs one of them.
@@ -48,7 +49,11 @@ pub fn run(
         BackupCommand::Verify(arguments) => {
             let wish = Verify {
                 file: arguments.file.to_string(),
-                decrypt_password: secret(arguments.decrypt_password_file.as_deref())?,
+                decrypt_password: decrypt_password(
+                    &node,
+                    &arguments.file,
+                    arguments.decrypt_password_file.as_deref(),
+                )?,
                 backup_password: secret(arguments.backup_password_file.as_deref())?,
             };
             verify(&node, &wish, console, report)?;
@@ -56,7 +61,11 @@ pub fn run(
         BackupCommand::Restore(arguments) => {
             let wish = Restore {
                 file: arguments.file.to_string(),
-                decrypt_password: secret(arguments.decrypt_password_file.as_deref())?,
+                decrypt_password: decrypt_password(
+                    &node,
+                    &arguments.file,
+                    arguments.decrypt_password_file.as_deref(),
+                )?,
                 accept_other_installation: arguments.accept_other_installation,
                 lock_wait: Duration::from_secs(arguments.lock_wait),
             };
@@ -67,6 +76,22 @@ pub fn run(
         }
     }
     Ok(Next::Exit)
+}
+
+/// Of the file where one was named; else asked for, where there is something to decrypt and
+/// somebody to ask.
+fn decrypt_password(
+    node: &Node,
+    backup: &Utf8Path,
+    file: Option<&Utf8Path>,
+) -> Result<Option<Secret>, Fault> {
+    match file {
+        Some(file) => read_secret_file(file).map(Some),
+        None if prompt::is_terminal() && node.cipher.is_encrypted(backup.as_str())? => {
+            prompt::file_password().map(Some)
+        }
+        None => Ok(None),
+    }
 }
 
 fn secret(file: Option<&Utf8Path>) -> Result<Option<Secret>, Fault> {

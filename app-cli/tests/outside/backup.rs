@@ -2,6 +2,7 @@
 
 mod age;
 mod disaster;
+mod disk;
 mod kills;
 mod refusals;
 mod restore;
@@ -10,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::sandbox::{PASSWORD, Run, Sandbox, put, tool};
+use crate::terminal::pty::Terminal;
 
 /// Makes a backup beside the root and gives back its path.
 #[track_caller]
@@ -177,6 +179,16 @@ fn software_storage_is_warned_about_and_softhsm_without_a_password_too() {
     let file = sandbox.path("node.backup").display().to_string();
     let run = sandbox.run(&["backup", "create", &file]).expect(0);
     assert_eq!(run.warnings(), "");
+}
+
+#[test]
+fn at_a_terminal_a_bar_shows_how_far_it_is() {
+    let sandbox = Sandbox::software();
+    let file = sandbox.path("node.backup").display().to_string();
+    let ended = Terminal::run(&sandbox, &["backup", "create", &file]).end();
+    assert!(ended.shown.contains("100 %"), "{}", ended.shown);
+    let piped = sandbox.run_human(&["backup", "create", &file]).expect(0);
+    assert!(!piped.stdout.contains('%'), "{}", piped.stdout);
 }
 
 #[test]

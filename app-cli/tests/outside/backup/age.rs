@@ -148,6 +148,21 @@ fn an_encrypted_backup_that_cannot_be_opened_changes_nothing() {
 }
 
 #[test]
+fn at_a_terminal_the_password_is_asked_for_unseen() {
+    let sandbox = Sandbox::software();
+    let file = encrypted(&sandbox);
+    for command in ["verify", "restore"] {
+        let mut terminal = Terminal::run(&sandbox, &["backup", command, &file]);
+        terminal.answer_unseen("Password of the backup file: ", FILE_PASSWORD);
+        terminal.end().expect(0).never_shows(FILE_PASSWORD);
+    }
+    // A backup that is not encrypted asks for nothing.
+    let clear = create(&sandbox, "node.backup");
+    let ended = Terminal::run(&sandbox, &["backup", "verify", &clear]).end();
+    assert!(!ended.expect(0).shown.contains("Password"));
+}
+
+#[test]
 fn a_short_password_for_the_file_is_refused() {
     let sandbox = Sandbox::software();
     let file = sandbox.path("node.age").display().to_string();

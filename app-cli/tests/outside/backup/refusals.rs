@@ -106,6 +106,21 @@ fn a_file_that_is_no_backup() {
 }
 
 #[test]
+fn a_database_with_a_journal_beside_it_is_no_snapshot() {
+    let sandbox = Sandbox::software();
+    let file = sandbox.path("live.db").display().to_string();
+    tool("cp", [sandbox.database().to_str().unwrap(), &file]);
+    for part in ["-journal", "-wal"] {
+        let part = format!("{file}{part}");
+        put(part.as_ref(), "what belongs to it");
+        let said = assert_refused(&sandbox, &file, 65, "data_corrupt");
+        assert!(said.contains(&part), "{said}");
+        fs::remove_file(part).unwrap();
+    }
+    restore(&sandbox, &file).expect(0);
+}
+
+#[test]
 fn a_backup_of_a_newer_version_or_schema() {
     let mut newer = Sandbox::new();
     newer.set("TRUSTPOINT_APP_VERSION", "99.0.0");
