@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read as _, Write as _};
 use std::iter;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, Encryptor, scrypt};
@@ -22,6 +23,10 @@ const WORK_FACTOR: u8 = 17;
 const MAX_WORK_FACTOR: u8 = 20;
 /// In memory, so that the clear bytes reach no disk.
 const MEMORY_DIRECTORY: &str = "/dev/shm";
+/// How often such a directory is made anew.
+const ATTEMPTS: usize = 5;
+/// The directories of clear files.
+const PREFIX: &str = "trustpointctl-clear-";
 /// Room beyond the size that was asked for.
 const MARGIN: u64 = 1 << 20;
 
@@ -33,6 +38,8 @@ pub struct AgeFiles;
 struct Private {
     path: Utf8PathBuf,
     _directory: TempDir,
+    /// Says that the directory is in use; the kernel takes it back when the process dies.
+    _lock: File,
 }
 
 impl PrivateFile for Private {
@@ -115,16 +122,20 @@ impl BackupCipher for AgeFiles {
 
 fn private(size: u64) -> Result<Private, Fault> {
     let memory = Utf8Path::new(MEMORY_DIRECTORY);
-    let mut builder = tempfile::Builder::new();
-    builder
-        .prefix("trustpointctl-")
-        .permissions(std::fs::Permissions::from_mode(0o700));
-    let directory = if has_room(memory, size.saturating_add(MARGIN)) {
-        builder.tempdir_in(memory).or_else(|_| builder.tempdir())
-    } else {
-        builder.tempdir()
+    let other = std::env::temp_dir();
+    for place in [memory.as_std_path(), &other] {
+        remove_leftovers(place);
     }
-    .or_io(|| "making a directory for the clear bytes of a backup")?;
+    let in_memory = has_room(memory, size.saturating_add(MARGIN));
+    let mut made = locked_directory(in_memory)?;
+    // Another process may have taken it for a leftover before it was locked.
+    for _ in 1..ATTEMPTS {
+        if made.0.path().exists() {
+            break;
+        }
+        made = locked_directory(in_memory)?;
+    }
+    let (directory, lock) = made;
     let path = Utf8PathBuf::from_path_buf(directory.path().join("backup")).map_err(|path| {
         Fault::new(
             FaultKind::Config,
@@ -135,7 +146,38 @@ fn private(size: u64) -> Result<Private, Fault> {
     Ok(Private {
         path,
         _directory: directory,
+        _lock: lock,
     })
+}
+
+fn locked_directory(in_memory: bool) -> Result<(TempDir, File), Fault> {
+    let mut builder = tempfile::Builder::new();
+    builder
+        .prefix(PREFIX)
+        .permissions(std::fs::Permissions::from_mode(0o700));
+    let directory = if in_memory {
+        let directory = builder.tempdir_in(MEMORY_DIRECTORY);
+        directory.or_else(|_| builder.tempdir())
+    } else {
+        builder.tempdir()
+    };
+    let what = || "making a directory for the clear bytes of a backup";
+    let directory = directory.or_io(what)?;
+    let lock = File::open(directory.path()).or_io(what)?;
+    lock.lock().or_io(what)?;
+    Ok((directory, lock))
+}
+
+/// Removes what a killed process left in the clear: nobody holds its lock any more. What cannot be
+/// removed is another user's.
+fn remove_leftovers(place: &Path) {
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+        let is_dead = File::open(entry.path()).is_ok_and(|lock| lock.try_lock().is_ok());
+        if is_dead {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn has_room(directory: &Utf8Path, room: u64) -> bool {
@@ -182,4 +224,21 @@ fn damaged(file: &str) -> Fault {
         format!("the encrypted backup {file} is cut or altered"),
         "use another backup; nothing was changed",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c21_what_a_killed_process_left_in_the_clear_is_removed_and_what_is_in_use_stays() {
+        let in_use = AgeFiles.private_file(1).unwrap();
+        let used = Utf8Path::new(in_use.path()).parent().unwrap();
+        // As of a process that died: a directory whose lock nobody holds.
+        let left = used.with_file_name(format!("{PREFIX}left-by-a-test-{}", std::process::id()));
+        std::fs::create_dir(&left).unwrap();
+        let _next = AgeFiles.private_file(1).unwrap();
+        assert!(!left.exists());
+        assert!(used.exists());
+    }
 }
