@@ -117,7 +117,28 @@ impl Connections {
 
     /// Whether a start could write, and make what is missing; changes nothing.
     pub(crate) fn check_writable(&self) -> Result<(), Fault> {
-        room::check(&self.path, look(&self.path, self.parents_allowed)?)
+        let sight = look(&self.path, self.parents_allowed)?;
+        room::check(&self.path, sight)?;
+        match (self.mode, sight) {
+            (Mode::ReadWrite, Sight::File(_)) => self.try_lock(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the snapshot before an upgrade has room; changes nothing.
+    pub(crate) fn check_snapshot(&self, snapshots: &Utf8Path) -> Result<(), Fault> {
+        room::check_snapshot(&self.path, snapshots)
+    }
+
+    /// Takes the lock that a commit needs, and gives it back. Whoever writes or reads all the time
+    /// would fail the start at its last step. Nothing is written for it, and no journal is made: a
+    /// transaction makes one with its first page.
+    fn try_lock(&self) -> Result<(), Fault> {
+        self.write(|connection| {
+            connection
+                .execute_batch("BEGIN EXCLUSIVE; ROLLBACK;")
+                .map_err(|error| fault(&self.path, "taking the lock for a write", error))
+        })
     }
 
     /// Gives `write` the connection to a database that is there or is made now. One that is made

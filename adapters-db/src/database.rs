@@ -121,6 +121,10 @@ impl Database for SqliteDatabase {
         self.connections.check_writable()
     }
 
+    fn check_snapshot(&self) -> Result<(), Fault> {
+        self.connections.check_snapshot(&self.snapshots)
+    }
+
     fn check_integrity(&self) -> Result<(), Fault> {
         self.read(|connection| classify::check_all(self.connections.path(), connection))
             .map(drop)

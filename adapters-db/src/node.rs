@@ -41,7 +41,7 @@ fn read(
         .unwrap_or_default();
     let (installation, setup_completed_at) = installation_row(connection)
         .map_err(|error| fault(path, "reading the installation", error))?
-        .unwrap_or_default();
+        .ok_or_else(|| no_installation(path))?;
     Ok(NodeRecord {
         schema,
         version,

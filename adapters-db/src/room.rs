@@ -1,10 +1,12 @@
 //! Whether a start could write the database, asked before its first change.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use camino::Utf8Path;
 use ports::{Fault, FaultKind, ResultExt as _};
 use rustix::fs::{Access, statvfs};
 
-use crate::look::Sight;
+use crate::look::{Sight, beside};
 use crate::sql_error::{FREE_SPACE, parent, refused};
 
 /// What a new database takes, with its journal.
@@ -12,40 +14,53 @@ const ROOM_TO_CREATE: u64 = 192 << 10;
 /// What the record of a start takes: the pages it changes, twice.
 const ROOM_TO_RECORD: u64 = 32 << 10;
 
+/// Whether the snapshot has room; changes nothing.
+pub(crate) fn check_snapshot(path: &Utf8Path, snapshots: &Utf8Path) -> Result<(), Fault> {
+    let directory = existing(snapshots);
+    let what = format!("no snapshot of the database {path} can be made in {snapshots}");
+    check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
+    let mut room = 0;
+    for file in [path.to_owned(), beside(path, "-wal")] {
+        room += std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    }
+    // The record of the start comes after the snapshot.
+    if device(directory)? == device(parent(path))? {
+        room += ROOM_TO_RECORD;
+    }
+    check_room(&what, directory, room)
+}
+
+fn device(directory: &Utf8Path) -> Result<u64, Fault> {
+    std::fs::metadata(directory)
+        .map(|metadata| metadata.dev())
+        .or_io(|| format!("looking at {directory}"))
+}
+
 /// Asks; changes nothing.
 pub(crate) fn check(path: &Utf8Path, sight: Sight) -> Result<(), Fault> {
+    let what = format!("the database {path} cannot be written");
     let directory = existing(parent(path));
-    match sight {
-        Sight::File(_) => {
-            check_right(path, path, Access::WRITE_OK)?;
-            check_directory(path, directory)?;
-            check_room(path, directory, ROOM_TO_RECORD)
-        }
-        Sight::Empty => {
-            check_right(path, path, Access::WRITE_OK)?;
-            check_directory(path, directory)?;
-            check_room(path, directory, ROOM_TO_CREATE)
-        }
-        Sight::Missing | Sight::MissingDirectory => {
-            check_directory(path, directory)?;
-            check_room(path, directory, ROOM_TO_CREATE)
-        }
+    let (is_there, room) = match sight {
+        Sight::File(_) => (true, ROOM_TO_RECORD),
+        Sight::Empty => (true, ROOM_TO_CREATE),
+        Sight::Missing | Sight::MissingDirectory => (false, ROOM_TO_CREATE),
+    };
+    if is_there {
+        check_right(&what, path, Access::WRITE_OK)?;
     }
+    // SQLite makes its journal beside the file.
+    check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
+    check_room(&what, directory, room)
 }
 
-/// SQLite makes its journal beside the file.
-fn check_directory(path: &Utf8Path, directory: &Utf8Path) -> Result<(), Fault> {
-    check_right(path, directory, Access::WRITE_OK | Access::EXEC_OK)
-}
-
-fn check_right(path: &Utf8Path, place: &Utf8Path, right: Access) -> Result<(), Fault> {
+fn check_right(what: &str, place: &Utf8Path, right: Access) -> Result<(), Fault> {
     match refused(place, right) {
         None => Ok(()),
-        Some((kind, hint)) => Err(Fault::new(kind, cannot_be_written(path), hint)),
+        Some((kind, hint)) => Err(Fault::new(kind, what, hint)),
     }
 }
 
-fn check_room(path: &Utf8Path, directory: &Utf8Path, room: u64) -> Result<(), Fault> {
+fn check_room(what: &str, directory: &Utf8Path, room: u64) -> Result<(), Fault> {
     let volume = statvfs(directory.as_std_path())
         .map_err(std::io::Error::from)
         .or_io(|| format!("asking for the room of {directory}"))?;
@@ -57,17 +72,12 @@ fn check_room(path: &Utf8Path, directory: &Utf8Path, room: u64) -> Result<(), Fa
     Err(Fault::new(
         FaultKind::Io,
         format!(
-            "{}: its file system is full ({} KiB are free, {} KiB are needed)",
-            cannot_be_written(path),
+            "{what}: its file system is full ({} KiB are free, {} KiB are needed)",
             free >> 10,
             room >> 10
         ),
         FREE_SPACE,
     ))
-}
-
-fn cannot_be_written(path: &Utf8Path) -> String {
-    format!("the database {path} cannot be written")
 }
 
 fn existing(directory: &Utf8Path) -> &Utf8Path {

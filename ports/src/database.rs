@@ -167,12 +167,19 @@ pub trait Database {
     fn observe(&self) -> Result<DatabaseState, Fault>;
 
     /// Whether a start could write here, asked before its first change: rights, and room for the
-    /// record of a start, or for a whole database where there is none. Changes nothing, and
-    /// creates nothing.
+    /// record of a start, or for a whole database where there is none; and, for who is to write
+    /// it, that no other process is in the way. Changes nothing, and creates nothing.
     ///
     /// # Errors
     /// See [`Database`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
     fn check_writable(&self) -> Result<(), Fault>;
+
+    /// Whether [`Database::snapshot`] would have the right and the room, asked before the first
+    /// change of an upgrade. Changes nothing, and creates nothing.
+    ///
+    /// # Errors
+    /// As [`Database::check_writable`] has it.
+    fn check_snapshot(&self) -> Result<(), Fault>;
 
     /// Checks the whole of the database, which [`Database::observe`] does up to a size alone;
     /// changes nothing. Nothing there is nothing wrong.

@@ -168,6 +168,17 @@ fn c04_a_missing_table_is_corrupt() {
     }
 }
 
+#[test]
+fn a_missing_row_of_the_installation_is_corrupt() {
+    let rig = Rig::migrated();
+    rig.edit("DELETE FROM installation");
+    for database in [rig.open(), rig.open_read_only()] {
+        let fault = observe_fault(&database);
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+        assert!(fault.to_string().contains("installation"), "{fault}");
+    }
+}
+
 fn assert_fault_of_read(rig: &Rig, table: &str) {
     let fault = observe_fault(&rig.open());
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
@@ -199,6 +210,22 @@ fn a_writer_in_the_way_fails_a_write_and_no_read() {
     node(&database);
     let fault = database.change_storage(StorageType::Software).unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
+}
+
+#[test]
+fn who_is_in_the_way_of_a_write_is_found_without_one() {
+    let rig = Rig::migrated();
+    let before = rig.listing();
+    rig.open().check_writable().unwrap();
+    for statements in ["BEGIN IMMEDIATE;", "BEGIN; SELECT * FROM app_version;"] {
+        let _other = OtherProcess::holding(&rig.path, statements);
+        let fault = rig.open().check_writable().unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable, "{fault}");
+        assert!(fault.hint().contains("another process"), "{}", fault.hint());
+        // Whoever only looks is in nobody's way.
+        rig.open_read_only().check_writable().unwrap();
+    }
+    assert_eq!(rig.listing(), before);
 }
 
 #[test]

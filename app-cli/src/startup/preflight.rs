@@ -43,6 +43,7 @@ pub fn check(
                 node.wizard.check_writable()?;
             }
             Step::CacheDek if !is_cached(node, observation)? => node.dek_cache.check_writable()?,
+            Step::SnapshotDatabase => node.database.check_snapshot()?,
             Step::RecordStart => node.database.check_writable()?,
             _ => {}
         }

@@ -28,6 +28,8 @@ pub enum DatabaseCall {
     Observe,
     /// [`Database::check_writable`].
     CheckWritable,
+    /// [`Database::check_snapshot`].
+    CheckSnapshot,
     /// [`Database::check_integrity`].
     CheckIntegrity,
     /// [`Database::migrate`].
@@ -178,6 +180,10 @@ impl Database for FakeDatabase {
 
     fn check_writable(&self) -> Result<(), Fault> {
         self.call(DatabaseCall::CheckWritable).map(drop)
+    }
+
+    fn check_snapshot(&self) -> Result<(), Fault> {
+        self.call(DatabaseCall::CheckSnapshot).map(drop)
     }
 
     fn check_integrity(&self) -> Result<(), Fault> {
