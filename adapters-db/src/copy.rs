@@ -1,15 +1,17 @@
 //! A private copy of a database that cannot be read without a change beside it: one whose writer
 //! died (a journal to roll back), or one with write-ahead logging.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt};
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
+use rustix::fs::statfs;
 use tempfile::TempDir;
 
 use crate::look::beside;
@@ -17,11 +19,12 @@ use crate::{open, sql_error};
 
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(50);
-/// In memory, so that no key reaches a disk by way of the copy.
-const MEMORY_DIRECTORY: &str = "/dev/shm";
+/// Magic numbers of the file systems in memory (statfs(2)).
+const TMPFS: u32 = 0x0102_1994;
+const RAMFS: u32 = 0x8584_58f6;
 
 /// The database in memory, as it would be after recovery. The copied files live no longer than
-/// this call.
+/// the recovery takes.
 pub(crate) fn recovered(path: &Utf8Path, busy: Duration) -> Result<Connection, Fault> {
     let directory = private_directory()?;
     let target = Utf8PathBuf::from_path_buf(directory.path().join("copy.db")).map_err(|path| {
@@ -33,18 +36,24 @@ pub(crate) fn recovered(path: &Utf8Path, busy: Duration) -> Result<Connection, F
     })?;
     copy_at_rest(path, &target)?;
     let source = open::read_write(&target, busy)?;
-    let connection = into_memory(&source)
-        .map_err(|error| sql_error::fault(path, "reading a private copy", error))?;
-    drop(source);
+    let failed = |error| sql_error::fault(path, "reading a private copy", error);
+    recover(&source).map_err(failed)?;
+    // Before the long part of the work: a process that is killed leaves no file with keys in it.
     directory
         .close()
         .or_io(|| "removing the private copy of the database")?;
-    Ok(connection)
+    into_memory(&source).map_err(failed)
+}
+
+/// Rolls a journal back, and brings a write-ahead log into the file: a memory database has
+/// neither. The copy is ours to change.
+fn recover(source: &Connection) -> rusqlite::Result<()> {
+    // The first read is where SQLite finds out about a journal.
+    source.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
+    source.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
 }
 
 fn into_memory(source: &Connection) -> rusqlite::Result<Connection> {
-    // A memory database cannot be in WAL mode; the copy is ours to change.
-    source.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     let mut memory = Connection::open_in_memory()?;
     let backup = Backup::new(source, &mut memory)?;
     backup.run_to_completion(1024, Duration::ZERO, None)?;
@@ -54,15 +63,34 @@ fn into_memory(source: &Connection) -> rusqlite::Result<Connection> {
 }
 
 fn private_directory() -> Result<TempDir, Fault> {
-    let builder = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("trustpointctl-");
-        builder
-    };
-    builder()
-        .tempdir_in(MEMORY_DIRECTORY)
-        .or_else(|_| builder().tempdir())
-        .or_io(|| "making a directory for a private copy of the database")
+    for place in [
+        Path::new("/dev/shm"),
+        Path::new("/run"),
+        &std::env::temp_dir(),
+    ] {
+        if !is_memory(place) {
+            continue;
+        }
+        let made = tempfile::Builder::new()
+            .prefix("trustpointctl-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(place);
+        if let Ok(directory) = made {
+            return Ok(directory);
+        }
+    }
+    Err(Fault::new(
+        FaultKind::Config,
+        "the database has a journal or a write-ahead log of its own, and there is no tmpfs for a \
+         private copy of it: keys would reach a disk",
+        "mount a tmpfs on /dev/shm, or set TMPDIR to one that this user may write",
+    ))
+}
+
+/// No key may reach a disk by way of the copy.
+fn is_memory(place: &Path) -> bool {
+    // The field's type differs between architectures; every magic number has 32 bits.
+    statfs(place).is_ok_and(|stat| matches!(stat.f_type as u32, TMPFS | RAMFS))
 }
 
 /// Copies the database with what stands beside it; again where a writer was at work meanwhile.
