@@ -158,7 +158,20 @@ impl DekCache for DekCacheFile {
     }
 
     fn check_writable(&self) -> Result<(), Fault> {
-        room::check_writable(&self.directory, ROOM)
+        // Nothing is renamed over a directory: a mount that should have been of its parent.
+        match self.path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => Err(Fault::io(
+                format!(
+                    "the DEK cannot be cached: {} is a directory, move it away",
+                    self.path
+                ),
+                ErrorKind::IsADirectory.into(),
+            )),
+            Err(error) if !durable::is_absent(&error) => {
+                Err(Fault::io(format!("looking at {}", self.path), error))
+            }
+            _ => room::check_writable(&self.directory, ROOM),
+        }
     }
 
     fn write(&self, dek: &Dek) -> Result<bool, Fault> {

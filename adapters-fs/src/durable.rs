@@ -150,11 +150,29 @@ pub(crate) fn remove_file(path: &Utf8Path) -> Result<bool, Fault> {
 
 /// Reads a file; `None` where there is none.
 pub(crate) fn read_optional(path: &Utf8Path) -> Result<Option<Vec<u8>>, Fault> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(Fault::io(format!("reading {path}"), error)),
+    let what = || format!("reading {path}");
+    // Without O_NONBLOCK, a FIFO of that name would hang the start.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path);
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(Fault::io(what(), error)),
+    };
+    let metadata = file.metadata().or_io(what)?;
+    if !metadata.is_file() {
+        return Err(Fault::new(
+            FaultKind::Io,
+            format!("{path} cannot be read: it is no regular file"),
+            "move away what stands there, then start again",
+        ));
     }
+    // With its room at once: a buffer that grows would leave copies of a key behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
+    file.read_to_end(&mut bytes).or_io(what)?;
+    Ok(Some(bytes))
 }
 
 /// Reads the target of a symbolic link; `None` where there is none, or something else.

@@ -1,11 +1,15 @@
 //! Where PINs and passwords come from: a file, the environment, or standard input; never an
 //! argument.
 
+use std::fs::{File, OpenOptions};
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt, Secret};
-use zeroize::{Zeroize as _, Zeroizing};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use zeroize::Zeroizing;
 
 use super::Setting;
 
@@ -14,6 +18,12 @@ const DEFAULT_SO_PIN_FILE: &str = "/run/secrets/hsm_so_pin";
 
 /// Longest PIN or password, in bytes: more is a wrong file.
 const MAX_SECRET: u64 = 4096;
+
+/// How long a FIFO is waited for: a person may have to type something for what fills it.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 60,
+    tv_nsec: 0,
+};
 
 /// The files that were configured for the PINs.
 #[derive(Clone, Debug)]
@@ -116,7 +126,10 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
         });
     }
     match std::env::var(kind.variable) {
-        Ok(text) if !text.is_empty() => Ok(Secret::from(text)),
+        Ok(text) if !without_line_break(text.as_bytes()).is_empty() => {
+            let text = Zeroizing::new(text);
+            Ok(Secret::new(without_line_break(text.as_bytes()).to_vec()))
+        }
         Ok(_) | Err(_) => Err(Fault::new(
             FaultKind::Denied,
             format!(
@@ -141,7 +154,7 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
             .read_to_end(&mut bytes);
         read.or_io(|| "reading the secret from standard input")?;
     } else {
-        let file = std::fs::File::open(path).map_err(|error| {
+        let file = open(path).map_err(|error| {
             let kind = match error.kind() {
                 std::io::ErrorKind::NotFound => FaultKind::Denied,
                 _ => Fault::io("", std::io::Error::from(error.kind())).kind(),
@@ -153,7 +166,10 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
             )
             .because(error)
         })?;
-        file.take(MAX_SECRET + 1)
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let patience = if is_file { None } else { Some(PATIENCE) };
+        Patient { file, patience }
+            .take(MAX_SECRET + 1)
             .read_to_end(&mut bytes)
             .or_io(|| format!("reading the file {path}"))?;
     }
@@ -172,15 +188,76 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
     if bytes.len() as u64 > MAX_SECRET {
         return Err(denied("is longer than any PIN or password"));
     }
-    for line_break in [b'\n', b'\r'] {
-        if bytes.last() == Some(&line_break) {
-            bytes.pop();
+    match without_line_break(&bytes) {
+        [] => Err(denied("is empty")),
+        secret => Ok(Secret::new(secret.to_vec())),
+    }
+}
+
+/// Without the one line break that an editor, or `echo`, puts at the end.
+fn without_line_break(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
+}
+
+/// Opens without waiting for somebody to open the other end of a FIFO.
+fn open(path: &Utf8Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+}
+
+/// A pipe (`<(…)`, /dev/stdin) or a FIFO, read as it is filled. One that nobody fills is an error
+/// after a while, and no start that hangs.
+struct Patient {
+    file: File,
+    patience: Option<Timespec>,
+}
+
+impl std::io::Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some(patience) = &self.patience {
+            let mut ends = [PollFd::new(&self.file, PollFlags::IN)];
+            if rustix::event::poll(&mut ends, Some(patience))? == 0 {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
         }
+        self.file.read(buffer)
     }
-    if bytes.is_empty() {
-        return Err(denied("is empty"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifo_that_nobody_fills_is_an_error_and_one_that_is_filled_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(directory.path().join("fifo")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path.as_std_path(),
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        let mut empty = Patient {
+            file: open(&path).unwrap(),
+            patience: Some(Timespec::default()),
+        };
+        let error = empty.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        drop(empty);
+
+        let writer = path.clone();
+        let writer = std::thread::spawn(move || {
+            let mut fifo = OpenOptions::new().write(true).open(writer).unwrap();
+            std::io::Write::write_all(&mut fifo, b"secret\n").unwrap();
+        });
+        let secret = read_secret_file(&path).unwrap();
+        assert_eq!(secret.expose(), b"secret");
+        writer.join().unwrap();
     }
-    let secret = Secret::new(bytes.to_vec());
-    bytes.zeroize();
-    Ok(secret)
 }
