@@ -90,13 +90,16 @@ fn strings(text: &str) -> Result<Vec<u8>, String> {
         return Err("a string in quotes is missing".to_owned());
     }
     let mut bytes = Vec::with_capacity(rest.len());
-    while !rest.is_empty() {
+    loop {
         let inner = rest
             .strip_prefix('"')
             .ok_or("there is something outside of the quotes")?;
         rest = string(inner, &mut bytes)?.trim_start_matches(is_blank);
+        // A comment takes the rest of the line.
+        if rest.is_empty() || rest.starts_with('#') {
+            return Ok(bytes);
+        }
     }
-    Ok(bytes)
 }
 
 /// The inside of a string; returns what follows its closing quote.
@@ -179,6 +182,7 @@ mod tests {
             b"\n\t\x08\r\x0c\x0b\x07\\\""
         );
         assert_eq!(more(r#""\101\x42\1019\xe4""#).unwrap(), b"ABA9\xe4");
+        assert_eq!(more("\"a\" \"b # c\" # \"d\"").unwrap(), b"ab # c");
         assert_eq!(more("\"gr\u{fc}n\"").unwrap(), "grün".as_bytes());
     }
 
@@ -224,6 +228,7 @@ mod tests {
         for text in [
             "msgid",
             "msgid x",
+            "msgid # \"x\"",
             "msgid \"x",
             "msgid \"x\\\"",
             "msgid \"x\" y",
