@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adapters_fs::durable;
+use domain::{Outcome, StorageType};
 use ports::Fault;
 
 use super::{Next, program};
@@ -50,11 +51,19 @@ pub fn startup(
     if !replace {
         return result.map(|()| Next::Exit);
     }
-    let dek_file = node.dek_cache.exists()?.then(|| node.dek_cache.path());
+    let dek_file = has_dek(report) && node.dek_cache.exists()?;
+    let dek_file = dek_file.then(|| node.dek_cache.path());
     Ok(Next::Replace {
         command: arguments.command.clone(),
         dek_file,
     })
+}
+
+/// Whether a DEK in the cache is this node's: a file that is left there of something else is none
+/// for the application.
+fn has_dek(report: &Report) -> bool {
+    let storage = (report.context.as_ref()).and_then(|context| context.storage_type);
+    report.outcome == Some(Outcome::Ready.name()) && storage == Some(StorageType::SoftHsm.name())
 }
 
 /// What the next start would select.

@@ -61,7 +61,8 @@ pub struct ContextReport {
     db_initialized: bool,
     wizard_state: &'static str,
     wizard_state_raw: Option<&'static str>,
-    storage_type: Option<&'static str>,
+    /// Name of the storage.
+    pub storage_type: Option<&'static str>,
     dek_cache_state: Option<&'static str>,
     has_kek: Option<bool>,
     has_backup_encrypted_dek: Option<bool>,

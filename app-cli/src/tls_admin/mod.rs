@@ -24,6 +24,7 @@ use crate::node::Node;
 use crate::report::{Report, StepReport, TlsReport, rfc3339};
 use crate::startup::{self, Depth, Observation, TlsWork};
 use crate::steps::Steps;
+use crate::token;
 
 /// The right to change the credential of a node, for as long as this lives.
 struct Access {
@@ -34,7 +35,7 @@ struct Access {
 impl Access {
     /// Takes the lock and looks at the node as a start does.
     fn take(node: &Node, lock_wait: Duration) -> Result<Self, Fault> {
-        let lock = startup::lock(node, lock_wait)?;
+        let lock = token::lock_installed(node, lock_wait)?;
         // A PIN is used only where the DEK is not cached.
         let observation = startup::observe(node, Depth::DryRun, false)?;
         refuse(node, &observation)?;
