@@ -128,3 +128,23 @@ fn a_backup_killed_at_any_step_is_there_whole_or_not_at_all() {
     assert!(killed * 2 > SAMPLE.min(steps.len()), "only {killed} kills");
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }
+
+/// SIGKILL does not test what a power cut does: the order of the calls does.
+#[test]
+fn a_restore_is_on_disk_before_it_has_the_name_and_the_name_before_it_is_reported() {
+    let sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    sandbox.run(&["tls", "renew"]).expect(0);
+    let options = ["-qq", "-y", "-e", "trace=fsync,rename,renameat,renameat2"];
+    let (run, log) = sandbox.run_traced(&options, &["backup", "restore", &file]);
+    run.expect(0);
+    let lines: Vec<_> = log.lines().collect();
+    let named = |line: &&str| line.contains("rename") && line.contains(".restore-");
+    let rename = lines.iter().position(named).expect(&log);
+    let synced = |line: &&str| line.contains("fsync(") && line.contains(".restore-");
+    assert!(lines[..rename].iter().any(synced), "{log}");
+    let snapshot = |line: &&str| line.contains("fsync(") && line.contains("snapshots");
+    assert!(lines[..rename].iter().any(snapshot), "{log}");
+    let directory = |line: &&str| line.contains("fsync(") && line.contains("var/lib/trustpoint>");
+    assert!(lines[rename..].iter().any(directory), "{log}");
+}
