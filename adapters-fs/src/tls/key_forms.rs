@@ -64,8 +64,8 @@ fn refuse_encrypted(text: &str) -> Result<(), Fault> {
     if text.contains(&begin("ENCRYPTED PRIVATE KEY")) || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(unusable(
             "the private key is encrypted, and its password is not asked for".to_owned(),
-            "decrypt it on a tmpfs with `openssl pkcs8 -topk8 -nocrypt -in FILE -out PLAIN` \
-             (umask 077), import that, and remove it",
+            "import it without a clear copy on a disk, in bash: --key <(openssl pkcs8 -topk8 \
+             -nocrypt -in FILE)",
         ));
     }
     Ok(())

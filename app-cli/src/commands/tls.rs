@@ -5,6 +5,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use ports::{CredentialFiles, Fault, FaultKind, ResultExt as _, Secret, StoredCredential, TlsView};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::Next;
 use crate::cli::{TlsCommand, TlsImportArgs};
@@ -14,7 +15,7 @@ use crate::report::{Console, Report, TlsReport, rfc3339};
 use crate::tls_admin::{self, Activate, Import, Renew};
 
 /// Most bytes of a file with a key or certificates: more is a wrong file.
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 256 << 10;
 
 /// Runs one of them.
 ///
@@ -82,22 +83,26 @@ fn text(path: &Utf8Path) -> Result<String, Fault> {
     })
 }
 
-/// Reads a whole file into a buffer of its size: one that grows would leave a copy behind.
+/// Reads a whole file or pipe into a buffer that does not grow: that would leave a copy behind.
 fn read(path: &Utf8Path) -> Result<Secret, Fault> {
     use std::io::Read as _;
     let what = || format!("reading {path}");
-    let file = std::fs::File::open(path).or_io(what)?;
-    let length = file.metadata().or_io(what)?.len();
-    if length > MAX_FILE {
+    let limit = MAX_FILE + 1;
+    let room = usize::try_from(limit).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    std::fs::File::open(path)
+        .or_io(what)?
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .or_io(what)?;
+    if bytes.len() == room {
         return Err(Fault::new(
             FaultKind::DataCorrupt,
-            format!("{path} has {length} bytes: it is no PEM file of a key or certificate"),
+            format!("{path} is too long for a PEM file of a key or certificate"),
             "correct the path",
         ));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
-    file.take(length).read_to_end(&mut bytes).or_io(what)?;
-    Ok(Secret::new(bytes))
+    Ok(Secret::new(bytes.to_vec()))
 }
 
 fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault> {

@@ -200,7 +200,7 @@ fn an_encrypted_key_is_refused_with_the_command_that_decrypts_it() {
         let said = sandbox.fails_unchanged(&arguments, 65, "data_corrupt");
         assert!(said.contains("openssl pkcs8 -topk8 -nocrypt"), "{said}");
     }
-    // What the hint says works.
+    // What the hint says works, by a file and by a pipe.
     let hint = [
         "pkcs8",
         "-topk8",
@@ -210,6 +210,16 @@ fn an_encrypted_key_is_refused_with_the_command_that_decrypts_it() {
     ];
     pki.openssl(&[&hint[..], &["-in", "old.key", "-out", "plain.key"]].concat());
     import(&sandbox, &pki.path("plain.key"), &certificate, None).expect(0);
+    let pipe = pki.path("pipe.key");
+    tool("mkfifo", [&pipe]);
+    let plain = pki.path("plain.key");
+    let mut writer = std::process::Command::new("cp")
+        .args([&plain, &pipe])
+        .spawn()
+        .unwrap();
+    let run = import(&sandbox, &pipe, &certificate, None);
+    writer.wait().unwrap();
+    run.expect(0);
 }
 
 #[test]
