@@ -12,7 +12,6 @@ const BASE: &str = "debian:trixie-slim";
 /// Where podman looks for the short name.
 const BASE_IN_FULL: &str = "docker.io/library/debian:trixie-slim";
 const SUITE: &str = "trixie";
-const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// The version that the second image says it is.
 pub const NEXT_VERSION: &str = "9.0.0";
@@ -124,10 +123,7 @@ fn provide_base(engine: &Engine) -> Result<()> {
     let directory = tempfile::tempdir().map_err(|error| format!("a root file system: {error}"))?;
     let root = directory.path().join("root");
     let mut bootstrap = Command::new("debootstrap");
-    bootstrap
-        .args(["--variant=minbase", SUITE])
-        .arg(&root)
-        .arg(MIRROR);
+    bootstrap.args(["--variant=minbase", SUITE]).arg(&root);
     engine.supervise(bootstrap)?;
     let archive = directory.path().join("root.tar");
     let mut tar = Command::new("tar");
