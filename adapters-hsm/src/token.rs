@@ -34,6 +34,10 @@ impl Seen {
             info,
         }
     }
+
+    fn is_stillborn(&self) -> bool {
+        self.info.so_pin_locked() && !self.info.user_pin_initialized()
+    }
 }
 
 /// Everything that the slots of a module show.
@@ -90,9 +94,13 @@ impl Survey {
         }
     }
 
-    /// The tokens with the label.
+    /// The tokens with the label that could ever be used. SoftHSM makes a token with its SO PIN
+    /// locked and sets the PIN next; killed in between it leaves one that no PIN opens and that
+    /// cannot be initialised again. Without a user PIN there was never a key on it.
     pub(crate) fn labelled<'a>(&'a self, label: &str) -> impl Iterator<Item = &'a Seen> {
-        self.tokens.iter().filter(move |seen| seen.label == label)
+        self.tokens
+            .iter()
+            .filter(move |seen| seen.label == label && !seen.is_stillborn())
     }
 
     /// The token that was seen before under this serial number.
@@ -115,7 +123,9 @@ impl Survey {
     /// Refuses to conclude that a token is absent where it could be in a slot that does not say
     /// what it holds; a reader without a token counts where a token is known to exist.
     fn must_be_complete(&mut self, query: &TokenQuery, path: &Utf8Path) -> Result<(), Fault> {
-        let what = |slot: Slot, why: &str| {
+        const HINT: &str = "check the token and its daemon, then start again; this says nothing \
+                            about the keys on the token";
+        let what = |slot: Slot, why: &str, hint: &str| {
             Fault::new(
                 FaultKind::HsmUnavailable,
                 format!(
@@ -123,15 +133,19 @@ impl Survey {
                     query.label,
                     slot.id()
                 ),
-                "check the token and its daemon, then start again; this says nothing about the \
-                 keys on the token",
+                hint,
             )
         };
         if let Some((slot, error)) = self.unreadable.pop() {
-            return Err(what(slot, "cannot be read").because(Cause::from(error)));
+            let hint = format!(
+                "{HINT}; only where the initialisation of a token was cut short just now is this \
+                 what SoftHSM left of it: its newest token directory, without a key in it, which \
+                 is then to be moved away"
+            );
+            return Err(what(slot, "cannot be read", &hint).because(Cause::from(error)));
         }
         match self.empty.first() {
-            Some(slot) if query.serial.is_some() => Err(what(*slot, "has no token in it")),
+            Some(slot) if query.serial.is_some() => Err(what(*slot, "has no token in it", HINT)),
             _ => Ok(()),
         }
     }

@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -226,6 +227,44 @@ fn a_second_value_in_the_process_does_not_break_the_first() {
             assert_eq!(fault.kind(), FaultKind::Internal);
             drop(second);
             first.generate_kek().unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_token_that_softhsm_was_killed_at_making_is_no_token() {
+    isolated(
+        "a_token_that_softhsm_was_killed_at_making_is_no_token",
+        &[],
+        |sandbox| {
+            sandbox.token("T");
+            // SoftHSM makes a token with its SO PIN locked, and sets the PIN by the next write.
+            let object = |kind: u64, value: &[u8]| {
+                let attribute = [0x8000_5348 + kind, 3, value.len() as u64];
+                [&attribute.map(u64::to_be_bytes).concat(), value].concat()
+            };
+            let flags = [0x8000_534B_u64, 2, 0x00C0_0425].map(u64::to_be_bytes);
+            let stillborn = [
+                4_u64.to_be_bytes().to_vec(),
+                object(1, format!("{:32}", "T").as_bytes()),
+                object(2, b"0123456789abcdef"),
+                flags.concat(),
+            ];
+            for (path, _) in sandbox.tokens() {
+                if path.ends_with("token.object") {
+                    std::fs::File::create(path)
+                        .and_then(|mut file| file.write_all(&stillborn.concat()))
+                        .unwrap();
+                }
+            }
+            let hsm = softhsm();
+            match hsm.find_token(&query("T")).unwrap() {
+                TokenSight::Absent { free_slot, .. } => assert!(free_slot),
+                present @ TokenSight::Present(_) => panic!("{present:?}"),
+            }
+            hsm.initialise_token("T", &secret(SO_PIN), &secret(PIN))
+                .unwrap();
+            logged_in(&hsm, "T");
         },
     );
 }

@@ -162,14 +162,20 @@ pub fn new_kek(
         let pending = known.pending_kek.clone();
         pending.filter(|pending| known.kek.as_ref() != Some(pending))
     });
-    let kek = match noted {
-        Some(kek) if node.hsm.has_kek(&kek)? => {
-            let detail = format!("the KEK {kek} of a try that was cut short is used");
-            steps.note("generate_kek", false, &detail);
-            return Ok(kek);
+    let half = match &noted {
+        Some(kek) if node.hsm.has_kek(kek)? => {
+            if wraps(node, kek)? {
+                let detail = format!("the KEK {kek} of a try that was cut short is used");
+                steps.note("generate_kek", false, &detail);
+                return Ok(kek.clone());
+            }
+            noted.clone()
         }
-        Some(kek) => kek,
-        None => {
+        Some(_) | None => None,
+    };
+    let kek = match noted {
+        Some(kek) if half.is_none() => kek,
+        Some(_) | None => {
             let kek = node.hsm.new_kek_id()?;
             let mut record = known.cloned().unwrap_or_else(|| blank(node, token));
             record.pending_kek = Some(kek.clone());
@@ -179,7 +185,30 @@ pub fn new_kek(
     };
     node.hsm.generate_kek_as(&kek)?;
     steps.note("generate_kek", true, &format!("KEK {kek}"));
+    if let Some(half) = half
+        && wraps(node, &kek)?
+    {
+        // SoftHSM writes a key in parts, and what it was killed at is half a key. That the token
+        // wraps with another one shows that it is the key, and not the token, that is no good.
+        let destroyed = node.hsm.destroy_kek(&half)?;
+        let detail = format!("the KEK {half}, which was never whole");
+        steps.note("destroy_kek", destroyed, &detail);
+    }
     Ok(kek)
+}
+
+/// Whether the KEK wraps and unwraps a key of no account.
+fn wraps(node: &Node, kek: &KekId) -> Result<bool, Fault> {
+    let probe = node.seals.generate()?;
+    match node.hsm.wrap_dek(kek, &probe) {
+        Ok(_) => Ok(true),
+        Err(fault) if node.hsm.is_hung() => Err(fault),
+        Err(fault) => {
+            let why = format!("the KEK {kek} wraps nothing: {fault}");
+            node.output.warning(&why);
+            Ok(false)
+        }
+    }
 }
 
 /// Wraps the DEK with the KEK and stores what ties both to the token, in one transaction.

@@ -18,6 +18,9 @@ const PATIENCE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
+/// How often the end of the program is looked for, at least 50 ms apart where it says nothing.
+const LOOKS: usize = 2_000;
+
 /// The terminal, as a person sees it.
 pub struct Terminal {
     master: File,
@@ -70,7 +73,8 @@ impl Terminal {
     }
 
     fn start(command: &Command, out: Option<&Path>) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
@@ -161,11 +165,14 @@ impl Terminal {
             tv_sec: 0,
             tv_nsec: 50_000_000,
         };
+        let mut looks = 0;
         let code = loop {
             self.read(&none);
             if let Some(status) = self.program.try_wait().unwrap() {
                 break status.code().unwrap_or(-1);
             }
+            looks += 1;
+            assert!(looks < LOOKS, "it does not end after {:?}", self.shown);
         };
         while self.read(&none) {}
         Ended {
