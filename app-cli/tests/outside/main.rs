@@ -16,7 +16,6 @@ mod bad_input;
 mod commands;
 mod corrections;
 mod doctor;
-mod doctor;
 mod interop;
 mod keys;
 mod kills;
