@@ -113,12 +113,14 @@ fn c22_a_start_that_cannot_be_recorded_leaves_no_dek_in_the_cache() {
     sandbox.run(&["startup"]).expect(0);
     assert!(sandbox.dek_cache().exists());
     fs::remove_file(sandbox.dek_cache()).unwrap();
-    // A reader: everything can be read, and the last step cannot commit.
-    let (mut other, input) = holding(&sandbox, "BEGIN; SELECT count(*) FROM credential;");
-    let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
-    assert_names(&said, &["recording the start", "another process"]);
-    drop(input);
-    other.wait().unwrap();
+    // Everything can be read and locked, and the last step cannot write its row.
+    sandbox.sql(
+        "CREATE TRIGGER no BEFORE INSERT ON startup_history BEGIN SELECT RAISE(ABORT, 'no'); END; \
+         CREATE TRIGGER never BEFORE UPDATE ON startup_history BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    assert_names(&said, &["recording the start"]);
+    sandbox.sql("DROP TRIGGER no; DROP TRIGGER never");
     sandbox.run(&["startup"]).expect(0);
     assert!(sandbox.dek_cache().exists());
 }
