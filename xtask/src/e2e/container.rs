@@ -216,7 +216,15 @@ impl<'a> Container<'a> {
 
     /// Every process in it with its arguments.
     pub fn processes(&self) -> Result<String> {
-        self.engine.text(&["top", &self.name, "-eo", "pid,args"])
+        // podman reads the host's list itself where it is asked for columns by name; with options
+        // it looks for a `ps` in the container.
+        let columns: &[&str] = if self.engine.is_podman() {
+            &["pid", "args"]
+        } else {
+            &["-eo", "pid,args"]
+        };
+        self.engine
+            .text(&[&["top", self.name.as_str()], columns].concat())
     }
 
     /// Runs a command in the container; its exit code is not judged here.

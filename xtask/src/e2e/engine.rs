@@ -88,6 +88,8 @@ impl Engine {
             .args(arguments)
             .env("DOCKER_BUILDKIT", "0")
             .env("DOCKER_CLI_HINTS", "false")
+            // podman's own format has no health check.
+            .env("BUILDAH_FORMAT", "docker")
             .stdin(Stdio::null())
             .process_group(0);
         command

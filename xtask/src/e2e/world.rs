@@ -197,8 +197,8 @@ impl<'a> World<'a> {
             None => None,
         };
         let publish = format!("127.0.0.1::{PORT}");
-        let run = own_tmpfs("/run/trustpoint");
-        let tls_tmpfs = own_tmpfs("/etc/trustpoint/tls");
+        let run = self.own_tmpfs("/run/trustpoint");
+        let tls_tmpfs = self.own_tmpfs("/etc/trustpoint/tls");
         let mut options = vec!["--publish", &publish, "--tmpfs", &run];
         options.extend(CONFINED);
         for mount in mounts.iter().chain(&tls) {
@@ -214,6 +214,17 @@ impl<'a> World<'a> {
             options.extend(["--entrypoint", entry]);
         }
         self.create("node", &options, &[&[spec.image], spec.command].concat())
+    }
+
+    /// A tmpfs of the container's user, for `--tmpfs`. podman knows no owner by number, and gives
+    /// it to that user.
+    fn own_tmpfs(&self, path: &str) -> String {
+        let owner = if self.stage.engine.is_podman() {
+            "U".to_owned()
+        } else {
+            format!("uid={USER},gid={USER}")
+        };
+        format!("{path}:rw,nosuid,nodev,noexec,{owner},mode=0700,size=1m")
     }
 
     /// Starts the usual node and waits for its setup page.
@@ -373,10 +384,6 @@ impl<'a> World<'a> {
     pub fn remove(&self) -> Result<()> {
         self.stage.engine.remove_labelled(STORY_LABEL, &self.prefix)
     }
-}
-
-fn own_tmpfs(path: &str) -> String {
-    format!("{path}:rw,nosuid,nodev,noexec,uid={USER},gid={USER},mode=0700,size=1m")
 }
 
 fn check_confinement(name: &str, inspected: &str) -> Result<()> {
