@@ -159,3 +159,16 @@ fn stamp_of(metadata: &Metadata) -> Stamp {
         metadata.mtime_nsec(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_made_in_memory_alone() {
+        assert!(is_memory(Path::new("/dev/shm")));
+        for place in ["/proc", "/no/such/place"] {
+            assert!(!is_memory(Path::new(place)), "{place}");
+        }
+    }
+}

@@ -41,7 +41,10 @@ fn as_text(bytes: &[u8]) -> Result<&str, ParseError> {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         ParseError {
             line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-            problem: "it is not UTF-8 (`msgconv --to-code=UTF-8` converts it)".to_owned(),
+            problem: match charset(bytes) {
+                Some(charset) => unsupported(&charset),
+                None => "it is not UTF-8 (`msgconv --to-code=UTF-8` converts it)".to_owned(),
+            },
         }
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
@@ -178,21 +181,26 @@ impl Parser {
 
 /// The translations are copied as they are, so the header must name what they are.
 fn check_charset(header: &[u8]) -> Result<(), String> {
+    charset(header).map_or(Ok(()), |charset| Err(unsupported(&charset)))
+}
+
+/// The character set that a header names, where it is another than UTF-8 or a part of it.
+fn charset(header: &[u8]) -> Option<String> {
     let header = String::from_utf8_lossy(header).to_ascii_lowercase();
-    let Some((_, rest)) = header.split_once("charset=") else {
-        return Ok(());
-    };
+    let (_, rest) = header.split_once("charset=")?;
     let charset = rest
-        .split(|c: char| c.is_whitespace() || c == ';')
+        .split(|c: char| c.is_whitespace() || matches!(c, ';' | '\\' | '"'))
         .next()
         .unwrap_or_default();
-    if matches!(charset, "utf-8" | "utf8" | "ascii" | "us-ascii" | "charset") {
-        return Ok(());
-    }
-    Err(format!(
-        "the header before names the character set {charset:?}, and UTF-8 alone is supported \
-         (`msgconv --to-code=UTF-8` converts it)"
-    ))
+    let is_supported = matches!(charset, "utf-8" | "utf8" | "ascii" | "us-ascii" | "charset");
+    (!is_supported).then(|| charset.to_owned())
+}
+
+fn unsupported(charset: &str) -> String {
+    format!(
+        "the header names the character set {charset:?}, and UTF-8 alone is supported (`msgconv \
+         --to-code=UTF-8` converts it)"
+    )
 }
 
 fn name(keyword: Keyword) -> String {
@@ -296,5 +304,9 @@ msgstr ""
             parse(b"msgid \"a\"\nmsgstr \"\xe4\"\n").unwrap_err().line,
             2
         );
+        let latin = b"msgid \"\"\nmsgstr \"charset=ISO-8859-1\\n\"\nmsgid \"a\"\nmsgstr \"\xe4\"\n";
+        let error = parse(latin).unwrap_err();
+        assert_eq!(error.line, 4);
+        assert!(error.problem.contains("\"iso-8859-1\""), "{error:?}");
     }
 }
