@@ -256,6 +256,11 @@ mod tests {
     }
 
     #[test]
+    fn c17_the_seals_keep_the_contract() {
+        ports::contract::surroundings::seals(&Seals);
+    }
+
+    #[test]
     fn c17_a_dek_comes_back_with_its_password_alone() {
         let blob = Seals
             .wrap_with_password(&dek(), &password("correct horse"))

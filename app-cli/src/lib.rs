@@ -1,7 +1,7 @@
 //! The command line of Trustpoint's start-up and recovery program.
 //!
 //! [`main`] reads the arguments, runs one command and ends the process in one place. The path of a
-//! start is [`startup::run`].
+//! start is `startup::run`.
 
 mod backup;
 pub mod cli;

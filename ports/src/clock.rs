@@ -17,3 +17,13 @@ impl Clock for SystemClock {
         OffsetDateTime::now_utc()
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_clock_keeps_the_contract() {
+        crate::contract::surroundings::clock(&SystemClock);
+    }
+}

@@ -200,3 +200,15 @@ fn to_stdout(line: &str) {
 fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_console_keeps_the_contract() {
+        for format in [Format::Human, Format::Json] {
+            ports::contract::surroundings::output(&Console::plain(format));
+        }
+    }
+}

@@ -6,6 +6,9 @@ mod observe;
 mod preflight;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use domain::{Plan, Refusal, SelectionError, Step, select, select_startup};

@@ -8,3 +8,4 @@ pub mod credentials;
 pub mod database;
 pub mod files;
 pub mod hsm;
+pub mod surroundings;

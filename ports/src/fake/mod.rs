@@ -3,7 +3,9 @@
 mod database;
 mod files;
 mod hsm;
+mod surroundings;
 
 pub use database::*;
 pub use files::*;
 pub use hsm::*;
+pub use surroundings::*;

@@ -1,0 +1,68 @@
+//! Contract suites of the clock, the output and the seals.
+
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::{BackupWrappedDek, Clock, Dek, DekSeals, FaultKind, Level, Output, Secret};
+
+/// The time is UTC, is no time before this program was written, and does not run backwards between
+/// two looks.
+pub fn clock(clock: &dyn Clock) {
+    let first = clock.now();
+    assert_eq!(first.offset(), UtcOffset::UTC);
+    let written = OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap();
+    assert!(first > written, "{first}");
+    assert!(clock.now() >= first);
+}
+
+/// Every line comes back to the caller, whatever is in it and whether it can be written or not.
+pub fn output(output: &dyn Output) {
+    for line in ["a line", "", "two\nlines", "\u{1b}[31m and \0", "ümläut"] {
+        output.debug(line);
+        output.info(line);
+        output.success(line);
+        output.warning(line);
+        output.line(Level::Error, line);
+    }
+}
+
+/// What wraps unwraps, with this password alone; no two blobs and no two DEKs are the same; a check
+/// value belongs to one DEK (C17).
+pub fn seals(seals: &dyn DekSeals) {
+    let (one, two) = (seals.generate().unwrap(), seals.generate().unwrap());
+    assert!(!one.is_same(&two));
+    assert_eq!(seals.check_value(&one), seals.check_value(&one.clone()));
+    assert_ne!(seals.check_value(&one), seals.check_value(&two));
+    assert!(!holds(&seals.check_value(&one), &one));
+
+    let password = Secret::from("correct horse battery".to_owned());
+    let blob = seals.wrap_with_password(&one, &password).unwrap();
+    assert!(
+        seals
+            .unwrap_with_password(&blob, &password)
+            .unwrap()
+            .is_same(&one)
+    );
+    assert_ne!(blob, seals.wrap_with_password(&one, &password).unwrap());
+
+    let wrong = Secret::from("correct horse batterz".to_owned());
+    let kind = |blob: &BackupWrappedDek, password: &Secret| {
+        let fault = seals.unwrap_with_password(blob, password).unwrap_err();
+        assert!(!fault.hint().is_empty());
+        fault.kind()
+    };
+    assert_eq!(kind(&blob, &wrong), FaultKind::Denied);
+    for length in [0, 1, 20] {
+        let cut = BackupWrappedDek(blob.0[..length].to_vec());
+        assert_eq!(
+            kind(&cut, &password),
+            FaultKind::DataCorrupt,
+            "{length} bytes"
+        );
+    }
+}
+
+fn holds(bytes: &[u8], dek: &Dek) -> bool {
+    bytes
+        .windows(8)
+        .any(|window| dek.expose().windows(8).any(|part| part == window))
+}
