@@ -87,6 +87,15 @@ impl<'a> World<'a> {
         }
     }
 
+    /// A node without a token. A first start waits for the HSM that the image names before it
+    /// takes a missing database for a new node.
+    pub fn software_spec(&self) -> Spec<'a> {
+        Spec {
+            environment: &["TRUSTPOINT_HSM_WAIT=1s"],
+            ..self.spec()
+        }
+    }
+
     /// The usual node.
     pub fn spec(&self) -> Spec<'a> {
         Spec {

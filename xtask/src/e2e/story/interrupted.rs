@@ -57,16 +57,16 @@ fn one_setup(world: &World<'_>, storage: &str, number: usize) -> Result<Option<S
     let name = |kind: &str| format!("{kind}-{storage}-{number}");
     let (data, wizard) = (name("data"), name("wizard"));
     let (socket, tokens) = (name("socket"), name("tokens"));
-    let token = match storage {
-        "softhsm" => Some(world.softhsm_on(&tokens, &socket)?),
-        _ => None,
+    let (token, usual) = match storage {
+        "softhsm" => (Some(world.softhsm_on(&tokens, &socket)?), world.spec()),
+        _ => (None, world.software_spec()),
     };
     let node = world.node(&Spec {
         image: &world.stage.images.tools,
         data: &data,
         wizard: &wizard,
         socket: &socket,
-        ..world.spec()
+        ..usual
     })?;
     node.start()?;
     let first = node.expect_page("setup")?.fingerprint;

@@ -12,7 +12,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Story 12, software.
 pub fn software(world: &World<'_>) -> Result<()> {
-    let spec = spec(world);
+    let spec = Spec {
+        environment: world.software_spec().environment,
+        ..spec(world)
+    };
     let (node, first) = ready_software(world, &spec)?;
     at_random_moments(world, &spec, &node, &first)
 }

@@ -61,11 +61,13 @@ const BACKUP: &str = "/var/backups/trustpoint/node.backup";
 
 /// Story 6.
 pub fn all_lost(world: &World<'_>) -> Result<()> {
-    let (node, first) = ready_software(world, &world.spec())?;
+    let (node, first) = ready_software(world, &world.software_spec())?;
     node.ctl(&["backup", "create", BACKUP])?.expect(0)?;
     node.remove()?;
     lose(world, &["data", "wizard"])?;
-    let node = world.fresh_node()?;
+    let node = world.node(&world.software_spec())?;
+    node.start()?;
+    node.expect_page("setup")?;
     node.ctl(&["backup", "restore", BACKUP])?.expect(0)?;
     node.restart()?;
     node.expect_page_with("ready", &first)?;

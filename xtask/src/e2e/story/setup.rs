@@ -54,7 +54,7 @@ pub fn fresh(world: &World<'_>) -> Result<()> {
     let node = world.node(&Spec {
         // As the image starts by itself, with a log for people.
         command: &[],
-        ..world.spec()
+        ..world.software_spec()
     })?;
     node.start()?;
     let Seen {
@@ -78,8 +78,9 @@ pub fn fresh(world: &World<'_>) -> Result<()> {
 
 /// Story 2.
 pub fn software(world: &World<'_>) -> Result<()> {
-    let node = world.fresh_node()?;
-    let first = node.page()?.fingerprint;
+    let node = world.node(&world.software_spec())?;
+    node.start()?;
+    let first = node.expect_page("setup")?.fingerprint;
     let setup = set_up_software(&node)?;
     same(
         "the fingerprint of setup",

@@ -39,7 +39,7 @@ fn one_round(world: &World<'_>, round: usize) -> Result<usize> {
         wizard: &wizard,
         entry: Some("sh"),
         command: &command,
-        ..world.spec()
+        ..world.software_spec()
     };
     let pair = [world.node(&spec)?, world.node(&spec)?];
     let first = start_both(&pair, "setup")?;

@@ -11,13 +11,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Story 7.
 pub fn volumes(world: &World<'_>) -> Result<()> {
-    let (node, first) = ready_software(world, &world.spec())?;
+    let (node, first) = ready_software(world, &world.software_spec())?;
     node.stop()?;
     // C9: a new container whose wizard state is the image's own. The first page already has to be
     // the right one.
     let replaced = world.node(&Spec {
         wizard: "new-wizard",
-        ..world.spec()
+        ..world.software_spec()
     })?;
     replaced.start()?;
     replaced.expect_page_with("ready", &first)?;
@@ -27,7 +27,7 @@ pub fn volumes(world: &World<'_>) -> Result<()> {
     // C14: the volume of the database was not mounted.
     let without = world.node(&Spec {
         data: "new-data",
-        ..world.spec()
+        ..world.software_spec()
     })?;
     without.start_to_end(65, LIMIT)?;
     let report = without.report()?;
@@ -47,7 +47,7 @@ pub fn volumes(world: &World<'_>) -> Result<()> {
 
 /// Story 11.
 pub fn physical(world: &World<'_>) -> Result<()> {
-    let (node, first) = ready_software(world, &world.spec())?;
+    let (node, first) = ready_software(world, &world.software_spec())?;
     let refused = node.ctl(&["setup", "--storage", "physical_hsm"])?;
     same("the exit code of setup", refused.code, 13)?;
     node.stop()?;
