@@ -58,7 +58,6 @@ fn is_time(text: &str) -> bool {
 
 /// The name of a snapshot; `number` 0 has none.
 pub(crate) fn name(version: Option<&str>, now: OffsetDateTime, number: u32) -> String {
-    let now = now.to_offset(UtcOffset::UTC);
     let version: String = version
         .unwrap_or("none")
         .chars()
@@ -73,14 +72,20 @@ pub(crate) fn name(version: Option<&str>, now: OffsetDateTime, number: u32) -> S
     } else {
         format!("-{number}")
     };
+    format!("{PREFIX}{version}-{}{number}{SUFFIX}", compact(now))
+}
+
+/// `yyyymmddThhmmssZ`: as text in the order of time.
+pub(crate) fn compact(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
     format!(
-        "{PREFIX}{version}-{:04}{:02}{:02}T{:02}{:02}{:02}Z{number}{SUFFIX}",
-        now.year().clamp(0, 9999),
-        u8::from(now.month()),
-        now.day(),
-        now.hour(),
-        now.minute(),
-        now.second()
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+        at.year().clamp(0, 9999),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
     )
 }
 

@@ -5,11 +5,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt as _};
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use crate::look::{beside, has_bytes};
 use crate::open;
-use crate::snapshot_files::same_bytes;
+use crate::snapshot_files::{compact, same_bytes};
 
 /// Beside the database there may be what belongs to it.
 const PARTS: [&str; 3] = ["", "-journal", "-wal"];
@@ -56,16 +56,7 @@ pub(super) fn keep_bytes(
 
 /// `replaced-yyyymmddThhmmssZ`: no snapshot's name, so that it is never pruned with them.
 fn name(now: OffsetDateTime) -> String {
-    let now = now.to_offset(UtcOffset::UTC);
-    format!(
-        "replaced-{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        now.year().clamp(0, 9999),
-        u8::from(now.month()),
-        now.day(),
-        now.hour(),
-        now.minute(),
-        now.second()
-    )
+    format!("replaced-{}", compact(now))
 }
 
 enum Kept {

@@ -5,7 +5,7 @@ use ports::{BackupManifest, BackupOrigin, BackupPlace, Fault, FaultKind, NodeRec
 
 use crate::node::Node;
 use crate::report::{Report, StepReport};
-use crate::setup::MIN_PASSWORD_CHARS;
+use crate::setup::{MIN_PASSWORD_CHARS, is_long_enough};
 use crate::steps::Steps;
 use crate::token;
 
@@ -121,10 +121,7 @@ fn clear_keys(node: &Node, record: &NodeRecord) -> Result<Option<String>, Fault>
 }
 
 fn check_password(password: &Secret) -> Result<(), Fault> {
-    let chars = password
-        .expose_text()
-        .map_or(0, |text| text.chars().count());
-    if chars >= MIN_PASSWORD_CHARS {
+    if is_long_enough(password) {
         return Ok(());
     }
     Err(Fault::new(

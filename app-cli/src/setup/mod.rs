@@ -157,10 +157,7 @@ fn refuse_wish(wish: &Wish) -> Result<(), Fault> {
 /// # Errors
 /// [`FaultKind::Usage`] for one that is too short or no text.
 pub fn check_password(password: &Secret) -> Result<(), Fault> {
-    let chars = password
-        .expose_text()
-        .map_or(0, |text| text.chars().count());
-    if chars >= MIN_PASSWORD_CHARS {
+    if is_long_enough(password) {
         return Ok(());
     }
     Err(Fault::new(
@@ -168,6 +165,12 @@ pub fn check_password(password: &Secret) -> Result<(), Fault> {
         format!("the backup password has fewer than {MIN_PASSWORD_CHARS} characters"),
         "choose a longer one; it alone brings the secrets back where the token is lost",
     ))
+}
+
+/// Whether a password has [`MIN_PASSWORD_CHARS`] characters.
+pub fn is_long_enough(password: &Secret) -> bool {
+    let text = password.expose_text();
+    text.is_some_and(|text| text.chars().count() >= MIN_PASSWORD_CHARS)
 }
 
 /// What the database says; the evidence of a missing one is looked for as a start does (C14).

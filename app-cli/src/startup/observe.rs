@@ -43,6 +43,21 @@ pub struct Observation {
     pub warnings: Vec<String>,
 }
 
+impl Observation {
+    /// Of a context, with nothing else seen yet.
+    fn of(context: StartupContext) -> Self {
+        Self {
+            context,
+            record: None,
+            dek: None,
+            cache_refused: false,
+            token: None,
+            hsm: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// The plain DEK and how it was had.
 pub struct AccessibleDek {
     /// The key.
@@ -92,26 +107,20 @@ fn observe_new(
         }
         warnings.push(format!("a new database is made although {evidence}"));
     }
-    Ok(Observation {
-        context: StartupContext {
-            db_initialized: false,
-            db_version: None,
-            current_version: node.settings.app_version.clone(),
-            schema: SchemaState::Behind,
-            wizard_state: WizardState::Incomplete,
-            wizard_state_raw: raw,
-            storage_type: None,
-            dek_cache_state: None,
-            has_kek: Presence::Unknown,
-            has_backup_encrypted_dek: Presence::Unknown,
-        },
-        record: None,
-        dek: None,
-        cache_refused: false,
-        token: None,
-        hsm: None,
-        warnings,
-    })
+    let mut observation = Observation::of(StartupContext {
+        db_initialized: false,
+        db_version: None,
+        current_version: node.settings.app_version.clone(),
+        schema: SchemaState::Behind,
+        wizard_state: WizardState::Incomplete,
+        wizard_state_raw: raw,
+        storage_type: None,
+        dek_cache_state: None,
+        has_kek: Presence::Unknown,
+        has_backup_encrypted_dek: Presence::Unknown,
+    });
+    observation.warnings = warnings;
+    Ok(observation)
 }
 
 /// Traces of an installed node (C14).
@@ -183,26 +192,18 @@ fn observe_installed(
     raw: Option<SetupWizardState>,
     depth: Depth,
 ) -> Result<Observation, Fault> {
-    let mut observation = Observation {
-        context: StartupContext {
-            db_initialized: true,
-            db_version: recorded_version(node, &record)?,
-            current_version: node.settings.app_version.clone(),
-            schema: record.schema,
-            wizard_state: SetupWizardState::effective(raw, record.setup_completed_at.is_some()),
-            wizard_state_raw: raw,
-            storage_type: record.storage,
-            dek_cache_state: None,
-            has_kek: Presence::Unknown,
-            has_backup_encrypted_dek: Presence::Unknown,
-        },
-        record: None,
-        dek: None,
-        cache_refused: false,
-        token: None,
-        hsm: None,
-        warnings: Vec::new(),
-    };
+    let mut observation = Observation::of(StartupContext {
+        db_initialized: true,
+        db_version: recorded_version(node, &record)?,
+        current_version: node.settings.app_version.clone(),
+        schema: record.schema,
+        wizard_state: SetupWizardState::effective(raw, record.setup_completed_at.is_some()),
+        wizard_state_raw: raw,
+        storage_type: record.storage,
+        dek_cache_state: None,
+        has_kek: Presence::Unknown,
+        has_backup_encrypted_dek: Presence::Unknown,
+    });
     // A database that is refused is not asked any further, and neither is its token.
     if select_startup(&observation.context) != StartupScenario::VersionDowngrade {
         observation.context.has_backup_encrypted_dek = record
