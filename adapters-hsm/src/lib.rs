@@ -24,4 +24,4 @@ mod wrap;
 pub use config::{Daemon, HsmConfig};
 pub use hsm::Pkcs11Hsm;
 pub use uri::TokenUri;
-pub use worker::any_module_hung;
+pub use worker::{any_module_hung, any_module_started};

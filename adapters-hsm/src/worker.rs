@@ -18,11 +18,21 @@ use crate::module::Module;
 /// Whether any module in this process hangs; a destructor has no other way to say so.
 static ANY_HUNG: AtomicBool = AtomicBool::new(false);
 
+/// Whether any module's thread was started in this process.
+static ANY_STARTED: AtomicBool = AtomicBool::new(false);
+
 /// Whether a call into any module of this process never came back, the calls that close it
 /// included. The process must then end without running exit handlers.
 #[must_use]
 pub fn any_module_hung() -> bool {
     ANY_HUNG.load(Ordering::Relaxed)
+}
+
+/// Whether this process has run a module. It must then end without running exit handlers: the
+/// module's would race with the end of the thread it ran on.
+#[must_use]
+pub fn any_module_started() -> bool {
+    ANY_STARTED.load(Ordering::Relaxed)
 }
 
 type Job = Box<dyn FnOnce(&mut Module) + Send>;
@@ -38,6 +48,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts the thread; the module is not loaded yet.
     pub(crate) fn start(module: &Utf8Path, deadline: Duration) -> Result<Self, Fault> {
+        ANY_STARTED.store(true, Ordering::Relaxed);
         let (jobs, queue) = mpsc::channel::<Job>();
         let path = module.to_owned();
         thread::Builder::new()

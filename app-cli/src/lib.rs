@@ -63,7 +63,7 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault
         }
         Ok(Next::Exit) | Err(_) => {}
     }
-    if adapters_hsm::any_module_hung() {
+    if adapters_hsm::any_module_started() {
         process::end_without_handlers(report.exit_code);
     }
     ExitCode::from(report.exit_code)

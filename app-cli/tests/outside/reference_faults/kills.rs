@@ -213,7 +213,7 @@ fn f07_killed_in_a_softhsm_setup_no_second_token_or_kek_is_made_and_setup_goes_o
         assert_eq!(sandbox.sql("SELECT count(*) FROM credential").trim(), "1");
         assert_eq!(fs::read_dir(sandbox.path("tokens")).unwrap().count(), 1);
         let keys = sandbox.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
-        assert_eq!(keys.matches("trustpoint-kek").count(), 1, "{keys}");
+        assert_eq!(keys.matches("Secret Key Object").count(), 1, "{keys}");
     });
     assert!(killed >= 4, "{killed}");
 }
