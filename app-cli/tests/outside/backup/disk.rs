@@ -14,7 +14,9 @@ const SMALL: &str = "cp -a $1/var/lib/trustpoint $1.data
 /// Leaves so many KiB on it.
 fn fill(mounts: &Mounts, sandbox: &Sandbox, left: usize) {
     let fill = format!(
-        "cd $1/var/lib/trustpoint
+        "set -e
+        cd $1/var/lib/trustpoint
+        [ $(stat -f -c %T .) = tmpfs ]
         rm -f filler
         free=$(($(stat -f -c %a .) * $(stat -f -c %S .) / 1024 - {left}))
         dd if=/dev/zero of=filler bs=1024 count=$free 2>&1"

@@ -16,7 +16,9 @@ fn small(sandbox: &Sandbox) -> Mounts {
 /// Leaves so many KiB.
 fn fill(mounts: &Mounts, sandbox: &Sandbox, left: usize) {
     let fill = format!(
-        "rm -f $1/filler
+        "set -e
+        [ $(stat -f -c %T $1) = tmpfs ]
+        rm -f $1/filler
         free=$(($(stat -f -c %a $1) * $(stat -f -c %S $1) / 1024 - {left}))
         dd if=/dev/zero of=$1/filler bs=1024 count=$free 2>&1"
     );
