@@ -149,6 +149,7 @@ impl Node {
             },
             Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
         );
+        let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
         Ok(Self {
             database: Box::new(database()),
             credentials: Box::new(database()),
@@ -187,10 +188,8 @@ impl Node {
                 token_label: config.hsm_token_label.value.clone(),
                 token_serial: config.hsm_token_serial.value.clone(),
                 module_path: config.hsm_module.value.to_string(),
-                hsm_expected: config.hsm_module.is_explicit()
-                    || config.hsm_daemon.is_explicit()
-                    || config.hsm_module.value.exists(),
-                hsm_configured: config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit(),
+                hsm_expected: hsm_configured || config.hsm_module.value.exists(),
+                hsm_configured,
                 hsm_wait: config.hsm_wait.value,
                 san: config.tls_san.value.clone(),
                 san_configured: config.tls_san.is_explicit(),

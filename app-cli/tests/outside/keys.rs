@@ -211,16 +211,7 @@ fn rotate_makes_a_new_kek_for_the_same_dek() {
 fn rotate_destroys_the_old_keks_only_where_asked_and_never_those_of_others() {
     let sandbox = Sandbox::softhsm();
     let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
-    let kek = [
-        "--keygen",
-        "--key-type",
-        "AES:32",
-        "--label",
-        "trustpoint-kek",
-        "--id",
-        "4711",
-    ];
-    sandbox.pkcs11_tool(&kek);
+    sandbox.add_foreign_kek();
     sandbox.run(&["keys", "rotate-kek"]).expect(0);
     assert_eq!(keys_on_token(&sandbox).len(), 3);
     let run = sandbox

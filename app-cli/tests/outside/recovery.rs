@@ -215,16 +215,7 @@ fn a_token_with_another_pin_is_denied_and_nothing_is_changed() {
 fn a_foreign_kek_under_our_label_is_left_alone() {
     let (sandbox, fingerprint) = waiting();
     sandbox.initialise_token();
-    let kek = [
-        "--keygen",
-        "--key-type",
-        "AES:32",
-        "--label",
-        "trustpoint-kek",
-        "--id",
-        "4711",
-    ];
-    sandbox.pkcs11_tool(&kek);
+    sandbox.add_foreign_kek();
     recover(&sandbox, PASSWORD).expect(0);
     let keys = keys_on_token(&sandbox);
     assert_eq!(keys.len(), 2, "{keys:?}");

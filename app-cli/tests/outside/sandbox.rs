@@ -393,6 +393,12 @@ impl Sandbox {
         )
     }
 
+    /// Somebody else's AES key under the label of our KEK, with the CKA_ID 4711.
+    pub fn add_foreign_kek(&self) {
+        let key = ["--keygen", "--key-type", "AES:32", "--id", "4711"];
+        self.pkcs11_tool(&[&key[..], &["--label", "trustpoint-kek"]].concat());
+    }
+
     /// A new, empty SoftHSM: the old token directory is kept aside, and given back.
     pub fn lose_token(&self) -> PathBuf {
         let aside = self.path("tokens.lost");

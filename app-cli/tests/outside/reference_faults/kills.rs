@@ -170,6 +170,19 @@ fn f06_a_first_start_that_is_killed_is_made_good_by_the_next() {
     }
 }
 
+/// There is one wizard state, and with setup run again where it is asked for the node is ready,
+/// with one credential.
+fn assert_setup_goes_on(sandbox: &Sandbox, setup: &[&str]) {
+    let one = sandbox.wizard();
+    assert!(one.starts_with("WIZARD_") && !one.contains(' '), "{one:?}");
+    let run = sandbox.run(&["startup"]).expect(0);
+    if run.outcome() == "setup_required" {
+        sandbox.run(setup).expect(0);
+    }
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+    assert_eq!(sandbox.sql("SELECT count(*) FROM credential").trim(), "1");
+}
+
 /// 7: an empty state directory, and at each later start another credential.
 #[test]
 fn f07_killed_in_a_wizard_move_of_setup_there_is_one_state_and_setup_goes_on() {
@@ -177,14 +190,7 @@ fn f07_killed_in_a_wizard_move_of_setup_there_is_one_state_and_setup_goes_on() {
     sandbox.run(&["startup"]).expect(0);
     let setup = ["setup", "--storage", "software"];
     let killed = Saved::of(&sandbox).kill_each("rename,renameat,renameat2", &setup, |sandbox| {
-        let one = sandbox.wizard();
-        assert!(one.starts_with("WIZARD_") && !one.contains(' '), "{one:?}");
-        let run = sandbox.run(&["startup"]).expect(0);
-        if run.outcome() == "setup_required" {
-            sandbox.run(&setup).expect(0);
-        }
-        assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
-        assert_eq!(sandbox.sql("SELECT count(*) FROM credential").trim(), "1");
+        assert_setup_goes_on(sandbox, &setup);
     });
     assert!(killed >= 4, "{killed}");
 }
@@ -203,14 +209,7 @@ fn f07_killed_in_a_softhsm_setup_no_second_token_or_kek_is_made_and_setup_goes_o
         file,
     ];
     let killed = Saved::of(&sandbox).kill_each("rename,renameat,renameat2", &setup, |sandbox| {
-        let one = sandbox.wizard();
-        assert!(one.starts_with("WIZARD_") && !one.contains(' '), "{one:?}");
-        let run = sandbox.run(&["startup"]).expect(0);
-        if run.outcome() == "setup_required" {
-            sandbox.run(&setup).expect(0);
-        }
-        assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
-        assert_eq!(sandbox.sql("SELECT count(*) FROM credential").trim(), "1");
+        assert_setup_goes_on(sandbox, &setup);
         assert_eq!(fs::read_dir(sandbox.path("tokens")).unwrap().count(), 1);
         let keys = sandbox.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
         assert_eq!(keys.matches("Secret Key Object").count(), 1, "{keys}");
