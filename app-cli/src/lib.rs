@@ -1,25 +1,18 @@
 //! The command line of Trustpoint's start-up and recovery program.
 //!
 //! [`main`] reads the arguments, runs one command and ends the process in one place. The path of a
-//! start is `startup::run`.
+//! start is `usecases::startup::run`.
 
-mod backup;
 pub mod cli;
 mod commands;
 mod config;
-mod doctor;
+mod console;
 pub mod exit_code;
-mod keys;
-mod node;
+mod json;
 mod process;
+mod progress;
 mod prompt;
-mod recover;
-mod report;
-mod setup;
-mod startup;
-mod steps;
-mod tls_admin;
-mod token;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -28,7 +21,8 @@ use ports::{Fault, FaultKind};
 
 use cli::{Cli, Command, Format};
 use commands::Next;
-use report::{Console, Report};
+use console::Console;
+use usecases::report::Report;
 
 /// Runs the program.
 #[must_use]
@@ -52,21 +46,33 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault
         Ok(_) | Err(_) => {}
     }
     let is_product = matches!(cli.command, Command::Completions { .. });
+    let exit_code = exit_code::of_report(&report, requires_ready(&cli.command));
     if !(is_product && report.error.is_none()) {
-        console.report(&report);
+        console.report(&report, exit_code);
     }
+    let mut exit_code = exit_code;
     match next {
         Ok(Next::Replace { command, dek_file }) => {
             let fault = process::replace_by(&command, dek_file.as_deref());
             report.fail(&fault);
+            exit_code = exit_code::of_fault(fault.kind());
             console.error_only(&report);
         }
         Ok(Next::Exit) | Err(_) => {}
     }
     if adapters_hsm::any_module_started() {
-        process::end_without_handlers(report.exit_code);
+        process::end_without_handlers(exit_code);
     }
-    ExitCode::from(report.exit_code)
+    ExitCode::from(exit_code)
+}
+
+/// Whether only a ready node is a success.
+fn requires_ready(command: &Command) -> bool {
+    match command {
+        Command::Status => true,
+        Command::Startup(arguments) => arguments.require_ready,
+        _ => false,
+    }
 }
 
 /// Bad arguments, and `--help` and `--version`, which clap gives back as errors too.
@@ -90,7 +96,8 @@ fn usage(error: &clap::Error) -> ExitCode {
             message.to_owned(),
             "`trustpointctl --help` lists the commands and their options",
         ));
-        Console::plain(Format::Json).report(&report);
+        let code = exit_code::of_fault(FaultKind::Usage);
+        Console::plain(Format::Json).report(&report, code);
     } else {
         // Nothing is left to do where even this cannot be written.
         let _ = error.print();

@@ -6,10 +6,9 @@ use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8Path;
 use domain::StorageType;
-use ports::{Fault, FaultKind, Secret};
+use ports::{Fault, FaultKind, Pins, Secret};
 
 use crate::config::{SecretFiles, read_secret_file};
-use crate::node::Pins;
 
 /// How often a person may answer wrongly.
 const TRIES: usize = 3;

@@ -7,12 +7,15 @@ use ports::{Backup, BackupManifest, Fault, Secret};
 use serde_json::{Value, json};
 
 use super::Next;
-use crate::backup::{self, Create, Opens, Restore, Verify};
 use crate::cli::BackupCommand;
 use crate::config::{Config, read_secret_file};
-use crate::node::{Access, Node};
+use crate::console::Console;
+use crate::progress::Progress;
 use crate::prompt;
-use crate::report::{Console, Progress, Report, rfc3339};
+use crate::wire::{Access, wire};
+use usecases::backup::{self, Create, Opens, Restore, Verify};
+use usecases::node::Node;
+use usecases::report::{Report, rfc3339};
 
 /// Runs one of them.
 ///
@@ -28,8 +31,8 @@ pub fn run(
         BackupCommand::Create(_) | BackupCommand::Verify(_) => Access::ReadOnly,
         BackupCommand::Restore(_) => Access::ReadWrite,
     };
-    let node = Node::wire(config, access, Box::new(console))?;
-    let mut on_step = |step: &crate::report::StepReport| console.step(step);
+    let node = wire(config, access, Box::new(console))?;
+    let mut on_step = |step: &usecases::report::StepReport| console.step(step);
     match command {
         BackupCommand::Create(arguments) => {
             let wish = Create {

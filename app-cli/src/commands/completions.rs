@@ -3,7 +3,7 @@
 use clap_complete::Shell;
 
 use super::Next;
-use crate::report::Console;
+use crate::console::Console;
 
 /// Prints the completion script.
 pub fn run(shell: Shell, console: Console) -> Next {

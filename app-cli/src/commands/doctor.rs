@@ -5,9 +5,11 @@ use serde_json::json;
 
 use super::Next;
 use crate::config::Config;
-use crate::doctor::{self, Check, Place, Verdict};
-use crate::node::{Access, Node};
-use crate::report::{Console, Report};
+use crate::console::Console;
+use crate::wire::{Access, wire};
+use usecases::doctor::{self, Check, Place, Verdict};
+use usecases::node::Node;
+use usecases::report::Report;
 
 /// Nobody but the owner.
 const PRIVATE: u32 = 0o077;
@@ -19,7 +21,7 @@ const OWN_WRITE: u32 = 0o022;
 /// # Errors
 /// The first check that fails, by its kind.
 pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
-    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let runtime = config.runtime_dir.value.as_str();
     let checks = doctor::run(&node, &places(config, &node), runtime);
     if console.is_human() {

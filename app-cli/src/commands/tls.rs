@@ -10,9 +10,11 @@ use zeroize::Zeroizing;
 use super::Next;
 use crate::cli::{TlsCommand, TlsImportArgs};
 use crate::config::Config;
-use crate::node::{Access, Node};
-use crate::report::{Console, Report, TlsReport, rfc3339};
-use crate::tls_admin::{self, Activate, Import, Renew};
+use crate::console::Console;
+use crate::wire::{Access, wire};
+use usecases::node::Node;
+use usecases::report::{Report, TlsReport, rfc3339};
+use usecases::tls_admin::{self, Activate, Import, Renew};
 
 /// Most bytes of a file with a key or certificates: more is a wrong file.
 const MAX_FILE: u64 = 256 << 10;
@@ -31,8 +33,8 @@ pub fn run(
         TlsCommand::Show | TlsCommand::History => Access::ReadOnly,
         TlsCommand::Renew(_) | TlsCommand::Import(_) | TlsCommand::Activate(_) => Access::ReadWrite,
     };
-    let node = Node::wire(config, access, Box::new(console))?;
-    let mut on_step = |step: &crate::report::StepReport| console.step(step);
+    let node = wire(config, access, Box::new(console))?;
+    let mut on_step = |step: &usecases::report::StepReport| console.step(step);
     match command {
         TlsCommand::Show => show(&node, console, report)?,
         TlsCommand::History => history(&node, console, report)?,

@@ -4,9 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 
 use ports::{Level, Output};
 
-use super::{ErrorReport, Report, StepReport, StepResult};
+use usecases::doctor::{Check, Verdict};
+use usecases::report::{ErrorReport, Report, StepReport, StepResult};
+
 use crate::cli::{Color, Format, Global};
-use crate::doctor::{Check, Verdict};
+use crate::json;
 
 /// Where lines and the report go.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +68,9 @@ impl Console {
 
     /// Writes the report: in JSON the one object on standard output, for people what the progress
     /// lines have not said yet.
-    pub fn report(&self, report: &Report) {
+    pub fn report(&self, report: &Report, exit_code: u8) {
         match self.format {
-            Format::Json => to_stdout(&report.to_json()),
+            Format::Json => to_stdout(&json::line(report, exit_code)),
             Format::Human => self.for_people(report),
         }
     }
@@ -139,7 +141,7 @@ impl Console {
         if let Some(error) = &report.error {
             self.error(error);
         } else if let Some(outcome) = report.outcome {
-            to_stdout(&format!("outcome: {}", self.paint(outcome, "1")));
+            to_stdout(&format!("outcome: {}", self.paint(outcome.name(), "1")));
         }
     }
 

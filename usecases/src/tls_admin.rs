@@ -186,5 +186,5 @@ fn end(report: &mut Report, access: &Access) {
     } else {
         Outcome::SetupRequired
     };
-    report.set_outcome(outcome, false);
+    report.outcome = Some(outcome);
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use super::Console;
+use crate::console::Console;
 
 const WIDTH: u64 = 30;
 

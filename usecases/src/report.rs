@@ -1,28 +1,19 @@
 //! The report: what a command found and did, for people and for programs.
 
-mod console;
-mod progress;
-
 use domain::{Outcome, Selection, SetupWizardState, StartupContext, StartupScenario};
-use ports::{CertificateFacts, Fault, TlsSource};
+use ports::{CertificateFacts, Fault, FaultKind, TlsSource};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub use console::Console;
-pub use progress::Progress;
-
-/// The report, in the shape of the command-line contract (`schema` 1).
+/// The report. The command line adds the version of its shape and the exit code.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Version of this shape.
-    pub schema: u32,
     /// The command.
     pub command: String,
-    /// How it ended; null for a command that has no such outcome.
-    pub outcome: Option<&'static str>,
-    /// The exit code.
-    pub exit_code: u8,
+    /// How it ended; `None` for a command that has no such outcome.
+    #[serde(serialize_with = "outcome_name")]
+    pub outcome: Option<Outcome>,
     /// The first table's scenario.
     pub startup_scenario: Option<&'static str>,
     /// The second table's scenario.
@@ -136,7 +127,8 @@ impl TlsReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorReport {
     /// Its kind.
-    pub kind: &'static str,
+    #[serde(serialize_with = "kind_name")]
+    pub kind: FaultKind,
     /// What failed, and where.
     pub message: String,
     /// What to do next.
@@ -148,7 +140,7 @@ pub struct ErrorReport {
 impl From<&Fault> for ErrorReport {
     fn from(fault: &Fault) -> Self {
         Self {
-            kind: fault.kind().name(),
+            kind: fault.kind(),
             message: fault.to_string(),
             hint: fault.hint().to_owned(),
             causes: fault.causes(),
@@ -161,10 +153,8 @@ impl Report {
     #[must_use]
     pub fn new(command: &str) -> Self {
         Self {
-            schema: 1,
             command: command.to_owned(),
             outcome: None,
-            exit_code: crate::exit_code::SUCCESS,
             startup_scenario: None,
             restore_scenario: None,
             description: None,
@@ -180,8 +170,7 @@ impl Report {
 
     /// The same, ended by a failure.
     pub fn fail(&mut self, fault: &Fault) {
-        self.outcome = Some(crate::exit_code::outcome_of(fault.kind()).name());
-        self.exit_code = crate::exit_code::of_fault(fault.kind());
+        self.outcome = Some(outcome_of(fault.kind()));
         self.error = Some(ErrorReport::from(fault));
     }
 
@@ -211,21 +200,32 @@ impl Report {
             restore.description()
         ));
     }
+}
 
-    /// How a start ended.
-    pub fn set_outcome(&mut self, outcome: Outcome, require_ready: bool) {
-        self.outcome = Some(outcome.name());
-        self.exit_code = crate::exit_code::of_outcome(outcome, require_ready);
-    }
+fn outcome_name<S: serde::Serializer>(
+    outcome: &Option<Outcome>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    outcome.map(Outcome::name).serialize(serializer)
+}
 
-    /// As one line of JSON.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|error| {
-            format!(
-                r#"{{"schema":1,"exit_code":70,"error":{{"kind":"internal","message":"{error}"}}}}"#
-            )
-        })
+fn kind_name<S: serde::Serializer>(kind: &FaultKind, serializer: S) -> Result<S::Ok, S::Error> {
+    kind.name().serialize(serializer)
+}
+
+/// The outcome that a failure of this kind reports.
+const fn outcome_of(kind: FaultKind) -> Outcome {
+    match kind {
+        FaultKind::VersionDowngrade | FaultKind::StorageUnsupported => Outcome::Refused,
+        FaultKind::Usage
+        | FaultKind::DataCorrupt
+        | FaultKind::HsmUnavailable
+        | FaultKind::DatabaseUnavailable
+        | FaultKind::Internal
+        | FaultKind::Io
+        | FaultKind::Busy
+        | FaultKind::Denied
+        | FaultKind::Config => Outcome::Failed,
     }
 }
 

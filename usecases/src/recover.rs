@@ -90,7 +90,7 @@ pub fn run(
          readable again"
             .into(),
     );
-    report.set_outcome(Outcome::Ready, false);
+    report.outcome = Some(Outcome::Ready);
     Ok(())
 }
 

@@ -90,7 +90,7 @@ pub fn run(
         steps.note("cache_dek", written, &node.dek_cache.path());
     }
     steps.complete()?;
-    report.set_outcome(domain::Outcome::Ready, false);
+    report.outcome = Some(domain::Outcome::Ready);
     Ok(())
 }
 
@@ -125,7 +125,7 @@ pub fn reset(
         on_step,
     };
     steps.go_to(SetupWizardState::SetupCryptoStorage)?;
-    report.set_outcome(domain::Outcome::SetupRequired, false);
+    report.outcome = Some(domain::Outcome::SetupRequired);
     Ok(())
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use domain::{InstallationId, StorageType};
+use domain::{InstallationId, Outcome, StorageType};
 use ports::fake::{
     DatabaseCall, FakeBackups, FakeCipher, FakeClock, FakeDatabase, FakeDekCache, FakeDevice,
     FakeHsmFailure, FakeLock, FakeMessages, FakeOutput, FakePinMemory, FakePlaces, FakeSeals,
     FakeStaticFiles, FakeTlsIssuer, FakeTlsStore, FakeWebServer, FakeWizardStore,
 };
-use ports::{Database as _, Fault, FaultKind, Secret, TokenRecord, WizardStore as _};
+use ports::{Database as _, Fault, FaultKind, Pins, Secret, TokenRecord, WizardStore as _};
 
 use super::{Depth, Options, run};
-use crate::node::{Node, Pins, Settings};
+use crate::node::{Node, Settings};
 use crate::report::{Report, StepResult};
 
 /// The step that fails, and what makes it.
@@ -75,7 +75,6 @@ impl World {
         let mut report = Report::new("startup");
         let options = Options {
             depth: Depth::Start,
-            require_ready: false,
             lock_wait: Duration::ZERO,
             accept_new_database: false,
         };
@@ -120,7 +119,11 @@ impl World {
             .go_to(domain::SetupWizardState::Completed)
             .unwrap();
         let (report, fault) = world.start();
-        assert_eq!((report.outcome, fault), (Some("ready"), None), "{report:?}");
+        assert_eq!(
+            (report.outcome, fault),
+            (Some(Outcome::Ready), None),
+            "{report:?}"
+        );
         world
     }
 }
@@ -192,7 +195,10 @@ fn c05_a_step_that_failed_is_made_good_by_the_next_start() {
     assert_eq!(world.start().1, Some(FaultKind::Io));
     world.tls.failures.clear("publish");
     let (report, fault) = world.start();
-    assert_eq!((report.outcome, fault), (Some("setup_required"), None));
+    assert_eq!(
+        (report.outcome, fault),
+        (Some(Outcome::SetupRequired), None)
+    );
     assert_eq!(report.startup_scenario, Some("DB_INITIALIZED_NO_VERSION"));
 }
 

@@ -26,8 +26,6 @@ use crate::report::{Report, StepReport, StepResult};
 pub struct Options {
     /// How far it looks.
     pub depth: Depth,
-    /// Whether only a ready node is a success.
-    pub require_ready: bool,
     /// How long to wait for another start.
     pub lock_wait: Duration,
     /// Whether a new database may be made beside traces of an installed node.
@@ -64,7 +62,7 @@ pub fn run(
 
     let plan = Plan::of(&observation.context, selection)
         .map_err(|refusal| refusal_fault(node, &observation, refusal))?;
-    report.set_outcome(plan.outcome, options.require_ready);
+    report.outcome = Some(plan.outcome);
     report.warnings.extend(standing_warnings(&observation));
     // Before the steps and not among them: what a start would fail with, a dry run and `status`
     // say as well.
