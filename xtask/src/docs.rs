@@ -1,6 +1,7 @@
 //! `cargo xtask docs`: the documents that come from the code.
 
 mod cli;
+pub mod corrections;
 mod cubes;
 mod matrix;
 #[path = "../../domain/tests/common/mod.rs"]
@@ -9,6 +10,7 @@ mod space;
 use std::path::Path;
 
 use crate::run::{self, Result};
+use crate::tidy::tree::Tree;
 
 /// A document as it should stand in the workspace.
 pub struct Document {
@@ -21,6 +23,7 @@ pub struct Document {
 fn documents() -> Result<Vec<Document>> {
     let mut documents = vec![matrix::document()?];
     documents.extend(cli::documents()?);
+    documents.push(corrections::document(&Tree::read(&run::root()?)?)?);
     Ok(documents)
 }
 

@@ -6,7 +6,7 @@ mod corrections;
 mod layers;
 mod reference;
 mod sources;
-mod tree;
+pub mod tree;
 
 use std::fmt;
 
