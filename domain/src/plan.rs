@@ -3,8 +3,7 @@
 use std::fmt;
 
 use crate::{
-    DekCacheState, Outcome, RestoreScenario, Selection, SetupWizardState, StartupContext,
-    StartupScenario,
+    Observed, Outcome, RestoreScenario, Selection, SetupWizardState, StartupScenario, Storage,
 };
 
 /// Which TLS set Nginx gets.
@@ -124,6 +123,10 @@ pub enum Refusal {
         "Physical HSM storage is not yet supported. Please use SOFTWARE or SOFTHSM storage methods."
     )]
     PhysicalHsm,
+    /// A node that was set up, or that has a version record, must have a storage: its secrets may
+    /// be sealed, and must not fall back to the clear in silence. The reference's words.
+    #[error("Unexpected storage configuration")]
+    NoStorage,
 }
 
 impl Plan {
@@ -131,9 +134,12 @@ impl Plan {
     ///
     /// # Errors
     /// The scenario is one that is refused.
-    pub fn of(context: &StartupContext, selection: Selection) -> Result<Self, Refusal> {
+    pub fn of(observed: &Observed, selection: Selection) -> Result<Self, Refusal> {
         if selection.startup == StartupScenario::VersionDowngrade {
             return Err(Refusal::Downgrade);
+        }
+        if has_lost_storage(observed, selection.startup) {
+            return Err(Refusal::NoStorage);
         }
         let restore = selection.restore.map(restore_steps).transpose()?;
         let outcome = selection
@@ -141,10 +147,10 @@ impl Plan {
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
 
         let mut steps = Vec::new();
-        if context.is_softhsm_storage() {
+        if observed.is_softhsm_storage() {
             steps.push(Step::CheckHsm);
         }
-        if is_accepted_anew(context) {
+        if is_accepted_anew(observed) {
             steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
         }
         if selection.startup == StartupScenario::VersionUpgrade {
@@ -155,7 +161,7 @@ impl Plan {
             Step::CollectStaticFiles,
             Step::CompileMessages,
         ]);
-        steps.extend(restore.unwrap_or_else(|| open_setup_steps(context)));
+        steps.extend(restore.unwrap_or_else(|| open_setup_steps(observed)));
         if !leaves_database_untouched(selection) {
             steps.push(Step::RecordStart);
         }
@@ -164,9 +170,10 @@ impl Plan {
 }
 
 /// "Initialise with TLS" of a node that was not set up.
-fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
-    let out_of_reach =
-        context.is_hsm_storage() && context.dek_cache_state != Some(DekCacheState::Cached);
+fn open_setup_steps(observed: &Observed) -> Vec<Step> {
+    let out_of_reach = observed
+        .sealing()
+        .is_some_and(|sealing| !sealing.is_dek_cached());
     let goal = if out_of_reach {
         TlsGoal::Temporary
     } else {
@@ -177,7 +184,7 @@ fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
         Step::ProvideTls(goal),
         Step::DropDekCache,
     ];
-    if !is_accepted_anew(context) {
+    if !is_accepted_anew(observed) {
         steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
     }
     steps
@@ -237,9 +244,20 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
 /// A new database beside the wizard state of an installed node, as the operator asked for (C14).
 /// Here the wizard moves first: a start that dies with the new database and the old state would be
 /// taken for a completed node.
-fn is_accepted_anew(context: &StartupContext) -> bool {
-    let raw = context.wizard_state_raw;
-    !context.db_initialized && raw.is_some_and(SetupWizardState::counts_as_completed)
+fn is_accepted_anew(observed: &Observed) -> bool {
+    matches!(observed, Observed::NoDatabase { wizard: Some(state) } if state.counts_as_completed())
+}
+
+/// Without a storage configuration only a node that was never set up may go on, with SOFTWARE.
+fn has_lost_storage(observed: &Observed, startup: StartupScenario) -> bool {
+    match observed.storage() {
+        Some(Storage::NotConfigured { knows_token }) => {
+            *knows_token
+                || observed.is_wizard_completed()
+                || startup != StartupScenario::DbInitializedNoVersion
+        }
+        Some(Storage::Software | Storage::SoftHsm(_) | Storage::PhysicalHsm(_)) | None => false,
+    }
 }
 
 /// A node that waits for its backup password keeps its database as it is, to the byte: whoever
@@ -258,22 +276,13 @@ impl fmt::Display for Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Presence, SchemaState, WizardState, select};
+    use crate::{Version, select};
 
-    fn new_node(raw: Option<SetupWizardState>) -> Vec<Step> {
-        let context = StartupContext {
-            db_initialized: false,
-            db_version: None,
-            current_version: "1.0.0".parse().unwrap(),
-            schema: SchemaState::Behind,
-            wizard_state: WizardState::Incomplete,
-            wizard_state_raw: raw,
-            storage_type: None,
-            dek_cache_state: None,
-            has_kek: Presence::Unknown,
-            has_backup_encrypted_dek: Presence::Unknown,
-        };
-        Plan::of(&context, select(&context).unwrap()).unwrap().steps
+    fn new_node(wizard: Option<SetupWizardState>) -> Vec<Step> {
+        let observed = Observed::NoDatabase { wizard };
+        let program: Version = "1.0.0".parse().unwrap();
+        let selection = select(&observed, &program);
+        Plan::of(&observed, selection).unwrap().steps
     }
 
     #[test]
