@@ -2,6 +2,7 @@
 
 mod console;
 mod progress;
+mod visible;
 
 use domain::{Outcome, Selection, SetupWizardState, StartupContext, StartupScenario};
 use ports::{CertificateFacts, Fault, TlsSource};
@@ -9,8 +10,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub use console::Console;
+pub use console::{Console, unwritten};
 pub use progress::Progress;
+pub use visible::{visible, visible_lines};
 
 /// The report, in the shape of the command-line contract (`schema` 1).
 #[derive(Clone, Debug, Serialize)]
