@@ -8,6 +8,8 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod context;
+mod contradiction;
+mod dek_ways;
 mod evidence;
 mod identity;
 mod plan;
@@ -19,6 +21,8 @@ mod wizard;
 pub use context::{
     ContextError, DekCacheState, Presence, SchemaState, StartupContext, StorageType,
 };
+pub use contradiction::{Contradiction, SealingFacts, TokenFacts, WrappedBy};
+pub use dek_ways::{CacheCopy, CacheEvent, CacheFate, DekWays, WayBack};
 pub use evidence::Trace;
 pub use identity::{IdentityError, InstallationId, KekId};
 pub use plan::{Plan, Refusal, Step, TlsGoal};

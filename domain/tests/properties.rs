@@ -275,6 +275,24 @@ proptest! {
     }
 
     #[test]
+    fn c09_no_file_opens_setup_on_a_node_whose_database_says_completed(
+        context in any_context(),
+        raw in raw_state(),
+    ) {
+        let context = StartupContext {
+            db_initialized: true,
+            wizard_state: SetupWizardState::effective(raw, true),
+            wizard_state_raw: raw,
+            ..context
+        };
+        if let Some(plan) = plan_of(&context) {
+            prop_assert_ne!(plan.outcome, Outcome::SetupRequired);
+            let first = Step::SetWizard(SetupWizardState::SetupCryptoStorage);
+            prop_assert_eq!(position(&plan, first), None);
+        }
+    }
+
+    #[test]
     fn c02_a_node_that_waits_for_its_password_keeps_waiting(
         context in any_context(),
         raw in one_of(vec![
