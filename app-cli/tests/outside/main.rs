@@ -17,6 +17,7 @@ mod commands;
 mod corrections;
 mod doctor;
 mod interop;
+mod journals;
 mod keys;
 mod kills;
 mod losses;
