@@ -18,6 +18,7 @@ mod contradictions;
 mod corrections;
 mod doctor;
 mod interop;
+mod journals;
 mod keys;
 mod kills;
 mod last_copy;
