@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::columns::{bytes, required, stamp, text};
+use crate::columns::{bytes, long_text, required, stamp, text};
 use crate::sealing::{Place, opens, seal, unseal};
 use crate::sql_error::fault;
 use crate::{node, scrub};
@@ -138,8 +138,8 @@ fn open(
 fn stored_from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
         fingerprint: required(0, text(row, 0)?)?,
-        certificate_pem: required(1, text(row, 1)?)?,
-        chain_pem: text(row, 2)?,
+        certificate_pem: required(1, long_text(row, 1)?)?,
+        chain_pem: long_text(row, 2)?,
         key: StoredKey::from_row(row, 3, 4)?,
     })
 }

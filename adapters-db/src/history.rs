@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use ports::{Fault, HistoryRow, StartRecord};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::columns::{required, stamp, text, time as time_column};
+use crate::columns::{long_text, required, stamp, text, time as time_column};
 use crate::sql_error::fault;
 
 const KEPT_ROWS: i64 = 200;
@@ -115,6 +115,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
         startup_scenario: text(row, 5)?.unwrap_or_default(),
         restore_scenario: text(row, 6)?,
         outcome: text(row, 7)?.unwrap_or_default(),
-        changes: text(row, 8)?.unwrap_or_default(),
+        changes: long_text(row, 8)?.unwrap_or_default(),
     })
 }

@@ -6,8 +6,10 @@ use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use crate::damage::reason;
+
 const IN_THE_WAY: &str = "another process holds the database; end it, or wait and start again";
-const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
+pub(crate) const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
                        (`backup restore`)";
 pub(crate) const FREE_SPACE: &str =
     "free space on that file system, then start again; nothing is lost";
@@ -15,7 +17,7 @@ pub(crate) const FREE_SPACE: &str =
 /// The fault of a failed operation on the database at `path`; `doing` is like "reading the token".
 pub(crate) fn fault(path: &Utf8Path, doing: &str, error: Error) -> Fault {
     let (kind, hint) = class(path, &error);
-    Fault::new(kind, format!("{doing} failed in the database {path}"), hint).because(error)
+    Fault::new(kind, format!("{doing} failed in the database {path}"), hint).because(reason(error))
 }
 
 /// Kind and hint of an error.
@@ -49,6 +51,12 @@ fn of_code(path: &Utf8Path, error: &ffi::Error, message: Option<&str>) -> (Fault
         ),
         ErrorCode::ReadOnly => return not_writable(path),
         ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => (FaultKind::DataCorrupt, RESTORE),
+        // By the limit of `open::limit` alone.
+        ErrorCode::OperationInterrupted => (
+            FaultKind::DataCorrupt,
+            "reading it came to no end, so it was altered or is damaged: keep a copy of the file, \
+             then restore the newest snapshot or a backup (`backup restore`)",
+        ),
         ErrorCode::DiskFull => (FaultKind::Io, FREE_SPACE),
         ErrorCode::SystemIoFailure => (
             FaultKind::Io,
@@ -152,6 +160,7 @@ mod tests {
             (ffi::SQLITE_NOTADB, K::DataCorrupt),
             (ffi::SQLITE_CORRUPT, K::DataCorrupt),
             (ffi::SQLITE_CORRUPT_INDEX, K::DataCorrupt),
+            (ffi::SQLITE_INTERRUPT, K::DataCorrupt),
             (ffi::SQLITE_FULL, K::Io),
             (ffi::SQLITE_IOERR_FSYNC, K::Io),
             (ffi::SQLITE_IOERR_SHORT_READ, K::Io),

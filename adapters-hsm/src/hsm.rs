@@ -239,6 +239,10 @@ impl Hsm for Pkcs11Hsm {
         blob::format(blob)
     }
 
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
+        blob::kek(blob)
+    }
+
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
         let (kek, dek) = (kek.clone(), dek.clone());
         let blob = self.worker()?.call("wrapping the DEK", move |module| {

@@ -1,14 +1,16 @@
 //! Standard output and standard error, for people or for programs.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
-use ports::{Level, Output};
+use ports::{Fault, FaultKind, Level, Output};
 
 use usecases::doctor::{Check, Verdict};
 use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 
 use crate::cli::{Color, Format, Global};
 use crate::json;
+use crate::visible::visible;
 
 /// Where lines and the report go.
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +57,8 @@ impl Console {
         }
     }
 
-    /// Writes only the report's error, to standard error: the report itself is out already.
-    pub fn error_only(&self, report: &Report) {
-        let Some(error) = &report.error else {
-            return;
-        };
+    /// Writes only an error, to standard error: the report itself is out already, or lost.
+    pub fn error_only(&self, error: &ErrorReport) {
         match self.format {
             Format::Human => self.error(error),
             Format::Json => to_stderr(&serde_json::json!({ "error": error }).to_string()),
@@ -75,8 +74,13 @@ impl Console {
         }
     }
 
-    /// Writes text that is the command's product, such as a completion script.
+    /// Writes a line that is the command's product.
     pub fn product(&self, text: &str) {
+        say(&Line::of(text));
+    }
+
+    /// Writes text of this program's own as it is, such as a completion script.
+    pub fn script(&self, text: &str) {
         to_stdout(text.trim_end_matches('\n'));
     }
 
@@ -102,8 +106,8 @@ impl Console {
                     StepResult::Skipped => ("skip", "2"),
                     StepResult::Failed => ("FAIL", "31"),
                 };
-                let mark = self.paint(&format!("{mark:>5}"), style);
-                to_stdout(&format!("{mark}  {}: {}", step.step, step.detail));
+                let text = format!("  {}: {}", step.step, step.detail);
+                say(&self.marked(&format!("{mark:>5}"), style, &text));
             }
         }
     }
@@ -115,48 +119,67 @@ impl Console {
             Verdict::Warn => "33",
             Verdict::Fail(_) => "31",
         };
-        let mark = self.paint(check.verdict.name(), style);
-        to_stdout(&format!("{mark}  {}: {}", check.name, check.detail));
+        let text = format!("  {}: {}", check.name, check.detail);
+        say(&self.marked(check.verdict.name(), style, &text));
         if !check.hint.is_empty() {
-            to_stdout(&format!(
-                "      {} {}",
-                self.paint("hint:", "36"),
-                check.hint
-            ));
+            let hint = format!(" {}", check.hint);
+            say(&self.marked("      hint:", "36", &hint));
         }
     }
 
     fn for_people(&self, report: &Report) {
         for warning in &report.warnings {
-            to_stdout(&format!("{} {warning}", self.paint("warning:", "33")));
+            say(&self.marked("warning:", "33", &format!(" {warning}")));
         }
         if let Some(tls) = &report.tls {
-            to_stdout(&format!(
+            say(&Line::of(&format!(
                 "TLS server certificate ({}), valid until {}",
                 tls.source.unwrap_or("of another source"),
                 tls.not_after
-            ));
-            to_stdout(&format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint));
+            )));
+            let fingerprint = format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint);
+            say(&Line::of(&fingerprint));
         }
         if let Some(error) = &report.error {
             self.error(error);
         } else if let Some(outcome) = report.outcome {
-            to_stdout(&format!("outcome: {}", self.paint(outcome.name(), "1")));
+            let outcome = paint(self.color.stdout, outcome.name(), "1");
+            say(&Line(format!("outcome: {outcome}")));
         }
     }
 
     fn error(&self, error: &ErrorReport) {
-        let error_mark = paint(self.color.stderr, "error:", "31");
-        to_stderr(&format!("{error_mark} {}", error.message));
+        let marked = |mark, style, text: &str| {
+            let text = format!(" {text}");
+            Line::marked(self.color.stderr, mark, style, &text)
+        };
+        to_stderr(&marked("error:", "31", &error.message).0);
         for cause in &error.causes {
-            to_stderr(&format!("  caused by: {cause}"));
+            to_stderr(&Line::of(&format!("  caused by: {cause}")).0);
         }
-        let hint_mark = paint(self.color.stderr, "hint:", "36");
-        to_stderr(&format!("{hint_mark} {}", error.hint));
+        to_stderr(&marked("hint:", "36", &error.hint).0);
     }
 
-    fn paint(&self, text: &str, style: &str) -> String {
-        paint(self.color.stdout, text, style)
+    fn marked(&self, mark: &str, style: &str, text: &str) -> Line {
+        Line::marked(self.color.stdout, mark, style, text)
+    }
+}
+
+/// A line for people: nothing in it steers the terminal but our own colours.
+struct Line(String);
+
+impl Line {
+    fn of(text: &str) -> Self {
+        Self(visible(text))
+    }
+
+    /// A word of ours in colour, then the text.
+    fn marked(colored: bool, mark: &str, style: &str, text: &str) -> Self {
+        Self(paint(colored, mark, style) + &visible(text))
+    }
+
+    fn painted(colored: bool, text: &str, style: &str) -> Self {
+        Self(paint(colored, &visible(text), style))
     }
 }
 
@@ -185,20 +208,50 @@ impl Output for Console {
                 to_stderr(&serde_json::json!({ "level": name, "message": line }).to_string());
             }
             Format::Human => match level {
-                Level::Debug | Level::Info => to_stdout(line),
-                Level::Success => to_stdout(&self.paint(line, "32")),
-                Level::Warning => to_stdout(&self.paint(line, "33")),
-                Level::Error => to_stderr(&paint(self.color.stderr, line, "31")),
+                Level::Debug | Level::Info => say(&Line::of(line)),
+                Level::Success => say(&Line::painted(self.color.stdout, line, "32")),
+                Level::Warning => say(&Line::painted(self.color.stdout, line, "33")),
+                Level::Error => to_stderr(&Line::painted(self.color.stderr, line, "31").0),
             },
         }
     }
 }
 
-/// A closed standard output must not stop a start: the line is dropped.
-fn to_stdout(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+/// Why a line could not be written to standard output: the first of this process.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// What of the output was lost, asked when all is said. A line that cannot be written must not stop
+/// a start half way, and must not be passed over either.
+#[must_use]
+pub fn unwritten() -> Option<Fault> {
+    note(std::io::stdout().flush());
+    let why = UNWRITTEN.get()?;
+    Some(
+        Fault::new(
+            FaultKind::Io,
+            "what this command had to say could not be written to standard output",
+            "free space where standard output goes, or see why its reader went away; what the \
+             command did is done",
+        )
+        .because(why.clone()),
+    )
 }
 
+fn note(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        UNWRITTEN.get_or_init(|| error.to_string());
+    }
+}
+
+fn say(line: &Line) {
+    to_stdout(&line.0);
+}
+
+fn to_stdout(line: &str) {
+    note(writeln!(std::io::stdout().lock(), "{line}"));
+}
+
+/// Where even this cannot be written, the exit code is all that is left.
 fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

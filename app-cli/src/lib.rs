@@ -12,8 +12,10 @@ mod json;
 mod process;
 mod progress;
 mod prompt;
+mod visible;
 mod wire;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -21,8 +23,9 @@ use ports::{Fault, FaultKind};
 
 use cli::{Cli, Command, Format};
 use commands::Next;
-use console::Console;
-use usecases::report::Report;
+use console::{Console, unwritten};
+use usecases::report::{ErrorReport, Report};
+use visible::visible_lines;
 
 /// Runs the program.
 #[must_use]
@@ -46,20 +49,20 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault
         Ok(_) | Err(_) => {}
     }
     let is_product = matches!(cli.command, Command::Completions { .. });
-    let exit_code = exit_code::of_report(&report, requires_ready(&cli.command));
+    let require_ready = requires_ready(&cli.command);
     if !(is_product && report.error.is_none()) {
-        console.report(&report, exit_code);
+        console.report(&report, exit_code::of_report(&report, require_ready));
     }
-    let mut exit_code = exit_code;
+    let is_out = all_is_out(console, &mut report);
     match next {
-        Ok(Next::Replace { command, dek_file }) => {
+        Ok(Next::Replace { command, dek_file }) if is_out => {
             let fault = process::replace_by(&command, dek_file.as_deref());
             report.fail(&fault);
-            exit_code = exit_code::of_fault(fault.kind());
-            console.error_only(&report);
+            console.error_only(&ErrorReport::from(&fault));
         }
-        Ok(Next::Exit) | Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
+    let exit_code = exit_code::of_report(&report, require_ready);
     if adapters_hsm::any_module_started() {
         process::end_without_handlers(exit_code);
     }
@@ -75,36 +78,65 @@ fn requires_ready(command: &Command) -> bool {
     }
 }
 
+/// A report that cannot be written is no success. A failure keeps its code, and its error goes to
+/// standard error, where the report for programs would not have had it.
+fn all_is_out(console: Console, report: &mut Report) -> bool {
+    let Some(lost) = unwritten() else { return true };
+    match &report.error {
+        None => report.fail(&lost),
+        Some(error) if !console.is_human() => console.error_only(error),
+        Some(_) => {}
+    }
+    console.error_only(&ErrorReport::from(&lost));
+    false
+}
+
 /// Bad arguments, and `--help` and `--version`, which clap gives back as errors too.
 fn usage(error: &clap::Error) -> ExitCode {
-    let is_error = error.use_stderr();
-    let arguments: Vec<_> = std::env::args().collect();
+    let text = error.render().to_string();
+    let format = wanted_format();
+    if !error.use_stderr() {
+        // In its colours, which clap knows how to leave out.
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        let mut report = Report::new("trustpointctl");
+        if let Err(why) = printed {
+            let lost = Fault::io("writing to standard output", why);
+            report.fail(&lost);
+            Console::plain(format).error_only(&ErrorReport::from(&lost));
+        }
+        return ExitCode::from(exit_code::of_report(&report, false));
+    }
+    match format {
+        Format::Json => {
+            let mut report = Report::new("trustpointctl");
+            let message = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            report.fail(&Fault::new(
+                FaultKind::Usage,
+                message.to_owned(),
+                "`trustpointctl --help` lists the commands and their options",
+            ));
+            let console = Console::plain(format);
+            console.report(&report, exit_code::of_report(&report, false));
+            all_is_out(console, &mut report);
+        }
+        Format::Human => {
+            // Nothing is left to do where even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "{}", visible_lines(text.trim_end()));
+        }
+    }
+    ExitCode::from(exit_code::of_fault(FaultKind::Usage))
+}
+
+/// As far as a command line that did not parse says so; its arguments may be no text.
+fn wanted_format() -> Format {
+    let arguments: Vec<_> = std::env::args_os().collect();
     let json = arguments.iter().any(|argument| argument == "--format=json")
         || arguments
             .windows(2)
-            .any(|pair| pair == ["--format", "json"]);
-    if is_error && json {
-        let mut report = Report::new("trustpointctl");
-        let text = error.to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        report.fail(&Fault::new(
-            FaultKind::Usage,
-            message.to_owned(),
-            "`trustpointctl --help` lists the commands and their options",
-        ));
-        let code = exit_code::of_fault(FaultKind::Usage);
-        Console::plain(Format::Json).report(&report, code);
-    } else {
-        // Nothing is left to do where even this cannot be written.
-        let _ = error.print();
-    }
-    ExitCode::from(if is_error {
-        exit_code::of_fault(FaultKind::Usage)
-    } else {
-        exit_code::SUCCESS
-    })
+            .any(|pair| matches!(pair, [name, value] if name == "--format" && value == "json"));
+    if json { Format::Json } else { Format::Human }
 }

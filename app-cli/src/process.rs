@@ -124,16 +124,19 @@ pub fn host_name() -> String {
         .into_owned()
 }
 
+/// What a start may be given in the environment, and nobody else: PINs, and the password of the
+/// database.
+const SECRETS: [&str; 3] = ["HSM_PIN", "HSM_SO_PIN", "TRUSTPOINT_DATABASE_PASSWORD"];
+
 /// Ends the process at once, without exit handlers. Those of a module that hangs would wait for
 /// ever, and those of one that works can meet the end of the thread that it ran on: SoftHSM with
 /// OpenSSL 3.5 then frees twice, and a start that worked ends with SIGABRT.
 pub fn end_without_handlers(code: u8) -> ! {
-    // What cannot be written any more has nobody who reads it.
-    let _ = std::io::Write::flush(&mut std::io::stdout());
     signal_hook::low_level::exit(i32::from(code))
 }
 
-/// Replaces this process by `command`; comes back only where that failed.
+/// Replaces this process by `command`, without the secrets of this one; comes back only where that
+/// failed.
 #[must_use]
 pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Fault {
     let Some((program, arguments)) = command.split_first() else {
@@ -145,6 +148,9 @@ pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Fault {
     };
     let mut command = Command::new(program);
     command.args(arguments);
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
     match dek_file {
         Some(path) => command.env("TRUSTPOINT_DEK_FILE", path),
         None => command.env_remove("TRUSTPOINT_DEK_FILE"),

@@ -38,15 +38,13 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     // A configured database whose directory is missing is a volume that was not mounted; a
     // default path below a fresh --root is simply new.
     let create_parents = !config.database.is_explicit();
-    let database = || {
-        let path = config.database.value.clone();
-        let snapshots = config.snapshots.value.clone();
-        match access {
-            Access::ReadOnly => {
-                SqliteDatabase::read_only(path, snapshots).parents_may_be_missing(create_parents)
-            }
-            Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
+    let path = config.database.value.clone();
+    let snapshots = config.snapshots.value.clone();
+    let database = match access {
+        Access::ReadOnly => {
+            SqliteDatabase::read_only(path, snapshots).parents_may_be_missing(create_parents)
         }
+        Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
     };
     let hsm = Pkcs11Hsm::new(
         HsmConfig {
@@ -58,8 +56,8 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {
-        database: Box::new(database()),
-        credentials: Box::new(database()),
+        database: Box::new(database.clone()),
+        credentials: Box::new(database),
         backups: Box::new(SqliteBackups::new(
             config.database.value.clone(),
             config.snapshots.value.clone(),

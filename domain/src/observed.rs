@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{SetupWizardState, StartupScenario, Version, WizardState};
+use crate::{Sealing, SetupWizardState, StartupScenario, Version, WizardState};
 
 /// What a start has seen.
 #[derive(Clone, Debug)]
@@ -64,17 +64,6 @@ pub enum Storage {
     SoftHsm(Sealing),
     /// In the database, sealed under a DEK that a physical HSM wraps.
     PhysicalHsm(Sealing),
-}
-
-/// What is known of the ways to the DEK.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Sealing {
-    /// Whether the plain DEK is accessible.
-    pub dek: DekCacheState,
-    /// Whether the token holds our KEK.
-    pub kek: Presence,
-    /// Whether the database holds the DEK wrapped by the backup password.
-    pub has_backup_password: bool,
 }
 
 /// Whether something is there, where "cannot know" is an answer of its own (C3): an unreachable
@@ -245,21 +234,6 @@ impl Storage {
     }
 }
 
-impl Sealing {
-    /// Whether the DEK is accessible.
-    #[must_use]
-    pub fn is_dek_cached(&self) -> bool {
-        self.dek == DekCacheState::Cached
-    }
-
-    /// Whether the old KEK is lost and the backup password can bring the DEK back. The wizard is
-    /// not asked: its state may be wrong after a restored backup.
-    #[must_use]
-    pub fn is_new_kek_scenario(&self) -> bool {
-        !self.is_dek_cached() && self.kek == Presence::Absent && self.has_backup_password
-    }
-}
-
 impl Presence {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Unknown];
@@ -323,16 +297,6 @@ impl DekCacheState {
         match self {
             Self::Cached => "CACHED",
             Self::NotCached => "NOT_CACHED",
-        }
-    }
-}
-
-impl From<bool> for DekCacheState {
-    fn from(accessible: bool) -> Self {
-        if accessible {
-            Self::Cached
-        } else {
-            Self::NotCached
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    Observed, Outcome, RestoreScenario, Selection, SetupWizardState, StartupScenario, Storage,
+    CacheEvent, CacheFate, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
+    StartupScenario, Storage,
 };
 
 /// Which TLS set Nginx gets.
@@ -24,8 +25,6 @@ pub enum TlsGoal {
 /// One step of a start. Each either leaves the node as it was or can be repeated.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Step {
-    /// The daemon answers and the module shows its slots.
-    CheckHsm,
     /// A verified copy of the database before it is migrated (C15).
     SnapshotDatabase,
     /// Pending migrations, all of them in one transaction.
@@ -36,14 +35,14 @@ pub enum Step {
     CompileMessages,
     /// A storage configuration is created as SOFTWARE where there is none.
     ConfigureStorage,
-    /// The KEK is loaded and the DEK unwrapped and checked.
-    UnwrapDek,
     /// Nginx gets its TLS set.
     ProvideTls(TlsGoal),
     /// The plain DEK is put into the cache for the application.
     CacheDek,
     /// The cached DEK is removed: this node is not ready (C22).
     DropDekCache,
+    /// The cached DEK stays, although this node is not ready: it may be the last copy.
+    KeepDekCache,
     /// The wizard goes to this state by one rename (C8).
     SetWizard(SetupWizardState),
     /// The four things that `recover` will do are listed.
@@ -57,16 +56,14 @@ impl Step {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::CheckHsm => "check_hsm",
             Self::SnapshotDatabase => "snapshot_database",
             Self::MigrateDatabase => "migrate_database",
             Self::CollectStaticFiles => "collect_static_files",
             Self::CompileMessages => "compile_messages",
             Self::ConfigureStorage => "configure_storage",
-            Self::UnwrapDek => "unwrap_dek",
             Self::ProvideTls(_) => "provide_tls",
             Self::CacheDek => "cache_dek",
-            Self::DropDekCache => "drop_dek_cache",
+            Self::DropDekCache | Self::KeepDekCache => "drop_dek_cache",
             Self::SetWizard(_) => "set_wizard_state",
             Self::AnnounceRecovery => "announce_recovery",
             Self::RecordStart => "record_start",
@@ -77,13 +74,11 @@ impl Step {
     #[must_use]
     pub const fn intent(self) -> &'static str {
         match self {
-            Self::CheckHsm => "check that the HSM answers",
             Self::SnapshotDatabase => "make and verify a snapshot of the database",
             Self::MigrateDatabase => "apply pending migrations",
             Self::CollectStaticFiles => "collect the configured static files",
             Self::CompileMessages => "compile the configured message catalogues",
             Self::ConfigureStorage => "configure SOFTWARE storage where none is configured",
-            Self::UnwrapDek => "load the KEK and unwrap the DEK",
             Self::ProvideTls(TlsGoal::FromDatabase) => {
                 "give Nginx the active TLS credential of the database"
             }
@@ -96,6 +91,7 @@ impl Step {
             Self::ProvideTls(TlsGoal::Temporary) => "give Nginx a temporary TLS credential",
             Self::CacheDek => "put the DEK into the cache",
             Self::DropDekCache => "remove the DEK from the cache",
+            Self::KeepDekCache => "leave the DEK in the cache: it may be the last copy",
             Self::SetWizard(state) => state.name(),
             Self::AnnounceRecovery => "list what `recover` will do",
             Self::RecordStart => "record container, history and version",
@@ -141,15 +137,15 @@ impl Plan {
         if has_lost_storage(observed, selection.startup) {
             return Err(Refusal::NoStorage);
         }
-        let restore = selection.restore.map(restore_steps).transpose()?;
+        let restore = selection
+            .restore
+            .map(|restore| restore_steps(observed, restore))
+            .transpose()?;
         let outcome = selection
             .restore
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
 
         let mut steps = Vec::new();
-        if observed.is_softhsm_storage() {
-            steps.push(Step::CheckHsm);
-        }
         if is_accepted_anew(observed) {
             steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
         }
@@ -182,7 +178,7 @@ fn open_setup_steps(observed: &Observed) -> Vec<Step> {
     let mut steps = vec![
         Step::ConfigureStorage,
         Step::ProvideTls(goal),
-        Step::DropDekCache,
+        not_ready(observed),
     ];
     if !is_accepted_anew(observed) {
         steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
@@ -190,7 +186,7 @@ fn open_setup_steps(observed: &Observed) -> Vec<Step> {
     steps
 }
 
-fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
+fn restore_steps(observed: &Observed, restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
     use RestoreScenario as R;
     use SetupWizardState::{AutoRestorePassword, Completed, SetupCryptoStorage};
     Ok(match restore {
@@ -203,35 +199,34 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
         // A DEK may be left in the cache from the storage that was configured before.
         R::SoftwareWizardIncomplete => vec![
             Step::ProvideTls(TlsGoal::ReuseOrGenerate),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
         // The DEK comes first: the TLS key in the database is sealed under it.
         R::SoftHsmWizardCompletedDekCached => vec![
-            Step::UnwrapDek,
             Step::ProvideTls(TlsGoal::FromDatabase),
             Step::CacheDek,
             Step::SetWizard(Completed),
         ],
         R::SoftHsmWizardCompletedDekNotCached => vec![
             Step::ProvideTls(TlsGoal::KeepOrTemporary),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(AutoRestorePassword),
         ],
         R::SoftHsmNewKekWizardCompleted => vec![
             Step::ProvideTls(TlsGoal::Temporary),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(AutoRestorePassword),
             Step::AnnounceRecovery,
         ],
         R::SoftHsmWizardIncompleteDekCached => vec![
             Step::ProvideTls(TlsGoal::ReuseOrGenerate),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
         R::SoftHsmWizardIncompleteDekNotCached => vec![
             Step::ProvideTls(TlsGoal::Temporary),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
         R::PhysicalHsmWizardCompletedDekCached
@@ -239,6 +234,18 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
         | R::PhysicalHsmWizardIncompleteDekCached
         | R::PhysicalHsmWizardIncompleteDekNotCached => return Err(Refusal::PhysicalHsm),
     })
+}
+
+/// A DEK does not stay cached on a node that is not ready (C22), unless it may be the last copy.
+/// Where nothing is sealed, a file in the cache is nobody's.
+fn not_ready(observed: &Observed) -> Step {
+    let fate = observed.sealing().map_or(CacheFate::Drop, |sealing| {
+        sealing.fate(CacheEvent::NotReady)
+    });
+    match fate {
+        CacheFate::Drop => Step::DropDekCache,
+        CacheFate::Keep | CacheFate::Refuse => Step::KeepDekCache,
+    }
 }
 
 /// A new database beside the wizard state of an installed node, as the operator asked for (C14).

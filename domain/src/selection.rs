@@ -56,14 +56,14 @@ pub fn select_restore(observed: &Observed) -> Option<RestoreScenario> {
             Completed => R::SoftwareWizardCompleted,
             Incomplete => R::SoftwareWizardIncomplete,
         },
-        Storage::SoftHsm(sealing) => match (wizard, Dek::of(sealing)) {
+        Storage::SoftHsm(sealing) => match (wizard, Dek::of(*sealing)) {
             (Completed | Incomplete, KekLost) => R::SoftHsmNewKekWizardCompleted,
             (Completed, Cached) => R::SoftHsmWizardCompletedDekCached,
             (Completed, NotCached) => R::SoftHsmWizardCompletedDekNotCached,
             (Incomplete, Cached) => R::SoftHsmWizardIncompleteDekCached,
             (Incomplete, NotCached) => R::SoftHsmWizardIncompleteDekNotCached,
         },
-        Storage::PhysicalHsm(sealing) => match (wizard, Dek::of(sealing)) {
+        Storage::PhysicalHsm(sealing) => match (wizard, Dek::of(*sealing)) {
             (Completed, Cached) => R::PhysicalHsmWizardCompletedDekCached,
             (Completed, NotCached | KekLost) => R::PhysicalHsmWizardCompletedDekNotCached,
             (Incomplete, Cached) => R::PhysicalHsmWizardIncompleteDekCached,
@@ -81,7 +81,7 @@ enum Dek {
 }
 
 impl Dek {
-    fn of(sealing: &Sealing) -> Self {
+    fn of(sealing: Sealing) -> Self {
         if sealing.is_new_kek_scenario() {
             Self::KekLost
         } else if sealing.is_dek_cached() {

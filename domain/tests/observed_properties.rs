@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Case, Relation, program};
-use domain::{DekCacheState, Presence, SetupWizardState, Storage, StorageType, WizardState};
+use domain::{
+    CacheCopy, DekCacheState, Kek, Presence, SetupWizardState, Storage, StorageType, WizardState,
+};
 
 #[test]
 fn what_is_observed_is_what_was_put_in() {
@@ -76,13 +78,19 @@ fn is_new_kek_scenario_needs_all_three_facts_and_not_the_wizard() {
         let Some(sealing) = storage.sealing() else {
             continue;
         };
-        let expected = sealing.dek == DekCacheState::NotCached
-            && sealing.kek == Presence::Absent
-            && sealing.has_backup_password;
+        let accessible = sealing.kek == Kek::Unwraps || sealing.cache == CacheCopy::Ours;
+        assert_eq!(sealing.is_dek_cached(), accessible, "{storage:?}");
+        let cached = sealing.dek_cache_state() == DekCacheState::Cached;
+        assert_eq!(cached, accessible, "{storage:?}");
+        let expected = !accessible && sealing.kek == Kek::Absent && sealing.has_backup_password;
         seen += usize::from(expected);
         assert_eq!(sealing.is_new_kek_scenario(), expected, "{storage:?}");
     }
-    assert_eq!(seen, 2, "once for each kind of HSM");
+    assert_eq!(
+        seen,
+        2 * 3,
+        "for each kind of HSM, whatever else the cache holds"
+    );
 }
 
 #[test]

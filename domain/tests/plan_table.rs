@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Case, Relation, program};
-use domain::{Outcome, Plan, Selection, SetupWizardState, Step, Storage, TlsGoal, select};
+use domain::{Outcome, Plan, Selection, SetupWizardState, Step, TlsGoal, select};
 
 /// The steps of one restore, as its row in the specification has them.
 const RESTORES: [(&str, &[&str]); 7] = [
@@ -23,7 +23,6 @@ const RESTORES: [(&str, &[&str]); 7] = [
     (
         "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED",
         &[
-            "unwrap_dek",
             "provide_tls database",
             "cache_dek",
             "set_wizard_state WIZARD_COMPLETED",
@@ -124,9 +123,6 @@ fn a_restores_steps_are_those_of_its_row() {
 fn what_comes_before_a_restore_is_the_list_initialise() {
     for (case, selection, _, steps) in planned() {
         let mut expected = Vec::new();
-        if matches!(case.storage, Storage::SoftHsm(_)) {
-            expected.push("check_hsm");
-        }
         // C14: a new database beside the wizard state of an installed node, as asked for.
         let raw = case.wizard.file.map(SetupWizardState::name);
         let installed = [

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use common::{Case, Relation, program};
 use domain::{
-    DekCacheState, Outcome, Plan, Presence, Refusal, RestoreScenario, SchemaState,
+    CacheCopy, DekCacheState, Kek, Outcome, Plan, Refusal, RestoreScenario, SchemaState, Sealing,
     SetupWizardState, StartupScenario, Storage, select,
 };
 
@@ -62,18 +62,23 @@ enum Restored {
 }
 
 fn softhsm(case: &Case, dek: DekCacheState) -> bool {
-    matches!(case.storage, Storage::SoftHsm(sealing) if sealing.dek == dek)
+    matches!(case.storage, Storage::SoftHsm(sealing) if accessible(sealing) == (dek == DekCacheState::Cached))
 }
 
 fn physical(case: &Case, dek: DekCacheState) -> bool {
-    matches!(case.storage, Storage::PhysicalHsm(sealing) if sealing.dek == dek)
+    matches!(case.storage, Storage::PhysicalHsm(sealing) if accessible(sealing) == (dek == DekCacheState::Cached))
+}
+
+/// "In the cache, or unwrapped just now by the KEK."
+fn accessible(sealing: Sealing) -> bool {
+    sealing.cache == CacheCopy::Ours || sealing.kek == Kek::Unwraps
 }
 
 /// "Not cached, no KEK on the token, backup-encrypted DEK present". Unknown is neither (C3).
 fn kek_is_lost(case: &Case) -> bool {
     matches!(case.storage, Storage::SoftHsm(sealing)
-        if sealing.dek == DekCacheState::NotCached
-            && sealing.kek == Presence::Absent
+        if !accessible(sealing)
+            && sealing.kek == Kek::Absent
             && sealing.has_backup_password)
 }
 
@@ -194,7 +199,7 @@ fn oracle_startup(case: &Case) -> &'static str {
 fn the_space_is_the_whole_space() {
     let cases = Case::all();
     // A database or none; versions, schemas, state directories, marks, storages.
-    assert_eq!(cases.len(), 14 + 4 * 4 * 14 * 2 * (1 + 2 + 2 * 2 * 3 * 2));
+    assert_eq!(cases.len(), 14 + 4 * 4 * 14 * 2 * (1 + 2 + 2 * 4 * 4 * 2));
     let distinct: BTreeSet<_> = cases.iter().map(|case| format!("{case:?}")).collect();
     assert_eq!(distinct.len(), cases.len());
 }

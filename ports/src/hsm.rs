@@ -151,6 +151,10 @@ pub trait Hsm {
     /// token for nothing.
     fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat>;
 
+    /// The KEK that the blob names; MUST be `None` for what is no blob of this port. Asks the token
+    /// for nothing.
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId>;
+
     /// Wraps, unwraps what came out and compares (C16). Needs [`Hsm::login`].
     ///
     /// # Errors

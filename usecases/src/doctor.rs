@@ -87,7 +87,8 @@ pub fn first_failure(checks: &[Check]) -> Option<(&Check, FaultKind)> {
 struct Doctor<'a> {
     node: &'a Node,
     checks: Vec<Check>,
-    /// A token that answers does not have the KEK, or is not the one that had it.
+    /// The KEK does not give the DEK: a token that answers does not have it, or is not the one that
+    /// had it, or what it wrapped is damaged.
     kek_lost: bool,
 }
 

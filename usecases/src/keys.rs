@@ -4,7 +4,7 @@ mod password;
 mod rotate;
 mod show;
 
-use domain::{SchemaState, SetupWizardState, StorageType, WizardState};
+use domain::{CacheCopy, SchemaState, SetupWizardState, StorageType};
 use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
 
 pub use password::{may_use_password, set, verify};
@@ -13,7 +13,7 @@ pub use show::show;
 
 use crate::node::Node;
 use crate::setup::refuse_schema;
-use crate::token;
+use crate::{sealing, token};
 
 /// The record of a node whose DEK a token wraps, and which is set up.
 struct SealedNode {
@@ -36,8 +36,7 @@ impl SealedNode {
             ));
         }
         let raw = node.wizard.read()?.state();
-        let marked = record.setup_completed_at.is_some();
-        if SetupWizardState::effective(raw, marked) != WizardState::Completed {
+        if !sealing::is_completed(&record, raw) {
             return Err(Fault::new(
                 FaultKind::Config,
                 format!(
@@ -61,7 +60,10 @@ impl SealedNode {
         }
         match record.token.clone() {
             Some(token) => Ok(Self { record, token }),
-            None => token::stored(node).map(|token| Self { record, token }),
+            None => {
+                sealing::refuse_contradiction(node, &record, true, None)?;
+                token::stored(node).map(|token| Self { record, token })
+            }
         }
     }
 
@@ -83,60 +85,57 @@ impl SealedNode {
                 node.hsm.login(&token, &pin)?;
                 match self.unwrapped(node)? {
                     Some(dek) => Ok(dek),
-                    None => Err(out_of_reach(node)),
+                    None => Err(self.out_of_reach(node)),
                 }
             }
-            TokenSight::Absent { .. } => Err(out_of_reach(node)),
+            TokenSight::Absent { .. } => Err(self.out_of_reach(node)),
         }
     }
 
     /// The cached DEK, where it is the one that seals this database.
     fn cached(&self, node: &Node) -> Result<Option<Dek>, Fault> {
-        Ok(match node.dek_cache.read()? {
-            CachedDek::Present(dek) if self.is_ours(node, &dek) => Some(dek),
+        let cached = node.dek_cache.read()?;
+        let is_ours = sealing::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
+        Ok(match cached {
+            CachedDek::Present(dek) if is_ours => Some(dek),
             CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
         })
     }
 
     /// The DEK that the KEK on the token unwraps; `None` where the KEK is not there. Needs a login.
     fn unwrapped(&self, node: &Node) -> Result<Option<Dek>, Fault> {
-        let (Some(kek), Some(blob)) = (&self.token.kek, &self.token.encrypted_dek) else {
+        let Some(blob) = &self.token.encrypted_dek else {
             return Ok(None);
         };
-        if !node.hsm.has_kek(kek)? {
+        let Some(kek) = sealing::kek_by_blob(node, &self.token)? else {
+            return Ok(None);
+        };
+        if !node.hsm.has_kek(&kek)? {
             return Ok(None);
         }
-        let dek = node.hsm.unwrap_dek(kek, blob)?;
-        if self.is_ours(node, &dek) {
-            Ok(Some(dek))
-        } else {
-            Err(Fault::new(
-                FaultKind::DataCorrupt,
-                format!(
-                    "the DEK that the KEK {kek} unwraps is not the one that seals {}",
-                    node.settings.database_path
-                ),
-                "restore a backup or snapshot of the database",
-            ))
-        }
+        let dek = node.hsm.unwrap_dek(&kek, blob)?;
+        let record = NodeRecord {
+            token: Some(TokenRecord {
+                kek: Some(kek),
+                ..self.token.clone()
+            }),
+            ..self.record.clone()
+        };
+        sealing::refuse_contradiction(node, &record, true, Some(&dek))?;
+        Ok(Some(dek))
     }
 
-    fn is_ours(&self, node: &Node, dek: &Dek) -> bool {
-        self.token.dek_check_value.as_ref() == Some(&node.seals.check_value(dek))
+    fn out_of_reach(&self, node: &Node) -> Fault {
+        Fault::new(
+            FaultKind::Config,
+            format!(
+                "the DEK is out of reach: the KEK that wraps it is not on the token {:?}, and no \
+                 DEK of this database is cached",
+                node.settings.token_label
+            ),
+            sealing::hint(node, &self.record, &self.token),
+        )
     }
-}
-
-fn out_of_reach(node: &Node) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!(
-            "the DEK is out of reach: the KEK that wraps it is not on the token {:?}, and no DEK \
-             is cached",
-            node.settings.token_label
-        ),
-        "bring the old token back, or run `trustpointctl startup` and then `trustpointctl \
-         recover` with the backup password",
-    )
 }
 
 /// Bytes as they are shown.

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod node;
 pub mod recover;
 pub mod report;
+mod sealing;
 pub mod setup;
 pub mod startup;
 mod steps;

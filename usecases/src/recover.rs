@@ -9,6 +9,7 @@ use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, Token, TokenRe
 
 use crate::node::Node;
 use crate::report::{Report, StepReport, TlsReport};
+use crate::sealing;
 use crate::setup::refuse_schema;
 use crate::startup::{Active, TlsWork};
 use crate::steps::Steps;
@@ -36,9 +37,10 @@ pub fn run(
     let _lock = token::lock_installed(node, wish.lock_wait)?;
     let record = token::record(node)?;
     let known = refuse_node(node, &record)?;
-    let access = match waiting(node)? {
+    let access = match waiting(node, &record)? {
         Waiting::Yes => None,
         Waiting::No(state) => Some(open_broken(node, &record, known, state)?),
+        Waiting::NotSetUp(state) => return Err(not_waiting(state)),
     };
     // Before anything is changed; on a node that waits, before the token is asked for anything.
     let dek = unwrap_with_password(node, known, &wish.password)?;
@@ -101,26 +103,30 @@ pub fn run(
 pub fn may_recover(node: &Node) -> Result<(), Fault> {
     let record = token::record(node)?;
     refuse_node(node, &record)?;
-    match waiting(node)? {
+    match waiting(node, &record)? {
         // Whether its wrapped DEK is broken is seen under the lock.
-        Waiting::Yes | Waiting::No(Some(SetupWizardState::Completed)) => Ok(()),
-        Waiting::No(state) => Err(not_waiting(state)),
+        Waiting::Yes | Waiting::No(_) => Ok(()),
+        Waiting::NotSetUp(state) => Err(not_waiting(state)),
     }
 }
 
 /// Whether the wizard waits for the backup password.
 enum Waiting {
     Yes,
+    /// It is completed, and what the directory says.
     No(Option<SetupWizardState>),
+    NotSetUp(Option<SetupWizardState>),
 }
 
-fn waiting(node: &Node) -> Result<Waiting, Fault> {
+fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Fault> {
     let state = node.wizard.read()?.state();
     let is_waiting = state.is_some_and(SetupWizardState::is_auto_restore);
     Ok(if is_waiting {
         Waiting::Yes
-    } else {
+    } else if sealing::is_completed(record, state) {
         Waiting::No(state)
+    } else {
+        Waiting::NotSetUp(state)
     })
 }
 
@@ -136,19 +142,20 @@ fn not_waiting(state: Option<SetupWizardState>) -> Fault {
     )
 }
 
-/// A completed node whose KEK is there and whose wrapped DEK does not open: no start gets it to
-/// wait for the password, since the blob is corrupt and the key not lost. The password has the DEK
-/// all the same.
+/// A completed node whose KEK is there and whose wrapped DEK does not open, or names another KEK
+/// than the database: no start gets it to wait for the password, since what is there is damaged and
+/// no key lost. The password has the DEK all the same.
 fn open_broken(
     node: &Node,
     record: &NodeRecord,
     known: &TokenRecord,
     state: Option<SetupWizardState>,
 ) -> Result<TokenAccess, Fault> {
-    if state != Some(SetupWizardState::Completed) {
-        return Err(not_waiting(state));
-    }
     let access = TokenAccess::look(node, Some(record))?;
+    let contradiction = sealing::contradiction(node, record, true, None);
+    if contradiction.is_some_and(|found| found.is_about_the_kek()) {
+        return Ok(access);
+    }
     let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
         return Err(not_waiting(state));
     };
@@ -178,20 +185,26 @@ fn refuse_node<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecor
             "nothing is wrapped by a token here; run `trustpointctl startup`",
         ));
     }
-    record
-        .token
-        .as_ref()
-        .filter(|known| known.backup_encrypted_dek.is_some())
-        .ok_or_else(|| {
-            Fault::new(
-                FaultKind::Config,
-                format!(
-                    "{} holds no DEK under a backup password: no password can help",
-                    node.settings.database_path
-                ),
-                "bring the old token back, or restore a backup that has a backup password",
-            )
-        })
+    if record.token.is_none() {
+        sealing::refuse_contradiction(node, record, true, None)?;
+    }
+    let nothing = |hint: String| {
+        Fault::new(
+            FaultKind::Config,
+            format!(
+                "{} holds no DEK under a backup password: no password can help",
+                node.settings.database_path
+            ),
+            hint,
+        )
+    };
+    match record.token.as_ref() {
+        None => Err(nothing("run `trustpointctl startup`".to_owned())),
+        Some(known) if known.backup_encrypted_dek.is_none() => {
+            Err(nothing(sealing::hint(node, record, known)))
+        }
+        Some(known) => Ok(known),
+    }
 }
 
 /// Unwraps the DEK and checks that it is the one that seals the database.

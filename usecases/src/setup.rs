@@ -7,11 +7,12 @@ mod keys;
 
 use std::time::Duration;
 
-use domain::{SchemaState, SetupWizardState, StorageType, WizardState};
+use domain::{SchemaState, SetupWizardState, StorageType};
 use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret};
 
 use crate::node::Node;
 use crate::report::{Report, StepReport};
+use crate::sealing;
 use crate::startup::{self, Depth};
 use crate::steps::Steps;
 use crate::token::{self, TokenAccess};
@@ -48,8 +49,9 @@ pub fn run(
     let access = match wish.storage {
         StorageType::SoftHsm => {
             let access = TokenAccess::look(node, record.as_ref())?;
-            if let Some(known) = record.as_ref().and_then(|record| record.token.as_ref()) {
-                keys::refuse_replacing(node, known, access.has_token())?;
+            if let Some(record) = &record {
+                sealing::refuse_contradiction(node, record, false, None)?;
+                keys::refuse_replacing(node, record, access.has_token())?;
             }
             Some(access)
         }
@@ -136,7 +138,7 @@ fn set_up_token(
 ) -> Result<Dek, Fault> {
     let token = access.open(steps)?;
     let known = record.and_then(|record| record.token.as_ref());
-    let (kek, dek) = keys::keys(steps, &token, known)?;
+    let (kek, dek) = keys::keys(steps, &token, record)?;
     token::store(steps, &token, &kek, &dek, known)?;
     Ok(dek)
 }
@@ -217,8 +219,7 @@ fn refuse_completed(node: &Node, record: Option<&NodeRecord>) -> Result<(), Faul
     let raw = node.wizard.read()?.state();
     let Some(record) = record else { return Ok(()) };
     refuse_schema(node, record)?;
-    let marked = record.setup_completed_at.is_some();
-    if SetupWizardState::effective(raw, marked) == WizardState::Completed {
+    if sealing::is_completed(record, raw) {
         return Err(Fault::new(
             FaultKind::Config,
             format!(

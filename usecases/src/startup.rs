@@ -11,7 +11,9 @@ mod tests;
 
 use std::time::Duration;
 
-use domain::{Plan, Refusal, SelectionError, Step, select, select_startup};
+use domain::{
+    Plan, Refusal, SelectionError, SetupWizardState, StartupContext, Step, select, select_startup,
+};
 use ports::{Fault, FaultKind};
 
 pub use execute::Execution;
@@ -63,7 +65,9 @@ pub fn run(
     let plan = Plan::of(&observation.context, selection)
         .map_err(|refusal| refusal_fault(node, &observation, refusal))?;
     report.outcome = Some(plan.outcome);
-    report.warnings.extend(standing_warnings(&observation));
+    report
+        .warnings
+        .extend(standing_warnings(node, &observation));
     // Before the steps and not among them: what a start would fail with, a dry run and `status`
     // say as well.
     preflight::check(node, &observation, &plan, options.depth)?;
@@ -203,9 +207,10 @@ fn downgrade_fault(node: &Node, observation: &Observation) -> Fault {
 }
 
 /// Warnings that every start repeats until they are dealt with.
-fn standing_warnings(observation: &Observation) -> Vec<String> {
+fn standing_warnings(node: &Node, observation: &Observation) -> Vec<String> {
     let context = &observation.context;
     let mut warnings = Vec::new();
+    warnings.extend(stray_state(context));
     if context.is_software_storage() && context.is_wizard_completed() {
         warnings.push(
             "software storage: private keys stand in the database in the clear; guard it and its \
@@ -213,52 +218,65 @@ fn standing_warnings(observation: &Observation) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let no_backup = context.has_backup_encrypted_dek == domain::Presence::Absent;
-    if context.is_softhsm_storage() && context.is_wizard_completed() && no_backup {
-        if context.is_dek_cached() == Ok(false) {
-            warnings.push(
-                "the DEK is out of reach and no backup password was ever set: no password can \
-                 help. What can: the old token back in its place, or a backup that has a backup \
-                 password"
-                    .to_owned(),
-            );
-        } else {
-            warnings.push(
-                "no backup password is set: if the token is lost, so is everything that is sealed"
-                    .to_owned(),
-            );
-        }
-    }
-    if let Some(missed) = missed_token(observation) {
-        warnings.push(missed);
-    }
-    let only_cached = observation.dek.as_ref().is_some_and(|dek| !dek.unwrapped);
-    if only_cached && context.has_kek == domain::Presence::Absent {
-        warnings.push(
-            "the KEK is not on the token: the DEK is left in the cache alone, and gone with the \
-             next restart of the container. Run `trustpointctl keys rotate-kek`, which wraps it \
-             with a new KEK, or bring the old token back, before anything is restarted"
-                .to_owned(),
-        );
+    if context.is_softhsm_storage() {
+        warnings.extend(dek_warnings(node, observation));
     }
     warnings
 }
 
-/// Not to see a token is no proof that it is lost (C3).
-fn missed_token(observation: &Observation) -> Option<String> {
-    let known = observation.record.as_ref()?.token.as_ref()?;
-    if !observation.context.is_softhsm_storage() || known.serial.is_empty() {
+/// The mark in the database wins (C9), and whoever put the file there should know.
+fn stray_state(context: &StartupContext) -> Option<String> {
+    let raw = context.wizard_state_raw;
+    let agrees = raw.is_some_and(SetupWizardState::counts_as_completed);
+    if agrees || !context.is_wizard_completed() {
         return None;
     }
-    let shown = match &observation.token {
-        Some(token) if token.serial == known.serial => return None,
-        Some(token) => format!("the token shown is another one (serial {})", token.serial),
-        None => "no token with this label is shown".to_owned(),
+    let said = match raw {
+        None | Some(SetupWizardState::SetupCryptoStorage) => {
+            "as in a new container; the state is repaired".to_owned()
+        }
+        Some(_) => "which no start has put there: see who did; the state is repaired, and setup \
+                    begins again by `trustpointctl setup --reset` alone"
+            .to_owned(),
     };
     Some(format!(
-        "the token {:?} of this database (serial {}) is not there: {shown}. See first that its \
-         directory or device is mounted and readable and that hsm.token_label is right; when the \
-         old token is back, the node is ready without a password",
-        known.label, known.serial
+        "the database remembers that setup was completed, and the wizard state is {}, {said}",
+        raw.map_or("empty", SetupWizardState::name)
     ))
+}
+
+/// What is to be said of the ways to the DEK.
+fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let (Some(ways), Some(record)) = (observation.ways, &observation.record) else {
+        return warnings;
+    };
+    let way_back = || crate::sealing::way_back(node, record, ways);
+    let completed = observation.context.is_wizard_completed();
+    let known = record.token.as_ref();
+    let is_unset = known.is_some_and(|known| known.backup_encrypted_dek.is_none());
+    if completed && observation.dek.is_none() && !ways.password {
+        let why = if is_unset {
+            "no backup password was ever set"
+        } else {
+            "what the backup password should open is damaged"
+        };
+        warnings.push(format!(
+            "the DEK is out of reach and {why}: no password can help. What can: {}",
+            way_back()
+        ));
+    } else if completed && is_unset {
+        warnings.push(
+            "no backup password is set: if the token is lost, so is everything that is sealed"
+                .to_owned(),
+        );
+    }
+    if ways.is_in_cache_alone() {
+        warnings.push(format!(
+            "the KEK is not on the token: the DEK is left in the cache alone, and gone with the \
+             next restart of the container: {}",
+            way_back()
+        ));
+    }
+    warnings
 }

@@ -52,16 +52,25 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Completes setup: the file first, since a crash in between leaves a completed node whose
-    /// mark the next start sets.
+    /// Completes setup.
     ///
     /// # Errors
     /// The state directory or the database.
     pub fn complete(&mut self) -> Result<(), Fault> {
-        self.go_to(SetupWizardState::Completed)?;
-        self.node
-            .database
-            .mark_setup_completed(self.node.clock.now())?;
+        let moved = complete(self.node)?;
+        let state = SetupWizardState::Completed;
+        self.note("set_wizard_state", moved, state.name());
         Ok(())
     }
+}
+
+/// Completes setup, in the one order there is (ADR 4): the file first, then the mark. Whether the
+/// file changed.
+///
+/// # Errors
+/// The state directory or the database.
+pub fn complete(node: &Node) -> Result<bool, Fault> {
+    let moved = node.wizard.go_to(SetupWizardState::Completed)?;
+    node.database.mark_setup_completed(node.clock.now())?;
+    Ok(moved)
 }

@@ -14,6 +14,6 @@ pub fn run(shell: Shell, console: Console) -> Next {
         "trustpointctl",
         &mut script,
     );
-    console.product(&String::from_utf8_lossy(&script));
+    console.script(&String::from_utf8_lossy(&script));
     Next::Exit
 }

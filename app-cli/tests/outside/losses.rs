@@ -145,18 +145,6 @@ fn a_setup_that_is_refused_makes_no_token() {
     assert_eq!(fs::read_dir(sandbox.path("tokens")).unwrap().count(), 0);
 }
 
-#[test]
-fn c09_a_mark_that_a_start_clears_is_warned_about() {
-    let sandbox = Sandbox::software();
-    sandbox.put_wizard(&["WIZARD_SETUP_MODE"]);
-    let run = sandbox.run(&["startup"]).expect(0);
-    assert!(
-        run.warnings().contains("remembered a completed setup"),
-        "{}",
-        run.warnings()
-    );
-}
-
 /// A module in front of SoftHSM whose exit handler would end the process by a signal.
 const CRASHES_AT_EXIT: &str = r#"
 #define _DEFAULT_SOURCE

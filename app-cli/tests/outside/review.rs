@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::mounts::Mounts;
@@ -94,35 +93,6 @@ fn a_start_beside_a_writer_changes_nothing() {
 #[test]
 fn a_start_beside_a_reader_that_stays_changes_nothing() {
     changes_nothing_beside("BEGIN; SELECT 'held' FROM app_version;");
-}
-
-#[test]
-fn a_killed_status_leaves_no_private_key_in_memory_files() {
-    let sandbox = Sandbox::software();
-    sandbox.sql("PRAGMA journal_mode = WAL");
-    let calls = ["-y", "-e", "trace=mkdir,pread64"];
-    let (run, trace) = sandbox.run_traced(&calls, &["status"]);
-    run.expect(0);
-    let reads: Vec<_> = trace
-        .lines()
-        .filter(|line| line.contains("pread64("))
-        .collect();
-    let last = reads.iter().rposition(|line| line.contains("/copy.db>"));
-    let thread = reads[last.unwrap()].split(' ').next().unwrap();
-    let number = reads[..=last.unwrap()]
-        .iter()
-        .filter(|line| line.starts_with(thread))
-        .count();
-    let kill = format!("inject=pread64:signal=KILL:when={number}");
-    let (run, trace) = sandbox.run_traced(&[&calls[..], &["-e", &kill]].concat(), &["status"]);
-    assert_ne!(run.code, 0);
-    let made = trace.lines().find(|line| line.contains("trustpointctl-"));
-    let made = made.unwrap_or_else(|| panic!("{trace}"));
-    assert!(made.contains("0700"), "{made}");
-    let copy = PathBuf::from(made.split('"').nth(1).unwrap());
-    let left = copy.exists();
-    let _ = fs::remove_dir_all(&copy);
-    assert!(!left, "{} is left", copy.display());
 }
 
 #[test]

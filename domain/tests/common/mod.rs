@@ -1,7 +1,7 @@
 //! The finite input space of a decision.
 
 use domain::{
-    Database, DekCacheState, Installed, Observed, Presence, SchemaState, Sealing, SetupWizardState,
+    CacheCopy, Database, Installed, Kek, Observed, SchemaState, Sealing, SetupWizardState,
     StartupScenario, Storage, Version, Wizard,
 };
 
@@ -118,13 +118,13 @@ fn wizards() -> Vec<Wizard> {
 pub fn storages() -> Vec<Storage> {
     let mut storages = vec![Storage::Software];
     storages.extend([false, true].map(|knows_token| Storage::NotConfigured { knows_token }));
-    for dek in DekCacheState::ALL {
-        for kek in Presence::ALL {
+    for kek in Kek::ALL {
+        for cache in CacheCopy::ALL {
             for has_backup_password in [false, true] {
                 let sealing = Sealing {
-                    dek,
                     kek,
                     has_backup_password,
+                    cache,
                 };
                 storages.extend([Storage::SoftHsm(sealing), Storage::PhysicalHsm(sealing)]);
             }

@@ -335,6 +335,8 @@ fn wraps(rig: &dyn Rig) {
     assert!(!blob.0.windows(16).any(|part| part == [0x5A; 16]));
     assert_eq!(hsm.wrap_format_of(&blob), token.wrap_format);
     assert_eq!(hsm.wrap_format_of(&WrappedDek(Vec::new())), None);
+    assert_eq!(hsm.kek_of(&blob), Some(kek.clone()));
+    assert_eq!(hsm.kek_of(&WrappedDek(Vec::new())), None);
     assert!(hsm.wrap_dek(&none, &dek).is_err());
     drop(hsm);
     let (hsm, _) = logged_in(rig);

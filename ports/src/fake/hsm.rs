@@ -244,7 +244,8 @@ impl Hsm for FakeHsm {
             return Err(corrupt());
         }
         self.with_user(|token| {
-            let (sealed, sum) = blob.0.split_last_chunk::<8>().ok_or_else(corrupt)?;
+            let rest = blob.0.strip_prefix(kek.as_bytes()).ok_or_else(corrupt)?;
+            let (sealed, sum) = rest.split_last_chunk::<8>().ok_or_else(corrupt)?;
             let right = token.keks.contains(kek)
                 && sealed.len() == 32
                 && hash_of(&(kek, sealed)).to_le_bytes() == *sum;
@@ -256,7 +257,12 @@ impl Hsm for FakeHsm {
     }
 
     fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat> {
-        (blob.0.len() == 40).then_some(WrapFormat::AesKeyWrap)
+        self.kek_of(blob).map(|_| WrapFormat::AesKeyWrap)
+    }
+
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
+        let id = blob.0.len().checked_sub(40)?;
+        KekId::new(&blob.0[..id]).ok()
     }
 
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
@@ -267,10 +273,10 @@ impl Hsm for FakeHsm {
             if !token.keks.contains(kek) {
                 return Err(fault(FaultKind::DataCorrupt, "the KEK is not there"));
             }
-            let mut blob = xored(kek, dek.expose());
-            let sum = hash_of(&(kek, blob.as_slice()));
-            blob.extend(sum.to_le_bytes());
-            Ok(WrappedDek(blob))
+            let sealed = xored(kek, dek.expose());
+            let sum = hash_of(&(kek, sealed.as_slice())).to_le_bytes();
+            let parts = [kek.as_bytes(), &sealed, &sum];
+            Ok(WrappedDek(parts.concat()))
         })
     }
 

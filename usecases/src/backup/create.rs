@@ -65,6 +65,9 @@ pub fn run(
     if wish.password.is_none() {
         steps.report.warnings.extend(clear_keys(node, &record)?);
     }
+    let damaged = crate::sealing::password_blob_fault(node, &record);
+    let damaged = damaged.map(|fault| format!("{fault}; {}", fault.hint()));
+    steps.report.warnings.extend(damaged);
     if record.storage == Some(StorageType::SoftHsm) && !manifest.backup_password_set {
         steps.report.warnings.push(
             "no backup password is set: this backup opens with the token that is in use now, and \

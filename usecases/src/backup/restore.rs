@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use domain::{SetupWizardState, WizardState};
-use ports::{Backup, CachedDek, DatabaseState, Fault, FaultKind, NodeRecord, Secret};
+use domain::{CacheFate, SetupWizardState, WizardState};
+use ports::{Backup, DatabaseState, Fault, FaultKind, NodeRecord, Secret};
 
 use super::{name_instead, open, read};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
+use crate::sealing;
 use crate::startup;
 use crate::steps::Steps;
 
@@ -47,6 +48,7 @@ pub fn run(
         .map_err(|fault| name_instead(fault, clear.path(), &wish.file))?;
     let backup = staged.backup().clone();
     refuse_other(node, wish, raw, present.as_ref(), &backup)?;
+    let cached = sealing::refuse_losing(node, present.as_ref(), &backup.record)?;
 
     let mut steps = Steps {
         node,
@@ -71,7 +73,7 @@ pub fn run(
         staged.put_in_place()?;
         steps.note("replace_database", true, path);
     }
-    drop_other_dek(&mut steps, &backup.record)?;
+    drop_other_dek(&mut steps, cached)?;
     node.output
         .info("the next `trustpointctl startup` says what this node needs");
     Ok(backup)
@@ -189,25 +191,19 @@ fn set_wizard(
     wizard_after(raw, backup).map_or(Ok(()), |state| steps.go_to(state))
 }
 
-/// The cache must not hold the DEK of another database (C22).
-fn drop_other_dek(steps: &mut Steps<'_>, record: &NodeRecord) -> Result<(), Fault> {
+/// The cache must not hold the DEK of another database (C22), unless that may be its last copy.
+fn drop_other_dek(steps: &mut Steps<'_>, fate: CacheFate) -> Result<(), Fault> {
     let node = steps.node;
-    let expected = record
-        .token
-        .as_ref()
-        .and_then(|token| token.dek_check_value.as_ref());
-    let is_other = match node.dek_cache.read()? {
-        CachedDek::Absent => false,
-        CachedDek::Present(dek) => expected != Some(&node.seals.check_value(&dek)),
-        CachedDek::Unusable(_) => true,
-    };
-    if is_other {
-        let removed = node.dek_cache.remove()?;
-        steps.note(
-            "drop_dek_cache",
-            removed,
-            "it held the DEK of another database",
-        );
+    match fate {
+        CacheFate::Drop if node.dek_cache.remove()? => {
+            let what = "it held the DEK of another database";
+            steps.note("drop_dek_cache", true, what);
+        }
+        CacheFate::Drop | CacheFate::Refuse => {}
+        CacheFate::Keep => {
+            let kept = format!("{} stays as it is", node.dek_cache.path());
+            steps.skip("drop_dek_cache", &kept);
+        }
     }
     Ok(())
 }

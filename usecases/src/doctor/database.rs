@@ -1,9 +1,10 @@
 //! The database and the wizard's state, and whether they agree.
 
-use domain::{SchemaState, SetupWizardState, StorageType, Version, WizardState};
+use domain::{SchemaState, SetupWizardState, StorageType, Version};
 use ports::{DatabaseState, FaultKind, NodeRecord};
 
 use super::Doctor;
+use crate::sealing;
 
 impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
@@ -100,14 +101,16 @@ impl Doctor<'_> {
                 _ => self.pass(NAME, name),
             };
         };
-        let marked = record.setup_completed_at.is_some();
-        let completed = SetupWizardState::effective(raw, marked) == WizardState::Completed;
+        let completed = sealing::is_completed(record, raw);
         match raw {
-            Some(state) if state.is_auto_restore() => self.warn(
-                NAME,
-                format!("{name}: the node waits for its backup password"),
-                "bring the old token back, or run `trustpointctl recover`",
-            ),
+            Some(state) if state.is_auto_restore() => {
+                let hint = record.token.as_ref().map_or_else(
+                    || "run `trustpointctl startup`".to_owned(),
+                    |known| sealing::hint(self.node, record, known),
+                );
+                let waits = format!("{name}: the node waits for its backup password");
+                self.warn(NAME, waits, hint);
+            }
             _ if !completed => self.warn(
                 NAME,
                 format!("{name}: setup is not finished"),
@@ -132,7 +135,10 @@ impl Doctor<'_> {
             ),
             (Some(StorageType::SoftHsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
                 self.pass("storage", "softhsm");
-                self.pass(NAME, "one is set");
+                match sealing::password_blob_fault(self.node, record) {
+                    None => self.pass(NAME, "one is set"),
+                    Some(fault) => self.fault(NAME, &fault),
+                }
             }
             (Some(StorageType::SoftHsm), _) => {
                 self.pass("storage", "softhsm");

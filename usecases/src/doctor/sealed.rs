@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use domain::{CacheCopy, Presence};
 use ports::{CachedDek, Dek, FaultKind, NodeRecord, PinState, Token, TokenRecord, TokenSight};
 
 use super::{Doctor, is_softhsm};
-use crate::token;
-
-const RECOVER: &str = "bring the old token back, or run `trustpointctl startup` and then \
-                       `trustpointctl recover`";
+use crate::{sealing, token};
 
 impl Doctor<'_> {
     /// Gives back the DEK, where it is accessible.
     pub(super) fn sealed(&mut self, record: Option<&NodeRecord>) -> Option<Dek> {
+        if let Some(record) = record {
+            self.agreement(record);
+        }
         if !is_softhsm(record) {
             self.pass("hsm", "no HSM is needed: the storage is not SoftHSM");
             return None;
@@ -21,6 +22,24 @@ impl Doctor<'_> {
         let token = self.reach(record);
         let unwrapped = token.and_then(|token| self.keys(&token, record));
         self.cache(record, unwrapped)
+    }
+
+    /// Whether what the database says of the keys can all be true.
+    fn agreement(&mut self, record: &NodeRecord) {
+        let raw = self.node.wizard.read().map_or(None, |found| found.state());
+        let completed = sealing::is_completed(record, raw);
+        match sealing::refuse_contradiction(self.node, record, completed, None) {
+            Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
+            Err(fault) => self.fault("keys_agree", &fault),
+        }
+    }
+
+    /// What to do where the KEK does not give the DEK.
+    fn way_back(&self, record: &NodeRecord) -> String {
+        record.token.as_ref().map_or_else(
+            || "run `trustpointctl setup --storage softhsm`".to_owned(),
+            |known| sealing::hint(self.node, record, known),
+        )
     }
 
     fn reach(&mut self, record: &NodeRecord) -> Option<Token> {
@@ -65,7 +84,12 @@ impl Doctor<'_> {
                 };
                 let detail = format!("no token is named {label:?}; {others}");
                 self.kek_lost = true;
-                self.fail(NAME, FaultKind::HsmUnavailable, detail, RECOVER);
+                self.fail(
+                    NAME,
+                    FaultKind::HsmUnavailable,
+                    detail,
+                    self.way_back(record),
+                );
                 return None;
             }
             Err(fault) => {
@@ -137,17 +161,19 @@ impl Doctor<'_> {
             );
             return None;
         };
-        self.kek(known).then(|| self.dek(known)).flatten()
+        self.kek(record, known)
+            .then(|| self.dek(record, known))
+            .flatten()
     }
 
-    fn kek(&mut self, known: &TokenRecord) -> bool {
+    fn kek(&mut self, record: &NodeRecord, known: &TokenRecord) -> bool {
         const NAME: &str = "kek";
         let Some(kek) = &known.kek else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
                 "the database names no KEK",
-                RECOVER,
+                self.way_back(record),
             );
             return false;
         };
@@ -159,7 +185,12 @@ impl Doctor<'_> {
             Ok(false) => {
                 let detail = format!("{kek} is not on the token");
                 self.kek_lost = true;
-                self.fail(NAME, FaultKind::HsmUnavailable, detail, RECOVER);
+                self.fail(
+                    NAME,
+                    FaultKind::HsmUnavailable,
+                    detail,
+                    self.way_back(record),
+                );
                 false
             }
             Err(fault) => {
@@ -169,32 +200,41 @@ impl Doctor<'_> {
         }
     }
 
-    fn dek(&mut self, known: &TokenRecord) -> Option<Dek> {
+    fn dek(&mut self, record: &NodeRecord, known: &TokenRecord) -> Option<Dek> {
         const NAME: &str = "dek";
         let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
                 "the database holds no DEK that the KEK has wrapped",
-                RECOVER,
+                self.way_back(record),
             );
             return None;
         };
         match self.node.hsm.unwrap_dek(kek, blob) {
-            Ok(dek) if self.is_its(known, &dek) => {
-                self.pass(
-                    NAME,
-                    "the KEK unwraps it: 32 bytes, the one of this database",
-                );
-                Some(dek)
-            }
-            Ok(_) => {
-                self.fail(
-                    NAME,
-                    FaultKind::DataCorrupt,
-                    "the KEK unwraps another DEK than the one of this database",
-                    "restore a backup or snapshot of the database",
-                );
+            Ok(dek) => match sealing::refuse_contradiction(self.node, record, false, Some(&dek)) {
+                Ok(()) => {
+                    self.pass(
+                        NAME,
+                        "the KEK unwraps it: 32 bytes, the one of this database",
+                    );
+                    Some(dek)
+                }
+                Err(fault) => {
+                    self.fault(NAME, &fault);
+                    None
+                }
+            },
+            Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
+                self.kek_lost = true;
+                let ways = sealing::ways(self.node, known, Presence::Absent);
+                let fault = match ways {
+                    Ok(ways) if ways.is_in_cache_alone() => {
+                        fault.advise(sealing::way_back(self.node, record, ways))
+                    }
+                    Ok(_) | Err(_) => fault,
+                };
+                self.fault(NAME, &fault);
                 None
             }
             Err(fault) => {
@@ -207,39 +247,38 @@ impl Doctor<'_> {
     fn cache(&mut self, record: &NodeRecord, unwrapped: Option<Dek>) -> Option<Dek> {
         const NAME: &str = "dek_cache";
         let path = self.node.dek_cache.path();
-        match self.node.dek_cache.read() {
-            Ok(CachedDek::Present(dek))
-                if record
-                    .token
-                    .as_ref()
-                    .is_some_and(|known| self.is_its(known, &dek)) =>
-            {
+        let cached = match self.node.dek_cache.read() {
+            Ok(cached) => cached,
+            Err(fault) => {
+                self.fault(NAME, &fault);
+                return unwrapped;
+            }
+        };
+        let copy = sealing::copy_of(self.node, record.token.as_ref(), &cached);
+        match cached {
+            CachedDek::Present(dek) if copy == CacheCopy::Ours => {
                 self.pass(NAME, format!("{path} holds the DEK of this database"));
                 if self.kek_lost {
                     self.warn(
                         "dek_last_copy",
                         "the DEK is left in the cache alone, and gone with the next restart of \
                          the container",
-                        "bring the token back, or see that the backup password is known, before \
-                         anything is restarted",
+                        self.way_back(record),
                     );
                 }
                 return unwrapped.or(Some(dek));
             }
-            Ok(CachedDek::Present(_)) => self.warn(
+            CachedDek::Present(_) => self.warn(
                 NAME,
                 format!("{path} holds the DEK of another database"),
                 "the next start does not use it",
             ),
-            Ok(CachedDek::Unusable(why)) => self.warn(NAME, why, "the next start does not use it"),
-            Ok(CachedDek::Absent) => self.pass(NAME, "nothing is cached"),
-            Err(fault) => self.fault(NAME, &fault),
+            CachedDek::Unusable(why) if self.kek_lost => {
+                self.warn(NAME, why, self.way_back(record));
+            }
+            CachedDek::Unusable(why) => self.warn(NAME, why, "the next start does not use it"),
+            CachedDek::Absent => self.pass(NAME, "nothing is cached"),
         }
         unwrapped
-    }
-
-    fn is_its(&self, known: &TokenRecord, dek: &Dek) -> bool {
-        let expected = known.dek_check_value.as_ref();
-        expected.is_none_or(|expected| *expected == self.node.seals.check_value(dek))
     }
 }

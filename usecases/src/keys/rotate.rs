@@ -9,9 +9,10 @@ use std::time::Duration;
 use domain::KekId;
 use ports::{Dek, Fault, FaultKind, TokenRecord};
 
-use super::{SealedNode, out_of_reach};
+use super::SealedNode;
 use crate::node::Node;
 use crate::report::{Report, StepReport};
+use crate::sealing;
 use crate::steps::Steps;
 use crate::token::{self, TokenAccess};
 
@@ -35,8 +36,12 @@ pub fn rotate(
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
     let _lock = token::lock_installed(node, wish.lock_wait)?;
-    let sealed = SealedNode::read(node)?;
+    let mut sealed = SealedNode::read(node)?;
     let access = TokenAccess::look(node, Some(&sealed.record))?;
+    if access.has_token() {
+        // Where the database names another KEK, this is the one that is retired.
+        sealed.token.kek = sealing::kek_by_blob(node, &sealed.token)?;
+    }
     let dek = dek(node, &sealed, access.has_token())?;
     let known = &sealed.token;
 
@@ -70,7 +75,7 @@ fn dek(node: &Node, sealed: &SealedNode, has_token: bool) -> Result<Dek, Fault> 
     };
     let fault = match unwrapped {
         Ok(Some(dek)) => return Ok(dek),
-        Ok(None) => out_of_reach(node),
+        Ok(None) => sealed.out_of_reach(node),
         Err(fault) if fault.kind() == FaultKind::DataCorrupt => fault,
         Err(fault) => return Err(fault),
     };

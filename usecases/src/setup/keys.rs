@@ -1,11 +1,11 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
-use domain::KekId;
-use ports::{CachedDek, Dek, Fault, FaultKind, Token, TokenRecord};
+use domain::{CacheCopy, CacheEvent, CacheFate, KekId, Presence};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, Token, TokenRecord};
 
 use crate::node::Node;
 use crate::steps::Steps;
-use crate::token;
+use crate::{sealing, token};
 
 /// The KEK and DEK of an earlier try where they work, new ones otherwise.
 ///
@@ -14,29 +14,24 @@ use crate::token;
 pub fn keys(
     steps: &mut Steps<'_>,
     token: &Token,
-    known: Option<&TokenRecord>,
+    record: Option<&NodeRecord>,
 ) -> Result<(KekId, Dek), Fault> {
     let node = steps.node;
+    let known = record.and_then(|record| record.token.as_ref());
     let kek = match known.and_then(|known| known.kek.as_ref()) {
         Some(kek) if node.hsm.has_kek(kek)? => Some(kek.clone()),
         Some(_) | None => None,
     };
-    let blob = known.and_then(|known| known.encrypted_dek.as_ref());
-    if let (Some(kek), Some(blob)) = (&kek, blob) {
-        let dek = node.hsm.unwrap_dek(kek, blob)?;
-        steps.note(
-            "generate_kek",
-            false,
-            &format!("the KEK {kek} is used as it is"),
-        );
-        return Ok((kek.clone(), dek));
-    }
-    let dek = match known {
-        Some(known) => surviving_dek(node, known, steps)?,
-        None => None,
+    let dek = match (record, known) {
+        (Some(record), Some(known)) => earlier_dek(steps, record, known, kek.as_ref())?,
+        _ => None,
     };
     let kek = match kek {
-        Some(kek) => kek,
+        Some(kek) => {
+            let used = format!("the KEK {kek} is used as it is");
+            steps.note("generate_kek", false, &used);
+            kek
+        }
         None => token::new_kek(steps, token, known)?,
     };
     let dek = match dek {
@@ -46,54 +41,74 @@ pub fn keys(
     Ok((kek, dek))
 }
 
-/// Refuses where an earlier DEK would be replaced that the backup password can still bring back;
-/// asked before setup changes anything.
+/// Refuses where an earlier DEK would be replaced that can still be had; asked before setup changes
+/// anything.
 ///
 /// # Errors
 /// [`FaultKind::Config`], and the token.
-pub fn refuse_replacing(node: &Node, known: &TokenRecord, has_token: bool) -> Result<(), Fault> {
-    if known.backup_encrypted_dek.is_none() || cached_dek(node, known)?.is_some() {
+pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Result<(), Fault> {
+    let Some(known) = record
+        .token
+        .as_ref()
+        .filter(|known| sealing::is_sealed(known))
+    else {
         return Ok(());
-    }
+    };
     let has_kek = match &known.kek {
         Some(kek) if has_token => node.hsm.has_kek(kek)?,
         Some(_) | None => false,
     };
-    if has_kek && known.encrypted_dek.is_some() {
+    let ways = sealing::ways(node, known, Presence::Absent)?;
+    // One that the KEK has or the cache proves is used again, and nothing is replaced.
+    if (has_kek && known.encrypted_dek.is_some()) || ways.cache == CacheCopy::Ours {
+        return Ok(());
+    }
+    if ways.fate(CacheEvent::NewDek) != CacheFate::Refuse {
         return Ok(());
     }
     Err(Fault::new(
         FaultKind::Config,
-        "the KEK that wraps this node's DEK is not on the token, and the backup password can \
-         still bring the DEK back",
-        "run `trustpointctl startup`, then `trustpointctl recover` with the backup password",
+        format!(
+            "the KEK that wraps this node's DEK is not on the token, and the DEK may still be had \
+             ({}): a new one would take its place",
+            if ways.password {
+                "the backup password opens it".to_owned()
+            } else {
+                format!("{} may be the last copy", node.dek_cache.path())
+            }
+        ),
+        sealing::way_back(node, record, ways),
     ))
 }
 
-/// The DEK of the cache, where it is the one of this database.
-fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
-    Ok(match node.dek_cache.read()? {
-        CachedDek::Present(dek)
-            if known.dek_check_value.as_ref() == Some(&node.seals.check_value(&dek)) =>
-        {
-            Some(dek)
-        }
-        CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
-    })
-}
-
-/// Where an earlier DEK was in use and its KEK is gone: the cached one, or none, once a snapshot
-/// keeps what a new DEK replaces.
-fn surviving_dek(
-    node: &Node,
-    known: &TokenRecord,
+/// The DEK of an earlier setup: unwrapped, or of the cache; none, once a snapshot keeps what a new
+/// DEK replaces.
+fn earlier_dek(
     steps: &mut Steps<'_>,
+    record: &NodeRecord,
+    known: &TokenRecord,
+    kek: Option<&KekId>,
 ) -> Result<Option<Dek>, Fault> {
+    let node = steps.node;
     if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
         return Ok(None);
     }
+    let damaged = match (kek, &known.encrypted_dek) {
+        (Some(kek), Some(blob)) => match node.hsm.unwrap_dek(kek, blob) {
+            Ok(dek) => {
+                sealing::refuse_contradiction(node, record, false, Some(&dek))?;
+                return Ok(Some(dek));
+            }
+            Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
+            Err(fault) => return Err(fault),
+        },
+        _ => None,
+    };
     if let Some(dek) = cached_dek(node, known)? {
         return Ok(Some(dek));
+    }
+    if let Some(fault) = damaged {
+        return Err(fault);
     }
     let snapshot = node.database.snapshot(node.clock.now())?;
     let kept = snapshot.map_or("an earlier snapshot".to_owned(), |snapshot| snapshot.path);
@@ -103,6 +118,16 @@ fn surviving_dek(
          under the old one stays in {kept}"
     ));
     Ok(None)
+}
+
+/// The DEK of the cache, where it is the one of this database.
+fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
+    let cached = node.dek_cache.read()?;
+    let is_ours = sealing::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
+    Ok(match cached {
+        CachedDek::Present(dek) if is_ours => Some(dek),
+        CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
+    })
 }
 
 /// 32 bytes of the token's generator.

@@ -1,6 +1,8 @@
 //! Execute: the steps of a plan, one after the other.
 
-use domain::{Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal};
+use domain::{
+    CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal,
+};
 use ports::{AssetReport, Fault, FaultKind, Migrated, StartRecord};
 
 use super::note;
@@ -8,6 +10,7 @@ use super::observe::Observation;
 use super::tls::TlsWork;
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult, TlsReport};
+use crate::steps;
 
 /// A start that is being carried out.
 pub struct Execution<'a> {
@@ -215,12 +218,7 @@ impl<'a> Execution<'a> {
             .steps
             .iter()
             .any(|step| step.step == Step::CacheDek.name() && step.result == StepResult::Done);
-        let can_be_had_again = self
-            .observation
-            .dek
-            .as_ref()
-            .is_some_and(|dek| dek.unwrapped);
-        if !(is_cached && can_be_had_again) {
+        if !is_cached || !self.may_drop_dek() {
             return;
         }
         if let Err(fault) = self.node.dek_cache.remove() {
@@ -230,14 +228,14 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// A DEK that only the cache has is kept: it may be the last copy. So is a file that was not
-    /// trusted, as long as nothing else gives the DEK.
+    /// Where nothing is sealed, a file in the cache is nobody's.
+    fn may_drop_dek(&self) -> bool {
+        let ways = self.observation.ways;
+        ways.is_none_or(|ways| ways.fate(CacheEvent::NotReady) == CacheFate::Drop)
+    }
+
     fn drop_dek_cache(&mut self) -> Result<StepNote, Fault> {
-        let only_copy = match &self.observation.dek {
-            Some(dek) => !dek.unwrapped,
-            None => self.observation.cache_refused,
-        };
-        if only_copy {
+        if !self.may_drop_dek() {
             let kept = format!(
                 "{} is kept: it may hold the last copy of the DEK",
                 self.node.dek_cache.path()
@@ -255,40 +253,24 @@ impl<'a> Execution<'a> {
 
     fn set_wizard(&mut self, state: SetupWizardState) -> Result<StepNote, Fault> {
         let before = self.observation.context.wizard_state_raw;
-        match state {
-            SetupWizardState::SetupCryptoStorage => self.forget_setup(before)?,
-            SetupWizardState::Completed => {
-                self.node
-                    .database
-                    .mark_setup_completed(self.node.clock.now())?;
-            }
-            _ => {}
-        }
-        let moved = self.node.wizard.go_to(state)?;
+        let moved = match state {
+            SetupWizardState::Completed => steps::complete(self.node)?,
+            _ => self.node.wizard.go_to(state)?,
+        };
         let detail = match before {
             Some(before) if moved => format!("{state} (was {before})"),
             None if moved => format!("{state} (the directory was empty)"),
             Some(_) | None => state.to_string(),
         };
-        if moved && state == SetupWizardState::Completed {
-            self.node.output.info(&repair_line(before));
-        }
-        Ok(StepNote::changed(moved, detail))
-    }
-
-    /// Setup begins again; a mark left standing would turn it into a completed node at the next
-    /// start. Without a database there is none.
-    fn forget_setup(&mut self, before: Option<SetupWizardState>) -> Result<(), Fault> {
-        let is_new = self.observation.record.is_none();
-        if !is_new && self.node.database.clear_setup_mark()? {
-            self.warnings.push(format!(
-                "the database remembered a completed setup, but the wizard state {} says that \
-                 setup is not finished: it begins again, and the database forgets; if this node \
-                 was set up, see who changed the state",
-                before.map_or("(none)", SetupWizardState::name)
+        if let Some(before) = before.filter(|before| before.is_auto_restore())
+            && moved
+            && state == SetupWizardState::Completed
+        {
+            self.node.output.info(&format!(
+                "the DEK is accessible again: the wizard goes from {before} to {state}"
             ));
         }
-        Ok(())
+        Ok(StepNote::changed(moved, detail))
     }
 
     fn record_start(&self, changes: &str) -> Result<StepNote, Fault> {
@@ -309,17 +291,6 @@ impl<'a> Execution<'a> {
             "version {}, container {}",
             settings.app_version, settings.container_id
         )))
-    }
-}
-
-fn repair_line(before: Option<SetupWizardState>) -> String {
-    match before {
-        Some(state) if state.is_auto_restore() => {
-            format!("the DEK is accessible again: the wizard goes from {state} to WIZARD_COMPLETED")
-        }
-        Some(_) | None => "the database remembers that setup was completed: the wizard state of \
-                           this new container is repaired to WIZARD_COMPLETED"
-            .to_owned(),
     }
 }
 

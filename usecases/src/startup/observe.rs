@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{
-    DekCacheState, Presence, SchemaState, SetupWizardState, StartupContext, StartupScenario,
-    StorageType, Trace, Version, WizardState, select_startup,
+    CacheCopy, DekCacheState, DekWays, Presence, SchemaState, SetupWizardState, StartupContext,
+    StartupScenario, StorageType, Trace, Version, WizardState, select_startup,
 };
 use ports::{
     CachedDek, DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Token, TokenRecord,
@@ -12,7 +12,7 @@ use ports::{
 };
 
 use crate::node::Node;
-use crate::token;
+use crate::{sealing, token};
 
 /// How far an observation may go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,8 +33,8 @@ pub struct Observation {
     pub record: Option<NodeRecord>,
     /// The DEK, where it is accessible.
     pub dek: Option<AccessibleDek>,
-    /// Whether the cache holds a file that is not used.
-    pub cache_refused: bool,
+    /// The ways to the DEK, where secrets are sealed under one.
+    pub ways: Option<DekWays>,
     /// The token, where one was looked for and seen.
     pub token: Option<Token>,
     /// What answered of the HSM, for the report.
@@ -50,7 +50,7 @@ impl Observation {
             context,
             record: None,
             dek: None,
-            cache_refused: false,
+            ways: None,
             token: None,
             hsm: None,
             warnings: Vec::new(),
@@ -206,11 +206,17 @@ fn observe_installed(
     });
     // A database that is refused is not asked any further, and neither is its token.
     if select_startup(&observation.context) != StartupScenario::VersionDowngrade {
-        observation.context.has_backup_encrypted_dek = record
-            .token
-            .as_ref()
-            .is_some_and(|token| token.backup_encrypted_dek.is_some())
+        let completed = observation.context.is_wizard_completed();
+        sealing::refuse_contradiction(node, &record, completed, None)?;
+        // One that no password opens is none: the second table must not promise that it helps.
+        let known = record.token.as_ref();
+        observation.context.has_backup_encrypted_dek = known
+            .is_some_and(|known| sealing::has_password(node, known))
             .into();
+        if let Some(fault) = sealing::password_blob_fault(node, &record) {
+            let warning = format!("{fault}; {}", fault.hint());
+            observation.warnings.push(warning);
+        }
         match record.storage {
             Some(StorageType::SoftHsm) => SoftHsm {
                 node,
@@ -305,8 +311,7 @@ struct SoftHsm<'a> {
 
 impl SoftHsm<'_> {
     fn look(&self, seen: &mut Observation) -> Result<(), Fault> {
-        let cached = self.cached_dek(&mut seen.warnings)?;
-        seen.cache_refused = cached.is_none() && self.node.dek_cache.exists()?;
+        let (cached, copy) = self.cached_dek(&mut seen.warnings)?;
         seen.hsm = Some(reach(self.node, patience(self.node, self.depth))?);
         let query = token::query(self.node, Some(self.record));
         let mut unwrapped = None;
@@ -325,7 +330,9 @@ impl SoftHsm<'_> {
                 if let Some(known) = self.record.token.as_ref().filter(|_| !is_blank) {
                     let peek = self.depth != Depth::Start;
                     if !(peek && cached.is_some()) {
-                        (seen.context.has_kek, unwrapped) = self.ask(&token, known)?;
+                        (seen.context.has_kek, unwrapped) = self
+                            .ask(&token, known)
+                            .map_err(|fault| self.advise(fault, known, copy))?;
                     }
                 } else {
                     seen.context.has_kek = Presence::Absent;
@@ -333,6 +340,17 @@ impl SoftHsm<'_> {
                 seen.token = Some(token);
             }
         }
+        seen.warnings.extend(self.missed_token(seen));
+        seen.ways = self.record.token.as_ref().map(|known| DekWays {
+            kek: match (&unwrapped, seen.context.has_kek) {
+                (Some(_), _) => Presence::Present,
+                // It is there, and it was not asked or has nothing to unwrap.
+                (None, Presence::Present) => Presence::Unknown,
+                (None, other) => other,
+            },
+            password: sealing::has_password(self.node, known),
+            cache: copy,
+        });
         seen.dek = match (unwrapped, cached) {
             (Some(dek), _) => Some(AccessibleDek {
                 dek,
@@ -352,48 +370,75 @@ impl SoftHsm<'_> {
     }
 
     /// The DEK of the cache, where it is the one that seals this database.
-    fn cached_dek(&self, warnings: &mut Vec<String>) -> Result<Option<Dek>, Fault> {
-        match self.node.dek_cache.read()? {
-            CachedDek::Absent => Ok(None),
+    fn cached_dek(&self, warnings: &mut Vec<String>) -> Result<(Option<Dek>, CacheCopy), Fault> {
+        let path = self.node.dek_cache.path();
+        let cached = self.node.dek_cache.read()?;
+        let copy = sealing::copy_of(self.node, self.record.token.as_ref(), &cached);
+        let dek = match cached {
+            CachedDek::Absent => None,
             CachedDek::Unusable(why) => {
-                warnings.push(format!("{} is not used: {why}", self.node.dek_cache.path()));
-                Ok(None)
+                warnings.push(format!("{path} is not used: {why}"));
+                None
             }
-            CachedDek::Present(dek) => {
-                if self.is_ours(&dek) {
-                    return Ok(Some(dek));
-                }
+            CachedDek::Present(dek) if copy == CacheCopy::Ours => Some(dek),
+            CachedDek::Present(_) => {
                 warnings.push(format!(
-                    "{} is not used: it is not the DEK of this database",
-                    self.node.dek_cache.path()
+                    "{path} is not used: it is not the DEK of this database"
                 ));
-                Ok(None)
+                None
             }
-        }
+        };
+        Ok((dek, copy))
     }
 
-    fn is_ours(&self, dek: &Dek) -> bool {
-        let expected = self
-            .record
-            .token
-            .as_ref()
-            .and_then(|token| token.dek_check_value.as_ref());
-        expected == Some(&self.node.seals.check_value(dek))
+    /// A wrapped DEK that is damaged is no reason to lose the one in the cache.
+    fn advise(&self, fault: Fault, known: &TokenRecord, cache: CacheCopy) -> Fault {
+        let ways = DekWays {
+            kek: Presence::Absent,
+            password: sealing::has_password(self.node, known),
+            cache,
+        };
+        if fault.kind() == FaultKind::DataCorrupt && ways.is_in_cache_alone() {
+            let hint = sealing::way_back(self.node, self.record, ways);
+            return fault.advise(hint);
+        }
+        fault
+    }
+
+    /// Not to see a token is no proof that it is lost (C3); nor is not to see the KEK on it, since
+    /// its directory may go while it is looked at.
+    fn missed_token(&self, seen: &Observation) -> Option<String> {
+        let known = self.record.token.as_ref()?;
+        let label = &known.label;
+        let missed = match &seen.token {
+            None => format!(
+                "the token {label:?} of this database (serial {}) is not there: no token with this label is shown",
+                known.serial
+            ),
+            Some(token) if !known.serial.is_empty() && token.serial != known.serial => format!(
+                "the token {label:?} of this database (serial {}) is not there: the token shown is \
+                 another one (serial {})",
+                known.serial, token.serial
+            ),
+            Some(token) if seen.context.has_kek == Presence::Absent => {
+                let kek = known.kek.as_ref()?;
+                format!(
+                    "the token {label:?} (serial {}) is shown, and the KEK {kek} is not on it",
+                    token.serial
+                )
+            }
+            Some(_) => return None,
+        };
+        Some(format!(
+            "{missed}. See first that its directory or device is whole, mounted and readable and \
+             that hsm.token_label is right; when the old token is back, the node is ready without \
+             a password"
+        ))
     }
 
     /// Logs in, looks for the KEK and unwraps the DEK.
     fn ask(&self, token: &Token, known: &TokenRecord) -> Result<(Presence, Option<Dek>), Fault> {
         let Some(kek) = &known.kek else {
-            if known.encrypted_dek.is_some() {
-                return Err(Fault::new(
-                    FaultKind::DataCorrupt,
-                    format!(
-                        "{} holds a wrapped DEK but does not say which KEK wrapped it",
-                        self.node.settings.database_path
-                    ),
-                    "restore a backup or snapshot of the database",
-                ));
-            }
             return Ok((Presence::Absent, None));
         };
         let pin = self.node.pins.user_pin()?;
@@ -405,16 +450,8 @@ impl SoftHsm<'_> {
             return Ok((Presence::Present, None));
         };
         let dek = self.node.hsm.unwrap_dek(kek, blob)?;
-        if known.dek_check_value.is_some() && !self.is_ours(&dek) {
-            return Err(Fault::new(
-                FaultKind::DataCorrupt,
-                format!(
-                    "the DEK that the KEK {kek} unwraps is not the one that seals {}",
-                    self.node.settings.database_path
-                ),
-                "restore a backup or snapshot of the database",
-            ));
-        }
+        // What is stored of an unfinished setup has a check value too: it is stored with the DEK.
+        sealing::refuse_contradiction(self.node, self.record, true, Some(&dek))?;
         Ok((Presence::Present, Some(dek)))
     }
 }

@@ -119,7 +119,9 @@ fn restore_table() -> Result<String> {
             (None, Err(refusal)) => format!("none: {refusal} | {}", Outcome::Failed.name()),
             (None, Ok(_)) => return Err(format!("no restore and no refusal: {case:?}")),
         };
-        let order = selection.restore.map_or(RestoreScenario::ALL.len(), position);
+        let order = selection
+            .restore
+            .map_or(RestoreScenario::ALL.len(), position);
         rows.add(order, format!("{kind} | {wizard} | {dek}"), answer)?;
     }
     Ok(rows.table("| storage | wizard | DEK | `restore_scenario` | outcome |"))
@@ -148,7 +150,9 @@ fn steps_table() -> String {
     for (number, (title, _)) in columns.iter().enumerate() {
         text.push_str(&format!("{}. {title}\n", number + 1));
     }
-    let heads: String = (1..=columns.len()).map(|number| format!(" {number} |")).collect();
+    let heads: String = (1..=columns.len())
+        .map(|number| format!(" {number} |"))
+        .collect();
     text.push_str(&format!(
         "\n| step |{heads}\n|{}\n",
         " --- |".repeat(columns.len() + 1)
@@ -202,7 +206,10 @@ fn columns() -> Vec<(String, Vec<Step>)> {
             continue;
         };
         let (order, title) = match selection.restore {
-            None => (0, "no restore: a new node, or one that was never set up".to_owned()),
+            None => (
+                0,
+                "no restore: a new node, or one that was never set up".to_owned(),
+            ),
             Some(restore) => (position(restore) + 1, restore.name().to_owned()),
         };
         if selection.startup == StartupScenario::VersionUpgrade {
