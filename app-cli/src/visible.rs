@@ -45,7 +45,7 @@ fn push(shown: &mut String, letter: char) {
     }
 }
 
-/// C0, DEL and C1, the line separators, and the controls of writing direction (UAX #9).
+/// The control characters below U+00A0, the line separators, and the controls of writing direction (UAX #9).
 fn is_steering(letter: char) -> bool {
     letter.is_control()
         || matches!(

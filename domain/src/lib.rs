@@ -21,13 +21,12 @@ mod wizard;
 pub use contradiction::{Contradiction, SealingFacts, TokenFacts, WrappedBy};
 pub use evidence::Trace;
 pub use identity::{IdentityError, InstallationId, KekId};
-pub use observed::{
-    Database, DekCacheState, Installed, Observed, Presence, SchemaState, Storage, StorageType,
-    Wizard,
-};
+pub use observed::{Database, Installed, Observed, SchemaState, Storage, StorageType, Wizard};
 pub use plan::{Plan, Refusal, Step, TlsGoal};
 pub use scenario::{Outcome, RestoreScenario, StartupScenario};
-pub use sealing::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, WayBack};
+pub use sealing::{
+    CacheCopy, CacheEvent, CacheFate, DekCacheState, Kek, Presence, Sealing, WayBack,
+};
 pub use selection::{Selection, select, select_restore, select_startup};
 pub use version::{Version, VersionError};
 pub use wizard::{SetupWizardState, WizardState};

@@ -66,18 +66,6 @@ pub enum Storage {
     PhysicalHsm(Sealing),
 }
 
-/// Whether something is there, where "cannot know" is an answer of its own (C3): an unreachable
-/// token says nothing about the keys on it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Presence {
-    /// Seen.
-    Present,
-    /// Looked for where it would have to be, and not there.
-    Absent,
-    /// Not asked, or no answer.
-    Unknown,
-}
-
 /// The kind of storage, as it is configured.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum StorageType {
@@ -87,15 +75,6 @@ pub enum StorageType {
     SoftHsm,
     /// A hardware token.
     PhysicalHsm,
-}
-
-/// Whether the plain DEK is accessible: in the cache, or unwrapped just now by the KEK.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum DekCacheState {
-    /// Accessible.
-    Cached,
-    /// Out of reach.
-    NotCached,
 }
 
 /// How the schema of the database stands to the migrations in this binary.
@@ -234,27 +213,6 @@ impl Storage {
     }
 }
 
-impl Presence {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Unknown];
-
-    /// `Some` where it is known.
-    #[must_use]
-    pub const fn known(self) -> Option<bool> {
-        match self {
-            Self::Present => Some(true),
-            Self::Absent => Some(false),
-            Self::Unknown => None,
-        }
-    }
-}
-
-impl From<bool> for Presence {
-    fn from(present: bool) -> Self {
-        if present { Self::Present } else { Self::Absent }
-    }
-}
-
 impl StorageType {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Software, Self::SoftHsm, Self::PhysicalHsm];
@@ -284,20 +242,6 @@ impl FromStr for StorageType {
             .into_iter()
             .find(|storage| storage.name() == name)
             .ok_or(())
-    }
-}
-
-impl DekCacheState {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Cached, Self::NotCached];
-
-    /// The reference's spelling.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cached => "CACHED",
-            Self::NotCached => "NOT_CACHED",
-        }
     }
 }
 

@@ -4,8 +4,6 @@
 //! the cache. Whoever is about to remove or replace a way asks [`Sealing::fate`] first, and
 //! whoever says what to do next asks [`Sealing::way_back`].
 
-use crate::{DekCacheState, Presence};
-
 /// What the DEK cache holds, against the check value in the database.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum CacheCopy {
@@ -64,6 +62,62 @@ pub enum WayBack {
     RepairCache,
     /// The old token alone, or a backup that has a backup password.
     OldToken,
+}
+
+/// Whether something is there, where "cannot know" is an answer of its own (C3): an unreachable
+/// token says nothing about the keys on it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Presence {
+    /// Seen.
+    Present,
+    /// Looked for where it would have to be, and not there.
+    Absent,
+    /// Not asked, or no answer.
+    Unknown,
+}
+
+impl Presence {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Unknown];
+
+    /// `Some` where it is known.
+    #[must_use]
+    pub const fn known(self) -> Option<bool> {
+        match self {
+            Self::Present => Some(true),
+            Self::Absent => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl From<bool> for Presence {
+    fn from(present: bool) -> Self {
+        if present { Self::Present } else { Self::Absent }
+    }
+}
+
+/// Whether the plain DEK is accessible: in the cache, or unwrapped just now by the KEK.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum DekCacheState {
+    /// Accessible.
+    Cached,
+    /// Out of reach.
+    NotCached,
+}
+
+impl DekCacheState {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Cached, Self::NotCached];
+
+    /// The reference's spelling.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cached => "CACHED",
+            Self::NotCached => "NOT_CACHED",
+        }
+    }
 }
 
 /// What is known of the KEK on the token.

@@ -9,12 +9,14 @@
 pub mod backup;
 pub mod doctor;
 pub mod keys;
+mod lock;
 pub mod node;
+mod record;
+mod recorder;
 pub mod recover;
 pub mod report;
 mod sealing;
 pub mod setup;
 pub mod startup;
-mod steps;
 pub mod tls_admin;
 pub mod token;

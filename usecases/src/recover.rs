@@ -7,12 +7,14 @@ use std::time::Duration;
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
 use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, Token, TokenRecord};
 
+use crate::lock;
 use crate::node::Node;
+use crate::record;
+use crate::recorder::Recorder;
 use crate::report::{Report, StepReport, TlsReport};
 use crate::sealing;
 use crate::setup::refuse_schema;
 use crate::startup::{Active, TlsWork};
-use crate::steps::Steps;
 use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
@@ -34,8 +36,8 @@ pub fn run(
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    let _lock = token::lock_installed(node, wish.lock_wait)?;
-    let record = token::record(node)?;
+    let _lock = lock::acquire_installed(node, wish.lock_wait)?;
+    let record = record::read(node)?;
     let known = refuse_node(node, &record)?;
     let access = match waiting(node, &record)? {
         Waiting::Yes => None,
@@ -59,34 +61,34 @@ pub fn run(
         None => TokenAccess::look(node, Some(&record))?,
     };
 
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
     };
-    steps.note("unwrap_dek", false, "the backup password unwraps the DEK");
-    let token = access.open(&mut steps)?;
-    let (kek, is_wrapped) = kek(&mut steps, &token, known, &dek)?;
+    recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
+    let token = access.open(&mut recorder)?;
+    let (kek, is_wrapped) = kek(&mut recorder, &token, known, &dek)?;
     if is_wrapped && known.serial == token.serial {
-        steps.note(
+        recorder.note(
             "wrap_dek",
             false,
             &format!("the KEK {kek} wraps the DEK already"),
         );
     } else {
-        token::store(&mut steps, &token, &kek, &dek, Some(known))?;
+        token::store(&mut recorder, &token, &kek, &dek, Some(known))?;
     }
     let written = node.dek_cache.write(&dek)?;
-    steps.note("cache_dek", written, &node.dek_cache.path());
+    recorder.note("cache_dek", written, &node.dek_cache.path());
     let provided = match credential {
         Some((credential, facts)) => work.publish_saved(&credential, facts, TlsSource::Database)?,
         None => work.provide(domain::TlsGoal::FromDatabase)?,
     };
-    steps.note("provide_tls", provided.changed, &provided.detail);
-    steps.report.warnings.extend(provided.warnings);
-    steps.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
-    reload(&mut steps);
-    steps.complete()?;
+    recorder.note("provide_tls", provided.changed, &provided.detail);
+    recorder.report.warnings.extend(provided.warnings);
+    recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    reload(&mut recorder);
+    recorder.complete()?;
     report.warnings.push(
         "keys that lived on the old token alone are gone; what was sealed under the DEK is \
          readable again"
@@ -101,7 +103,7 @@ pub fn run(
 /// # Errors
 /// Why not.
 pub fn may_recover(node: &Node) -> Result<(), Fault> {
-    let record = token::record(node)?;
+    let record = record::read(node)?;
     refuse_node(node, &record)?;
     match waiting(node, &record)? {
         // Whether its wrapped DEK is broken is seen under the lock.
@@ -242,12 +244,12 @@ pub fn unwrap_with_password(
 /// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already
 /// (the old token came back, or an earlier try came this far). Keys of others are left alone.
 fn kek(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     token: &Token,
     known: &TokenRecord,
     dek: &Dek,
 ) -> Result<(KekId, bool), Fault> {
-    let hsm = &steps.node.hsm;
+    let hsm = &recorder.node.hsm;
     if let Some(kek) = &known.kek
         && hsm.has_kek(kek)?
     {
@@ -260,12 +262,12 @@ fn kek(
             },
             None => false,
         };
-        steps.note(
+        recorder.note(
             "generate_kek",
             false,
             &format!("the KEK {kek} is on the token"),
         );
         return Ok((kek.clone(), wrapped));
     }
-    token::new_kek(steps, token, Some(known)).map(|kek| (kek, false))
+    token::new_kek(recorder, token, Some(known)).map(|kek| (kek, false))
 }

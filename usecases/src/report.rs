@@ -1,6 +1,6 @@
 //! The report: what a command found and did, for people and for programs.
 
-use domain::{Outcome, Selection, SetupWizardState, StartupContext, StartupScenario};
+use domain::{Observed, Outcome, Selection, SetupWizardState, Storage, StorageType};
 use ports::{CertificateFacts, Fault, FaultKind, TlsSource};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -59,16 +59,23 @@ pub struct ContextReport {
     has_backup_encrypted_dek: Option<bool>,
 }
 
-impl From<&StartupContext> for ContextReport {
-    fn from(context: &StartupContext) -> Self {
+impl From<&Observed> for ContextReport {
+    fn from(observed: &Observed) -> Self {
+        let sealing = observed.sealing();
+        let storage = observed.storage().and_then(Storage::kind);
         Self {
-            db_initialized: context.db_initialized,
-            wizard_state: context.wizard_state.name(),
-            wizard_state_raw: context.wizard_state_raw.map(SetupWizardState::name),
-            storage_type: context.storage_type.map(domain::StorageType::name),
-            dek_cache_state: context.dek_cache_state.map(domain::DekCacheState::name),
-            has_kek: context.has_kek.known(),
-            has_backup_encrypted_dek: context.has_backup_encrypted_dek.known(),
+            db_initialized: observed.database().is_some(),
+            wizard_state: observed.wizard_state().name(),
+            wizard_state_raw: observed.wizard_file().map(SetupWizardState::name),
+            storage_type: storage.map(StorageType::name),
+            dek_cache_state: sealing.map(|sealing| sealing.dek_cache_state().name()),
+            has_kek: sealing.and_then(|sealing| sealing.kek.presence().known()),
+            has_backup_encrypted_dek: match observed {
+                Observed::Installed(_) => {
+                    Some(sealing.is_some_and(|sealing| sealing.has_backup_password))
+                }
+                Observed::NoDatabase { .. } | Observed::Newer(_) => None,
+            },
         }
     }
 }
@@ -174,22 +181,20 @@ impl Report {
         self.error = Some(ErrorReport::from(fault));
     }
 
-    /// What was observed.
-    pub fn set_context(&mut self, context: &StartupContext) {
-        self.version.database = context.db_version.as_ref().map(ToString::to_string);
-        self.version.current = Some(context.current_version.to_string());
-        self.context = Some(ContextReport::from(context));
-    }
-
-    /// What the database and its version are, also where nothing can be selected for the rest.
-    pub fn set_startup(&mut self, startup: StartupScenario) {
-        self.startup_scenario = Some(startup.name());
-        self.description = Some(startup.description().to_owned());
+    /// What was observed, and what has to be dealt with.
+    pub fn set_observed(&mut self, observed: &Observed, warnings: &[String]) {
+        let version = observed
+            .database()
+            .and_then(|database| database.version.as_ref());
+        self.version.database = version.map(ToString::to_string);
+        self.context = Some(ContextReport::from(observed));
+        self.warnings.extend_from_slice(warnings);
     }
 
     /// What was selected.
     pub fn set_selection(&mut self, selection: Selection) {
-        self.set_startup(selection.startup);
+        self.startup_scenario = Some(selection.startup.name());
+        self.description = Some(selection.startup.description().to_owned());
         let Some(restore) = selection.restore else {
             return;
         };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{
-    CacheCopy, CacheEvent, CacheFate, Contradiction, DekWays, KekId, Presence, SealingFacts,
+    CacheCopy, CacheEvent, CacheFate, Contradiction, Kek, KekId, Sealing, SealingFacts,
     SetupWizardState, StorageType, TokenFacts, WayBack, WizardState, WrappedBy,
 };
 use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
@@ -143,17 +143,17 @@ pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> 
 ///
 /// # Errors
 /// The cache cannot be read.
-pub fn ways(node: &Node, known: &TokenRecord, kek: Presence) -> Result<DekWays, Fault> {
-    Ok(DekWays {
+pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Fault> {
+    Ok(Sealing {
         kek,
-        password: has_password(node, known),
+        has_backup_password: has_password(node, known),
         cache: copy_of(node, Some(known), &node.dek_cache.read()?),
     })
 }
 
 /// What to do next where the KEK does not give the DEK.
 #[must_use]
-pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
+pub fn way_back(node: &Node, record: &NodeRecord, ways: Sealing) -> String {
     let path = node.dek_cache.path();
     let raw = node
         .wizard
@@ -166,7 +166,7 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
     };
     match ways.way_back() {
         WayBack::RotateKek => {
-            let or_password = if ways.password {
+            let or_password = if ways.has_backup_password {
                 "; should the cache be lost first, `recover` has the DEK from the backup password"
             } else {
                 ""
@@ -194,9 +194,9 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
 #[must_use]
 pub fn hint(node: &Node, record: &NodeRecord, known: &TokenRecord) -> String {
     // A cache that cannot be read may hold the last copy: that advice loses nothing.
-    let ways = ways(node, known, Presence::Absent).unwrap_or(DekWays {
-        kek: Presence::Absent,
-        password: has_password(node, known),
+    let ways = ways(node, known, Kek::Absent).unwrap_or(Sealing {
+        kek: Kek::Absent,
+        has_backup_password: has_password(node, known),
         cache: CacheCopy::Untrusted,
     });
     way_back(node, record, ways)
@@ -228,17 +228,17 @@ pub fn refuse_losing(
             CacheFate::Drop
         });
     };
-    let ways = ways(node, known, Presence::Unknown)?;
+    let ways = ways(node, known, Kek::Unknown)?;
     match ways.fate(CacheEvent::OtherDatabase) {
         CacheFate::Refuse => {}
         fate => return Ok(fate),
     }
     let (kek, why) = match unwraps(node, record, known) {
-        Ok(true) => (Presence::Present, None),
-        Ok(false) => (Presence::Absent, None),
-        Err(fault) => (Presence::Unknown, Some(fault)),
+        Ok(true) => (Kek::Unwraps, None),
+        Ok(false) => (Kek::Absent, None),
+        Err(fault) => (Kek::Unknown, Some(fault)),
     };
-    let ways = DekWays { kek, ..ways };
+    let ways = Sealing { kek, ..ways };
     match ways.fate(CacheEvent::OtherDatabase) {
         CacheFate::Refuse => Err(last_copy(node, record, ways, why)),
         fate => Ok(fate),
@@ -261,7 +261,7 @@ pub fn is_sealed(known: &TokenRecord) -> bool {
         || known.dek_check_value.is_some()
 }
 
-fn last_copy(node: &Node, record: &NodeRecord, ways: DekWays, why: Option<Fault>) -> Fault {
+fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>) -> Fault {
     let kek = match &why {
         None => "the KEK does not unwrap it".to_owned(),
         Some(fault) => format!("whether the KEK unwraps it could not be asked: {fault}"),

@@ -10,11 +10,12 @@ use std::time::Duration;
 use domain::{SchemaState, SetupWizardState, StorageType};
 use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret};
 
+use crate::lock;
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::report::{Report, StepReport};
 use crate::sealing;
-use crate::startup::{self, Depth};
-use crate::steps::Steps;
+use crate::startup::{self, Mode};
 use crate::token::{self, TokenAccess};
 
 /// Fewest characters of a backup password.
@@ -43,7 +44,7 @@ pub fn run(
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
     refuse_wish(wish)?;
-    let _lock = startup::lock(node, wish.lock_wait)?;
+    let _lock = lock::acquire(node, wish.lock_wait)?;
     let record = begin(node)?;
     refuse_node(node, wish, record.as_ref())?;
     let access = match wish.storage {
@@ -57,7 +58,7 @@ pub fn run(
         }
         StorageType::Software | StorageType::PhysicalHsm => None,
     };
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
@@ -65,33 +66,33 @@ pub fn run(
 
     let migrated = node.database.migrate()?;
     let changed = migrated != ports::Migrated::Unchanged;
-    steps.note(
+    recorder.note(
         "migrate_database",
         changed,
         "the database is of this version",
     );
-    steps.go_to(SetupWizardState::SetupCryptoStorage)?;
+    recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
     node.database.configure_storage(wish.storage)?;
     node.database.change_storage(wish.storage)?;
-    steps.note("configure_storage", true, wish.storage.name());
+    recorder.note("configure_storage", true, wish.storage.name());
 
     let dek = match access {
         Some(access) => {
-            steps.go_to(SetupWizardState::SetupHsm)?;
-            Some(set_up_token(access, record.as_ref(), &mut steps)?)
+            recorder.go_to(SetupWizardState::SetupHsm)?;
+            Some(set_up_token(access, record.as_ref(), &mut recorder)?)
         }
         None => None,
     };
-    steps.go_to(SetupWizardState::SetupMode)?;
-    steps.go_to(SetupWizardState::SelectTlsServerCredential)?;
-    credential::choose(&mut steps, &wish.san, dek.as_ref())?;
+    recorder.go_to(SetupWizardState::SetupMode)?;
+    recorder.go_to(SetupWizardState::SelectTlsServerCredential)?;
+    credential::choose(&mut recorder, &wish.san, dek.as_ref())?;
     if let Some(dek) = &dek {
-        steps.go_to(SetupWizardState::BackupPassword)?;
-        steps.set_backup_password(wish, dek)?;
+        recorder.go_to(SetupWizardState::BackupPassword)?;
+        recorder.set_backup_password(wish, dek)?;
         let written = node.dek_cache.write(dek)?;
-        steps.note("cache_dek", written, &node.dek_cache.path());
+        recorder.note("cache_dek", written, &node.dek_cache.path());
     }
-    steps.complete()?;
+    recorder.complete()?;
     report.outcome = Some(domain::Outcome::Ready);
     Ok(())
 }
@@ -106,27 +107,27 @@ pub fn reset(
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    let _lock = startup::lock(node, lock_wait)?;
+    let _lock = lock::acquire(node, lock_wait)?;
     if let DatabaseState::Initialised(record) = node.database.observe()? {
         refuse_schema(node, &record)?;
         let cleared = node.database.clear_setup_mark()?;
-        let mut steps = Steps {
+        let mut recorder = Recorder {
             node,
             report,
             on_step,
         };
-        steps.note(
+        recorder.note(
             "clear_setup_mark",
             cleared,
             "the database no longer says \"set up\"",
         );
     }
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
     };
-    steps.go_to(SetupWizardState::SetupCryptoStorage)?;
+    recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
     report.outcome = Some(domain::Outcome::SetupRequired);
     Ok(())
 }
@@ -134,12 +135,12 @@ pub fn reset(
 fn set_up_token(
     access: TokenAccess,
     record: Option<&NodeRecord>,
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
 ) -> Result<Dek, Fault> {
-    let token = access.open(steps)?;
+    let token = access.open(recorder)?;
     let known = record.and_then(|record| record.token.as_ref());
-    let (kek, dek) = keys::keys(steps, &token, record)?;
-    token::store(steps, &token, &kek, &dek, known)?;
+    let (kek, dek) = keys::keys(recorder, &token, record)?;
+    token::store(recorder, &token, &kek, &dek, known)?;
     Ok(dek)
 }
 
@@ -180,7 +181,7 @@ fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
     match node.database.observe()? {
         DatabaseState::Initialised(record) => Ok(Some(*record)),
         DatabaseState::NotInitialised => {
-            startup::observe(node, Depth::Start, false)?;
+            startup::observe(node, Mode::CarryOut, false)?;
             Ok(None)
         }
     }
@@ -277,7 +278,7 @@ fn refuse_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
     ))
 }
 
-impl Steps<'_> {
+impl Recorder<'_> {
     fn set_backup_password(&mut self, wish: &Wish, dek: &Dek) -> Result<(), Fault> {
         let Some(password) = &wish.backup_password else {
             if token::stored(self.node)?.backup_encrypted_dek.is_some() {

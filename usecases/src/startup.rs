@@ -1,33 +1,42 @@
-//! The main job. One start reads top to bottom in [`run`]: lock, observe, select, plan, execute,
-//! record, report.
+//! The main job. One start reads top to bottom in [`run`]: look, open the token, select, plan, check
+//! ahead, execute, record, report.
 
+mod check_ahead;
 mod execute;
-mod observe;
-mod preflight;
+mod look;
+mod open_token;
+mod refusal;
 mod tls;
+mod traces;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use domain::{
-    Plan, Refusal, SelectionError, SetupWizardState, StartupContext, Step, select, select_startup,
-};
-use ports::{Fault, FaultKind};
+use domain::{Outcome, Plan, select};
+use ports::Fault;
 
-pub use execute::Execution;
-pub use observe::{Depth, Observation, observe, recorded_version};
+pub use look::recorded_version;
+pub use open_token::{Mode, Observation, observe};
 pub use tls::{Active, SOON, TlsWork};
 
+use crate::lock;
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::report::{Report, StepReport, StepResult};
 
-/// What a start may do.
+use check_ahead::check_ahead;
+use execute::execute;
+use look::look;
+use open_token::open_token;
+
+/// What is asked of a start.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// How far it looks.
-    pub depth: Depth,
+pub struct Request {
+    /// Whether it is carried out, or only shown.
+    pub mode: Mode,
     /// How long to wait for another start.
     pub lock_wait: Duration,
     /// Whether a new database may be made beside traces of an installed node.
@@ -42,80 +51,78 @@ pub struct Options {
 /// Why the start was refused or failed; the report has what was seen and done until then.
 pub fn run(
     node: &Node,
-    options: Options,
+    request: Request,
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    report.version.current = Some(node.settings.app_version.to_string());
-    let _lock = match options.depth {
-        Depth::Start => Some(lock(node, options.lock_wait)?),
-        Depth::DryRun | Depth::Status => None,
+    let program = &node.settings.app_version;
+    report.version.current = Some(program.to_string());
+    let _lock = match request.mode {
+        Mode::CarryOut => Some(lock::acquire(node, request.lock_wait)?),
+        Mode::DryRun | Mode::Status => None,
     };
-    // Observed after the lock is held: the start that had it may have changed everything.
-    let observation = observe(node, options.depth, options.accept_new_database)?;
-    report.set_context(&observation.context);
-    report.warnings.extend(observation.warnings.iter().cloned());
+    // After the lock is held: the start that had it may have changed everything.
+    let seen = open_token(node, look(node)?, request.mode, request.accept_new_database)?;
+    report.set_observed(&seen.observed, &seen.warnings);
 
-    report.set_startup(select_startup(&observation.context));
-    observe::refuse_lost_storage(node, &observation)?;
-    let selection = select(&observation.context).map_err(|error| selection_fault(node, error))?;
+    let selection = select(&seen.observed, program);
     report.set_selection(selection);
+    let plan = Plan::of(&seen.observed, selection)
+        .map_err(|refusal| refusal::fault(node, &seen.observed, refusal))?;
     node.output.info(&announce(report));
-
-    let plan = Plan::of(&observation.context, selection)
-        .map_err(|refusal| refusal_fault(node, &observation, refusal))?;
     report.outcome = Some(plan.outcome);
-    report
-        .warnings
-        .extend(standing_warnings(node, &observation));
-    // Before the steps and not among them: what a start would fail with, a dry run and `status`
-    // say as well.
-    preflight::check(node, &observation, &plan, options.depth)?;
+    report.warnings.extend(warnings::standing(node, &seen));
 
-    if options.depth == Depth::Start {
-        let mut execution = Execution::new(node, &observation, selection, plan.outcome);
-        let done = execution.carry_out(&plan, report, on_step);
-        report.warnings.append(&mut execution.warnings);
-        report.tls = execution.tls.take();
-        return done;
+    // A dry run and `status` say as well what a start would fail with.
+    check_ahead(node, &seen, &plan, request.mode)?;
+
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    record_token(&mut recorder, &seen, request.mode);
+    if request.mode == Mode::CarryOut {
+        return execute(&mut recorder, &seen, selection, &plan);
     }
     for step in &plan.steps {
-        note(
-            report,
-            on_step,
-            *step,
-            StepResult::Planned,
-            step.intent().to_owned(),
-        );
+        recorder.push(step.name(), StepResult::Planned, step.intent());
     }
     report.tls = tls::standing(node)?;
     Ok(())
 }
 
-/// Takes the lock of the data volume.
-///
-/// # Errors
-/// [`FaultKind::Busy`] where another start keeps it.
-pub fn lock(node: &Node, wait: Duration) -> Result<Box<dyn ports::StartLockGuard>, Fault> {
-    node.lock.acquire(wait, &mut || {
-        node.output.info("waiting for another start to end")
-    })
-}
-
-fn note(
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-    step: Step,
-    result: StepResult,
-    detail: String,
-) {
-    let step = StepReport {
-        step: step.name().to_owned(),
-        result,
-        detail,
+/// What was done with the token before anything was decided.
+fn record_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
+    let Some(answered) = &seen.hsm else { return };
+    let is_ready = recorder.report.outcome == Some(Outcome::Ready);
+    if mode != Mode::CarryOut {
+        recorder.push(
+            "check_hsm",
+            StepResult::Planned,
+            "check that the HSM answers",
+        );
+        if is_ready {
+            let intent = "load the KEK and unwrap the DEK";
+            recorder.push("unwrap_dek", StepResult::Planned, intent);
+        }
+        return;
+    }
+    let token = match &seen.token {
+        Some(token) => format!("token {:?}, serial {}", token.label, token.serial),
+        None => format!("no token {:?}", recorder.node.settings.token_label),
     };
-    on_step(&step);
-    report.steps.push(step);
+    recorder.note("check_hsm", false, &format!("{answered}; {token}"));
+    match &seen.dek {
+        _ if !is_ready => {}
+        Some(dek) if dek.unwrapped => {
+            recorder.note("unwrap_dek", false, "the KEK unwraps the DEK: 32 bytes");
+        }
+        Some(_) | None => recorder.skip(
+            "unwrap_dek",
+            "the KEK is not on the token; the DEK is the one in the cache",
+        ),
+    }
 }
 
 fn announce(report: &Report) -> String {
@@ -126,157 +133,4 @@ fn announce(report: &Report) -> String {
         names.join(", "),
         report.description.as_deref().unwrap_or_default()
     )
-}
-
-fn selection_fault(node: &Node, error: SelectionError) -> Fault {
-    match error {
-        SelectionError::UnexpectedStorage => unexpected_storage(node),
-        SelectionError::Incomplete(_) => Fault::new(
-            FaultKind::Internal,
-            "the observation left out what the selection needs",
-            "report this with the output of `trustpointctl --format json status`",
-        )
-        .because(error),
-    }
-}
-
-/// The database has no storage configuration where it must have one.
-fn unexpected_storage(node: &Node) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!(
-            "Unexpected storage configuration: {} names no storage",
-            node.settings.database_path
-        ),
-        "restore a backup or snapshot of the database; the storage is the one row of \
-         key_storage_config",
-    )
-}
-
-fn refusal_fault(node: &Node, observation: &Observation, refusal: Refusal) -> Fault {
-    match refusal {
-        Refusal::PhysicalHsm => Fault::new(
-            FaultKind::StorageUnsupported,
-            refusal.to_string(),
-            "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed",
-        ),
-        Refusal::Downgrade => downgrade_fault(node, observation),
-    }
-}
-
-/// Names the snapshots that would fit this binary.
-fn downgrade_fault(node: &Node, observation: &Observation) -> Fault {
-    let context = &observation.context;
-    let database = context
-        .db_version
-        .as_ref()
-        .map_or("unknown".to_owned(), ToString::to_string);
-    let why = match context.schema {
-        domain::SchemaState::Newer => " and has migrations that this program does not know",
-        domain::SchemaState::Diverged => " and its migrations differ from this program's",
-        domain::SchemaState::Current | domain::SchemaState::Behind => "",
-    };
-    let message = format!(
-        "the database {} is of version {database}{why}; this program is of version {}",
-        node.settings.database_path, context.current_version
-    );
-    let fitting = match node.database.snapshots() {
-        Ok(snapshots) => snapshots
-            .into_iter()
-            .filter(|snapshot| {
-                snapshot
-                    .version
-                    .as_deref()
-                    .and_then(|text| text.parse::<domain::Version>().ok())
-                    .is_some_and(|version| context.current_version.precedence(&version).is_ge())
-            })
-            .map(|snapshot| snapshot.path)
-            .collect::<Vec<_>>(),
-        Err(fault) => vec![format!("(the snapshots cannot be listed: {fault})")],
-    };
-    let hint = if fitting.is_empty() {
-        "run the newer program again; no snapshot fits this one".to_owned()
-    } else {
-        format!(
-            "run the newer program again, or put a snapshot that fits this one in the database's \
-             place: {}",
-            fitting.join(", ")
-        )
-    };
-    Fault::new(FaultKind::VersionDowngrade, message, hint)
-}
-
-/// Warnings that every start repeats until they are dealt with.
-fn standing_warnings(node: &Node, observation: &Observation) -> Vec<String> {
-    let context = &observation.context;
-    let mut warnings = Vec::new();
-    warnings.extend(stray_state(context));
-    if context.is_software_storage() && context.is_wizard_completed() {
-        warnings.push(
-            "software storage: private keys stand in the database in the clear; guard it and its \
-             backups"
-                .to_owned(),
-        );
-    }
-    if context.is_softhsm_storage() {
-        warnings.extend(dek_warnings(node, observation));
-    }
-    warnings
-}
-
-/// The mark in the database wins (C9), and whoever put the file there should know.
-fn stray_state(context: &StartupContext) -> Option<String> {
-    let raw = context.wizard_state_raw;
-    let agrees = raw.is_some_and(SetupWizardState::counts_as_completed);
-    if agrees || !context.is_wizard_completed() {
-        return None;
-    }
-    let said = match raw {
-        None | Some(SetupWizardState::SetupCryptoStorage) => {
-            "as in a new container; the state is repaired".to_owned()
-        }
-        Some(_) => "which no start has put there: see who did; the state is repaired, and setup \
-                    begins again by `trustpointctl setup --reset` alone"
-            .to_owned(),
-    };
-    Some(format!(
-        "the database remembers that setup was completed, and the wizard state is {}, {said}",
-        raw.map_or("empty", SetupWizardState::name)
-    ))
-}
-
-/// What is to be said of the ways to the DEK.
-fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (Some(ways), Some(record)) = (observation.ways, &observation.record) else {
-        return warnings;
-    };
-    let way_back = || crate::sealing::way_back(node, record, ways);
-    let completed = observation.context.is_wizard_completed();
-    let known = record.token.as_ref();
-    let is_unset = known.is_some_and(|known| known.backup_encrypted_dek.is_none());
-    if completed && observation.dek.is_none() && !ways.password {
-        let why = if is_unset {
-            "no backup password was ever set"
-        } else {
-            "what the backup password should open is damaged"
-        };
-        warnings.push(format!(
-            "the DEK is out of reach and {why}: no password can help. What can: {}",
-            way_back()
-        ));
-    } else if completed && is_unset {
-        warnings.push(
-            "no backup password is set: if the token is lost, so is everything that is sealed"
-                .to_owned(),
-        );
-    }
-    if ways.is_in_cache_alone() {
-        warnings.push(format!(
-            "the KEK is not on the token: the DEK is left in the cache alone, and gone with the \
-             next restart of the container: {}",
-            way_back()
-        ));
-    }
-    warnings
 }

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 use ports::{
-    DatabaseState, Dek, Fault, FaultKind, NodeRecord, PinState, Secret, StartLockGuard, Token,
-    TokenQuery, TokenRecord, TokenSight,
+    Dek, Fault, FaultKind, NodeRecord, PinState, Secret, Token, TokenQuery, TokenRecord, TokenSight,
 };
 
 use crate::node::Node;
-use crate::startup;
-use crate::steps::Steps;
+use crate::record;
+use crate::recorder::Recorder;
 
 /// What a command needs of the token, seen before anything is changed.
 pub struct TokenAccess {
@@ -56,6 +55,20 @@ pub fn refuse_foreign(
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Reaches the HSM; that it has to be waited for is said once.
+///
+/// # Errors
+/// It does not answer.
+pub fn reach(node: &Node, wait: Duration) -> Result<String, Fault> {
+    let mut told = false;
+    node.hsm.reach(wait, &mut |fault| {
+        if !told {
+            node.output.info(&format!("waiting for the HSM: {fault}"));
+            told = true;
+        }
+    })
 }
 
 impl TokenAccess {
@@ -115,22 +128,22 @@ impl TokenAccess {
     ///
     /// # Errors
     /// The token.
-    pub fn open(self, steps: &mut Steps<'_>) -> Result<Token, Fault> {
-        let node = steps.node;
+    pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Token, Fault> {
+        let node = recorder.node;
         let token = match (self.token, self.so_pin) {
             (Some(token), _) => {
                 let found = format!(
                     "{:?}, serial {}, is used as it is",
                     token.label, token.serial
                 );
-                steps.note("initialise_token", false, &found);
+                recorder.note("initialise_token", false, &found);
                 token
             }
             (None, Some(so_pin)) => {
                 let label = &node.settings.token_label;
                 let token = node.hsm.initialise_token(label, &so_pin, &self.pin)?;
                 let made = format!("{:?}, serial {}", token.label, token.serial);
-                steps.note("initialise_token", true, &made);
+                recorder.note("initialise_token", true, &made);
                 token
             }
             (None, None) => {
@@ -153,11 +166,11 @@ impl TokenAccess {
 /// # Errors
 /// The token or the database.
 pub fn new_kek(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     token: &Token,
     known: Option<&TokenRecord>,
 ) -> Result<KekId, Fault> {
-    let node = steps.node;
+    let node = recorder.node;
     let noted = known.and_then(|known| {
         let pending = known.pending_kek.clone();
         pending.filter(|pending| known.kek.as_ref() != Some(pending))
@@ -166,7 +179,7 @@ pub fn new_kek(
         Some(kek) if node.hsm.has_kek(kek)? => {
             if wraps(node, kek)? {
                 let detail = format!("the KEK {kek} of a try that was cut short is used");
-                steps.note("generate_kek", false, &detail);
+                recorder.note("generate_kek", false, &detail);
                 return Ok(kek.clone());
             }
             noted.clone()
@@ -184,7 +197,7 @@ pub fn new_kek(
         }
     };
     node.hsm.generate_kek_as(&kek)?;
-    steps.note("generate_kek", true, &format!("KEK {kek}"));
+    recorder.note("generate_kek", true, &format!("KEK {kek}"));
     if let Some(half) = half
         && wraps(node, &kek)?
     {
@@ -192,7 +205,7 @@ pub fn new_kek(
         // wraps with another one shows that it is the key, and not the token, that is no good.
         let destroyed = node.hsm.destroy_kek(&half)?;
         let detail = format!("the KEK {half}, which was never whole");
-        steps.note("destroy_kek", destroyed, &detail);
+        recorder.note("destroy_kek", destroyed, &detail);
     }
     Ok(kek)
 }
@@ -216,13 +229,13 @@ fn wraps(node: &Node, kek: &KekId) -> Result<bool, Fault> {
 /// # Errors
 /// The token or the database.
 pub fn store(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     token: &Token,
     kek: &KekId,
     dek: &Dek,
     known: Option<&TokenRecord>,
 ) -> Result<(), Fault> {
-    store_as(steps, kek, dek, next_record(steps.node, token, known))
+    store_as(recorder, kek, dek, next_record(recorder.node, token, known))
 }
 
 /// The same in the middle of a rotation: the KEK before stays known, and so does that the rotation
@@ -231,36 +244,36 @@ pub fn store(
 /// # Errors
 /// The token or the database.
 pub fn store_rotated(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     token: &Token,
     kek: &KekId,
     dek: &Dek,
     known: &TokenRecord,
 ) -> Result<(), Fault> {
-    let mut record = next_record(steps.node, token, Some(known));
+    let mut record = next_record(recorder.node, token, Some(known));
     if let Some(old) = &known.kek
-        && steps.node.hsm.has_kek(old)?
+        && recorder.node.hsm.has_kek(old)?
     {
         record.retired_keks.push(old.clone());
     }
     record.pending_kek = Some(kek.clone());
-    store_as(steps, kek, dek, record)
+    store_as(recorder, kek, dek, record)
 }
 
 fn store_as(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     kek: &KekId,
     dek: &Dek,
     mut record: TokenRecord,
 ) -> Result<(), Fault> {
-    let node = steps.node;
+    let node = recorder.node;
     record.encrypted_dek = Some(node.hsm.wrap_dek(kek, dek)?);
     record.kek = Some(kek.clone());
     record.retired_keks.retain(|retired| retired != kek);
     record.dek_check_value = Some(node.seals.check_value(dek));
     node.database.save_token(&record)?;
     let detail = format!("the KEK {kek} wraps the DEK; checked, stored");
-    steps.note("wrap_dek", true, &detail);
+    recorder.note("wrap_dek", true, &detail);
     Ok(())
 }
 
@@ -293,36 +306,12 @@ fn blank(node: &Node, token: &Token) -> TokenRecord {
     }
 }
 
-/// What the database says now; a node that has none cannot come this far.
-///
-/// # Errors
-/// The database.
-pub fn record(node: &Node) -> Result<NodeRecord, Fault> {
-    match node.database.observe()? {
-        DatabaseState::Initialised(record) => Ok(*record),
-        DatabaseState::NotInitialised => Err(Fault::new(
-            FaultKind::Config,
-            format!("there is no database {} yet", node.settings.database_path),
-            "run `trustpointctl startup` first, or restore a backup",
-        )),
-    }
-}
-
-/// Takes the lock of a data volume that has a database: taking it makes a missing directory.
-///
-/// # Errors
-/// As [`record`] and [`startup::lock`] have it.
-pub fn lock_installed(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
-    record(node)?;
-    startup::lock(node, wait)
-}
-
 /// What the database knows of the token.
 ///
 /// # Errors
 /// The database, or a node without a token.
 pub fn stored(node: &Node) -> Result<TokenRecord, Fault> {
-    record(node)?.token.ok_or_else(|| {
+    record::read(node)?.token.ok_or_else(|| {
         Fault::new(
             FaultKind::Config,
             format!("{} knows of no token", node.settings.database_path),
@@ -332,7 +321,7 @@ pub fn stored(node: &Node) -> Result<TokenRecord, Fault> {
 }
 
 fn installation(node: &Node) -> Result<InstallationId, Fault> {
-    record(node)?.installation.ok_or_else(|| {
+    record::read(node)?.installation.ok_or_else(|| {
         Fault::new(
             FaultKind::DataCorrupt,
             format!("{} has no installation id", node.settings.database_path),

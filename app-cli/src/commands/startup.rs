@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::wire::{Access, wire};
 use crate::{exit_code, json};
 use usecases::report::Report;
-use usecases::startup::{self, Depth, Options};
+use usecases::startup::{self, Mode, Request};
 
 /// The main job.
 ///
@@ -26,27 +26,27 @@ pub fn startup(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     program::check(&arguments.command)?;
-    let (depth, access) = if arguments.dry_run {
-        (Depth::DryRun, Access::ReadOnly)
+    let (mode, access) = if arguments.dry_run {
+        (Mode::DryRun, Access::ReadOnly)
     } else {
-        (Depth::Start, Access::ReadWrite)
+        (Mode::CarryOut, Access::ReadWrite)
     };
-    let options = Options {
-        depth,
+    let request = Request {
+        mode,
         lock_wait: Duration::from_secs(arguments.lock_wait),
         accept_new_database: arguments.accept_new_database,
     };
     let node = wire(config, access, Box::new(console))?;
-    let result = startup::run(&node, options, report, &mut |step| console.step(step));
+    let result = startup::run(&node, request, report, &mut |step| console.step(step));
     if let Err(fault) = &result {
         report.fail(fault);
     }
     let exit_code = exit_code::of_report(report, arguments.require_ready);
-    if depth == Depth::Start {
+    if mode == Mode::CarryOut {
         keep_report(config, report, exit_code);
     }
     let replace = result.is_ok()
-        && depth == Depth::Start
+        && mode == Mode::CarryOut
         && !arguments.command.is_empty()
         && exit_code == exit_code::SUCCESS;
     if !replace {
@@ -72,13 +72,13 @@ fn has_dek(report: &Report) -> bool {
 /// # Errors
 /// What the next start would fail with.
 pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
-    let options = Options {
-        depth: Depth::Status,
+    let request = Request {
+        mode: Mode::Status,
         lock_wait: Duration::ZERO,
         accept_new_database: false,
     };
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let result = startup::run(&node, options, report, &mut |step| console.step(step));
+    let result = startup::run(&node, request, report, &mut |step| console.step(step));
     result.map(|()| Next::Exit)
 }
 

@@ -4,10 +4,10 @@ use domain::{SetupWizardState, StorageType, WizardState};
 use ports::{BackupManifest, BackupOrigin, BackupPlace, Fault, FaultKind, NodeRecord, Secret};
 
 use crate::node::Node;
+use crate::record;
+use crate::recorder::Recorder;
 use crate::report::{Report, StepReport};
 use crate::setup::{MIN_PASSWORD_CHARS, is_long_enough};
-use crate::steps::Steps;
-use crate::token;
 
 /// What the operator wants.
 pub struct Create {
@@ -38,15 +38,15 @@ pub fn run(
 ) -> Result<Created, Fault> {
     wish.password.as_ref().map_or(Ok(()), check_password)?;
     refuse_overwriting(node, &wish.file)?;
-    let record = token::record(node)?;
-    let mut steps = Steps {
+    let record = record::read(node)?;
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
     };
     let origin = BackupOrigin {
         application_version: node.settings.app_version.to_string(),
-        setup_completed: setup_completed(&mut steps, &record),
+        setup_completed: setup_completed(&mut recorder, &record),
         at: node.clock.now(),
     };
     let manifest = match &wish.password {
@@ -61,15 +61,15 @@ pub fn run(
         }
     };
     let detail = format!("{}, SHA-256 {}", wish.file, manifest.sha256);
-    steps.note("create_backup", true, &detail);
+    recorder.note("create_backup", true, &detail);
     if wish.password.is_none() {
-        steps.report.warnings.extend(clear_keys(node, &record)?);
+        recorder.report.warnings.extend(clear_keys(node, &record)?);
     }
     let damaged = crate::sealing::password_blob_fault(node, &record);
     let damaged = damaged.map(|fault| format!("{fault}; {}", fault.hint()));
-    steps.report.warnings.extend(damaged);
+    recorder.report.warnings.extend(damaged);
     if record.storage == Some(StorageType::SoftHsm) && !manifest.backup_password_set {
-        steps.report.warnings.push(
+        recorder.report.warnings.push(
             "no backup password is set: this backup opens with the token that is in use now, and \
              with nothing else"
                 .into(),
@@ -95,15 +95,15 @@ fn refuse_overwriting(node: &Node, file: &str) -> Result<(), Fault> {
 }
 
 /// The state directory may know of a completed setup before the database does.
-fn setup_completed(steps: &mut Steps<'_>, record: &NodeRecord) -> bool {
+fn setup_completed(recorder: &mut Recorder<'_>, record: &NodeRecord) -> bool {
     let marked = record.setup_completed_at.is_some();
-    match steps.node.wizard.read() {
+    match recorder.node.wizard.read() {
         Ok(directory) => {
             SetupWizardState::effective(directory.state(), marked) == WizardState::Completed
         }
         Err(fault) => {
             let warning = format!("the wizard state is not in the backup: {fault}");
-            steps.report.warnings.push(warning);
+            recorder.report.warnings.push(warning);
             marked
         }
     }

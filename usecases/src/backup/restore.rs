@@ -8,11 +8,11 @@ use domain::{CacheFate, SetupWizardState, WizardState};
 use ports::{Backup, DatabaseState, Fault, FaultKind, NodeRecord, Secret};
 
 use super::{name_instead, open, read};
+use crate::lock;
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::report::{Report, StepReport};
 use crate::sealing;
-use crate::startup;
-use crate::steps::Steps;
 
 /// What the operator wants.
 pub struct Restore {
@@ -39,7 +39,7 @@ pub fn run(
     // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
     let clear = open(node, &wish.file, wish.decrypt_password.as_ref())?;
     read(node, &wish.file, &clear)?;
-    let _lock = startup::lock(node, wish.lock_wait)?;
+    let _lock = lock::acquire(node, wish.lock_wait)?;
     let raw = node.wizard.read()?.state();
     let present = present(node)?;
     let mut staged = node
@@ -50,30 +50,30 @@ pub fn run(
     refuse_other(node, wish, raw, present.as_ref(), &backup)?;
     let cached = sealing::refuse_losing(node, present.as_ref(), &backup.record)?;
 
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
     };
-    note_checked(&mut steps, &wish.file, &backup);
+    note_checked(&mut recorder, &wish.file, &backup);
     let path = &node.settings.database_path;
     if staged.is_in_place() {
-        set_wizard(&mut steps, raw, &backup)?;
-        steps.note("replace_database", false, &format!("{path} is this backup"));
+        set_wizard(&mut recorder, raw, &backup)?;
+        recorder.note("replace_database", false, &format!("{path} is this backup"));
     } else {
         remember_setup(node, raw, present.as_ref(), &backup)?;
         let kept = staged.keep_replaced(node.clock.now())?;
         match &kept {
-            Some(kept) => steps.note("keep_replaced", true, kept),
-            None => steps.note("keep_replaced", false, "there was no database"),
+            Some(kept) => recorder.note("keep_replaced", true, kept),
+            None => recorder.note("keep_replaced", false, "there was no database"),
         }
         // Before the database: its mark says what it is, and a state that was left half way would
         // have the next start forget that.
-        set_wizard(&mut steps, raw, &backup)?;
+        set_wizard(&mut recorder, raw, &backup)?;
         staged.put_in_place()?;
-        steps.note("replace_database", true, path);
+        recorder.note("replace_database", true, path);
     }
-    drop_other_dek(&mut steps, cached)?;
+    drop_other_dek(&mut recorder, cached)?;
     node.output
         .info("the next `trustpointctl startup` says what this node needs");
     Ok(backup)
@@ -127,9 +127,9 @@ fn refuse_other(
     ))
 }
 
-fn note_checked(steps: &mut Steps<'_>, file: &str, backup: &Backup) {
+fn note_checked(recorder: &mut Recorder<'_>, file: &str, backup: &Backup) {
     match &backup.manifest {
-        Some(manifest) => steps.note(
+        Some(manifest) => recorder.note(
             "check_backup",
             false,
             &format!(
@@ -140,12 +140,12 @@ fn note_checked(steps: &mut Steps<'_>, file: &str, backup: &Backup) {
             ),
         ),
         None => {
-            steps.note(
+            recorder.note(
                 "check_backup",
                 false,
                 &format!("{file} is a whole snapshot"),
             );
-            steps.report.warnings.push(format!(
+            recorder.report.warnings.push(format!(
                 "{file} has no manifest (a snapshot has none): that it is whole is known from \
                  SQLite's integrity check alone"
             ));
@@ -184,25 +184,25 @@ fn wizard_after(raw: Option<SetupWizardState>, backup: &Backup) -> Option<SetupW
 }
 
 fn set_wizard(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     raw: Option<SetupWizardState>,
     backup: &Backup,
 ) -> Result<(), Fault> {
-    wizard_after(raw, backup).map_or(Ok(()), |state| steps.go_to(state))
+    wizard_after(raw, backup).map_or(Ok(()), |state| recorder.go_to(state))
 }
 
 /// The cache must not hold the DEK of another database (C22), unless that may be its last copy.
-fn drop_other_dek(steps: &mut Steps<'_>, fate: CacheFate) -> Result<(), Fault> {
-    let node = steps.node;
+fn drop_other_dek(recorder: &mut Recorder<'_>, fate: CacheFate) -> Result<(), Fault> {
+    let node = recorder.node;
     match fate {
         CacheFate::Drop if node.dek_cache.remove()? => {
             let what = "it held the DEK of another database";
-            steps.note("drop_dek_cache", true, what);
+            recorder.note("drop_dek_cache", true, what);
         }
         CacheFate::Drop | CacheFate::Refuse => {}
         CacheFate::Keep => {
             let kept = format!("{} stays as it is", node.dek_cache.path());
-            steps.skip("drop_dek_cache", &kept);
+            recorder.skip("drop_dek_cache", &kept);
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{CacheCopy, Presence};
+use domain::{CacheCopy, Kek};
 use ports::{CachedDek, Dek, FaultKind, NodeRecord, PinState, Token, TokenRecord, TokenSight};
 
 use super::{Doctor, is_softhsm};
@@ -227,7 +227,7 @@ impl Doctor<'_> {
             },
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
                 self.kek_lost = true;
-                let ways = sealing::ways(self.node, known, Presence::Absent);
+                let ways = sealing::ways(self.node, known, Kek::Absent);
                 let fault = match ways {
                     Ok(ways) if ways.is_in_cache_alone() => {
                         fault.advise(sealing::way_back(self.node, record, ways))

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use ports::{Fault, FaultKind, Secret};
 
-use super::SealedNode;
+use super::sealed_node::SealedNode;
+use crate::lock;
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::recover::unwrap_with_password;
 use crate::report::{Report, StepReport};
 use crate::setup::check_password;
-use crate::steps::Steps;
 use crate::token;
 
 /// Whether this node can have a backup password, before anybody is asked for it.
@@ -33,11 +34,11 @@ pub fn set(
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
     check_password(password)?;
-    let _lock = token::lock_installed(node, lock_wait)?;
+    let _lock = lock::acquire_installed(node, lock_wait)?;
     let sealed = SealedNode::read(node)?;
     let dek = sealed.dek(node)?;
     let had_one = sealed.token.backup_encrypted_dek.is_some();
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
@@ -47,7 +48,7 @@ pub fn set(
     record.backup_encrypted_dek = Some(blob);
     record.backup_password_set_at = Some(node.clock.now());
     node.database.save_token(&record)?;
-    steps.note(
+    recorder.note(
         "set_backup_password",
         true,
         "the DEK is wrapped by this backup password",
@@ -84,12 +85,12 @@ pub fn verify(
         ));
     }
     unwrap_with_password(node, &sealed.token, password)?;
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
     };
-    steps.note(
+    recorder.note(
         "verify_backup_password",
         false,
         "the backup password unwraps the DEK in use",

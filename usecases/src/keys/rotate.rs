@@ -9,11 +9,12 @@ use std::time::Duration;
 use domain::KekId;
 use ports::{Dek, Fault, FaultKind, TokenRecord};
 
-use super::SealedNode;
+use super::sealed_node::SealedNode;
+use crate::lock;
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::report::{Report, StepReport};
 use crate::sealing;
-use crate::steps::Steps;
 use crate::token::{self, TokenAccess};
 
 /// What the operator wants.
@@ -35,7 +36,7 @@ pub fn rotate(
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    let _lock = token::lock_installed(node, wish.lock_wait)?;
+    let _lock = lock::acquire_installed(node, wish.lock_wait)?;
     let mut sealed = SealedNode::read(node)?;
     let access = TokenAccess::look(node, Some(&sealed.record))?;
     if access.has_token() {
@@ -45,25 +46,25 @@ pub fn rotate(
     let dek = dek(node, &sealed, access.has_token())?;
     let known = &sealed.token;
 
-    let mut steps = Steps {
+    let mut recorder = Recorder {
         node,
         report,
         on_step,
     };
-    let token = access.open(&mut steps)?;
+    let token = access.open(&mut recorder)?;
     match committed(node, known)? {
-        Some(kek) => steps.note(
+        Some(kek) => recorder.note(
             "generate_kek",
             false,
             &format!("the rotation to the KEK {kek}, which was cut short, is finished"),
         ),
         None => {
-            let kek = token::new_kek(&mut steps, &token, Some(known))?;
-            token::store_rotated(&mut steps, &token, &kek, &dek, known)?;
+            let kek = token::new_kek(&mut recorder, &token, Some(known))?;
+            token::store_rotated(&mut recorder, &token, &kek, &dek, known)?;
         }
     }
-    let stored = verify(&mut steps, &dek)?;
-    finish(&mut steps, stored, wish.destroy_old)
+    let stored = verify(&mut recorder, &dek)?;
+    finish(&mut recorder, stored, wish.destroy_old)
 }
 
 /// The DEK: unwrapped by the KEK, or of the cache where the KEK is gone or its blob is broken.
@@ -93,8 +94,8 @@ fn committed(node: &Node, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
 }
 
 /// Reads what was committed and unwraps it.
-fn verify(steps: &mut Steps<'_>, dek: &Dek) -> Result<TokenRecord, Fault> {
-    let node = steps.node;
+fn verify(recorder: &mut Recorder<'_>, dek: &Dek) -> Result<TokenRecord, Fault> {
+    let node = recorder.node;
     let stored = token::stored(node)?;
     let wrong = || {
         Fault::new(
@@ -114,21 +115,25 @@ fn verify(steps: &mut Steps<'_>, dek: &Dek) -> Result<TokenRecord, Fault> {
         return Err(wrong());
     }
     let detail = format!("read back: the KEK {kek} unwraps the DEK");
-    steps.note("verify_dek", false, &detail);
+    recorder.note("verify_dek", false, &detail);
     Ok(stored)
 }
 
 /// Destroys the old KEKs where that was asked for, then notes that the rotation is over.
-fn finish(steps: &mut Steps<'_>, mut stored: TokenRecord, destroy_old: bool) -> Result<(), Fault> {
-    let node = steps.node;
+fn finish(
+    recorder: &mut Recorder<'_>,
+    mut stored: TokenRecord,
+    destroy_old: bool,
+) -> Result<(), Fault> {
+    let node = recorder.node;
     if destroy_old {
         for old in std::mem::take(&mut stored.retired_keks) {
             let destroyed = node.hsm.destroy_kek(&old)?;
-            steps.note("destroy_kek", destroyed, &format!("the old KEK {old}"));
+            recorder.note("destroy_kek", destroyed, &format!("the old KEK {old}"));
         }
     } else if !stored.retired_keks.is_empty() {
         let ids: Vec<_> = stored.retired_keks.iter().map(KekId::to_string).collect();
-        steps.report.warnings.push(format!(
+        recorder.report.warnings.push(format!(
             "old KEKs are left on the token ({}): backups from before this rotation open with \
              them; `keys rotate-kek --destroy-old` removes them with the next rotation",
             ids.join(", ")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ports::{Fault, PinState, Token, TokenRecord, TokenSight, WrapFormat};
 use serde_json::{Value, json};
 
-use super::{SealedNode, hex};
+use super::sealed_node::SealedNode;
 use crate::node::Node;
 use crate::report::rfc3339;
 use crate::token;
@@ -179,4 +179,9 @@ const fn pin(state: PinState) -> &'static str {
         PinState::Locked => "locked",
         PinState::NotInitialised => "not_initialised",
     }
+}
+
+/// Bytes as they are shown.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,9 +3,9 @@
 use domain::SetupWizardState;
 use ports::{CredentialKey, Dek, Fault, TlsSource};
 
+use crate::recorder::Recorder;
 use crate::report::TlsReport;
 use crate::startup::{Active, TlsWork};
-use crate::steps::Steps;
 
 /// Chooses the TLS credential and gives it to Nginx. The one of the setup page stays, unless other
 /// names were asked for, it cannot be used, or its key stands in the clear where sealing the
@@ -13,15 +13,15 @@ use crate::steps::Steps;
 ///
 /// # Errors
 /// Names that no certificate can have, or a failed write.
-pub fn choose(steps: &mut Steps<'_>, san: &[String], dek: Option<&Dek>) -> Result<(), Fault> {
-    let node = steps.node;
+pub fn choose(recorder: &mut Recorder<'_>, san: &[String], dek: Option<&Dek>) -> Result<(), Fault> {
+    let node = recorder.node;
     let work = TlsWork {
         node,
         dek,
         sealed: dek.is_some(),
     };
     let copies = match dek {
-        Some(_) => copies_in_the_clear(steps)?,
+        Some(_) => copies_in_the_clear(recorder)?,
         None => Vec::new(),
     };
     let keep = match work.active()? {
@@ -45,35 +45,35 @@ pub fn choose(steps: &mut Steps<'_>, san: &[String], dek: Option<&Dek>) -> Resul
         }
     };
     if !copies.is_empty() {
-        steps.report.warnings.push(format!(
+        recorder.report.warnings.push(format!(
             "snapshots hold the private key of the setup page in the clear, so a new TLS server \
              credential was made; remove them once they are no longer needed: {}",
             copies.join(", ")
         ));
     }
-    steps.go_to(SetupWizardState::TlsServerCredentialApply)?;
+    recorder.go_to(SetupWizardState::TlsServerCredentialApply)?;
     if let Some(dek) = dek {
         let sealed = node.database.seal_credentials(dek)?;
-        steps.note(
+        recorder.note(
             "seal_credentials",
             sealed > 0,
             &format!("{sealed} sealed under the DEK"),
         );
     }
     let provided = work.publish_saved(&credential, facts, source)?;
-    steps.note("provide_tls", provided.changed, &provided.detail);
-    steps.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    recorder.note("provide_tls", provided.changed, &provided.detail);
+    recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
     if provided.changed {
         // Nginx serves the setup page under another one.
-        crate::tls_admin::reload(steps);
+        crate::tls_admin::reload(recorder);
     }
     Ok(())
 }
 
 /// The snapshots, where the key of the active credential still stands in the clear: each may have
 /// a copy of it.
-fn copies_in_the_clear(steps: &Steps<'_>) -> Result<Vec<String>, Fault> {
-    let database = &steps.node.database;
+fn copies_in_the_clear(recorder: &Recorder<'_>) -> Result<Vec<String>, Fault> {
+    let database = &recorder.node.database;
     let is_clear = database
         .active_credential(None)?
         .is_some_and(|active| matches!(active.key, CredentialKey::Readable(_)));

@@ -1,10 +1,10 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
-use domain::{CacheCopy, CacheEvent, CacheFate, KekId, Presence};
+use domain::{CacheCopy, CacheEvent, CacheFate, Kek, KekId};
 use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, Token, TokenRecord};
 
 use crate::node::Node;
-use crate::steps::Steps;
+use crate::recorder::Recorder;
 use crate::{sealing, token};
 
 /// The KEK and DEK of an earlier try where they work, new ones otherwise.
@@ -12,27 +12,27 @@ use crate::{sealing, token};
 /// # Errors
 /// The token, the database, or secrets that a new DEK would orphan.
 pub fn keys(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     token: &Token,
     record: Option<&NodeRecord>,
 ) -> Result<(KekId, Dek), Fault> {
-    let node = steps.node;
+    let node = recorder.node;
     let known = record.and_then(|record| record.token.as_ref());
     let kek = match known.and_then(|known| known.kek.as_ref()) {
         Some(kek) if node.hsm.has_kek(kek)? => Some(kek.clone()),
         Some(_) | None => None,
     };
     let dek = match (record, known) {
-        (Some(record), Some(known)) => earlier_dek(steps, record, known, kek.as_ref())?,
+        (Some(record), Some(known)) => earlier_dek(recorder, record, known, kek.as_ref())?,
         _ => None,
     };
     let kek = match kek {
         Some(kek) => {
             let used = format!("the KEK {kek} is used as it is");
-            steps.note("generate_kek", false, &used);
+            recorder.note("generate_kek", false, &used);
             kek
         }
-        None => token::new_kek(steps, token, known)?,
+        None => token::new_kek(recorder, token, known)?,
     };
     let dek = match dek {
         Some(dek) => dek,
@@ -58,7 +58,7 @@ pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Re
         Some(kek) if has_token => node.hsm.has_kek(kek)?,
         Some(_) | None => false,
     };
-    let ways = sealing::ways(node, known, Presence::Absent)?;
+    let ways = sealing::ways(node, known, Kek::Absent)?;
     // One that the KEK has or the cache proves is used again, and nothing is replaced.
     if (has_kek && known.encrypted_dek.is_some()) || ways.cache == CacheCopy::Ours {
         return Ok(());
@@ -71,7 +71,7 @@ pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Re
         format!(
             "the KEK that wraps this node's DEK is not on the token, and the DEK may still be had \
              ({}): a new one would take its place",
-            if ways.password {
+            if ways.has_backup_password {
                 "the backup password opens it".to_owned()
             } else {
                 format!("{} may be the last copy", node.dek_cache.path())
@@ -84,12 +84,12 @@ pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Re
 /// The DEK of an earlier setup: unwrapped, or of the cache; none, once a snapshot keeps what a new
 /// DEK replaces.
 fn earlier_dek(
-    steps: &mut Steps<'_>,
+    recorder: &mut Recorder<'_>,
     record: &NodeRecord,
     known: &TokenRecord,
     kek: Option<&KekId>,
 ) -> Result<Option<Dek>, Fault> {
-    let node = steps.node;
+    let node = recorder.node;
     if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
         return Ok(None);
     }
@@ -112,8 +112,8 @@ fn earlier_dek(
     }
     let snapshot = node.database.snapshot(node.clock.now())?;
     let kept = snapshot.map_or("an earlier snapshot".to_owned(), |snapshot| snapshot.path);
-    steps.note("snapshot_database", true, &kept);
-    steps.report.warnings.push(format!(
+    recorder.note("snapshot_database", true, &kept);
+    recorder.report.warnings.push(format!(
         "the KEK of an earlier setup is not on the token: a new DEK is made; what was sealed \
          under the old one stays in {kept}"
     ));

@@ -5,41 +5,64 @@ use domain::{
 };
 use ports::{AssetReport, Fault, FaultKind, Migrated, StartRecord};
 
-use super::note;
-use super::observe::Observation;
+use super::open_token::Observation;
 use super::tls::TlsWork;
 use crate::node::Node;
-use crate::report::{Report, StepReport, StepResult, TlsReport};
-use crate::steps;
+use crate::recorder::{self, Recorder};
+use crate::report::{Report, StepResult, TlsReport};
+
+/// Carries out the steps in their order; the first that fails ends it.
+///
+/// # Errors
+/// The failure of a step, which the report names.
+pub(super) fn execute(
+    recorder: &mut Recorder<'_>,
+    seen: &Observation,
+    selection: Selection,
+    plan: &Plan,
+) -> Result<(), Fault> {
+    let mut execution = Execution {
+        node: recorder.node,
+        observation: seen,
+        selection,
+        outcome: plan.outcome,
+        warnings: Vec::new(),
+        tls: None,
+    };
+    let done = execution.carry_out(plan, recorder);
+    recorder.report.warnings.append(&mut execution.warnings);
+    recorder.report.tls = execution.tls.take();
+    done
+}
 
 /// A start that is being carried out.
-pub struct Execution<'a> {
+struct Execution<'a> {
     node: &'a Node,
     observation: &'a Observation,
     selection: Selection,
     outcome: Outcome,
     /// What has to be dealt with.
-    pub warnings: Vec<String>,
+    warnings: Vec<String>,
     /// The TLS set that Nginx was given.
-    pub tls: Option<TlsReport>,
+    tls: Option<TlsReport>,
 }
 
 /// What became of a step, and more about it.
-pub struct StepNote(pub StepResult, pub String);
+struct StepNote(StepResult, String);
 
 impl StepNote {
     /// It changed something.
-    pub fn done(detail: impl Into<String>) -> Self {
+    fn done(detail: impl Into<String>) -> Self {
         Self(StepResult::Done, detail.into())
     }
 
     /// All was right already.
-    pub fn unchanged(detail: impl Into<String>) -> Self {
+    fn unchanged(detail: impl Into<String>) -> Self {
         Self(StepResult::Unchanged, detail.into())
     }
 
     /// It was not needed here.
-    pub fn skipped(detail: impl Into<String>) -> Self {
+    fn skipped(detail: impl Into<String>) -> Self {
         Self(StepResult::Skipped, detail.into())
     }
 
@@ -52,48 +75,15 @@ impl StepNote {
     }
 }
 
-impl<'a> Execution<'a> {
-    /// Of what was observed and selected.
-    #[must_use]
-    pub fn new(
-        node: &'a Node,
-        observation: &'a Observation,
-        selection: Selection,
-        outcome: Outcome,
-    ) -> Self {
-        Self {
-            node,
-            observation,
-            selection,
-            outcome,
-            warnings: Vec::new(),
-            tls: None,
-        }
-    }
-
-    /// Carries out the steps in their order; the first that fails ends it.
-    ///
-    /// # Errors
-    /// The failure of a step, which the report names.
-    pub fn carry_out(
-        &mut self,
-        plan: &Plan,
-        report: &mut Report,
-        on_step: &mut dyn FnMut(&StepReport),
-    ) -> Result<(), Fault> {
+impl Execution<'_> {
+    fn carry_out(&mut self, plan: &Plan, recorder: &mut Recorder<'_>) -> Result<(), Fault> {
         for step in &plan.steps {
-            let changes = changes_so_far(report);
+            let changes = changes_so_far(recorder.report);
             match self.carry_out_step(*step, &changes) {
-                Ok(StepNote(result, detail)) => note(report, on_step, *step, result, detail),
+                Ok(StepNote(result, detail)) => recorder.push(step.name(), result, &detail),
                 Err(fault) => {
-                    note(
-                        report,
-                        on_step,
-                        *step,
-                        StepResult::Failed,
-                        fault.to_string(),
-                    );
-                    self.take_back_dek(report);
+                    recorder.push(step.name(), StepResult::Failed, &fault.to_string());
+                    self.take_back_dek(recorder.report);
                     return Err(fault);
                 }
             }
@@ -103,7 +93,6 @@ impl<'a> Execution<'a> {
 
     fn carry_out_step(&mut self, step: Step, changes: &str) -> Result<StepNote, Fault> {
         match step {
-            Step::CheckHsm => Ok(self.check_hsm()),
             Step::SnapshotDatabase => self.snapshot_database(),
             Step::MigrateDatabase => self.migrate_database(),
             Step::CollectStaticFiles => {
@@ -126,31 +115,14 @@ impl<'a> Execution<'a> {
                 };
                 Ok(StepNote::changed(created, detail))
             }
-            Step::UnwrapDek => Ok(self.unwrap_dek()),
             Step::ProvideTls(goal) => self.provide_tls(goal),
             Step::CacheDek => self.cache_dek(),
             Step::DropDekCache => self.drop_dek_cache(),
+            Step::KeepDekCache => Ok(self.keep_dek_cache()),
             Step::SetWizard(state) => self.set_wizard(state),
             Step::AnnounceRecovery => Ok(announce_recovery()),
             Step::RecordStart => self.record_start(changes),
         }
-    }
-
-    /// The observation has reached it already, or there would be no plan; a second look could only
-    /// tell what changes between two looks.
-    fn check_hsm(&self) -> StepNote {
-        let answered = self.observation.hsm.clone().unwrap_or_default();
-        StepNote::unchanged(match &self.observation.token {
-            Some(token) => {
-                format!(
-                    "{answered}; token {:?}, serial {}",
-                    token.label, token.serial
-                )
-            }
-            None => {
-                format!("{answered}; no token {:?}", self.node.settings.token_label)
-            }
-        })
     }
 
     fn snapshot_database(&self) -> Result<StepNote, Fault> {
@@ -179,20 +151,11 @@ impl<'a> Execution<'a> {
         StepNote::changed(assets.written > 0, detail)
     }
 
-    fn unwrap_dek(&self) -> StepNote {
-        match &self.observation.dek {
-            Some(dek) if dek.unwrapped => StepNote::unchanged("the KEK unwraps the DEK: 32 bytes"),
-            Some(_) | None => {
-                StepNote::skipped("the KEK is not on the token; the DEK is the one in the cache")
-            }
-        }
-    }
-
     fn provide_tls(&mut self, goal: TlsGoal) -> Result<StepNote, Fault> {
         let work = TlsWork {
             node: self.node,
             dek: self.observation.dek.as_ref().map(|dek| &dek.dek),
-            sealed: self.observation.context.is_hsm_storage(),
+            sealed: self.observation.observed.is_hsm_storage(),
         };
         let provided = work.provide(goal)?;
         self.warnings.extend(provided.warnings);
@@ -228,20 +191,20 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Where nothing is sealed, a file in the cache is nobody's.
+    /// Whether the KEK gives it again, so that nothing is lost with the cached one.
     fn may_drop_dek(&self) -> bool {
-        let ways = self.observation.ways;
-        ways.is_none_or(|ways| ways.fate(CacheEvent::NotReady) == CacheFate::Drop)
+        let sealing = self.observation.observed.sealing();
+        sealing.is_none_or(|sealing| sealing.fate(CacheEvent::NotReady) == CacheFate::Drop)
     }
 
-    fn drop_dek_cache(&mut self) -> Result<StepNote, Fault> {
-        if !self.may_drop_dek() {
-            let kept = format!(
-                "{} is kept: it may hold the last copy of the DEK",
-                self.node.dek_cache.path()
-            );
-            return Ok(StepNote::skipped(kept));
-        }
+    fn keep_dek_cache(&self) -> StepNote {
+        StepNote::skipped(format!(
+            "{} is kept: it may hold the last copy of the DEK",
+            self.node.dek_cache.path()
+        ))
+    }
+
+    fn drop_dek_cache(&self) -> Result<StepNote, Fault> {
         let removed = self.node.dek_cache.remove()?;
         let detail = if removed {
             self.node.dek_cache.path()
@@ -251,10 +214,10 @@ impl<'a> Execution<'a> {
         Ok(StepNote::changed(removed, detail))
     }
 
-    fn set_wizard(&mut self, state: SetupWizardState) -> Result<StepNote, Fault> {
-        let before = self.observation.context.wizard_state_raw;
+    fn set_wizard(&self, state: SetupWizardState) -> Result<StepNote, Fault> {
+        let before = self.observation.observed.wizard_file();
         let moved = match state {
-            SetupWizardState::Completed => steps::complete(self.node)?,
+            SetupWizardState::Completed => recorder::complete(self.node)?,
             _ => self.node.wizard.go_to(state)?,
         };
         let detail = match before {

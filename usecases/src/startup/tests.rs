@@ -10,7 +10,7 @@ use ports::fake::{
 };
 use ports::{Database as _, Fault, FaultKind, Pins, Secret, TokenRecord, WizardStore as _};
 
-use super::{Depth, Options, run};
+use super::{Mode, Request, run};
 use crate::node::{Node, Settings};
 use crate::report::{Report, StepResult};
 
@@ -73,12 +73,12 @@ impl World {
 
     fn start(&self) -> (Report, Option<FaultKind>) {
         let mut report = Report::new("startup");
-        let options = Options {
-            depth: Depth::Start,
+        let request = Request {
+            mode: Mode::CarryOut,
             lock_wait: Duration::ZERO,
             accept_new_database: false,
         };
-        let result = run(&self.node(), options, &mut report, &mut |_| ());
+        let result = run(&self.node(), request, &mut report, &mut |_| ());
         (report, result.err().map(|fault| fault.kind()))
     }
 

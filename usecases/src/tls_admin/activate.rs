@@ -6,7 +6,7 @@ use ports::{
     ActiveCredential, CredentialKey, CredentialOrigin, Fault, FaultKind, TlsCredential, TlsSource,
 };
 
-use super::{Access, end, publish, refuse_validity, steps};
+use super::access::{Access, end, publish, refuse_validity, steps};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
 

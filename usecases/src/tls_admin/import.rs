@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ports::{Assembled, CredentialFiles, CredentialOrigin, Fault, TlsSource};
 
-use super::{Access, end, publish, refuse_validity, steps};
+use super::access::{Access, end, publish, refuse_validity, steps};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
 

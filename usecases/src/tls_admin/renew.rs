@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ports::{Fault, TlsSource};
 
-use super::{Access, end, publish, steps};
+use super::access::{Access, end, publish, steps};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
 use crate::startup::Active;

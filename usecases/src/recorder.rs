@@ -1,4 +1,4 @@
-//! The steps of a command that changes the node, and their report.
+//! The one recorder of steps: what a command did, for its report and for whoever watches.
 
 use domain::SetupWizardState;
 use ports::Fault;
@@ -6,8 +6,8 @@ use ports::Fault;
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult};
 
-/// The steps of a command and their report.
-pub struct Steps<'a> {
+/// Records the steps of a command.
+pub struct Recorder<'a> {
     /// The node.
     pub node: &'a Node,
     /// The report.
@@ -16,7 +16,7 @@ pub struct Steps<'a> {
     pub on_step: &'a mut dyn FnMut(&StepReport),
 }
 
-impl Steps<'_> {
+impl Recorder<'_> {
     /// Notes a step that was not needed, or could not be taken without harm.
     pub fn skip(&mut self, step: &str, detail: &str) {
         self.push(step, StepResult::Skipped, detail);
@@ -32,7 +32,8 @@ impl Steps<'_> {
         self.push(step, result, detail);
     }
 
-    fn push(&mut self, step: &str, result: StepResult, detail: &str) {
+    /// Notes a step with its result.
+    pub fn push(&mut self, step: &str, result: StepResult, detail: &str) {
         let step = StepReport {
             step: step.to_owned(),
             result,

@@ -3,7 +3,7 @@
 use domain::{Plan, SchemaState, Step, TlsGoal};
 use ports::{CachedDek, Fault};
 
-use super::observe::{Depth, Observation};
+use super::open_token::{Mode, Observation};
 use super::tls::{Active, TlsWork};
 use crate::node::Node;
 
@@ -12,20 +12,20 @@ use crate::node::Node;
 ///
 /// # Errors
 /// What the start would have failed with.
-pub fn check(
+pub(super) fn check_ahead(
     node: &Node,
     observation: &Observation,
     plan: &Plan,
-    depth: Depth,
+    mode: Mode,
 ) -> Result<(), Fault> {
     let work = TlsWork {
         node,
         dek: observation.dek.as_ref().map(|dek| &dek.dek),
-        sealed: observation.context.is_hsm_storage(),
+        sealed: observation.observed.is_hsm_storage(),
     };
     let active = active(&work, observation, plan)?;
     // Whoever asks for the status is not about to write.
-    if depth == Depth::Status {
+    if mode == Mode::Status {
         return Ok(());
     }
     node.static_files.check()?;
@@ -39,7 +39,7 @@ pub fn check(
                     node.issuer.issue(&node.settings.san, node.clock.now())?;
                 }
             }
-            Step::SetWizard(state) if observation.context.wizard_state_raw != Some(*state) => {
+            Step::SetWizard(state) if observation.observed.wizard_file() != Some(*state) => {
                 node.wizard.check_writable()?;
             }
             Step::CacheDek if !is_cached(node, observation)? => node.dek_cache.check_writable()?,
@@ -58,9 +58,9 @@ fn active(
     plan: &Plan,
 ) -> Result<Option<Active>, Fault> {
     let needs = |goal| plan.steps.contains(&Step::ProvideTls(goal));
-    let is_new = !observation.context.db_initialized;
+    let database = observation.observed.database();
     // A schema that is behind may not have what an active credential is read from.
-    let readable = is_new || observation.context.schema == SchemaState::Current;
+    let readable = database.is_none_or(|database| database.schema == SchemaState::Current);
     if !readable || !(needs(TlsGoal::FromDatabase) || needs(TlsGoal::ReuseOrGenerate)) {
         return Ok(None);
     }
