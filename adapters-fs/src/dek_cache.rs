@@ -245,6 +245,10 @@ fn read_dek(file: &mut File, path: &Utf8Path) -> Result<CachedDek, Fault> {
     let mut bytes = Zeroizing::new([0; DEK_EXPECTED_LENGTH]);
     file.read_exact(bytes.as_mut_slice())
         .or_io(|| format!("reading {path}"))?;
+    // What is left of a removal that was killed.
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(CachedDek::Absent);
+    }
     Ok(match Dek::from_bytes(bytes.as_slice()) {
         Some(dek) => CachedDek::Present(dek),
         None => CachedDek::Unusable(format!("{path} does not hold {DEK_EXPECTED_LENGTH} bytes")),

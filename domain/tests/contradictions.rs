@@ -1,5 +1,7 @@
 //! Contradictions, over every combination of what can be known.
 
+#![expect(clippy::unwrap_used, reason = "test code")]
+
 use domain::{Contradiction, KekId, SealingFacts, StorageType, TokenFacts, WrappedBy};
 
 fn kek(byte: u8) -> KekId {

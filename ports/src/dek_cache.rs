@@ -25,7 +25,8 @@ pub trait DekCache {
     /// MUST be [`crate::FaultKind::Config`] where it is not, naming the directory.
     fn check(&self) -> Result<Option<String>, Fault>;
 
-    /// Reads the cache; MUST be `Absent` where there is no file or no directory, and `Unusable`
+    /// Reads the cache; MUST be `Absent` where there is no file, no directory, or nothing but the
+    /// zeros that a removal leaves when it is killed, and `Unusable`
     /// for a file of another length, of another owner, or that others can read.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Backups: made of a live node, checked, and put in the database's place.
 
 mod create;
+mod last_copy;
 mod restore;
 mod verify;
 

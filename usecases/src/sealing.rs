@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use domain::{
-    CacheCopy, CacheEvent, CacheFate, Contradiction, Kek, KekId, Sealing, SealingFacts,
-    SetupWizardState, StorageType, TokenFacts, WayBack, WizardState, WrappedBy,
+    CacheCopy, Contradiction, Kek, KekId, Sealing, SealingFacts, SetupWizardState, TokenFacts,
+    WayBack, WizardState, WrappedBy,
 };
 use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
 
@@ -202,57 +202,6 @@ pub fn hint(node: &Node, record: &NodeRecord, known: &TokenRecord) -> String {
     way_back(node, record, ways)
 }
 
-/// Refuses to put a database with another DEK in the place of the present one, where the cache may
-/// hold the last copy of the present one's. The token is asked only where all hangs on it.
-///
-/// # Errors
-/// [`FaultKind::Config`] with what to do first.
-pub fn refuse_losing(
-    node: &Node,
-    present: Option<&NodeRecord>,
-    next: &NodeRecord,
-) -> Result<CacheFate, Fault> {
-    let cached = node.dek_cache.read()?;
-    if copy_of(node, next.token.as_ref(), &cached) == CacheCopy::Ours {
-        return Ok(CacheFate::Keep);
-    }
-    let Some(record) = present else {
-        return Ok(whose_is_it(&cached));
-    };
-    let Some(known) = record.token.as_ref().filter(|known| is_sealed(known)) else {
-        // A completed node without a row is damaged, and what it sealed may be in the cache.
-        let lost = record.storage == Some(StorageType::SoftHsm);
-        return Ok(if lost {
-            whose_is_it(&cached)
-        } else {
-            CacheFate::Drop
-        });
-    };
-    let ways = ways(node, known, Kek::Unknown)?;
-    match ways.fate(CacheEvent::OtherDatabase) {
-        CacheFate::Refuse => {}
-        fate => return Ok(fate),
-    }
-    let (kek, why) = match unwraps(node, record, known) {
-        Ok(true) => (Kek::Unwraps, None),
-        Ok(false) => (Kek::Absent, None),
-        Err(fault) => (Kek::Unknown, Some(fault)),
-    };
-    let ways = Sealing { kek, ..ways };
-    match ways.fate(CacheEvent::OtherDatabase) {
-        CacheFate::Refuse => Err(last_copy(node, record, ways, why)),
-        fate => Ok(fate),
-    }
-}
-
-/// A file in the cache, and no database that says whose it is.
-fn whose_is_it(cached: &CachedDek) -> CacheFate {
-    match cached {
-        CachedDek::Absent => CacheFate::Drop,
-        CachedDek::Present(_) | CachedDek::Unusable(_) => CacheFate::Keep,
-    }
-}
-
 /// Whether the database has sealed anything under a DEK.
 #[must_use]
 pub fn is_sealed(known: &TokenRecord) -> bool {
@@ -261,29 +210,11 @@ pub fn is_sealed(known: &TokenRecord) -> bool {
         || known.dek_check_value.is_some()
 }
 
-fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>) -> Fault {
-    let kek = match &why {
-        None => "the KEK does not unwrap it".to_owned(),
-        Some(fault) => format!("whether the KEK unwraps it could not be asked: {fault}"),
-    };
-    let fault = Fault::new(
-        FaultKind::Config,
-        format!(
-            "{} may hold the last copy of the DEK that seals {}: no backup password opens it, and \
-             {kek}",
-            node.dek_cache.path(),
-            node.settings.database_path
-        ),
-        format!("{}; then try again", way_back(node, record, ways)),
-    );
-    match why {
-        Some(why) => fault.because(why),
-        None => fault,
-    }
-}
-
 /// Whether the KEK on the token unwraps the DEK in use. Logs in.
-fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Fault> {
+///
+/// # Errors
+/// The token cannot be asked.
+pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Fault> {
     let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
         return Ok(false);
     };

@@ -133,6 +133,17 @@ fn c22_removed_means_zeroed_also_what_a_killed_write_left() {
     assert_eq!(names(sandbox.path()), [""; 0]);
 }
 
+/// A removal that was killed after it had overwritten the file leaves no copy of anything.
+#[test]
+fn c22_zeros_are_no_dek_and_can_be_removed() {
+    let sandbox = Sandbox::new();
+    let cache = DekCacheFile::new(sandbox.path().to_owned(), true);
+    put(&sandbox.join("dek"), [0; 32], 0o600);
+    assert!(matches!(cache.read().unwrap(), CachedDek::Absent));
+    assert!(cache.remove().unwrap());
+    assert!(!cache.exists().unwrap());
+}
+
 #[test]
 fn a_runtime_directory_that_is_a_file_is_a_config_fault() {
     let sandbox = Sandbox::new();

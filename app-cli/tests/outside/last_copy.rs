@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::sandbox::{PASSWORD, Run, Sandbox};
+use crate::sandbox::{PASSWORD, Run, Sandbox, put};
 
 /// A ready node without a backup password whose KEK is gone: the cache has the last copy.
 fn cache_alone(lose: fn(&Sandbox)) -> Sandbox {
@@ -83,7 +83,7 @@ fn c22_a_restore_keeps_a_copy_that_it_cannot_judge() {
     mode(&sandbox, 0o600);
     // Nobody can say whose it is, where the database is damaged.
     let dek = fs::read(sandbox.dek_cache()).unwrap();
-    fs::write(sandbox.database(), "noise").unwrap();
+    put(&sandbox.database(), "noise");
     let run = sandbox.run(&restore(&file)).expect(0);
     assert_eq!(run.step("drop_dek_cache"), "skipped");
     assert_eq!(fs::read(sandbox.dek_cache()).unwrap(), dek);

@@ -262,7 +262,7 @@ impl Hsm for FakeHsm {
 
     fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
         let id = blob.0.len().checked_sub(40)?;
-        KekId::new(&blob.0[..id]).ok()
+        KekId::new(blob.0.get(..id)?).ok()
     }
 
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {

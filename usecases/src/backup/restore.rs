@@ -7,12 +7,12 @@ use std::time::Duration;
 use domain::{CacheFate, SetupWizardState, WizardState};
 use ports::{Backup, DatabaseState, Fault, FaultKind, NodeRecord, Secret};
 
+use super::last_copy::refuse_losing;
 use super::{name_instead, open, read};
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::report::{Report, StepReport};
-use crate::sealing;
 
 /// What the operator wants.
 pub struct Restore {
@@ -48,7 +48,7 @@ pub fn run(
         .map_err(|fault| name_instead(fault, clear.path(), &wish.file))?;
     let backup = staged.backup().clone();
     refuse_other(node, wish, raw, present.as_ref(), &backup)?;
-    let cached = sealing::refuse_losing(node, present.as_ref(), &backup.record)?;
+    let cached = refuse_losing(node, present.as_ref(), &backup.record)?;
 
     let mut recorder = Recorder {
         node,
