@@ -47,7 +47,7 @@ fn equal_newest(
              WHERE id = (SELECT max(id) FROM startup_history) \
              AND version IS ?1 AND container_id IS ?2 AND startup_scenario IS ?3 \
              AND restore_scenario IS ?4 AND outcome IS ?5 AND changes IS ?6 \
-             AND typeof(starts) = 'integer'",
+             AND typeof(starts) = 'integer' AND starts < 9223372036854775807",
             params![
                 start.version,
                 start.container_id,

@@ -159,7 +159,8 @@ pub struct HistoryRow {
 /// [`crate::FaultKind::Denied`] without permission. None of these may look like "not initialised"
 /// (C4). A method that fails leaves the database as it was.
 pub trait Database {
-    /// Looks; changes nothing, and creates nothing. MUST be `NotInitialised` for a missing or an
+    /// Looks; changes nothing, and creates nothing. An adapter that may write may finish the
+    /// recovery of what a dead writer left, which changes nothing that was committed. MUST be `NotInitialised` for a missing or an
     /// empty file and for nothing else but a first migration that never finished.
     ///
     /// # Errors

@@ -130,7 +130,10 @@ pub(crate) fn no_more_pages(database: &SqliteDatabase) {
     let set = "PRAGMA max_page_count = 1";
     database
         .connections()
-        .write(|connection| Ok(connection.execute_batch(set).unwrap()))
+        .write(|connection| {
+            connection.execute_batch(set).unwrap();
+            Ok(())
+        })
         .unwrap();
 }
 

@@ -130,6 +130,20 @@ fn c10_a_thousand_equal_starts_leave_the_file_no_larger() {
 }
 
 #[test]
+fn a_count_at_its_end_is_not_counted_on() {
+    let rig = full();
+    rig.edit("UPDATE startup_history SET starts = 9223372036854775807");
+    for second in 1..3 {
+        let database = rig.open();
+        database
+            .record_start(&start("1.0.0", moment(second)))
+            .unwrap();
+    }
+    let rows = rig.open().history(10).unwrap();
+    assert_eq!((rows.len(), rows[0].starts), (2, 2));
+}
+
+#[test]
 fn a_lost_installation_row_stops_what_needs_it() {
     let rig = full();
     rig.edit("DELETE FROM installation");
