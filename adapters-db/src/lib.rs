@@ -12,11 +12,15 @@ mod create;
 mod credential;
 mod credential_list;
 mod database;
+mod draft;
+mod duplicate;
 mod history;
 mod look;
 mod migrate;
 mod node;
 mod open;
+mod owner;
+mod random;
 mod room;
 mod schema;
 mod scrub;
@@ -25,6 +29,7 @@ mod seals;
 mod snapshot;
 mod snapshot_files;
 mod sql_error;
+mod through_sqlite;
 mod token;
 
 #[cfg(test)]

@@ -21,6 +21,15 @@ pub(crate) fn observe(
     let _one_state = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
         .map_err(|error| fault(path, "reading", error))?;
     check(path, connection)?;
+    look(path, connection, runner)
+}
+
+/// Reads the node in the transaction of the caller.
+pub(crate) fn look(
+    path: &Utf8Path,
+    connection: &Connection,
+    runner: &Runner,
+) -> Result<DatabaseState, Fault> {
     let Found::Schema(schema) = identify(path, connection, runner)? else {
         return Ok(DatabaseState::NotInitialised);
     };

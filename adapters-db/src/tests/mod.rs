@@ -1,7 +1,9 @@
 //! The adapter on real files.
 
+mod backups;
 mod classification;
 mod credentials;
+mod drafts;
 mod migrations;
 mod reading;
 mod records;
