@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
 use adapters_fs::{
-    AgeFiles, DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile,
-    ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
+    DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
+    SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Hsm};
 use domain::Version;
 use ports::{
-    BackupCipher, Backups, Clock, Credentials, Database, DekCache, DekSeals, Fault, Hsm, Messages,
-    Output, Places, Secret, StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer,
+    Backups, Clock, Credentials, Database, DekCache, DekSeals, Fault, Hsm, Messages, Output,
+    Places, Secret, StartLock, StaticFiles, SystemClock, TlsIssuer, TlsStore, WebServer,
     WizardStore,
 };
 
@@ -80,8 +80,6 @@ pub struct Node {
     pub credentials: Box<dyn Credentials>,
     /// Backups of the same database.
     pub backups: Box<dyn Backups>,
-    /// Backups under a password.
-    pub cipher: Box<dyn BackupCipher>,
     /// What is done with a DEK outside the token.
     pub seals: Box<dyn DekSeals>,
     /// The token.
@@ -158,7 +156,6 @@ impl Node {
                 config.snapshots.value.clone(),
                 create_parents,
             )),
-            cipher: Box::new(AgeFiles),
             seals: Box::new(Seals),
             hsm: Box::new(hsm),
             pins: Box::new(config.secrets.clone()),

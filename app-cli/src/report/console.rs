@@ -14,6 +14,8 @@ pub struct Console {
     format: Format,
     color: Colored,
     verbose: bool,
+    /// Standard output is not for reports.
+    stdout_taken: bool,
 }
 
 /// Which stream is coloured: one may be a terminal and the other a file.
@@ -40,6 +42,47 @@ impl Console {
                 stderr: color(std::io::stderr().is_terminal()),
             },
             verbose: global.verbose,
+            stdout_taken: false,
+        }
+    }
+
+    /// Standard output is for something else: what would go there goes to standard error.
+    #[must_use]
+    pub fn leaving_stdout(mut self, taken: bool) -> Self {
+        self.stdout_taken = taken;
+        if taken {
+            self.color.stdout = self.color.stderr;
+        }
+        self
+    }
+
+    /// Whether lines for people go to a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        if self.stdout_taken {
+            std::io::stderr().is_terminal()
+        } else {
+            std::io::stdout().is_terminal()
+        }
+    }
+
+    /// Text for people that is no line of its own. A terminal that is gone must not stop the work.
+    pub fn fragment(&self, text: &str) {
+        if self.stdout_taken {
+            let _ = write!(std::io::stderr().lock(), "{text}");
+        } else {
+            let mut terminal = std::io::stdout().lock();
+            let _ = write!(terminal, "{text}");
+            let _ = terminal.flush();
+        }
+    }
+
+    /// A line of the report, or for people.
+    fn out(&self, line: &str) {
+        if self.stdout_taken {
+            to_stderr(line);
+        } else {
+            to_stdout(line);
         }
     }
 
@@ -50,6 +93,7 @@ impl Console {
             format,
             color: Colored::default(),
             verbose: false,
+            stdout_taken: false,
         }
     }
 
@@ -68,14 +112,14 @@ impl Console {
     /// lines have not said yet.
     pub fn report(&self, report: &Report) {
         match self.format {
-            Format::Json => to_stdout(&report.to_json()),
+            Format::Json => self.out(&report.to_json()),
             Format::Human => self.for_people(report),
         }
     }
 
     /// Writes text that is the command's product, such as a completion script.
     pub fn product(&self, text: &str) {
-        to_stdout(text.trim_end_matches('\n'));
+        self.out(text.trim_end_matches('\n'));
     }
 
     /// Whether the format is for people.
@@ -101,7 +145,7 @@ impl Console {
                     StepResult::Failed => ("FAIL", "31"),
                 };
                 let mark = self.paint(&format!("{mark:>5}"), style);
-                to_stdout(&format!("{mark}  {}: {}", step.step, step.detail));
+                self.out(&format!("{mark}  {}: {}", step.step, step.detail));
             }
         }
     }
@@ -114,9 +158,9 @@ impl Console {
             Verdict::Fail(_) => "31",
         };
         let mark = self.paint(check.verdict.name(), style);
-        to_stdout(&format!("{mark}  {}: {}", check.name, check.detail));
+        self.out(&format!("{mark}  {}: {}", check.name, check.detail));
         if !check.hint.is_empty() {
-            to_stdout(&format!(
+            self.out(&format!(
                 "      {} {}",
                 self.paint("hint:", "36"),
                 check.hint
@@ -126,20 +170,20 @@ impl Console {
 
     fn for_people(&self, report: &Report) {
         for warning in &report.warnings {
-            to_stdout(&format!("{} {warning}", self.paint("warning:", "33")));
+            self.out(&format!("{} {warning}", self.paint("warning:", "33")));
         }
         if let Some(tls) = &report.tls {
-            to_stdout(&format!(
+            self.out(&format!(
                 "TLS server certificate ({}), valid until {}",
                 tls.source.unwrap_or("of another source"),
                 tls.not_after
             ));
-            to_stdout(&format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint));
+            self.out(&format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint));
         }
         if let Some(error) = &report.error {
             self.error(error);
         } else if let Some(outcome) = report.outcome {
-            to_stdout(&format!("outcome: {}", self.paint(outcome, "1")));
+            self.out(&format!("outcome: {}", self.paint(outcome, "1")));
         }
     }
 
@@ -183,9 +227,9 @@ impl Output for Console {
                 to_stderr(&serde_json::json!({ "level": name, "message": line }).to_string());
             }
             Format::Human => match level {
-                Level::Debug | Level::Info => to_stdout(line),
-                Level::Success => to_stdout(&self.paint(line, "32")),
-                Level::Warning => to_stdout(&self.paint(line, "33")),
+                Level::Debug | Level::Info => self.out(line),
+                Level::Success => self.out(&self.paint(line, "32")),
+                Level::Warning => self.out(&self.paint(line, "33")),
                 Level::Error => to_stderr(&paint(self.color.stderr, line, "31")),
             },
         }

@@ -95,9 +95,15 @@ fn surviving_dek(
     if let Some(dek) = cached_dek(node, known)? {
         return Ok(Some(dek));
     }
-    let snapshot = node.database.snapshot(node.clock.now())?;
-    let kept = snapshot.map_or("an earlier snapshot".to_owned(), |snapshot| snapshot.path);
+    let made = node.database.snapshot(node.clock.now())?;
+    let removed = made
+        .as_ref()
+        .map_or(String::new(), |made| made.removed.join(", "));
+    let kept = made.map_or("an earlier snapshot".to_owned(), |made| made.snapshot.path);
     steps.note("snapshot_database", true, &kept);
+    if !removed.is_empty() {
+        steps.note("remove_snapshots", true, &removed);
+    }
     steps.report.warnings.push(format!(
         "the KEK of an earlier setup is not on the token: a new DEK is made; what was sealed \
          under the old one stays in {kept}"
