@@ -58,7 +58,7 @@ fn write_until(stop: &AtomicBool, path: &Utf8Path) -> u64 {
                               UNION SELECT max(id) FROM startup_history); {} COMMIT",
                 if round % 2 == 0 { 5 } else { 2000 },
                 if round % 7 == 0 {
-                    "UPDATE startup_history SET version = version || 'x';"
+                    "UPDATE startup_history SET version = hex(randomblob(99 + abs(random() % 9)));"
                 } else {
                     ""
                 },
