@@ -6,8 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use domain::{SchemaState, StorageType};
 use ports::{
     ActiveCredential, CertificateFacts, CredentialOrigin, Credentials, Database, DatabaseState,
-    Dek, Fault, HistoryRow, Migrated, Snapshot, StartRecord, StoredCredential, TlsCredential,
-    TokenRecord,
+    Dek, Fault, HistoryRow, MadeSnapshot, Migrated, Snapshot, StartRecord, StoredCredential,
+    TlsCredential, TokenRecord,
 };
 use refinery::Runner;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -15,8 +15,10 @@ use time::OffsetDateTime;
 
 use crate::classify::{self, Found, identify};
 use crate::connections::{Connections, Mode, not_initialised};
+use crate::duplicate::Source;
+use crate::snapshot_files::Kind;
 use crate::sql_error::fault;
-use crate::{credential, credential_list, history, migrate, node, schema, snapshot, token};
+use crate::{credential, credential_list, draft, history, migrate, node, schema, snapshot, token};
 
 /// The node's database in one SQLite file. Clones share one connection.
 #[derive(Clone, Debug)]
@@ -70,6 +72,8 @@ impl SqliteDatabase {
 
     /// [`Database::migrate`] with other migrations than the embedded ones.
     pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, Fault> {
+        // Of a restore that was killed.
+        draft::remove_leftovers_beside(self.connections.path())?;
         self.connections
             .create(|connection| migrate::migrate(self.connections.path(), connection, runner))
     }
@@ -151,16 +155,11 @@ impl Database for SqliteDatabase {
         self.migrate_with(&schema::runner()?)
     }
 
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<Snapshot>, Fault> {
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
         // A copy is harmless, and wanted, of a newer schema too.
         self.with_schema(|connection, _| {
-            snapshot::make(
-                self.connections.path(),
-                connection,
-                &self.snapshots,
-                now,
-                self.connections.busy(),
-            )
+            let source = Source::of(self.connections.path(), connection)?;
+            snapshot::make(&source, &self.snapshots, Kind::Upgrade, now)
         })
     }
 

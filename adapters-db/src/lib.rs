@@ -13,12 +13,16 @@ mod credential;
 mod credential_list;
 mod damage;
 mod database;
+mod draft;
+mod duplicate;
 mod history;
 mod look;
 mod memory;
 mod migrate;
 mod node;
 mod open;
+mod owner;
+mod random;
 mod room;
 mod schema;
 mod schema_text;
@@ -28,6 +32,7 @@ mod seals;
 mod snapshot;
 mod snapshot_files;
 mod sql_error;
+mod through_sqlite;
 mod token;
 
 #[cfg(test)]

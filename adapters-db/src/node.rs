@@ -23,6 +23,23 @@ pub(crate) fn observe(
         .map_err(|error| fault(path, "reading", error))?;
     let found = identify(path, connection, runner)?;
     check(path, connection)?;
+    record_of(path, connection, found)
+}
+
+/// Reads the node in the transaction of the caller.
+pub(crate) fn look(
+    path: &Utf8Path,
+    connection: &Connection,
+    runner: &Runner,
+) -> Result<DatabaseState, Fault> {
+    record_of(path, connection, identify(path, connection, runner)?)
+}
+
+fn record_of(
+    path: &Utf8Path,
+    connection: &Connection,
+    found: Found,
+) -> Result<DatabaseState, Fault> {
     let Found::Schema(schema) = found else {
         return Ok(DatabaseState::NotInitialised);
     };

@@ -18,6 +18,8 @@ pub struct Console {
     format: Format,
     color: Colored,
     verbose: bool,
+    /// Standard output is not for reports.
+    stdout_taken: bool,
 }
 
 /// Which stream is coloured: one may be a terminal and the other a file.
@@ -44,7 +46,52 @@ impl Console {
                 stderr: color(std::io::stderr().is_terminal()),
             },
             verbose: global.verbose,
+            stdout_taken: false,
         }
+    }
+
+    /// Standard output is for something else: what would go there goes to standard error.
+    #[must_use]
+    pub fn leaving_stdout(mut self, taken: bool) -> Self {
+        self.stdout_taken = taken;
+        if taken {
+            self.color.stdout = self.color.stderr;
+        }
+        self
+    }
+
+    /// Whether lines for people go to a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        if self.stdout_taken {
+            std::io::stderr().is_terminal()
+        } else {
+            std::io::stdout().is_terminal()
+        }
+    }
+
+    /// Text for people that is no line of its own. A terminal that is gone must not stop the work.
+    pub fn fragment(&self, text: &str) {
+        if self.stdout_taken {
+            let _ = write!(std::io::stderr().lock(), "{text}");
+        } else {
+            let mut terminal = std::io::stdout().lock();
+            let _ = write!(terminal, "{text}");
+            let _ = terminal.flush();
+        }
+    }
+
+    /// A line of the report, or for people.
+    fn out(&self, line: &str) {
+        if self.stdout_taken {
+            to_stderr(line);
+        } else {
+            to_stdout(line);
+        }
+    }
+
+    fn say(&self, line: &Line) {
+        self.out(&line.0);
     }
 
     /// Without colour, for a command line that did not parse.
@@ -54,6 +101,7 @@ impl Console {
             format,
             color: Colored::default(),
             verbose: false,
+            stdout_taken: false,
         }
     }
 
@@ -69,14 +117,14 @@ impl Console {
     /// lines have not said yet.
     pub fn report(&self, report: &Report, exit_code: u8) {
         match self.format {
-            Format::Json => to_stdout(&json::line(report, exit_code)),
+            Format::Json => self.out(&json::line(report, exit_code)),
             Format::Human => self.for_people(report),
         }
     }
 
     /// Writes a line that is the command's product.
     pub fn product(&self, text: &str) {
-        say(&Line::of(text));
+        self.say(&Line::of(text));
     }
 
     /// Writes text of this program's own as it is, such as a completion script.
@@ -107,7 +155,7 @@ impl Console {
                     StepResult::Failed => ("FAIL", "31"),
                 };
                 let text = format!("  {}: {}", step.step, step.detail);
-                say(&self.marked(&format!("{mark:>5}"), style, &text));
+                self.say(&self.marked(&format!("{mark:>5}"), style, &text));
             }
         }
     }
@@ -120,31 +168,31 @@ impl Console {
             Verdict::Fail(_) => "31",
         };
         let text = format!("  {}: {}", check.name, check.detail);
-        say(&self.marked(check.verdict.name(), style, &text));
+        self.say(&self.marked(check.verdict.name(), style, &text));
         if !check.hint.is_empty() {
             let hint = format!(" {}", check.hint);
-            say(&self.marked("      hint:", "36", &hint));
+            self.say(&self.marked("      hint:", "36", &hint));
         }
     }
 
     fn for_people(&self, report: &Report) {
         for warning in &report.warnings {
-            say(&self.marked("warning:", "33", &format!(" {warning}")));
+            self.say(&self.marked("warning:", "33", &format!(" {warning}")));
         }
         if let Some(tls) = &report.tls {
-            say(&Line::of(&format!(
+            self.say(&Line::of(&format!(
                 "TLS server certificate ({}), valid until {}",
                 tls.source.unwrap_or("of another source"),
                 tls.not_after
             )));
             let fingerprint = format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint);
-            say(&Line::of(&fingerprint));
+            self.say(&Line::of(&fingerprint));
         }
         if let Some(error) = &report.error {
             self.error(error);
         } else if let Some(outcome) = report.outcome {
             let outcome = paint(self.color.stdout, outcome.name(), "1");
-            say(&Line(format!("outcome: {outcome}")));
+            self.say(&Line(format!("outcome: {outcome}")));
         }
     }
 
@@ -208,9 +256,9 @@ impl Output for Console {
                 to_stderr(&serde_json::json!({ "level": name, "message": line }).to_string());
             }
             Format::Human => match level {
-                Level::Debug | Level::Info => say(&Line::of(line)),
-                Level::Success => say(&Line::painted(self.color.stdout, line, "32")),
-                Level::Warning => say(&Line::painted(self.color.stdout, line, "33")),
+                Level::Debug | Level::Info => self.say(&Line::of(line)),
+                Level::Success => self.say(&Line::painted(self.color.stdout, line, "32")),
+                Level::Warning => self.say(&Line::painted(self.color.stdout, line, "33")),
                 Level::Error => to_stderr(&Line::painted(self.color.stderr, line, "31").0),
             },
         }
@@ -241,10 +289,6 @@ fn note(written: std::io::Result<()>) {
     if let Err(error) = written {
         UNWRITTEN.get_or_init(|| error.to_string());
     }
-}
-
-fn say(line: &Line) {
-    to_stdout(&line.0);
 }
 
 fn to_stdout(line: &str) {

@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let console = Console::new(&cli.global);
+    let console = Console::new(&cli.global).leaving_stdout(cli.command.sends_to_stdout());
     let mut report = Report::new(commands::name(&cli.command));
     let next = process::harden()
         .and_then(|()| process::end_on_signals())

@@ -1,13 +1,12 @@
 //! A bar on a terminal, for what may take long.
 
-use std::io::{IsTerminal as _, Write as _};
-
 use crate::console::Console;
 
 const WIDTH: u64 = 30;
 
-/// A bar on standard output; none where that is no terminal, or the report is for programs.
+/// A bar; none where lines for people go to no terminal, or the report is for programs.
 pub struct Progress {
+    console: Console,
     shown: bool,
     percent: Option<u64>,
 }
@@ -17,7 +16,8 @@ impl Progress {
     #[must_use]
     pub fn new(console: Console) -> Self {
         Self {
-            shown: console.is_human() && std::io::stdout().is_terminal(),
+            console,
+            shown: console.is_human() && console.is_terminal(),
             percent: None,
         }
     }
@@ -32,9 +32,7 @@ impl Progress {
         let full = (percent * WIDTH / 100) as usize;
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH as usize - full));
         let end = if percent == 100 { "\n" } else { "" };
-        let mut terminal = std::io::stdout().lock();
-        // A terminal that is gone must not stop the work.
-        let _ = write!(terminal, "\r       [{bar}] {percent:>3} %{end}");
-        let _ = terminal.flush();
+        self.console
+            .fragment(&format!("\r       [{bar}] {percent:>3} %{end}"));
     }
 }

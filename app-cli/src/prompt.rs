@@ -47,15 +47,6 @@ pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Fault> {
     }
 }
 
-/// The password that a backup file is encrypted under.
-///
-/// # Errors
-/// As [`known_password`].
-pub fn file_password() -> Result<Secret, Fault> {
-    need_terminal("the password of the backup file", "--decrypt-password-file")?;
-    hidden::ask("Password of the backup file: ")
-}
-
 /// A new backup password: of the file where one was named, else asked for twice.
 ///
 /// # Errors

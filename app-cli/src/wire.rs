@@ -2,8 +2,8 @@
 
 use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
 use adapters_fs::{
-    AgeFiles, DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile,
-    ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
+    DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
+    SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Hsm};
 use ports::{Fault, Output, Pins, Secret, SystemClock};
@@ -63,7 +63,6 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
             config.snapshots.value.clone(),
             create_parents,
         )),
-        cipher: Box::new(AgeFiles),
         seals: Box::new(Seals),
         hsm: Box::new(hsm),
         pins: Box::new(config.secrets.clone()),

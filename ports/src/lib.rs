@@ -42,14 +42,13 @@ pub mod fake;
 
 pub use assets::{AssetReport, Messages, StaticFiles};
 pub use backup::{
-    Backup, BackupCipher, BackupManifest, BackupOrigin, BackupPlace, Backups, PrivateFile,
-    StagedBackup,
+    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, StagedBackup,
 };
 pub use clock::{Clock, SystemClock};
 pub use credentials::{CredentialOrigin, Credentials, StoredCredential};
 pub use database::{
     ActiveCredential, BackupWrappedDek, CredentialKey, Database, DatabaseState, HistoryRow,
-    Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
+    MadeSnapshot, Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
 };
 pub use dek_cache::{CachedDek, DekCache};
 pub use fault::{Fault, FaultKind, ResultExt};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::Version;
 use ports::{
-    BackupCipher, Backups, Clock, Credentials, Database, DekCache, DekSeals, Hsm, Messages, Output,
-    Pins, Places, StartLock, StaticFiles, TlsIssuer, TlsStore, WebServer, WizardStore,
+    Backups, Clock, Credentials, Database, DekCache, DekSeals, Hsm, Messages, Output, Pins, Places,
+    StartLock, StaticFiles, TlsIssuer, TlsStore, WebServer, WizardStore,
 };
 
 /// What a use case has to know beside the ports.
@@ -46,8 +46,6 @@ pub struct Node {
     pub credentials: Box<dyn Credentials>,
     /// Backups of the same database.
     pub backups: Box<dyn Backups>,
-    /// Backups under a password.
-    pub cipher: Box<dyn BackupCipher>,
     /// What is done with a DEK outside the token.
     pub seals: Box<dyn DekSeals>,
     /// The token.

@@ -19,7 +19,7 @@ use crate::startup::{self, Mode};
 use crate::token::{self, TokenAccess};
 
 /// Fewest characters of a backup password.
-pub const MIN_PASSWORD_CHARS: usize = 12;
+const MIN_PASSWORD_CHARS: usize = 12;
 
 /// What the operator wants.
 pub struct Wish {
@@ -171,7 +171,7 @@ pub fn check_password(password: &Secret) -> Result<(), Fault> {
 }
 
 /// Whether a password has [`MIN_PASSWORD_CHARS`] characters.
-pub fn is_long_enough(password: &Secret) -> bool {
+fn is_long_enough(password: &Secret) -> bool {
     let text = password.expose_text();
     text.is_some_and(|text| text.chars().count() >= MIN_PASSWORD_CHARS)
 }

@@ -125,7 +125,10 @@ fn c04_a_backup_with_a_trigger_of_somebody_else_is_refused() {
         "CREATE TRIGGER busy AFTER UPDATE ON app_version BEGIN \
          UPDATE installation SET installation_id = ''; END",
     );
-    let fault = rig.backups().read(rig.path.as_str()).unwrap_err();
+    let fault = rig
+        .backups()
+        .read(ports::BackupSource::File(rig.path.as_str()))
+        .unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
     assert!(
         fault.to_string().contains("the trigger \"busy\""),

@@ -1,8 +1,10 @@
 //! The adapter on real files.
 
+mod backups;
 mod classification;
 mod copies;
 mod credentials;
+mod drafts;
 mod hostile;
 mod migrations;
 mod reading;

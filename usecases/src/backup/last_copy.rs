@@ -1,7 +1,7 @@
 //! What becomes of the cached DEK where another database takes the place of the present one.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, StorageType};
-use ports::{CachedDek, Fault, FaultKind, NodeRecord, TokenRecord};
+use ports::{BackupSource, CachedDek, Fault, FaultKind, NodeRecord, TokenRecord};
 
 use crate::node::Node;
 use crate::sealing::{self, copy_of};
@@ -68,7 +68,7 @@ fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Fault> 
     }
     for snapshot in node.database.snapshots()? {
         // One that cannot be read tells of no way, and the file stays.
-        let Ok(backup) = node.backups.read(&snapshot.path) else {
+        let Ok(backup) = node.backups.read(BackupSource::File(&snapshot.path)) else {
             continue;
         };
         let Some(known) = &backup.record.token else {

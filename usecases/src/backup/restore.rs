@@ -5,21 +5,21 @@
 use std::time::Duration;
 
 use domain::{CacheFate, SetupWizardState, WizardState};
-use ports::{Backup, DatabaseState, Fault, FaultKind, NodeRecord, Secret};
+use ports::{Backup, BackupSource, DatabaseState, Fault, FaultKind, NodeRecord};
 
 use super::last_copy::refuse_losing;
-use super::{name_instead, open, read};
+use super::newer::refuse_newer;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::report::{Report, StepReport};
 
 /// What the operator wants.
-pub struct Restore {
+pub struct Restore<'a> {
     /// The backup.
-    pub file: String,
-    /// What it is encrypted under, where it is.
-    pub decrypt_password: Option<Secret>,
+    pub source: BackupSource<'a>,
+    /// What that is called.
+    pub name: String,
     /// Whether a node that is set up may become another installation.
     pub accept_other_installation: bool,
     /// How long to wait for another start.
@@ -32,22 +32,20 @@ pub struct Restore {
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
 pub fn run(
     node: &Node,
-    wish: &Restore,
+    wish: Restore<'_>,
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<Backup, Fault> {
+    let Restore { source, name, .. } = wish;
     // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
-    let clear = open(node, &wish.file, wish.decrypt_password.as_ref())?;
-    read(node, &wish.file, &clear)?;
+    let mut staged = node.backups.stage(source)?;
+    let backup = staged.backup().clone();
+    refuse_newer(node, &name, &backup)?;
     let _lock = lock::acquire(node, wish.lock_wait)?;
     let raw = node.wizard.read()?.state();
     let present = present(node)?;
-    let mut staged = node
-        .backups
-        .stage(clear.path())
-        .map_err(|fault| name_instead(fault, clear.path(), &wish.file))?;
-    let backup = staged.backup().clone();
-    refuse_other(node, wish, raw, present.as_ref(), &backup)?;
+    let accept = wish.accept_other_installation;
+    refuse_other(node, &name, accept, raw, present.as_ref(), &backup)?;
     let cached = refuse_losing(node, present.as_ref(), &backup.record)?;
 
     let mut recorder = Recorder {
@@ -55,16 +53,19 @@ pub fn run(
         report,
         on_step,
     };
-    note_checked(&mut recorder, &wish.file, &backup);
+    note_checked(&mut recorder, &name, &backup);
     let path = &node.settings.database_path;
-    if staged.is_in_place() {
+    if staged.is_in_place()? {
         set_wizard(&mut recorder, raw, &backup)?;
         recorder.note("replace_database", false, &format!("{path} is this backup"));
     } else {
         remember_setup(node, raw, present.as_ref(), &backup)?;
         let kept = staged.keep_replaced(node.clock.now())?;
         match &kept {
-            Some(kept) => recorder.note("keep_replaced", true, kept),
+            Some(kept) => {
+                let kept = format!("{kept}; it stays there until you remove it");
+                recorder.note("keep_replaced", true, &kept);
+            }
             None => recorder.note("keep_replaced", false, "there was no database"),
         }
         // Before the database: its mark says what it is, and a state that was left half way would
@@ -96,7 +97,8 @@ fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
 /// A node that is set up does not become another one by a backup that was mixed up.
 fn refuse_other(
     node: &Node,
-    wish: &Restore,
+    name: &str,
+    accept_other_installation: bool,
     raw: Option<SetupWizardState>,
     present: Option<&NodeRecord>,
     backup: &Backup,
@@ -107,23 +109,22 @@ fn refuse_other(
     let marked = present.setup_completed_at.is_some();
     let is_set_up = SetupWizardState::effective(raw, marked) == WizardState::Completed;
     let (ours, theirs) = (&present.installation, &backup.record.installation);
-    if !is_set_up || ours.is_none() || ours == theirs || wish.accept_other_installation {
+    if !is_set_up || ours.is_none() || ours == theirs || accept_other_installation {
         return Ok(());
     }
-    let name = |id: &Option<domain::InstallationId>| {
+    let id = |id: &Option<domain::InstallationId>| {
         id.as_ref().map_or("(none)".to_owned(), ToString::to_string)
     };
     Err(Fault::new(
         FaultKind::DataCorrupt,
         format!(
-            "the backup {} is of installation {}; this node is set up as installation {} ({})",
-            wish.file,
-            name(theirs),
-            name(ours),
+            "the backup {name} is of installation {}; this node is set up as installation {} ({})",
+            id(theirs),
+            id(ours),
             node.settings.database_path
         ),
         "use a backup of this node; to make this node that other one on purpose, add \
-         --accept-other-installation (what it replaces is kept as a snapshot)",
+         --accept-other-installation (what it replaces is kept)",
     ))
 }
 

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use domain::StorageType;
-use ports::{Backup, Dek, Fault, FaultKind, Secret, TokenRecord, TokenSight};
+use ports::{Backup, BackupSource, Dek, Fault, FaultKind, Secret, TokenRecord, TokenSight};
 
-use super::{open, read};
+use super::newer::refuse_newer;
 use crate::node::Node;
 use crate::report::Report;
 use crate::token;
 
 /// What the operator wants to know.
-pub struct Verify {
+pub struct Verify<'a> {
     /// The backup.
-    pub file: String,
-    /// What it is encrypted under, where it is.
-    pub decrypt_password: Option<Secret>,
+    pub source: BackupSource<'a>,
+    /// What that is called.
+    pub name: String,
     /// The backup password, where it is to be tried.
     pub backup_password: Option<Secret>,
 }
@@ -58,8 +58,6 @@ impl Opens {
 pub struct Verified {
     /// The backup: it is whole.
     pub backup: Backup,
-    /// Whether the file is encrypted.
-    pub encrypted: bool,
     /// Whether the KEK on this node's token opens it.
     pub token: Opens,
     /// Whether the backup password opens it.
@@ -71,14 +69,18 @@ pub struct Verified {
 /// # Errors
 /// A file that is no whole backup, or one of a newer version; [`FaultKind::Denied`] for a password
 /// that was given and does not open it.
-pub fn run(node: &Node, wish: &Verify, report: &mut Report) -> Result<Verified, Fault> {
-    let clear = open(node, &wish.file, wish.decrypt_password.as_ref())?;
-    let backup = read(node, &wish.file, &clear)?;
+pub fn run(node: &Node, wish: Verify<'_>, report: &mut Report) -> Result<Verified, Fault> {
+    let Verify {
+        source,
+        name,
+        backup_password,
+    } = wish;
+    let backup = node.backups.read(source)?;
+    refuse_newer(node, &name, &backup)?;
     if backup.manifest.is_none() {
         report.warnings.push(format!(
-            "{} has no manifest (a snapshot has none): that it is whole is known from SQLite's \
-             integrity check alone",
-            wish.file
+            "{name} has no manifest (a snapshot has none): that it is whole is known from SQLite's \
+             integrity check alone"
         ));
     }
     let sealed = (backup.record.token.as_ref())
@@ -87,7 +89,7 @@ pub fn run(node: &Node, wish: &Verify, report: &mut Report) -> Result<Verified, 
         None => (Opens::NothingSealed, Opens::NothingSealed),
         Some(known) => (
             by_token(node, &backup, known),
-            by_password(node, wish, known)?,
+            by_password(node, &name, backup_password.as_ref(), known)?,
         ),
     };
     let is_open = |opens: &Opens| matches!(opens, Opens::Yes | Opens::NothingSealed);
@@ -99,7 +101,6 @@ pub fn run(node: &Node, wish: &Verify, report: &mut Report) -> Result<Verified, 
         );
     }
     Ok(Verified {
-        encrypted: clear.is_decrypted(),
         backup,
         token,
         backup_password,
@@ -154,13 +155,18 @@ fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens,
     })
 }
 
-fn by_password(node: &Node, wish: &Verify, known: &TokenRecord) -> Result<Opens, Fault> {
+fn by_password(
+    node: &Node,
+    name: &str,
+    password: Option<&Secret>,
+    known: &TokenRecord,
+) -> Result<Opens, Fault> {
     let Some(blob) = &known.backup_encrypted_dek else {
         return Ok(Opens::No(
             "it was made while no backup password was set".into(),
         ));
     };
-    let Some(password) = &wish.backup_password else {
+    let Some(password) = password else {
         return Ok(Opens::Unknown(
             "one is set; give it with --backup-password-file to try it".into(),
         ));
@@ -169,7 +175,7 @@ fn by_password(node: &Node, wish: &Verify, known: &TokenRecord) -> Result<Opens,
         .seals
         .unwrap_with_password(blob, password)
         .map_err(|fault| {
-            let message = format!("the backup {} is whole, but: {fault}", wish.file);
+            let message = format!("the backup {name} is whole, but: {fault}");
             Fault::new(
                 fault.kind(),
                 message,

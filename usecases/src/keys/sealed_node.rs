@@ -46,8 +46,8 @@ impl SealedNode {
                      backup password",
                     record.storage.map_or("none", StorageType::name)
                 ),
-                "nothing is to be done here; backups of software storage can be encrypted with \
-                 `trustpointctl backup create`",
+                "nothing is to be done here; a backup of software storage can be encrypted on its way: \
+                 `trustpointctl backup create - | age -p > FILE`",
             ));
         }
         match record.token.clone() {

@@ -110,9 +110,15 @@ fn earlier_dek(
     if let Some(fault) = damaged {
         return Err(fault);
     }
-    let snapshot = node.database.snapshot(node.clock.now())?;
-    let kept = snapshot.map_or("an earlier snapshot".to_owned(), |snapshot| snapshot.path);
+    let made = node.database.snapshot(node.clock.now())?;
+    let removed = made
+        .as_ref()
+        .map_or(String::new(), |made| made.removed.join(", "));
+    let kept = made.map_or("an earlier snapshot".to_owned(), |made| made.snapshot.path);
     recorder.note("snapshot_database", true, &kept);
+    if !removed.is_empty() {
+        recorder.note("remove_snapshots", true, &removed);
+    }
     recorder.report.warnings.push(format!(
         "the KEK of an earlier setup is not on the token: a new DEK is made; what was sealed \
          under the old one stays in {kept}"

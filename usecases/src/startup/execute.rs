@@ -127,7 +127,12 @@ impl Execution<'_> {
 
     fn snapshot_database(&self) -> Result<StepNote, Fault> {
         Ok(match self.node.database.snapshot(self.node.clock.now())? {
-            Some(snapshot) => StepNote::done(snapshot.path),
+            Some(made) if made.removed.is_empty() => StepNote::done(made.snapshot.path),
+            Some(made) => StepNote::done(format!(
+                "{}; removed for it: {}",
+                made.snapshot.path,
+                made.removed.join(", ")
+            )),
             None => StepNote::unchanged("the newest snapshot is of this state"),
         })
     }

@@ -60,8 +60,8 @@ fn downgrade(node: &Node, observed: &Observed) -> Fault {
         "run the newer program again; no snapshot fits this one".to_owned()
     } else {
         format!(
-            "run the newer program again, or put a snapshot that fits this one in the database's \
-             place: {}",
+            "run the newer program again, or go back with `trustpointctl backup restore SNAPSHOT`; \
+             these fit this one: {}",
             fitting.join(", ")
         )
     };

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use domain::{InstallationId, Outcome, StorageType};
 use ports::fake::{
-    DatabaseCall, FakeBackups, FakeCipher, FakeClock, FakeDatabase, FakeDekCache, FakeDevice,
-    FakeHsmFailure, FakeLock, FakeMessages, FakeOutput, FakePinMemory, FakePlaces, FakeSeals,
-    FakeStaticFiles, FakeTlsIssuer, FakeTlsStore, FakeWebServer, FakeWizardStore,
+    DatabaseCall, FakeBackups, FakeClock, FakeDatabase, FakeDekCache, FakeDevice, FakeHsmFailure,
+    FakeLock, FakeMessages, FakeOutput, FakePinMemory, FakePlaces, FakeSeals, FakeStaticFiles,
+    FakeTlsIssuer, FakeTlsStore, FakeWebServer, FakeWizardStore,
 };
 use ports::{Database as _, Fault, FaultKind, Pins, Secret, TokenRecord, WizardStore as _};
 
@@ -52,7 +52,6 @@ impl World {
             database: Box::new(self.database.clone()),
             credentials: Box::new(self.database.clone()),
             backups: Box::new(FakeBackups::of(&self.database)),
-            cipher: Box::new(FakeCipher::default()),
             seals: Box::new(FakeSeals::default()),
             hsm: Box::new(self.device.hsm(Box::new(FakePinMemory::default()))),
             pins: Box::new(OnePin),

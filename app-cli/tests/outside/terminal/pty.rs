@@ -67,11 +67,6 @@ impl Terminal {
         Self::start(&sandbox.command(arguments), Some(out))
     }
 
-    /// Runs another program so.
-    pub fn run_other(command: &Command) -> Self {
-        Self::start(command, None)
-    }
-
     fn start(command: &Command, out: Option<&Path>) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
