@@ -8,7 +8,10 @@ use ports::fake::{
     FakeLock, FakeMessages, FakeOutput, FakePinMemory, FakePlaces, FakeSeals, FakeStaticFiles,
     FakeTlsIssuer, FakeTlsStore, FakeWebServer, FakeWizardStore,
 };
-use ports::{Database as _, Fault, FaultKind, Pins, Secret, TokenRecord, WizardStore as _};
+use ports::{
+    CachedDek, Database as _, DekCache as _, Fault, FaultKind, Pins, Secret, TokenRecord,
+    WizardStore as _,
+};
 
 use super::{Mode, Request, run};
 use crate::node::{Node, Settings};
@@ -242,6 +245,51 @@ fn c23_a_token_of_another_installation_is_not_logged_in_to() {
     let logins = world.device.logins();
     assert_eq!(world.start().1, Some(FaultKind::Config));
     assert_eq!(world.device.logins(), logins);
+}
+
+#[test]
+fn c22_a_start_that_fails_takes_back_what_the_kek_gives_again_and_nothing_else() {
+    let is_cached = |world: &World| matches!(world.dek_cache.read(), Ok(CachedDek::Present(_)));
+    let fails = |world: &World| {
+        world
+            .database
+            .fail(DatabaseCall::RecordStart, FaultKind::Io);
+        assert_eq!(world.start().1, Some(FaultKind::Io));
+    };
+    let world = World::softhsm();
+    world.dek_cache.remove().unwrap();
+    fails(&world);
+    assert!(!is_cached(&world), "this start had cached it");
+    // The last copy, and one that stood there before.
+    let world = World::softhsm();
+    world.device.destroy_keks(&world.node_serial());
+    fails(&world);
+    assert!(is_cached(&world));
+}
+
+#[test]
+fn c03_a_token_that_goes_while_it_is_looked_at_is_warned_about() {
+    // Seen when it was looked for, and empty when its KEK was asked for.
+    let world = World::softhsm();
+    world.dek_cache.remove().unwrap();
+    world.device.destroy_keks(&world.node_serial());
+    let (report, _) = world.start();
+    let warnings = report.warnings.join("\n");
+    assert!(warnings.contains(&world.node_serial()), "{warnings}");
+    assert!(warnings.contains("mounted and readable"), "{warnings}");
+}
+
+/// ADR 4: a file that cannot move leaves no mark.
+#[test]
+fn a_completed_setup_is_not_marked_before_its_file_has_moved() {
+    let world = World::softhsm();
+    world.database.clear_setup_mark().unwrap();
+    let to = domain::SetupWizardState::AutoRestorePassword;
+    world.wizard.go_to(to).unwrap();
+    world.wizard.failures.set("go_to", FaultKind::Io);
+    assert_eq!(world.start().1, Some(FaultKind::Io));
+    let record = crate::token::record(&world.node()).unwrap();
+    assert_eq!(record.setup_completed_at, None);
 }
 
 impl World {

@@ -139,7 +139,7 @@ pub fn wizard_store(fresh: Fresh<'_, dyn WizardStore>) {
             assert_eq!(open().read().unwrap(), WizardDirectory::Empty);
             open().go_to(S::SetupCryptoStorage).unwrap();
             open().go_to(S::SetupHsm).unwrap();
-            assert_eq!(kind_of(open().go_to(S::Completed)), FaultKind::Internal);
+            assert_eq!(kind_of(open().go_to(S::Restore)), FaultKind::Internal);
             assert_eq!(open().read().unwrap(), WizardDirectory::State(S::SetupHsm));
         }),
     ];
