@@ -133,9 +133,9 @@ fn matches(serial: &str, kept: &str, pin: &Secret) -> Result<bool, Fault> {
     match hasher()?.verify_password(pin.expose(), &hash) {
         Ok(()) => Ok(true),
         Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(argon2::password_hash::Error::OutOfMemory) => {
-            Err(failed("there is no memory to compare the PIN with the rejected ones"))
-        }
+        Err(argon2::password_hash::Error::OutOfMemory) => Err(failed(
+            "there is no memory to compare the PIN with the rejected ones",
+        )),
         Err(error) => Err(damaged().because(error)),
     }
 }

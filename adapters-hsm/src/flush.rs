@@ -213,11 +213,20 @@ mod tests {
         for (conf, expected) in [
             ("", None),
             ("directories.tokendir = /a\n", Some("/a")),
-            ("directories.tokendir=/a # b\r\nlog.level = INFO\n", Some("/a")),
-            ("directories.tokendir = /a\ndirectories.tokendir = /b", Some("/b")),
+            (
+                "directories.tokendir=/a # b\r\nlog.level = INFO\n",
+                Some("/a"),
+            ),
+            (
+                "directories.tokendir = /a\ndirectories.tokendir = /b",
+                Some("/b"),
+            ),
             ("# directories.tokendir = /a\n", None),
             ("directories.tokendir =\n", None),
-            ("  directories.tokendir = /with space \n", Some("/with space")),
+            (
+                "  directories.tokendir = /with space \n",
+                Some("/with space"),
+            ),
             ("=directories.tokendir = /a\n", Some("/a")),
         ] {
             assert_eq!(token_setting(conf), expected, "{conf:?}");

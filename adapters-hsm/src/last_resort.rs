@@ -159,7 +159,8 @@ fn park(end: c_int) -> ! {
 
 /// The report did not come about.
 extern "C" fn on_limit(_signal: c_int) {
-    const LINE: &[u8] = b"error: the PKCS#11 module ended the process, and no report could be made\n";
+    const LINE: &[u8] =
+        b"error: the PKCS#11 module ended the process, and no report could be made\n";
     // SAFETY: both calls are async-signal-safe, and the buffer is static.
     unsafe {
         libc::write(libc::STDERR_FILENO, LINE.as_ptr().cast(), LINE.len());

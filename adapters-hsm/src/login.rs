@@ -37,8 +37,8 @@ impl Pkcs11Hsm {
                 Err(with_the_end_noted(fault, crossed_out))
             }
             Login::Rejected(rejection) => {
-                let kept = budget::hash(pin)
-                    .and_then(|hash| ledger.end_try(TryEnd::Rejected { hash }));
+                let kept =
+                    budget::hash(pin).and_then(|hash| ledger.end_try(TryEnd::Rejected { hash }));
                 Err(with_the_end_noted(rejection, kept))
             }
         }

@@ -190,18 +190,22 @@ fn c18_a_rejection_that_cannot_be_kept_allows_one_more_try_and_no_third() {
 fn c18_what_fails_before_the_login_is_no_try() {
     let test = "c18_what_fails_before_the_login_is_no_try";
     // C_OpenSession never comes back.
-    isolated(test, &[("SHIM_FAULT", "12:hang"), ("SHIM_ONCE", "{dir}/on")], |sandbox| {
-        sandbox.token("T");
-        let once = sandbox.file("on", b"");
-        let book = FakePinMemory::default();
-        let mut config = config(sandbox.module("shim.c"));
-        config.call_deadline = Duration::from_secs(5);
-        let hsm = hsm_with(config, &book);
-        hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-        let token = present(&hsm, "T");
-        fs::remove_file(once).unwrap();
-        let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
-        unavailable(&fault, "opening a session");
-        assert_eq!(ledger(&book, &token.serial), (0, vec![]));
-    });
+    isolated(
+        test,
+        &[("SHIM_FAULT", "12:hang"), ("SHIM_ONCE", "{dir}/on")],
+        |sandbox| {
+            sandbox.token("T");
+            let once = sandbox.file("on", b"");
+            let book = FakePinMemory::default();
+            let mut config = config(sandbox.module("shim.c"));
+            config.call_deadline = Duration::from_secs(5);
+            let hsm = hsm_with(config, &book);
+            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+            let token = present(&hsm, "T");
+            fs::remove_file(once).unwrap();
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            unavailable(&fault, "opening a session");
+            assert_eq!(ledger(&book, &token.serial), (0, vec![]));
+        },
+    );
 }

@@ -3,6 +3,7 @@
 //! Every use case (`startup`, `setup`, …) takes a [`Node`], so that a terminal, a web page or a
 //! test is only one more way to call it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
@@ -148,6 +149,7 @@ impl Node {
                 call_deadline: config.hsm_wait.value,
             },
             Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
+            Rc::new(crate::process::Signals),
         );
         let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
         Ok(Self {

@@ -14,7 +14,6 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,7 +41,6 @@ static int is(const char *action, const char *name) {
     return strncmp(action, name, strlen(name)) == 0;
 }
 
-/* 0 where the call goes on; else the code to return. */
 static ulong act(const char *action) {
     if (is(action, "hang")) for (;;) pause();
     if (is(action, "exit")) exit(5);
@@ -57,27 +55,31 @@ static ulong act(const char *action) {
     return strtoul(action, NULL, 16);
 }
 
-static int killed_after(int function) {
-    char wanted[16];
-    const char *spec = getenv("SHIM_FAULT");
-    return spec && snprintf(wanted, sizeof wanted, "%d:kill", function) > 0 && strstr(spec, wanted);
-}
-
-/* The same, as SHIM_FAULT has it. */
-static ulong fault(int function) {
+/* What SHIM_FAULT says of the function. */
+static const char *action_of(int function) {
     const char *spec = getenv("SHIM_FAULT");
     const char *once = getenv("SHIM_ONCE");
-    if (once && access(once, F_OK) == 0) return 0;
+    if (once && access(once, F_OK) == 0) return NULL;
     while (spec && *spec) {
         char *end;
-        if ((int)strtol(spec, &end, 10) == function && *end == ':') {
-            add_byte("SHIM_ONCE");
-            return act(end + 1);
-        }
+        if ((int)strtol(spec, &end, 10) == function && *end == ':') return end + 1;
         spec = strchr(spec, ',');
         if (spec) spec++;
     }
-    return 0;
+    return NULL;
+}
+
+/* 0 where the call goes on; else the code to return. */
+static ulong fault(int function) {
+    const char *action = action_of(function);
+    if (!action) return 0;
+    add_byte("SHIM_ONCE");
+    return act(action);
+}
+
+static void kill_after(int function) {
+    const char *action = action_of(function);
+    if (action && is(action, "kill")) kill(getpid(), SIGKILL);
 }
 
 static ulong token_info(ulong slot, ulong info) {
@@ -111,7 +113,7 @@ static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, u
     if (n == GET_MECHANISM_LIST) return mechanism_list(a, b, c);
     if (n == GET_SLOT_LIST && getenv("SHIM_NOSLOTS")) { *(ulong *)c = 0; return 0; }
     rv = real->f[n](a, b, c, d, e, g, h, i);
-    if (killed_after(n)) kill(getpid(), SIGKILL);
+    kill_after(n);
     if (n == LOGIN) add_byte("SHIM_LOGGED");
     if (n == INITIALIZE && getenv("SHIM_CONF")) setenv("SOFTHSM2_CONF", getenv("SHIM_CONF"), 1);
     return rv;

@@ -20,6 +20,7 @@ mod interop;
 mod keys;
 mod kills;
 mod losses;
+mod module_ends;
 mod mounts;
 mod pin_budget;
 mod recovery;

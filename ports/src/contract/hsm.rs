@@ -240,9 +240,16 @@ fn wrong_pin(rig: &dyn Rig) {
     );
     drop(hsm);
     let (unseen, hashes) = ledger(rig, &token);
-    assert_eq!((unseen, hashes.len()), (0, 1), "a rejected PIN is remembered");
+    assert_eq!(
+        (unseen, hashes.len()),
+        (0, 1),
+        "a rejected PIN is remembered"
+    );
     let hash = &hashes[0];
-    assert!(!hash.contains(wrong) && !hash.contains([' ', '\n']), "{hash}");
+    assert!(
+        !hash.contains(wrong) && !hash.contains([' ', '\n']),
+        "{hash}"
+    );
     let hsm = reached(rig);
     let again = hsm.login(&token, &secret(wrong)).expect_err("not again");
     assert_eq!(again.kind(), FaultKind::Denied);
@@ -250,7 +257,11 @@ fn wrong_pin(rig: &dyn Rig) {
     hsm.login(&token, &secret(PIN))
         .expect("a PIN that is not tried uses up no login");
     drop(hsm);
-    assert_eq!(ledger(rig, &token), (0, vec![]), "a login that works forgets");
+    assert_eq!(
+        ledger(rig, &token),
+        (0, vec![]),
+        "a login that works forgets"
+    );
 }
 
 /// Tries whose end nobody saw, and hashes of rejected PINs.
@@ -271,7 +282,11 @@ fn unseen_tries(rig: &dyn Rig) {
         open().note_try().expect("noted");
     }
     drop(logged_in(rig));
-    assert_eq!(ledger(rig, &token).0, 0, "one more is allowed, and it worked");
+    assert_eq!(
+        ledger(rig, &token).0,
+        0,
+        "one more is allowed, and it worked"
+    );
     for _ in 0..MOST_UNSEEN_TRIES {
         open().note_try().expect("noted");
     }

@@ -87,16 +87,19 @@ pub fn pin_memory(fresh: Fresh<'_, dyn PinMemory>) {
                 assert_ledger(open(), "2", 0, &[]);
             }
         }),
-        ("c18: a login that works ends the count and forgets", |open| {
-            tried(open(), "1", rejected("$a$b"));
-            tried(open(), "2", rejected("$c$d"));
-            ledger(open(), "1").note_try().unwrap();
-            tried(open(), "1", TryEnd::Accepted);
-            assert_ledger(open(), "1", 0, &[]);
-            assert_ledger(open(), "2", 0, &["$c$d"]);
-            tried(open(), "1", TryEnd::Accepted);
-            assert_ledger(open(), "1", 0, &[]);
-        }),
+        (
+            "c18: a login that works ends the count and forgets",
+            |open| {
+                tried(open(), "1", rejected("$a$b"));
+                tried(open(), "2", rejected("$c$d"));
+                ledger(open(), "1").note_try().unwrap();
+                tried(open(), "1", TryEnd::Accepted);
+                assert_ledger(open(), "1", 0, &[]);
+                assert_ledger(open(), "2", 0, &["$c$d"]);
+                tried(open(), "1", TryEnd::Accepted);
+                assert_ledger(open(), "1", 0, &[]);
+            },
+        ),
         ("c18: every rejected PIN is kept", |open| {
             for (serial, hash) in [("1", "$a$b"), ("2 x", "$c$d"), ("1", "$e$f")] {
                 tried(open(), serial, rejected(hash));
