@@ -84,14 +84,13 @@ fn home() -> Option<PathBuf> {
 
 /// The last one counts; a line ends at its first `#`.
 fn token_setting(conf: &str) -> Option<&str> {
-    let settings = conf.lines().filter_map(|line| {
+    conf.lines().rev().find_map(|line| {
         let line = line.split('#').next()?;
         let mut parts = line.split('=').filter(|part| !part.is_empty());
         let is_it = parts.next()?.trim() == "directories.tokendir";
         let value = parts.next()?.trim();
         (is_it && !value.is_empty()).then_some(value)
-    });
-    settings.last()
+    })
 }
 
 /// The way through the directory of a token, by descriptors alone: no link is followed.

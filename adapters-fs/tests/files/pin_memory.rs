@@ -6,10 +6,13 @@ use ports::{FaultKind, PinLedger, PinMemory as _, TryEnd};
 
 use crate::support::{Sandbox, assert_fault, mode, names, put};
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const HASH: &str = "$argon2id$v=19$m=8$c2FsdA$aGFzaA";
 
+/// Patient: a child that another test is about to run has the locked file open until its exec.
 fn open(memory: &PinMemoryFile, serial: &str) -> Box<dyn PinLedger> {
-    memory.open(serial, Duration::ZERO).unwrap()
+    memory.open(serial, PATIENCE).unwrap()
 }
 
 fn rejected(memory: &PinMemoryFile, serial: &str) {
@@ -74,7 +77,7 @@ fn c18_a_ledger_that_cannot_be_trusted_is_never_an_empty_one() {
     let sandbox = Sandbox::new();
     let path = sandbox.join("pin-rejected");
     let memory = PinMemoryFile::new(path.clone());
-    let open = || memory.open("1", Duration::ZERO).map(drop);
+    let open = || memory.open("1", PATIENCE).map(drop);
     for content in ["\n", "noise\n", "serial=1 hash=$a\n", "\u{0}"] {
         put(&path, content, 0o600);
         assert_fault(open(), FaultKind::DataCorrupt, path.as_str());
@@ -99,6 +102,7 @@ fn c18_what_died_before_its_first_line_is_gone_on_with() {
 
 #[test]
 fn c18_what_root_makes_belongs_to_the_owner_of_the_directory() {
+    // Nobody else can give files away.
     if !rustix::process::geteuid().is_root() {
         return;
     }

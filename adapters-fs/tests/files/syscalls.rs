@@ -153,7 +153,9 @@ fn c18_a_try_is_noted_by_one_write_that_is_synced() {
     let dir = sandbox.join("data");
     std::fs::create_dir(&dir).unwrap();
     let memory = PinMemoryFile::new(dir.join("pin-rejected"));
-    let mut ledger = memory.open("1", std::time::Duration::ZERO).unwrap();
+    let mut ledger = memory
+        .open("1", std::time::Duration::from_secs(60))
+        .unwrap();
     ledger.note_try().unwrap();
     drop(ledger);
     let calls = trace("logs_in", &sandbox, &dir);

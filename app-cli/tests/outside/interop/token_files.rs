@@ -79,6 +79,7 @@ fn files_of_the_token_that_are_not_found_are_a_warning() {
 
 #[test]
 fn what_root_makes_on_the_token_belongs_to_the_owner_of_its_directory() {
+    // Nobody else can give files away.
     if !is_root() {
         return;
     }
@@ -86,16 +87,16 @@ fn what_root_makes_on_the_token_belongs_to_the_owner_of_its_directory() {
     let tokens = sandbox.path("tokens");
     let owner = format!("{NOBODY}:{NOBODY}");
     tool("chown", [&owner, tokens.to_str().unwrap()]);
-    // Not to be given away: a name of a file that is root's elsewhere.
     sandbox.run(&SETUP).expect(0);
     for file in files(&sandbox) {
         assert_eq!(fs::metadata(&file).unwrap().uid(), NOBODY, "{file:?}");
     }
+    // Not to be given away: further names of a file that is root's elsewhere.
     let secret = sandbox.path("secret");
     put(&secret, "of root");
     let token = files(&sandbox).pop().unwrap();
     fs::hard_link(&secret, token.join("hard.object")).unwrap();
     std::os::unix::fs::symlink(&secret, token.join("link.object")).unwrap();
-    sandbox.run(&["keys", "rotate-kek"]);
+    sandbox.run(&["keys", "rotate-kek"]).expect(0);
     assert_eq!(fs::metadata(&secret).unwrap().uid(), 0);
 }

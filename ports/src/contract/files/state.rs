@@ -42,7 +42,7 @@ pub fn start_lock(fresh: Fresh<'_, dyn StartLock>) {
 }
 
 fn ledger(memory: Box<dyn PinMemory>, serial: &str) -> Box<dyn PinLedger> {
-    memory.open(serial, Duration::ZERO).unwrap()
+    memory.open(serial, Duration::from_secs(60)).unwrap()
 }
 
 /// One try that ended so.
