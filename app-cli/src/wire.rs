@@ -1,5 +1,7 @@
 //! How the real node is wired: the only place that names adapters.
 
+use std::rc::Rc;
+
 use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
 use adapters_fs::{
     DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
@@ -53,6 +55,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
             call_deadline: config.hsm_wait.value,
         },
         Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
+        Rc::new(crate::process::Signals),
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {

@@ -55,7 +55,7 @@ pub use fault::{Fault, FaultKind, ResultExt};
 pub use hsm::{Hsm, PinState, Token, TokenQuery, TokenSight, WrapFormat};
 pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
-pub use pin_memory::{PinMemory, RejectedPin};
+pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pins::Pins;
 pub use places::{PlaceFacts, Places, Room};
 pub use seals::DekSeals;

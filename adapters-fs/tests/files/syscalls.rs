@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use adapters_fs::{NginxTls, WizardDir};
+use adapters_fs::{NginxTls, PinMemoryFile, WizardDir};
 use camino::Utf8Path;
 use domain::SetupWizardState;
-use ports::{TlsSource, TlsStore as _, WizardStore as _};
+use ports::{PinMemory as _, TlsSource, TlsStore as _, WizardStore as _};
 
 use crate::child::{arguments, save, wrapped};
 use crate::support::{Sandbox, credential, run_well};
@@ -143,6 +143,31 @@ fn c08_the_wizard_moves_by_one_rename_that_is_synced() {
         &[
             &["rename", "WIZARD_AUTO_RESTORE_PASSWORD", "WIZARD_COMPLETED"],
             &["fsync", &format!("{dir}>")],
+        ],
+    );
+}
+
+#[test]
+fn c18_a_try_is_noted_by_one_write_that_is_synced() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.join("data");
+    std::fs::create_dir(&dir).unwrap();
+    let memory = PinMemoryFile::new(dir.join("pin-rejected"));
+    let mut ledger = memory
+        .open("1", std::time::Duration::from_secs(60))
+        .unwrap();
+    ledger.note_try().unwrap();
+    drop(ledger);
+    let calls = trace("logs_in", &sandbox, &dir);
+    let changes: Vec<_> = calls.iter().filter(|call| is_change(call)).collect();
+    assert_eq!(changes.len(), 4, "{changes:#?}");
+    assert_order(
+        &calls,
+        &[
+            &["openat", "pin-rejected", "O_RDWR"],
+            &["pwrite64", "pin-rejected", "\"2\", 1,"],
+            &["fdatasync", "pin-rejected"],
+            &["pwrite64", "pin-rejected", "\"0\", 1,"],
         ],
     );
 }

@@ -70,6 +70,7 @@ fn rotate(
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = keys::rotate(&node, wish, report, &mut |step| console.step(step));
+    report.warnings.extend(node.hsm.take_warnings());
     result.map(|()| Next::Exit)
 }
 

@@ -36,5 +36,6 @@ pub fn run(
             };
             recover::run(&node, &wish, report, &mut |step| console.step(step))
         });
+    report.warnings.extend(node.hsm.take_warnings());
     result.map(|()| Next::Exit)
 }

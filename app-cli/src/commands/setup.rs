@@ -34,6 +34,7 @@ pub fn run(
     } else {
         wish(&node, arguments).and_then(|wish| setup::run(&node, &wish, report, &mut on_step))
     };
+    report.warnings.extend(node.hsm.take_warnings());
     result.map(|()| Next::Exit)
 }
 

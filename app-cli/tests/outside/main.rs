@@ -23,6 +23,7 @@ mod keys;
 mod kills;
 mod last_copy;
 mod losses;
+mod module_ends;
 mod mounts;
 mod outputs;
 mod pin_budget;

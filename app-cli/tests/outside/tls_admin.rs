@@ -4,6 +4,8 @@ mod import;
 mod pki;
 mod reload;
 
+use std::fs;
+
 use crate::sandbox::{Sandbox, openssl_fingerprint};
 
 /// The database, Nginx and the report name one certificate.
@@ -111,13 +113,15 @@ fn show_and_history_change_nothing_and_use_no_pin() {
     let mut sandbox = Sandbox::softhsm();
     sandbox.set("HSM_PIN", "0000-0000");
     let before = sandbox.picture();
+    let ledger = sandbox.root("var/lib/trustpoint/pin-rejected");
+    fs::remove_file(&ledger).unwrap();
     let shown = sandbox.run(&["tls", "show"]).expect(0);
     assert_eq!(shown.report["active"]["key_sealed"], true);
     assert_eq!(shown.report["active"]["key"], "ECDSA P-256");
     assert_eq!(shown.tls_source(), "database");
     sandbox.run(&["tls", "history"]).expect(0);
     assert_eq!(before, sandbox.picture());
-    assert!(!sandbox.root("var/lib/trustpoint/pin-rejected").exists());
+    assert!(!ledger.exists());
     let human = sandbox.run_human(&["tls", "show"]).expect(0);
     assert!(human.stdout.contains(&shown.fingerprint()));
     assert!(!human.stdout.contains("PRIVATE"));

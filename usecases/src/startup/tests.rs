@@ -288,7 +288,7 @@ fn a_completed_setup_is_not_marked_before_its_file_has_moved() {
     world.wizard.go_to(to).unwrap();
     world.wizard.failures.set("go_to", FaultKind::Io);
     assert_eq!(world.start().1, Some(FaultKind::Io));
-    let record = crate::token::record(&world.node()).unwrap();
+    let record = crate::record::read(&world.node()).unwrap();
     assert_eq!(record.setup_completed_at, None);
 }
 
