@@ -118,7 +118,7 @@ pub const TABLE: &[Row] = &[
     Row {
         code: 74,
         kinds: &[FaultKind::Io],
-        when: "a read or write failed: full disk, read-only file system",
+        when: "a read or write failed: full disk, read-only file system; a file that would be overwritten",
     },
     Row {
         code: 75,
