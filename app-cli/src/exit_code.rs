@@ -111,7 +111,8 @@ pub const TABLE: &[Row] = &[
     Row {
         code: 74,
         kinds: &[FaultKind::Io],
-        when: "a read or write failed: full disk, read-only file system; a report that nobody got",
+        when: "a read or write failed: full disk, read-only file system; a file that would be \
+               overwritten; a report that nobody got",
     },
     Row {
         code: 75,

@@ -22,7 +22,7 @@ use crate::duplicate::{read_at, size, thread_died};
 use crate::look::{beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::sql_error::fault;
-use crate::{migrate, node, schema};
+use crate::{migrate, node, open as sqlite_open, schema};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// What a stream is called.
@@ -67,7 +67,7 @@ pub(super) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
                 let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
                 let connection = open_same(&file, &absolute, "immutable=1", access)?;
                 let (name, file) = (path, &file);
-                let backup = prove(&Candidate {
+                let backup = prove(&mut Candidate {
                     name,
                     file,
                     connection,
@@ -104,7 +104,7 @@ pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> 
 /// Proves the copy of a backup whole.
 pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, Fault> {
     refuse_other(draft.file(), name)?;
-    prove(&Candidate {
+    prove(&mut Candidate {
         name,
         file: draft.file(),
         connection: draft.read()?,
@@ -133,15 +133,21 @@ pub(super) fn refused<T>(
     })
 }
 
-fn prove(candidate: &Candidate<'_>) -> Result<Backup, Fault> {
+fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
+    let bytes = candidate
+        .file
+        .metadata()
+        .or_io(|| format!("looking at the backup {}", candidate.name))?
+        .len();
+    sqlite_open::distrust(&mut candidate.connection, bytes)
+        .map_err(|error| unreadable(candidate.name, error))?;
+    // From here on it is only looked at.
+    let candidate = &*candidate;
     let Candidate {
         name,
         file,
         connection,
     } = candidate;
-    connection
-        .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")
-        .map_err(|error| unreadable(name, error))?;
     refuse_foreign(name, connection)?;
     let (manifest, digested) = manifest_of(candidate)?;
     // Both read the whole file: side by side.
