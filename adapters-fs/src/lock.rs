@@ -3,14 +3,17 @@
 //! The lock belongs to the open file description: the kernel releases it when the process dies,
 //! and std opens with `O_CLOEXEC`, so that the application that is exec'd later does not hold it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use ports::{Fault, FaultKind, ResultExt as _, StartLock, StartLockGuard};
 
-use crate::durable;
+use rustix::fs::OFlags;
+
+use crate::durable::{self, Directory};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -34,15 +37,26 @@ impl FileLock {
         }
     }
 
+    /// Opens the file, and makes it where it is missing.
     fn open(&self) -> Result<File, Fault> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&self.path)
-            .or_io(|| format!("opening the lock file {}", self.path))
+        let what = || format!("opening the lock file {}", self.path);
+        let directory = Directory::open(durable::parent_of(&self.path)?)?;
+        let name = self.path.file_name().unwrap_or_default();
+        let file = match directory.open_to_change(name, OFlags::RDWR) {
+            Err(error) if error.kind() == ErrorKind::NotFound => directory
+                .create_if_missing(name, 0o600)
+                .and_then(|()| directory.open_to_change(name, OFlags::RDWR)),
+            opened => opened,
+        };
+        let file = file.or_io(what)?;
+        if file.metadata().or_io(what)?.is_file() {
+            return Ok(file);
+        }
+        Err(Fault::new(
+            FaultKind::Io,
+            format!("{} cannot be locked: it is no regular file", self.path),
+            "move away what stands there, then start again",
+        ))
     }
 
     fn provide_directory(&self) -> Result<(), Fault> {

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod doctor;
 pub mod exit_code;
+mod input;
 mod keys;
 mod node;
 mod process;

@@ -56,7 +56,7 @@ pub use hsm::{Hsm, PinState, Token, TokenQuery, TokenSight, WrapFormat};
 pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
 pub use pin_memory::{PinMemory, RejectedPin};
-pub use places::{PlaceFacts, Places, Room};
+pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{

@@ -57,7 +57,14 @@ impl CertificateFacts {
     /// Whether `now` is inside the validity, both ends included (RFC 5280, section 4.1.2.5).
     #[must_use]
     pub fn is_valid_at(&self, now: OffsetDateTime) -> bool {
-        self.not_before <= now && now <= self.not_after
+        self.not_before <= now && !self.has_ended_at(now)
+    }
+
+    /// Whether the validity is over. A certificate that is not valid yet says more about the clock
+    /// than about the certificate.
+    #[must_use]
+    pub fn has_ended_at(&self, now: OffsetDateTime) -> bool {
+        self.not_after < now
     }
 }
 

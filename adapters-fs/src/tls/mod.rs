@@ -2,12 +2,15 @@
 
 mod assemble;
 mod certificate;
+mod chain;
+mod der;
 mod details;
 mod issuer;
 mod key_forms;
 mod links;
 mod nginx;
 mod private_key;
+mod rsa;
 mod san;
 mod set;
 

@@ -11,12 +11,13 @@ mod tests;
 
 use std::time::Duration;
 
+use camino::Utf8Path;
 use domain::{Plan, Refusal, SelectionError, Step, select, select_startup};
-use ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind, PlaceFacts};
 
 pub use execute::Execution;
 pub use observe::{Depth, Observation, observe, recorded_version};
-pub use tls::{Active, SOON, TlsWork};
+pub use tls::{Active, TlsWork, problem, remedy};
 
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult};
@@ -49,7 +50,10 @@ pub fn run(
     report.version.current = Some(node.settings.app_version.to_string());
     let _lock = match options.depth {
         Depth::Start => Some(lock(node, options.lock_wait)?),
-        Depth::DryRun | Depth::Status => None,
+        Depth::DryRun | Depth::Status => {
+            refuse_open_to_all(node)?;
+            None
+        }
     };
     // Observed after the lock is held: the start that had it may have changed everything.
     let observation = observe(node, options.depth, options.accept_new_database)?;
@@ -90,14 +94,46 @@ pub fn run(
     Ok(())
 }
 
-/// Takes the lock of the data volume.
+/// Takes the lock of the data volume, which comes before every change.
 ///
 /// # Errors
-/// [`FaultKind::Busy`] where another start keeps it.
+/// [`FaultKind::Busy`] where another start keeps it; [`FaultKind::Config`] for a directory in which
+/// every user may replace files.
 pub fn lock(node: &Node, wait: Duration) -> Result<Box<dyn ports::StartLockGuard>, Fault> {
+    refuse_open_to_all(node)?;
     node.lock.acquire(wait, &mut || {
         node.output.info("waiting for another start to end")
     })
+}
+
+/// Another user could put a file of his own in the place of the DEK, of a key or of the database.
+fn refuse_open_to_all(node: &Node) -> Result<(), Fault> {
+    let parent = |path: &str| {
+        let parent = Utf8Path::new(path).parent().map_or(".", Utf8Path::as_str);
+        if parent.is_empty() { "." } else { parent }.to_owned()
+    };
+    for directory in [
+        parent(&node.dek_cache.path()),
+        parent(&node.settings.database_path),
+        node.tls.directory(),
+        node.wizard.directory(),
+    ] {
+        let facts = node.places.look(&directory)?;
+        if let Some(facts) = facts.filter(PlaceFacts::is_open_to_all) {
+            return Err(Fault::new(
+                FaultKind::Config,
+                format!(
+                    "every user may replace files in the directory {directory} (its mode is {:04o})",
+                    facts.mode
+                ),
+                format!(
+                    "chmod o-w {directory}, or configure a directory of this program's own; \
+                     nothing was changed"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn note(

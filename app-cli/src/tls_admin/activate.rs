@@ -46,7 +46,9 @@ pub fn run(
                 "the certificate stored as {fingerprint} has the fingerprint {}",
                 facts.sha256_fingerprint
             ),
-            "activate another one, or make a new one with `trustpointctl tls renew`",
+            "activate another one, import it again with `trustpointctl tls import`, make a new \
+             self-signed one with `trustpointctl tls renew`, or bring an older database back with \
+             `trustpointctl backup restore`",
         ));
     }
     refuse_validity(node, "the certificate", &facts, wish.force)?;
