@@ -12,7 +12,9 @@ use crate::durable;
 /// bytes, and whether not every user may replace files in it. Changes nothing.
 pub(crate) fn check_writable(directory: &Utf8Path, room: u64) -> Result<(), Fault> {
     let existing = existing(directory);
-    let metadata = existing.metadata().or_io(|| format!("looking at {existing}"))?;
+    let metadata = existing
+        .metadata()
+        .or_io(|| format!("looking at {existing}"))?;
     if !metadata.is_dir() {
         return Err(Fault::io(
             format!("{directory} cannot be written: {existing} is no directory"),

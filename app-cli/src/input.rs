@@ -115,7 +115,8 @@ mod tests {
     fn a_fifo_that_nobody_opens_or_fills_is_an_error() {
         let (_directory, path) = fifo();
         let ends = |for_anybody, for_a_writer| {
-            let mut patient = Patient::new(open(&path).unwrap(), for_anybody, for_a_writer).unwrap();
+            let mut patient =
+                Patient::new(open(&path).unwrap(), for_anybody, for_a_writer).unwrap();
             patient.read(&mut [0]).unwrap_err().kind()
         };
         let (short, long) = (Duration::ZERO, Duration::from_secs(600));

@@ -1,22 +1,17 @@
 //! A directory by its open handle: everything in it is named relative to that handle, so that
 //! nobody can swap what a name leads to between two steps.
 
-use std::ffi::CString;
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt as _};
-use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::fs::{AtFlags, Dir, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
-use rustix::path::Arg;
 
 use super::read::{self, NO_WAIT};
-
-/// What every temporary name has between the name it becomes and its random end.
-const INFIX: &str = ".tpctl-";
+use super::temporary::{Temporary, names, prefix, remove_tree};
 
 /// How often a write starts again because another process removed its temporary file as a
 /// leftover. Only the last report is written without the start lock.
@@ -143,7 +138,11 @@ impl Directory {
     /// Opens a file to change it, not through a symbolic link, and without waiting for a FIFO's
     /// other end.
     pub(crate) fn open_to_change(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        self.open_at(name, flags | NO_WAIT | OFlags::NOFOLLOW | OFlags::CLOEXEC, 0)
+        self.open_at(
+            name,
+            flags | NO_WAIT | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            0,
+        )
     }
 
     /// Writes a file in one step, as [`super::write_atomic`] has it.
@@ -246,11 +245,12 @@ impl Directory {
             Err(Errno::EXIST) => false,
             Err(error) => return Err(Fault::io(what(), error.into())),
         };
-        let made = self
+        let mut made = self
             .below(name)?
             .ok_or_else(|| Fault::io(what(), ErrorKind::NotFound.into()))?;
         if is_new {
             self.finish(&made.handle, mode).or_io(what)?;
+            made.heir = self.heir;
         }
         Ok(made)
     }
@@ -280,7 +280,7 @@ impl Directory {
 
     /// The temporary files that killed writes of a file left behind.
     pub(crate) fn leftovers(&self, name: &str) -> Result<Vec<String>, Fault> {
-        let prefix = temporary_prefix(name);
+        let prefix = prefix(name);
         let mut names = self.list()?;
         names.retain(|name| name.starts_with(&prefix));
         Ok(names)
@@ -303,11 +303,7 @@ impl Directory {
 
     /// A name for what will become `name`; creates nothing.
     pub(crate) fn temporary(&self, name: &str) -> Result<Temporary<'_>, Fault> {
-        Ok(Temporary {
-            directory: self,
-            name: format!("{}{:016x}", temporary_prefix(name), random()?),
-            is_done: false,
-        })
+        Temporary::new(&self.handle, name)
     }
 
     fn open_at(&self, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
@@ -339,33 +335,6 @@ impl Directory {
     }
 }
 
-/// A name for what is being made; what has it is removed when this is dropped, unless it has become
-/// the file.
-#[must_use]
-pub(crate) struct Temporary<'a> {
-    directory: &'a Directory,
-    /// The temporary name.
-    pub(crate) name: String,
-    is_done: bool,
-}
-
-impl Temporary<'_> {
-    /// The rename worked: there is nothing to remove.
-    pub(crate) fn has_become_the_file(mut self) {
-        self.is_done = true;
-    }
-}
-
-impl Drop for Temporary<'_> {
-    fn drop(&mut self) {
-        if !self.is_done {
-            // The write has failed already and its error is on its way to the operator. What cannot
-            // be removed now (a volume that became read-only) is removed by the next write.
-            let _ = remove_tree(&self.directory.handle, self.name.as_str());
-        }
-    }
-}
-
 /// Refuses a directory in which every user may replace files, unless the sticky bit leaves each
 /// file to its owner: another user could put a file of his in the place of ours. A group that may
 /// write is what shared directories are for; `doctor` warns about it.
@@ -381,49 +350,4 @@ pub(crate) fn refuse_open_to_all(path: &Utf8Path, mode: u32) -> Result<(), Fault
         ),
         format!("chmod o-w {path}, or use a directory of this program's own"),
     ))
-}
-
-/// Whether `name` is the name of a temporary file or directory.
-pub(crate) fn is_temporary(name: &str) -> bool {
-    name.starts_with('.') && name.contains(INFIX)
-}
-
-fn temporary_prefix(name: &str) -> String {
-    format!(".{name}{INFIX}")
-}
-
-fn random() -> Result<u64, Fault> {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Fault::new(
-            FaultKind::Internal,
-            "the system's random generator gave nothing",
-            "report this with the kernel version",
-        )
-    })?;
-    Ok(u64::from_ne_bytes(bytes))
-}
-
-fn names(directory: &File) -> io::Result<Vec<CString>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let name = entry?.file_name().to_owned();
-        if !matches!(name.to_bytes(), b"." | b"..") {
-            names.push(name);
-        }
-    }
-    Ok(names)
-}
-
-fn remove_tree(directory: &File, name: impl Arg + Copy) -> io::Result<()> {
-    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
-        Err(Errno::ISDIR) => {}
-        result => return result.map_err(io::Error::from),
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let below = File::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
-    for name in names(&below)? {
-        remove_tree(&below, name.as_c_str())?;
-    }
-    rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR).map_err(io::Error::from)
 }

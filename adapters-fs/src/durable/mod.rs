@@ -11,6 +11,10 @@
 
 mod directory;
 mod read;
+mod temporary;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -18,8 +22,9 @@ use std::io::{self, ErrorKind};
 use camino::Utf8Path;
 use ports::{Fault, FaultKind};
 
-pub(crate) use directory::{Directory, is_temporary, refuse_open_to_all};
+pub(crate) use directory::{Directory, refuse_open_to_all};
 pub(crate) use read::{is_same_content, open_regular, read_optional, read_up_to};
+pub(crate) use temporary::is_temporary;
 
 /// Writes `bytes` to `path` in one step: a reader, and the disk after a crash, has the old content
 /// or the new one. The mode is `mode` from the first byte on, whatever the umask; where root writes

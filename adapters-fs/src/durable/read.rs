@@ -62,7 +62,10 @@ pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8
     let too_long = || {
         Fault::new(
             FaultKind::Io,
-            format!("{path} cannot be read: it is longer than {} KiB", limit >> 10),
+            format!(
+                "{path} cannot be read: it is longer than {} KiB",
+                limit >> 10
+            ),
             "move away what stands there, then start again: no file of this kind is that long",
         )
     };

@@ -12,7 +12,7 @@ use ring::digest::{SHA256, digest};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::{chain, der, private_key};
+use super::{chain, labels, private_key, strict};
 
 const TAG: &str = "CERTIFICATE";
 const HINT: &str = "`tls renew` makes a new self-signed credential, `tls import` brings one of your \
@@ -129,10 +129,10 @@ pub(super) fn first_certificate(text: &str) -> Result<Pem, String> {
 pub(super) fn certificates(text: &str, what: &str) -> Result<Vec<Pem>, String> {
     let mut blocks =
         pem::parse_many(text).map_err(|error| format!("{what} is no PEM file ({error})"))?;
-    // To the parser a block with a damaged label is a comment: its certificate would be missing
-    // without a word.
-    if text.matches("-----").count() != 4 * blocks.len() {
-        return Err(format!("{what} has a line of hyphens that is no PEM label"));
+    if labels::count(text) != Some(2 * blocks.len()) {
+        return Err(format!(
+            "{what} has characters, or a line of hyphens, that no PEM file has"
+        ));
     }
     blocks.retain(|block| block.tag() == TAG);
     Ok(blocks)
@@ -147,30 +147,14 @@ pub(super) fn encode(certificates: &[Pem]) -> String {
         .collect()
 }
 
-/// Parses one certificate. The parser takes more than DER, and leaves unread what OpenSSL reads.
+/// Parses one certificate.
 pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
-    if !der::is_canonical(der) {
-        return Err("the TLS certificate is not encoded as DER".to_owned());
+    strict::check(der)?;
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        Ok(_) => Err("the TLS certificate has bytes after its end".to_owned()),
+        Err(error) => Err(format!("the TLS certificate does not parse ({error})")),
     }
-    let certificate = match X509Certificate::from_der(der) {
-        Ok(([], certificate)) => certificate,
-        Ok(_) => return Err("the TLS certificate has bytes after its end".to_owned()),
-        Err(error) => return Err(format!("the TLS certificate does not parse ({error})")),
-    };
-    if certificate.signature_algorithm != certificate.signature {
-        return Err("the TLS certificate names two algorithms for its signature".to_owned());
-    }
-    let is_text = [certificate.issuer(), certificate.subject()]
-        .into_iter()
-        .flat_map(|name| name.iter_attributes())
-        .all(|attribute| {
-            let tag = attribute.attr_value().tag().0;
-            u8::try_from(tag).is_ok_and(|tag| der::NAME_STRINGS.contains(&tag))
-        });
-    if !is_text {
-        return Err("the TLS certificate has a name that is no text".to_owned());
-    }
-    Ok(certificate)
 }
 
 fn fingerprint(der: &[u8]) -> String {

@@ -8,7 +8,7 @@ use ports::Secret;
 use rcgen::{KeyPair, PKCS_RSA_SHA256, SigningKey as _};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::rsa;
+use super::{labels, rsa};
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -39,6 +39,11 @@ pub(super) fn from_pem(pem: &Secret) -> Result<Zeroizing<KeyPair>, String> {
     let text = pem
         .expose_text()
         .ok_or("the private key is not a text file")?;
+    if labels::count(text).is_none() {
+        return Err(
+            "the private key has characters, or a line of hyphens, that no PEM file has".to_owned(),
+        );
+    }
     if !text.contains(BEGIN) {
         return Err(not_pkcs8(text));
     }

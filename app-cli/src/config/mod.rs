@@ -183,12 +183,9 @@ impl Config {
                 "wizard.state_dir",
                 || default("etc/trustpoint/wizard/state"),
             )?,
-            tls_dir: layers.path(
-                "TRUSTPOINT_TLS_DIR",
-                file.tls.dir,
-                "tls.dir",
-                || default("etc/trustpoint/tls"),
-            )?,
+            tls_dir: layers.path("TRUSTPOINT_TLS_DIR", file.tls.dir, "tls.dir", || {
+                default("etc/trustpoint/tls")
+            })?,
             tls_san: layers.value(
                 "TRUSTPOINT_TLS_SAN",
                 file.tls.san.map(Names::into_list),

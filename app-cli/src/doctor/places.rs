@@ -36,7 +36,8 @@ impl Doctor<'_> {
         const ROOT: u32 = 0;
         let seen = format!("{} has mode {:04o}", place.path, facts.mode);
         if facts.is_open_to_all() {
-            let detail = format!("{seen}: every user may replace files in it, and starts refuse it");
+            let detail =
+                format!("{seen}: every user may replace files in it, and starts refuse it");
             let hint = format!("chmod o-w {}", place.path);
             return self.fail(place.check, FaultKind::Config, detail, hint);
         }

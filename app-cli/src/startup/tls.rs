@@ -246,8 +246,7 @@ impl TlsWork<'_> {
 
     /// A temporary set that still stands from an earlier start of this wait.
     fn is_waiting_set(&self, set: &TlsSet) -> bool {
-        set.source == Some(TlsSource::Temporary)
-            && !set.facts.has_ended_at(self.node.clock.now())
+        set.source == Some(TlsSource::Temporary) && !set.facts.has_ended_at(self.node.clock.now())
     }
 
     fn open(&self, active: ActiveCredential) -> Result<(TlsCredential, CertificateFacts), Fault> {
