@@ -73,8 +73,7 @@ pub fn create_dirs(path: &Utf8Path, mode: u32) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Replaces `path` by what `fill` writes, without a sync of the directory, which may be anybody's:
-/// it is where an operator wants a backup.
+/// Replaces `path` by what `fill` writes, without a sync of the directory.
 pub(crate) fn replace_with(
     path: &Utf8Path,
     mode: u32,

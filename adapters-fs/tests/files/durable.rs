@@ -52,11 +52,11 @@ fn a_write_that_fails_leaves_what_was_there() {
 
 #[test]
 fn what_is_too_long_or_endless_is_an_error_and_no_abort() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     let store = adapters_fs::NginxTls::new(sandbox.path().to_owned());
     let key = sandbox.join(crate::tls_set::KEY);
     let sparse = std::fs::File::create(&key).unwrap();
-    sparse.set_len(1 << 44).unwrap();
+    sparse.set_len(1 << 46).unwrap();
     assert_fault(store.view(), FaultKind::Io, key.as_str());
     std::fs::remove_file(&key).unwrap();
     for device in ["/dev/zero", "/dev/tty"] {

@@ -17,7 +17,7 @@ use ports::{Fault, FaultKind, PlaceFacts};
 
 pub use execute::Execution;
 pub use observe::{Depth, Observation, observe, recorded_version};
-pub use tls::{Active, TlsWork, problem, remedy};
+pub use tls::{Active, TlsWork, problem, remedy, unusable};
 
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult};

@@ -106,7 +106,7 @@ impl TlsWork<'_> {
             Ok(Some(active)) => active,
             Ok(None) => return Ok(Active::Missing),
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
-                return Ok(Active::Unusable(fault));
+                return Ok(Active::Unusable(unusable(fault)));
             }
             Err(fault) => return Err(fault),
         };
@@ -293,6 +293,12 @@ impl TlsWork<'_> {
             None => Vec::new(),
         }
     }
+}
+
+/// A stored credential that cannot be read, with the ways out.
+pub fn unusable(fault: Fault) -> Fault {
+    let message = format!("a stored TLS server credential cannot be used: {fault}");
+    Fault::new(fault.kind(), message, UNUSABLE).because(fault)
 }
 
 /// What is wrong with a validity, or soon will be.

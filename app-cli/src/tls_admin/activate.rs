@@ -9,6 +9,7 @@ use ports::{
 use super::{Access, end, publish, refuse_validity, steps};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
+use crate::startup::unusable;
 
 /// What the operator wants.
 pub struct Activate {
@@ -35,7 +36,11 @@ pub fn run(
     let fingerprint = resolve(node, &wish.fingerprint)?;
     let stored = node
         .credentials
-        .find(&fingerprint, access.dek())?
+        .find(&fingerprint, access.dek())
+        .map_err(|fault| match fault.kind() {
+            FaultKind::DataCorrupt => unusable(fault),
+            _ => fault,
+        })?
         .ok_or_else(|| unknown(&wish.fingerprint))?;
     let credential = open(stored)?;
     let facts = node.issuer.inspect(&credential)?;
