@@ -3,15 +3,16 @@
 //! The lock belongs to the open file description: the kernel releases it when the process dies,
 //! and std opens with `O_CLOEXEC`, so that the application that is exec'd later does not hold it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt as _, StartLock, StartLockGuard};
 use rustix::fs::OFlags;
 
-use crate::durable;
+use crate::durable::{self, Directory};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -133,15 +134,15 @@ fn try_lock(path: &Utf8Path) -> Result<Option<File>, Fault> {
 
 fn open(path: &Utf8Path) -> Result<File, Fault> {
     let what = || format!("opening {path} to lock it");
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)
-        .or_io(what)?;
+    let directory = Directory::open(durable::parent_of(path)?)?;
+    let name = path.file_name().unwrap_or_default();
+    let opened = match directory.open_to_change(name, OFlags::RDWR) {
+        Err(error) if error.kind() == ErrorKind::NotFound => directory
+            .create_if_missing(name, 0o600)
+            .and_then(|()| directory.open_to_change(name, OFlags::RDWR)),
+        opened => opened,
+    };
+    let file = opened.or_io(what)?;
     if file.metadata().or_io(what)?.is_file() {
         return Ok(file);
     }

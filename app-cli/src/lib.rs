@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod console;
 pub mod exit_code;
+mod input;
 mod json;
 mod process;
 mod progress;

@@ -57,7 +57,7 @@ pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pins::Pins;
-pub use places::{PlaceFacts, Places, Room};
+pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{

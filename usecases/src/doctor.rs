@@ -55,6 +55,8 @@ pub struct Place {
     pub forbidden: u32,
     /// Whether it holds secrets.
     pub secret: bool,
+    /// Whether it is only read: then it is best kept by root.
+    pub only_read: bool,
 }
 
 /// Checks all there is to check, in an order in which each builds on those before.

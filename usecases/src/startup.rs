@@ -20,7 +20,7 @@ use ports::Fault;
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
-pub use tls::{Active, SOON, TlsWork};
+pub use tls::{Active, TlsWork, problem, remedy, unusable};
 
 use crate::lock;
 use crate::node::Node;
@@ -59,7 +59,10 @@ pub fn run(
     report.version.current = Some(program.to_string());
     let _lock = match request.mode {
         Mode::CarryOut => Some(lock::acquire(node, request.lock_wait)?),
-        Mode::DryRun | Mode::Status => None,
+        Mode::DryRun | Mode::Status => {
+            lock::ensure_own_directories(node)?;
+            None
+        }
     };
     // After the lock is held: the start that had it may have changed everything.
     let seen = open_token(node, look(node)?, request.mode, request.accept_new_database)?;

@@ -72,6 +72,7 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
         path,
         forbidden,
         secret,
+        only_read: false,
     };
     let database = &config.database.value;
     let directory = database
@@ -79,12 +80,15 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
         .map_or(".".to_owned(), ToString::to_string);
     let key = config.tls_dir.value.join("nginx-tls-server-key.key");
     let mut places = vec![
-        place(
-            "mode_config",
-            config.file.value.to_string(),
-            OWN_WRITE,
-            false,
-        ),
+        Place {
+            only_read: true,
+            ..place(
+                "mode_config",
+                config.file.value.to_string(),
+                OWN_WRITE,
+                false,
+            )
+        },
         place("mode_data_directory", directory, OWN_WRITE, false),
         place("mode_database", database.to_string(), PRIVATE, true),
         place(
@@ -109,7 +113,10 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
     ] {
         if let Some(file) = file {
             // A secret that a container runtime mounts may well be readable by its group.
-            places.push(place(check, file.value.to_string(), 0o007, true));
+            places.push(Place {
+                only_read: true,
+                ..place(check, file.value.to_string(), 0o007, true)
+            });
         }
     }
     places

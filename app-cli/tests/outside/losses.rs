@@ -15,7 +15,8 @@ fn c14_a_new_database_that_was_cut_short_is_never_a_completed_node() {
     for point in (1..=40).step_by(3) {
         let sandbox = Sandbox::software();
         fs::remove_dir_all(sandbox.root("var")).unwrap();
-        let inject = format!("inject=fsync,rename,renameat2,pwrite64:signal=SIGKILL:when={point}");
+        let inject =
+            format!("inject=fsync,rename,renameat,renameat2,pwrite64:signal=SIGKILL:when={point}");
         let strace = [
             "strace",
             "-f",
@@ -23,7 +24,7 @@ fn c14_a_new_database_that_was_cut_short_is_never_a_completed_node() {
             "-o",
             "/dev/null",
             "-e",
-            "trace=fsync,rename,renameat2,pwrite64",
+            "trace=fsync,rename,renameat,renameat2,pwrite64",
             "-e",
             &inject,
         ];

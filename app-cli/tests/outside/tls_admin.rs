@@ -1,5 +1,7 @@
 //! `tls show`, `renew`, `history`, `activate`, and the reload.
 
+mod advice;
+mod damage;
 mod import;
 mod pki;
 mod reload;

@@ -33,7 +33,14 @@ impl Doctor<'_> {
     }
 
     fn rights_of(&mut self, place: &Place, facts: PlaceFacts) {
+        const ROOT: u32 = 0;
         let seen = format!("{} has mode {:04o}", place.path, facts.mode);
+        if facts.is_open_to_all() {
+            let detail =
+                format!("{seen}: every user may replace files in it, and starts refuse it");
+            let hint = format!("chmod o-w {}", place.path);
+            return self.fail(place.check, FaultKind::Config, detail, hint);
+        }
         let wide = facts.mode & place.forbidden;
         if wide != 0 {
             let right = facts.mode & !place.forbidden;
@@ -48,7 +55,7 @@ impl Doctor<'_> {
                     hint,
                 );
             }
-        } else if facts.is_own {
+        } else if facts.is_own || (place.only_read && facts.owner == ROOT) {
             self.pass(place.check, seen);
         } else {
             self.warn(

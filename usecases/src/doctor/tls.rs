@@ -5,9 +5,10 @@ use ports::{CertificateFacts, CredentialKey, Dek, FaultKind, NodeRecord, TlsSour
 
 use super::{Doctor, is_softhsm};
 use crate::report::rfc3339;
-use crate::startup::{Active, SOON, TlsWork};
+use crate::startup::{Active, TlsWork, problem, remedy};
 
-const RENEW: &str = "make a new one with `trustpointctl tls renew`, or import one";
+const MISSING: &str = "make one with `trustpointctl tls renew`, or import one of your CA with \
+                       `trustpointctl tls import`";
 
 impl Doctor<'_> {
     pub(super) fn tls(&mut self, record: Option<&NodeRecord>, dek: Option<&Dek>) {
@@ -40,7 +41,7 @@ impl Doctor<'_> {
                 None
             }
             Ok(Active::Missing) => {
-                self.warn(NAME, "there is no active TLS server credential", RENEW);
+                self.warn(NAME, "there is no active TLS server credential", MISSING);
                 None
             }
             Ok(Active::Unusable(fault)) => {
@@ -72,13 +73,15 @@ impl Doctor<'_> {
             rfc3339(facts.not_before),
             rfc3339(facts.not_after)
         );
-        if !facts.is_valid_at(now) {
-            let detail = format!("not valid now: {seen}");
-            self.fail(NAME, FaultKind::DataCorrupt, detail, RENEW);
-        } else if facts.not_after - now < SOON {
-            self.warn(NAME, format!("ends within 30 days: {seen}"), RENEW);
+        let Some(problem) = problem(facts, now) else {
+            return self.pass(NAME, seen);
+        };
+        let detail = format!("{problem}: {seen}");
+        let hint = remedy(self.node, facts);
+        if facts.is_valid_at(now) {
+            self.warn(NAME, detail, hint);
         } else {
-            self.pass(NAME, seen);
+            self.fail(NAME, FaultKind::DataCorrupt, detail, hint);
         }
     }
 

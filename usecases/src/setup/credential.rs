@@ -26,7 +26,7 @@ pub fn choose(recorder: &mut Recorder<'_>, san: &[String], dek: Option<&Dek>) ->
     };
     let keep = match work.active()? {
         Active::Readable(credential, facts)
-            if san.is_empty() && copies.is_empty() && facts.is_valid_at(node.clock.now()) =>
+            if san.is_empty() && copies.is_empty() && !facts.has_ended_at(node.clock.now()) =>
         {
             Some((credential, facts))
         }
@@ -63,6 +63,7 @@ pub fn choose(recorder: &mut Recorder<'_>, san: &[String], dek: Option<&Dek>) ->
     let provided = work.publish_saved(&credential, facts, source)?;
     recorder.note("provide_tls", provided.changed, &provided.detail);
     recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    recorder.report.warnings.extend(provided.warnings);
     if provided.changed {
         // Nginx serves the setup page under another one.
         crate::tls_admin::reload(recorder);

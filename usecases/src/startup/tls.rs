@@ -2,16 +2,21 @@
 
 use domain::TlsGoal;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialKey, Dek, Fault, FaultKind, Published,
-    TlsCredential, TlsSet, TlsSource, TlsView,
+    ActiveCredential, CertificateFacts, CredentialKey, CredentialOrigin, Dek, Fault, FaultKind,
+    Published, TlsCredential, TlsSet, TlsSource, TlsView,
 };
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use crate::node::Node;
-use crate::report::TlsReport;
+use crate::report::{TlsReport, rfc3339};
 
 /// A certificate that ends within this time is warned about.
 pub const SOON: Duration = Duration::days(30);
+
+const UNUSABLE: &str = "make a new self-signed one with `trustpointctl tls renew`, import one of \
+                        your CA with `trustpointctl tls import`, put an earlier one to use with \
+                        `trustpointctl tls activate`, or bring an older database back with \
+                        `trustpointctl backup restore`; nothing was overwritten";
 
 /// Provides Nginx with its set.
 pub struct TlsWork<'a> {
@@ -84,7 +89,7 @@ impl TlsWork<'_> {
             (TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate, Some(active)) => match active {
                 Active::Readable(_, facts) => {
                     let is_renewed = goal == TlsGoal::ReuseOrGenerate
-                        && !facts.is_valid_at(self.node.clock.now());
+                        && facts.has_ended_at(self.node.clock.now());
                     is_renewed || *facts != set.facts
                 }
                 Active::Missing | Active::Unusable(_) => true,
@@ -101,7 +106,7 @@ impl TlsWork<'_> {
             Ok(Some(active)) => active,
             Ok(None) => return Ok(Active::Missing),
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
-                return Ok(Active::Unusable(fault));
+                return Ok(Active::Unusable(unusable(fault)));
             }
             Err(fault) => return Err(fault),
         };
@@ -184,14 +189,15 @@ impl TlsWork<'_> {
 
     fn reuse_or_generate(&self) -> Result<Provided, Fault> {
         match self.active()? {
-            Active::Readable(credential, facts) if facts.is_valid_at(self.node.clock.now()) => {
+            // One that is not valid yet says that the clock is wrong: each start would make another.
+            Active::Readable(credential, facts) if !facts.has_ended_at(self.node.clock.now()) => {
                 self.publish_saved(&credential, facts, TlsSource::Database)
             }
             Active::Readable(_, facts) => {
                 let mut provided = self.publish_new()?;
                 provided.warnings.push(format!(
                     "the TLS server certificate before this one was valid until {}",
-                    crate::report::rfc3339(facts.not_after)
+                    rfc3339(facts.not_after)
                 ));
                 Ok(provided)
             }
@@ -240,7 +246,7 @@ impl TlsWork<'_> {
 
     /// A temporary set that still stands from an earlier start of this wait.
     fn is_waiting_set(&self, set: &TlsSet) -> bool {
-        set.source == Some(TlsSource::Temporary) && set.facts.is_valid_at(self.node.clock.now())
+        set.source == Some(TlsSource::Temporary) && !set.facts.has_ended_at(self.node.clock.now())
     }
 
     fn open(&self, active: ActiveCredential) -> Result<(TlsCredential, CertificateFacts), Fault> {
@@ -251,8 +257,7 @@ impl TlsWork<'_> {
                     "the active TLS server credential ({}) in {} cannot be used: {why}",
                     active.sha256_fingerprint, self.node.settings.database_path
                 ),
-                "make a new one with `trustpointctl tls renew`, or bring the old one back with \
-                 `trustpointctl backup restore`; nothing was overwritten",
+                UNUSABLE,
             )
         };
         let CredentialKey::Readable(private_key_pem) = active.key else {
@@ -280,21 +285,59 @@ impl TlsWork<'_> {
     }
 
     fn validity_warnings(&self, facts: &CertificateFacts) -> Vec<String> {
-        let now = self.node.clock.now();
-        let until = crate::report::rfc3339(facts.not_after);
-        if !facts.is_valid_at(now) {
-            vec![format!(
-                "the TLS server certificate is not valid now (from {} until {until}): make a new \
-                 one with `trustpointctl tls renew`",
-                crate::report::rfc3339(facts.not_before)
-            )]
-        } else if facts.not_after - now < SOON {
-            vec![format!(
-                "the TLS server certificate ends within 30 days, at {until}: make a new one with \
-                 `trustpointctl tls renew`"
-            )]
-        } else {
-            Vec::new()
+        match problem(facts, self.node.clock.now()) {
+            Some(problem) => vec![format!(
+                "the TLS server certificate {problem}: {}",
+                remedy(self.node, facts)
+            )],
+            None => Vec::new(),
+        }
+    }
+}
+
+/// A stored credential that cannot be read, with the ways out.
+pub fn unusable(fault: Fault) -> Fault {
+    let message = format!("a stored TLS server credential cannot be used: {fault}");
+    Fault::new(fault.kind(), message, UNUSABLE).because(fault)
+}
+
+/// What is wrong with a validity, or soon will be.
+pub fn problem(facts: &CertificateFacts, now: OffsetDateTime) -> Option<String> {
+    let until = rfc3339(facts.not_after);
+    if facts.has_ended_at(now) {
+        Some(format!("is not valid any more (until {until})"))
+    } else if !facts.is_valid_at(now) {
+        Some(format!(
+            "is not valid yet (from {}; this machine's clock says {}, is it right?)",
+            rfc3339(facts.not_before),
+            rfc3339(now)
+        ))
+    } else if facts.not_after - now < SOON {
+        Some(format!("ends within 30 days, at {until}"))
+    } else {
+        None
+    }
+}
+
+/// What to do about the end of a certificate: one that a CA has issued is not renewed by a
+/// self-signed one.
+pub fn remedy(node: &Node, facts: &CertificateFacts) -> &'static str {
+    let is_it = |fingerprint: &str| fingerprint == facts.sha256_fingerprint;
+    // Only the advice depends on it: what is wrong with the database is said elsewhere.
+    let stored = node.credentials.list().unwrap_or_default();
+    let origin = stored
+        .iter()
+        .find(|stored| is_it(&stored.facts.sha256_fingerprint))
+        .map(|stored| stored.origin);
+    match origin {
+        Some(CredentialOrigin::Imported) => {
+            "it was imported: have its CA issue a new one and import that with `trustpointctl tls \
+             import`"
+        }
+        Some(CredentialOrigin::Generated) => "make a new one with `trustpointctl tls renew`",
+        None => {
+            "make a new self-signed one with `trustpointctl tls renew`, or import one of your CA \
+             with `trustpointctl tls import`"
         }
     }
 }

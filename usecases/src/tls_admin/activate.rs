@@ -9,6 +9,7 @@ use ports::{
 use super::access::{Access, end, publish, refuse_validity, steps};
 use crate::node::Node;
 use crate::report::{Report, StepReport};
+use crate::startup::unusable;
 
 /// What the operator wants.
 pub struct Activate {
@@ -35,7 +36,11 @@ pub fn run(
     let fingerprint = resolve(node, &wish.fingerprint)?;
     let stored = node
         .credentials
-        .find(&fingerprint, access.dek())?
+        .find(&fingerprint, access.dek())
+        .map_err(|fault| match fault.kind() {
+            FaultKind::DataCorrupt => unusable(fault),
+            _ => fault,
+        })?
         .ok_or_else(|| unknown(&wish.fingerprint))?;
     let credential = open(stored)?;
     let facts = node.issuer.inspect(&credential)?;
@@ -46,7 +51,9 @@ pub fn run(
                 "the certificate stored as {fingerprint} has the fingerprint {}",
                 facts.sha256_fingerprint
             ),
-            "activate another one, or make a new one with `trustpointctl tls renew`",
+            "activate another one, import it again with `trustpointctl tls import`, make a new \
+             self-signed one with `trustpointctl tls renew`, or bring an older database back with \
+             `trustpointctl backup restore`",
         ));
     }
     refuse_validity(node, "the certificate", &facts, wish.force)?;

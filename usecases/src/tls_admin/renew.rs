@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::{Fault, TlsSource};
+use ports::{CredentialOrigin, Fault, TlsSource};
 
 use super::access::{Access, end, publish, steps};
 use crate::node::Node;
@@ -30,13 +30,30 @@ pub fn run(
     let access = Access::take(node, wish.lock_wait)?;
     let work = access.work(node);
     let names = names(node, &access, &wish.san)?;
+    let replaced = imported(node)?;
     let mut steps = steps(node, report, on_step);
+    if let Some(fingerprint) = replaced {
+        steps.report.warnings.push(format!(
+            "the certificate that was imported ({fingerprint}) is replaced by a self-signed one, \
+             which clients that trust its CA will refuse: `trustpointctl tls activate \
+             {fingerprint}` puts it back, `trustpointctl tls import` takes in a new one of the CA"
+        ));
+    }
     let (credential, facts) = work.generate(&names)?;
     let made = format!("{} for {}", facts.sha256_fingerprint, names.join(", "));
     steps.note("save_credential", true, &made);
     publish(&mut steps, &work, &credential, facts, TlsSource::Generated)?;
     end(report, &access);
     Ok(())
+}
+
+/// The fingerprint of the active credential, where it was imported.
+fn imported(node: &Node) -> Result<Option<String>, Fault> {
+    let list = node.credentials.list()?;
+    let active = list.into_iter().find(|stored| stored.is_active);
+    Ok(active
+        .filter(|stored| stored.origin == CredentialOrigin::Imported)
+        .map(|stored| stored.facts.sha256_fingerprint))
 }
 
 /// Those that were asked for, else the configured ones, else those of the credential before: names

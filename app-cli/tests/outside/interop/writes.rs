@@ -26,6 +26,13 @@ fn changes(sandbox: &Sandbox) -> BTreeSet<String> {
             let name = call.split_whitespace().nth(1).unwrap();
             let name = name.split('(').next().unwrap();
             let path = call.split(&root).nth(1).unwrap();
+            // A name that follows is relative to the open directory that was named.
+            let path = match path.split_once(">, \"") {
+                Some((directory, name)) if !directory.contains('"') && !name.starts_with('"') => {
+                    format!("{directory}/{name}")
+                }
+                _ => path.to_owned(),
+            };
             let path = path.split(['"', '>']).next().unwrap();
             let stable = path
                 .split_once(".tpctl-")
@@ -53,7 +60,7 @@ fn a_ready_software_start_writes_its_history_and_its_report_alone() {
         // The last report.
         format!("openat {report}"),
         format!("write {report}"),
-        format!("rename {report}"),
+        format!("renameat {report}"),
     ];
     let mut seen = changes(&sandbox);
     // SQLite gives the journal to the database's owner where it runs as root.
