@@ -94,7 +94,7 @@ impl Part {
 fn flips(right: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     (0..8 * right.len()).map(|bit| {
         let mut wrong = right.to_vec();
-        wrong[bit / 8] ^= 1 << (bit % 8);
+        *wrong.get_mut(bit / 8).unwrap() ^= 1 << (bit % 8);
         wrong
     })
 }

@@ -64,20 +64,19 @@ fn a_fresh_node_refuses_them_as_well() {
     sandbox.run(&["startup"]).expect(0);
 }
 
-/// Everything below the root that does not belong to nobody; links need no owner.
-fn of_others(directory: &Path) -> Vec<PathBuf> {
-    let mut others = Vec::new();
+/// All below belongs to nobody; links need no owner.
+#[track_caller]
+fn assert_nobodys(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let metadata = fs::symlink_metadata(&path).unwrap();
         if metadata.is_dir() {
-            others.extend(of_others(&path));
+            assert_nobodys(&path);
         }
-        if (metadata.uid(), metadata.gid()) != (NOBODY, NOBODY) && !metadata.is_symlink() {
-            others.push(path);
-        }
+        let owner = (metadata.uid(), metadata.gid());
+        let is_right = owner == (NOBODY, NOBODY) || metadata.is_symlink();
+        assert!(is_right, "{} belongs to {owner:?}", path.display());
     }
-    others
 }
 
 #[test]
@@ -90,7 +89,7 @@ fn what_root_does_on_a_node_of_another_user_does_not_lock_that_user_out() {
         let mut start = sandbox.command_of_a_user(&["--format", "json", "startup"]);
         Run::end_of(&mut start).expect(0);
         let renewed = sandbox.run(&["tls", "renew"]).expect(0).fingerprint();
-        assert_eq!(of_others(&sandbox.path("root/etc")), [PathBuf::new(); 0]);
+        assert_nobodys(&sandbox.path("root/etc"));
         let run = Run::end_of(&mut start).expect(0);
         assert_eq!(run.fingerprint(), renewed);
         assert_eq!(run.outcome(), "ready");
@@ -103,7 +102,7 @@ fn what_root_does_on_a_node_of_another_user_does_not_lock_that_user_out() {
         fs::remove_dir_all(sandbox.wizard_dir()).unwrap();
         sandbox.run(&["startup"]).expect(0);
         assert!(sandbox.root("run/trustpoint/startup.json").exists());
-        assert_eq!(of_others(&sandbox.path("root")), [PathBuf::new(); 0]);
+        assert_nobodys(&sandbox.path("root"));
         let run = Run::end_of(&mut start).expect(0);
         assert_eq!(run.outcome(), "ready");
         assert!(

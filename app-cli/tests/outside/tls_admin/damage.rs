@@ -57,6 +57,33 @@ fn c13_a_damaged_certificate_chain_or_key_is_not_given_to_nginx() {
 }
 
 #[test]
+fn c13_what_was_damaged_is_put_right_by_importing_it_again() {
+    let sandbox = Sandbox::software();
+    let pki = Pki::new(&sandbox);
+    pki.server("leaf", KINDS[2].1);
+    let [key, certificate, chain] = ["leaf.key", "leaf.pem", "sub.pem"].map(|name| pki.path(name));
+    let import = [
+        "tls",
+        "import",
+        "--key",
+        &key,
+        "--cert",
+        &certificate,
+        "--chain",
+        &chain,
+    ];
+    let fingerprint = sandbox.run(&import).expect(0).fingerprint();
+    for column in ["certificate_pem", "chain_pem", "private_key"] {
+        sandbox.sql(&format!(
+            "UPDATE credential SET {column} = 'noise' WHERE source = 'imported'"
+        ));
+        sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+        sandbox.run(&import).expect(0);
+        assert_serves(&sandbox, &fingerprint);
+    }
+}
+
+#[test]
 fn c13_another_certificate_of_the_same_key_is_not_the_one_that_was_stored() {
     let sandbox = Sandbox::software();
     let pki = Pki::new(&sandbox);
