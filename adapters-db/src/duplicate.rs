@@ -3,7 +3,7 @@
 //! The long part of the work, the writing, is done without a lock, on pages that may change
 //! meanwhile. Then, in one read transaction, which keeps every writer away, both files are read
 //! side by side and what differs is copied again: the lock is held for one reading and no longer
-//! (ADR 10).
+//! (ADR 11).
 
 use std::fs::File;
 use std::io::ErrorKind;
