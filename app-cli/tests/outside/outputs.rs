@@ -261,6 +261,6 @@ fn a_huge_value_does_not_flood_the_terminal() {
     for command in [&["startup"][..], &["doctor"]] {
         let run = sandbox.run_human(command).expect(65);
         assert!(run.said().len() < 20_000, "{} bytes", run.said().len());
-        assert!(run.said().contains('…'));
+        assert!(run.said().contains("1000000 bytes"), "{}", run.said());
     }
 }

@@ -190,7 +190,7 @@ fn the_file_moves_before_the_mark_is_set() {
         let calls: Vec<_> = calls.lines().collect();
         let moved = calls
             .iter()
-            .position(|call| call.contains("rename") && call.contains("/WIZARD_COMPLETED\""))
+            .position(|call| call.contains("rename") && call.contains("\"WIZARD_COMPLETED\""))
             .unwrap();
         let writes = |call: &&str| call.contains("pwrite64") && call.contains("trustpoint.db>");
         let marks = |calls: &[&str]| calls.iter().filter(|call| writes(call)).count();
