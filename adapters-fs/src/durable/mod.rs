@@ -23,7 +23,7 @@ use camino::Utf8Path;
 use ports::{Fault, FaultKind};
 
 pub(crate) use directory::{Directory, refuse_open_to_all};
-pub(crate) use read::{is_same_content, open_regular, read_up_to};
+pub(crate) use read::{is_absent, is_same_content, open_regular, read_up_to};
 pub(crate) use temporary::is_temporary;
 
 /// Writes `bytes` to `path` in one step: a reader, and the disk after a crash, has the old content
@@ -109,11 +109,6 @@ pub(crate) fn remove_leftovers(path: &Utf8Path) -> Result<(), Fault> {
         Some(directory) => directory.remove_leftovers(name),
         None => Ok(()),
     }
-}
-
-/// Whether the error says that there is nothing at the path.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// The directory a path stands in.

@@ -8,8 +8,6 @@ use camino::Utf8Path;
 use ports::{Fault, FaultKind, ResultExt as _};
 use rustix::fs::OFlags;
 
-use super::is_absent;
-
 /// Far more than any file of this program's own, and less than what could exhaust the memory.
 pub(super) const LIMIT: u64 = 1 << 20;
 
@@ -104,4 +102,9 @@ fn fill<'buffer>(file: &mut File, buffer: &'buffer mut [u8]) -> io::Result<&'buf
         }
     }
     Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Whether the error says that there is nothing at the path.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
