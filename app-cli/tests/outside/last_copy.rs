@@ -158,3 +158,17 @@ fn a_setup_uses_the_cached_dek_where_the_blob_is_broken() {
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
     assert_eq!(fs::read(sandbox.dek_cache()).unwrap(), dek);
 }
+
+#[test]
+fn c22_a_cache_that_is_not_trusted_is_kept_while_nothing_else_has_the_dek() {
+    let sandbox = Sandbox::softhsm_without_password();
+    let dek = fs::read(sandbox.dek_cache()).unwrap();
+    sandbox.lose_token();
+    fs::set_permissions(sandbox.dek_cache(), fs::Permissions::from_mode(0o640)).unwrap();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "recovery_required");
+    assert_eq!(run.step("drop_dek_cache"), "skipped");
+    assert_eq!(fs::read(sandbox.dek_cache()).unwrap(), dek);
+    fs::set_permissions(sandbox.dek_cache(), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::reference_faults::hsm::shim;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{SOFTHSM, Sandbox, put, tool};
 
 /// A SoftHSM node in a new container, whose module does this.
 fn disturbed(fault: &str) -> Sandbox {
@@ -105,4 +105,29 @@ fn objects(sandbox: &Sandbox) -> Vec<PathBuf> {
             name.ends_with(".object") && name != "token.object"
         })
         .collect()
+}
+
+/// A module in front of SoftHSM whose exit handler would end the process by a signal.
+const CRASHES_AT_EXIT: &str = r#"
+#define _DEFAULT_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+static void end(int code, void *unused) { abort(); }
+unsigned long C_GetFunctionList(void **list) {
+    void *module = dlopen(SOFTHSM, RTLD_NOW);
+    on_exit(end, 0);
+    return ((unsigned long (*)(void **))dlsym(module, "C_GetFunctionList"))(list);
+}
+"#;
+
+#[test]
+fn a_module_that_crashes_at_exit_does_not_fail_a_start_that_worked() {
+    let mut sandbox = Sandbox::softhsm();
+    let (source, module) = (sandbox.path("module.c"), sandbox.path("module.so"));
+    put(&source, CRASHES_AT_EXIT);
+    let define = format!("-DSOFTHSM=\"{SOFTHSM}\"");
+    let [source, module] = [source, module].map(|path| path.to_str().unwrap().to_owned());
+    tool("cc", ["-shared", "-fPIC", &define, "-o", &module, &source]);
+    sandbox.set("TRUSTPOINT_HSM_MODULE", &module);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }

@@ -166,3 +166,13 @@ fn a_downgraded_program_changes_no_credential() {
     sandbox.set("TRUSTPOINT_APP_VERSION", "99.0.0");
     sandbox.run(&["tls", "renew"]).expect(0);
 }
+
+#[test]
+fn tls_commands_on_an_empty_root_create_nothing() {
+    let sandbox = Sandbox::new();
+    let fingerprint = vec!["AB"; 32].join(":");
+    for arguments in [&["tls", "renew"][..], &["tls", "activate", &fingerprint]] {
+        sandbox.run(arguments).expect_error(78, "config");
+        assert!(!sandbox.path("root").exists(), "{arguments:?}");
+    }
+}
