@@ -79,7 +79,7 @@ fn a_damaged_key_object_is_reported() {
         for at in (0..right.len().saturating_sub(8)).step_by(8) {
             let mut wrong = right.clone();
             wrong[at..at + 8].copy_from_slice(&[0x7f; 8]);
-            crate::sandbox::put(&object, &wrong);
+            put(&object, &wrong);
             let run = sandbox.run(&["status"]);
             assert!(run.report["outcome"].is_string(), "{at}: {}", run.said());
             let said = run.said();
@@ -87,7 +87,7 @@ fn a_damaged_key_object_is_reported() {
             if said.contains("exit was called in it") {
                 run.expect_error(69, "hsm_unavailable");
             }
-            crate::sandbox::put(&object, &right);
+            put(&object, &right);
             let _ = fs::remove_file(sandbox.root("var/lib/trustpoint/pin-rejected"));
         }
     }
