@@ -1,14 +1,16 @@
 //! Whether a file that SQLite can open is ours, whole, and how far it is migrated (C4, C6).
 
+use std::io::ErrorKind;
+
 use camino::Utf8Path;
 use domain::SchemaState;
-use ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind, ResultExt as _};
 use refinery::Runner;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::look::not_sqlite;
+use crate::damage::{damaged, not_sqlite, quoted, unreadable};
 use crate::schema::{APPLICATION_ID, HISTORY_TABLE, applied, begins_as_ours, compare};
-use crate::sql_error::{class, fault};
+use crate::schema_text::{Object, is_bare, objects, refuse_altered};
 
 /// Up to here the whole file is checked at every start; beyond, it would make starts slow.
 const CHECKED_BYTES: i64 = 64 << 20;
@@ -22,7 +24,7 @@ pub(crate) enum Found {
     Schema(SchemaState),
 }
 
-/// Whose it is and how far it is migrated.
+/// Whose it is, how far it is migrated, and whether its schema is what the migrations made.
 pub(crate) fn identify(
     path: &Utf8Path,
     connection: &Connection,
@@ -31,35 +33,43 @@ pub(crate) fn identify(
     let id: i64 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(|error| unreadable(path, error))?;
-    let tables = tables(connection).map_err(|error| unreadable(path, error))?;
-    let rows = if tables.iter().any(|table| table == HISTORY_TABLE) {
-        applied(connection).map_err(|error| fault(path, "reading the migration history", error))?
+    let objects = objects(connection).map_err(|error| unreadable(path, error))?;
+    let is_history = |object: &Object| object.name == HISTORY_TABLE && object.is_plain_table();
+    let rows = if objects.iter().any(is_history) {
+        applied(connection).map_err(|error| unreadable(path, error))?
     } else {
         Vec::new()
     };
-    let bare = tables.iter().all(|table| table == HISTORY_TABLE) && rows.is_empty();
     match id {
-        0 if bare => Ok(Found::Nothing),
-        0 if begins_as_ours(&rows, runner) => Ok(Found::Schema(compare(&rows, runner))),
-        APPLICATION_ID if rows.is_empty() => Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!("the database {path} has lost its migration history ({HISTORY_TABLE})"),
-            "restore the newest snapshot or a backup (`backup restore`)",
-        )),
-        APPLICATION_ID => Ok(Found::Schema(compare(&rows, runner))),
-        _ => Err(foreign(path, id, &tables)),
+        0 if rows.is_empty() && is_bare(&objects, runner)? => {
+            return refuse_noise(path, connection).map(|()| Found::Nothing);
+        }
+        0 if begins_as_ours(&rows, runner) => {}
+        APPLICATION_ID if rows.is_empty() => {
+            return Err(Fault::new(
+                FaultKind::DataCorrupt,
+                format!("the database {path} has lost its migration history ({HISTORY_TABLE})"),
+                "restore the newest snapshot or a backup (`backup restore`)",
+            ));
+        }
+        APPLICATION_ID => {}
+        _ => return Err(foreign(path, id, &objects)),
     }
+    let state = compare(&rows, runner);
+    match state {
+        SchemaState::Current | SchemaState::Behind => {
+            refuse_altered(path, &objects, runner, rows.len())?;
+        }
+        // What other migrations make is not known here.
+        SchemaState::Newer | SchemaState::Diverged => {}
+    }
+    Ok(Found::Schema(state))
 }
 
 /// Whether the file is whole.
 pub(crate) fn check(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
     let reading = |error| unreadable(path, error);
-    let number = |pragma: &str| -> rusqlite::Result<i64> {
-        connection.pragma_query_value(None, pragma, |row| row.get(0))
-    };
-    let size = number("page_count")
-        .and_then(|pages| Ok(pages.saturating_mul(number("page_size")?)))
-        .map_err(reading)?;
+    let size = size(connection).map_err(reading)?;
     refuse_truncated(path, connection, size)?;
     if size > CHECKED_BYTES {
         return Ok(());
@@ -98,17 +108,41 @@ pub(crate) fn check_all(path: &Utf8Path, connection: &Connection) -> Result<(), 
 
 /// SQLite fills up a last page that is cut short with zeros.
 fn refuse_truncated(path: &Utf8Path, connection: &Connection, size: i64) -> Result<(), Fault> {
-    let is_the_file = connection.path().is_some_and(|path| !path.is_empty());
     let mode: String = connection
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
         .map_err(|error| unreadable(path, error))?;
     // The newest pages of a database with write-ahead logging may not be in the file yet.
-    if !is_the_file || mode == "wal" {
+    if mode == "wal" {
         return Ok(());
     }
-    let length = std::fs::metadata(path)
-        .map_err(|error| Fault::io(format!("looking at the database {path}"), error))?
-        .len();
+    match length(path, connection)? {
+        Some(length) => refuse_short(path, length, size),
+        // A private copy, which was measured while it had a name.
+        None => Ok(()),
+    }
+}
+
+/// SQLite takes a file of a few bytes for an empty one, and would write over them.
+fn refuse_noise(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
+    let size = size(connection).map_err(|error| unreadable(path, error))?;
+    match length(path, connection)? {
+        Some(length) if size == 0 && length > 0 => Err(not_sqlite(path)),
+        _ => Ok(()),
+    }
+}
+
+/// How many bytes the file has; `None` where it has no name any more.
+fn length(path: &Utf8Path, connection: &Connection) -> Result<Option<u64>, Fault> {
+    match std::fs::metadata(connection.path().unwrap_or_default()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        metadata => metadata
+            .map(|metadata| Some(metadata.len()))
+            .or_io(|| format!("looking at the database {path}")),
+    }
+}
+
+/// Refuses a file with fewer bytes than its header says.
+pub(crate) fn refuse_short(path: &Utf8Path, length: u64, size: i64) -> Result<(), Fault> {
     if i64::try_from(length).is_ok_and(|length| length < size) {
         return Err(damaged(
             path,
@@ -118,34 +152,21 @@ fn refuse_truncated(path: &Utf8Path, connection: &Connection, size: i64) -> Resu
     Ok(())
 }
 
-fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name")?
-        .query_map([], |row| row.get::<_, String>(0))?
-        .filter(|name| !matches!(name, Ok(name) if name.starts_with("sqlite_")))
-        .collect()
+/// How many bytes the database has by its own account.
+pub(crate) fn size(connection: &Connection) -> rusqlite::Result<i64> {
+    let number = |pragma: &str| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, pragma, |row| row.get(0))
+    };
+    Ok(number("page_count")?.saturating_mul(number("page_size")?))
 }
 
-fn unreadable(path: &Utf8Path, error: rusqlite::Error) -> Fault {
-    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
-        return not_sqlite(path).because(error);
-    }
-    if class(path, &error).0 == FaultKind::DataCorrupt {
-        return damaged(path, "SQLite cannot read it").because(error);
-    }
-    fault(path, "reading", error)
-}
-
-fn damaged(path: &Utf8Path, how: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the database {path} is damaged: {how}"),
-        "keep a copy of the file, then restore the newest snapshot or a backup (`backup restore`)",
-    )
-}
-
-fn foreign(path: &Utf8Path, id: i64, tables: &[String]) -> Fault {
-    let some: Vec<&str> = tables.iter().take(5).map(String::as_str).collect();
+fn foreign(path: &Utf8Path, id: i64, objects: &[Object]) -> Fault {
+    let some: Vec<String> = objects
+        .iter()
+        .filter(|object| object.is_plain_table())
+        .take(5)
+        .map(|object| quoted(&object.name))
+        .collect();
     Fault::new(
         FaultKind::DataCorrupt,
         format!(

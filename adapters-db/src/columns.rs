@@ -8,8 +8,29 @@ use rusqlite::{Error, Result, Row};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Text, or `None` for NULL.
+/// The longest name, version, number or time that anybody could have written: they end in
+/// messages and reports.
+const LONGEST_NAME: usize = 4096;
+
+/// Text of one line, or `None` for NULL.
 pub(crate) fn text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    let text = long_text(row, column)?;
+    match &text {
+        Some(name) if name.len() > LONGEST_NAME => Err(Error::FromSqlConversionFailure(
+            column,
+            Type::Text,
+            format!(
+                "it has {} bytes, {LONGEST_NAME} at most can be right",
+                name.len()
+            )
+            .into(),
+        )),
+        _ => Ok(text),
+    }
+}
+
+/// Text of any length, or `None` for NULL.
+pub(crate) fn long_text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Null => None,
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(

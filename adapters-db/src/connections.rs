@@ -1,16 +1,17 @@
 //! The one connection of a [`crate::SqliteDatabase`]: opened when it is first needed, kept, and
 //! opened again where the file was replaced meanwhile.
 
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind};
 use rusqlite::Connection;
 
-use crate::look::{FileFacts, Identity, Sight, identity, look};
-use crate::sql_error::{class, fault, needs_rollback, parent};
-use crate::{copy, create, open, room};
+use crate::damage::unreadable;
+use crate::look::{FileFacts, Identity, Sight, header, identity, look};
+use crate::sql_error::{fault, needs_rollback, parent};
+use crate::{copy, create, memory, open, room};
 
 /// Whether anything may be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,13 +29,15 @@ pub(crate) struct Connections {
     mode: Mode,
     parents_allowed: bool,
     busy: Duration,
-    opened: RefCell<Option<Opened>>,
+    opened: Mutex<Option<Opened>>,
 }
 
 #[derive(Debug)]
 struct Opened {
     connection: Connection,
     identity: Identity,
+    /// How large it was then.
+    bytes: u64,
 }
 
 impl Connections {
@@ -44,7 +47,7 @@ impl Connections {
             mode,
             parents_allowed,
             busy: open::BUSY_TIMEOUT,
-            opened: RefCell::new(None),
+            opened: Mutex::new(None),
         }
     }
 
@@ -56,8 +59,8 @@ impl Connections {
         self.busy
     }
 
-    pub(crate) fn allow_parents(&mut self, allowed: bool) {
-        self.parents_allowed = allowed;
+    pub(crate) fn allowing_parents(&self, allowed: bool) -> Self {
+        Self::new(self.path.clone(), self.mode, allowed)
     }
 
     #[cfg(test)]
@@ -65,33 +68,18 @@ impl Connections {
         self.busy = busy;
     }
 
-    /// Gives `read` a connection; `None` where there is no file or an empty one. Nothing is
-    /// changed, not even where a dead writer's journal would have to be rolled back.
+    /// Gives `read` a connection; `None` where there is no file or an empty one. A reader changes
+    /// nothing, not even where a dead writer's journal would have to be rolled back; one that may
+    /// write lets SQLite do that in place.
     pub(crate) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
         let mut slot = self.slot()?;
-        self.drop_replaced(&mut slot);
-        if let Some(opened) = slot.as_ref() {
-            return read(&opened.connection).map(Some);
+        match self.opened(&mut slot)? {
+            None => Ok(None),
+            Some(opened) => read(self.limited(opened)?).map(Some),
         }
-        let Sight::File(facts) = look(&self.path, self.parents_allowed)? else {
-            return Ok(None);
-        };
-        let as_it_is = !facts.wal && !facts.journal;
-        if self.mode == Mode::ReadWrite && !as_it_is {
-            return read(&self.undisturbed(facts)?).map(Some);
-        }
-        let connection = match self.mode {
-            Mode::ReadWrite => open::read_write(&self.path, self.busy)?,
-            Mode::ReadOnly => self.undisturbed(facts)?,
-        };
-        let opened = slot.insert(Opened {
-            connection,
-            identity: facts.identity,
-        });
-        read(&opened.connection).map(Some)
     }
 
     /// Gives `write` the connection to a database that is there.
@@ -101,17 +89,9 @@ impl Connections {
     ) -> Result<T, Fault> {
         self.may_write()?;
         let mut slot = self.slot()?;
-        self.drop_replaced(&mut slot);
-        if let Some(opened) = slot.as_mut() {
-            return write(&mut opened.connection);
-        }
-        match look(&self.path, self.parents_allowed)? {
-            Sight::File(facts) => {
-                write(&mut self.open_for_writing(&mut slot, facts.identity)?.connection)
-            }
-            Sight::Missing | Sight::MissingDirectory | Sight::Empty => {
-                Err(not_initialised(&self.path))
-            }
+        match self.opened(&mut slot)? {
+            None => Err(not_initialised(&self.path)),
+            Some(opened) => write(self.limited(opened)?),
         }
     }
 
@@ -163,9 +143,13 @@ impl Connections {
         let identity = identity(&self.path).ok_or_else(|| vanished(&self.path))?;
         let opened = match slot.as_mut() {
             Some(opened) => opened,
-            None => self.open_for_writing(&mut slot, identity)?,
+            None => slot.insert(Opened {
+                connection: open::read_write(&self.path, self.busy)?,
+                identity,
+                bytes: 0,
+            }),
         };
-        write(&mut opened.connection)
+        write(self.limited(opened)?)
     }
 
     fn may_write(&self) -> Result<(), Fault> {
@@ -179,15 +163,31 @@ impl Connections {
         }
     }
 
-    fn slot(&self) -> Result<std::cell::RefMut<'_, Option<Opened>>, Fault> {
-        self.opened.try_borrow_mut().map_err(|error| {
+    fn slot(&self) -> Result<MutexGuard<'_, Option<Opened>>, Fault> {
+        self.opened.try_lock().map_err(|error| {
             Fault::new(
                 FaultKind::Internal,
                 "the database was used inside its own use",
                 "this is a defect of the program; report it with this message",
             )
-            .because(error)
+            .because(error.to_string())
         })
+    }
+
+    /// The connection, opened where it is not; `None` where there is no file or an empty one.
+    fn opened<'a>(&self, slot: &'a mut Option<Opened>) -> Result<Option<&'a mut Opened>, Fault> {
+        self.drop_replaced(slot);
+        if slot.is_none() {
+            let Sight::File(facts) = look(&self.path, self.parents_allowed)? else {
+                return Ok(None);
+            };
+            *slot = Some(Opened {
+                connection: self.open(facts)?,
+                identity: facts.identity,
+                bytes: facts.bytes,
+            });
+        }
+        Ok(slot.as_mut())
     }
 
     /// An open connection would go on with a file that nobody else can see any more.
@@ -200,21 +200,29 @@ impl Connections {
         }
     }
 
-    fn open_for_writing<'a>(
-        &self,
-        slot: &'a mut Option<Opened>,
-        identity: Identity,
-    ) -> Result<&'a mut Opened, Fault> {
-        let connection = open::read_write(&self.path, self.busy)?;
-        Ok(slot.insert(Opened {
-            connection,
-            identity,
-        }))
+    /// The connection with all the steps that one use may take.
+    fn limited<'a>(&self, opened: &'a mut Opened) -> Result<&'a mut Connection, Fault> {
+        open::limit(&mut opened.connection, opened.bytes)
+            .map_err(|error| fault(&self.path, "opening", error))?;
+        Ok(&mut opened.connection)
+    }
+
+    fn open(&self, facts: FileFacts) -> Result<Connection, Fault> {
+        match self.mode {
+            Mode::ReadOnly => self.undisturbed(facts),
+            Mode::ReadWrite => {
+                if facts.journal || facts.log {
+                    // What a reader had copied when it was killed was this same state.
+                    memory::remove_leftovers();
+                }
+                open::read_write(&self.path, self.busy)
+            }
+        }
     }
 
     /// A connection that changes nothing, whatever state the files are in.
     fn undisturbed(&self, facts: FileFacts) -> Result<Connection, Fault> {
-        if facts.wal {
+        if header(&self.path, facts)?.wal || facts.log {
             return copy::recovered(&self.path, self.busy);
         }
         let connection = open::read_only(&self.path, self.busy)?;
@@ -227,10 +235,7 @@ impl Connections {
                 drop(connection);
                 copy::recovered(&self.path, self.busy)
             }
-            Err(error) if class(&self.path, &error).0 == FaultKind::DataCorrupt => {
-                Err(crate::look::not_sqlite(&self.path).because(error))
-            }
-            Err(error) => Err(fault(&self.path, "reading", error)),
+            Err(error) => Err(unreadable(&self.path, error)),
         }
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::columns::{bytes, required, stamp, text};
+use crate::columns::{bytes, long_text, required, stamp, text};
 use crate::sealing::{Place, opens, seal, unseal};
 use crate::sql_error::fault;
 use crate::{node, scrub};
@@ -138,8 +138,8 @@ fn open(
 fn stored_from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
         fingerprint: required(0, text(row, 0)?)?,
-        certificate_pem: required(1, text(row, 1)?)?,
-        chain_pem: text(row, 2)?,
+        certificate_pem: required(1, long_text(row, 1)?)?,
+        chain_pem: long_text(row, 2)?,
         key: StoredKey::from_row(row, 3, 4)?,
     })
 }
@@ -173,12 +173,12 @@ pub(crate) fn save_active(
             .map_err(saving)?
         }
         Some((id, stored)) => {
-            if needs_new_key(path, &transaction, facts, &stored, dek)? {
+            if needs_new_key(path, &transaction, credential, facts, &stored, dek)? {
                 let (key, format) = key_to_store(path, &transaction, credential, facts, dek)?;
                 replace_key(&transaction, id, &key, format).map_err(saving)?;
                 scrub::mark(&transaction).map_err(saving)?;
             }
-            replace_chain(&transaction, id, credential.chain_pem.as_deref()).map_err(saving)?;
+            replace_certificates(&transaction, id, credential).map_err(saving)?;
             id
         }
     };
@@ -206,13 +206,15 @@ fn find(
 fn needs_new_key(
     path: &Utf8Path,
     connection: &Connection,
+    credential: &TlsCredential,
     facts: &CertificateFacts,
     stored: &StoredKey,
     dek: Option<&Dek>,
 ) -> Result<bool, Fault> {
     Ok(match (stored, dek) {
         (StoredKey::Unusable, _) | (StoredKey::Clear(_), Some(_)) => true,
-        (StoredKey::Clear(_) | StoredKey::Sealed(_), None) => false,
+        (StoredKey::Clear(key), None) => *key != credential.private_key_pem,
+        (StoredKey::Sealed(_), None) => false,
         (StoredKey::Sealed(blob), Some(dek)) => {
             let installation = node::installation(path, connection)?;
             let place = Place {
@@ -287,16 +289,18 @@ fn replace_key(
         .map(drop)
 }
 
-/// The same certificate may come again with a chain that was put right.
-fn replace_chain(
+/// The same certificate may come again with a chain that was put right, or because what stands
+/// here was damaged.
+fn replace_certificates(
     transaction: &Transaction<'_>,
     id: i64,
-    chain: Option<&str>,
+    credential: &TlsCredential,
 ) -> rusqlite::Result<()> {
     transaction
         .execute(
-            "UPDATE credential SET chain_pem = ?2 WHERE id = ?1 AND chain_pem IS NOT ?2",
-            params![id, chain],
+            "UPDATE credential SET certificate_pem = ?2, chain_pem = ?3 \
+             WHERE id = ?1 AND (certificate_pem IS NOT ?2 OR chain_pem IS NOT ?3)",
+            params![id, credential.certificate_pem, credential.chain_pem],
         )
         .map(drop)
 }

@@ -1,24 +1,29 @@
 //! [`SqliteDatabase`]: the port, method by method.
 
-use camino::Utf8PathBuf;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use domain::{SchemaState, StorageType};
 use ports::{
     ActiveCredential, CertificateFacts, CredentialOrigin, Credentials, Database, DatabaseState,
-    Dek, Fault, HistoryRow, Migrated, Snapshot, StartRecord, StoredCredential, TlsCredential,
-    TokenRecord,
+    Dek, Fault, HistoryRow, MadeSnapshot, Migrated, Snapshot, StartRecord, StoredCredential,
+    TlsCredential, TokenRecord,
 };
 use refinery::Runner;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use time::OffsetDateTime;
 
 use crate::classify::{self, Found, identify};
 use crate::connections::{Connections, Mode, not_initialised};
-use crate::{credential, credential_list, history, migrate, node, schema, snapshot, token};
+use crate::duplicate::Source;
+use crate::snapshot_files::Kind;
+use crate::sql_error::fault;
+use crate::{credential, credential_list, draft, history, migrate, node, schema, snapshot, token};
 
-/// The node's database in one SQLite file.
-#[derive(Debug)]
+/// The node's database in one SQLite file. Clones share one connection.
+#[derive(Clone, Debug)]
 pub struct SqliteDatabase {
-    connections: Connections,
+    connections: Arc<Connections>,
     snapshots: Utf8PathBuf,
 }
 
@@ -32,7 +37,7 @@ impl SqliteDatabase {
     #[must_use]
     pub fn new(path: Utf8PathBuf, snapshots: Utf8PathBuf, create_parents: bool) -> Self {
         Self {
-            connections: Connections::new(path, Mode::ReadWrite, create_parents),
+            connections: Arc::new(Connections::new(path, Mode::ReadWrite, create_parents)),
             snapshots,
         }
     }
@@ -43,7 +48,7 @@ impl SqliteDatabase {
     #[must_use]
     pub fn read_only(path: Utf8PathBuf, snapshots: Utf8PathBuf) -> Self {
         Self {
-            connections: Connections::new(path, Mode::ReadOnly, false),
+            connections: Arc::new(Connections::new(path, Mode::ReadOnly, false)),
             snapshots,
         }
     }
@@ -51,31 +56,39 @@ impl SqliteDatabase {
     /// Whether a missing directory means "not initialised", as for a start that may make it.
     #[must_use]
     pub fn parents_may_be_missing(mut self, allowed: bool) -> Self {
-        self.connections.allow_parents(allowed);
+        self.connections = Arc::new(self.connections.allowing_parents(allowed));
         self
     }
 
     #[cfg(test)]
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    #[cfg(test)]
     pub(crate) fn connections_mut(&mut self) -> &mut Connections {
-        &mut self.connections
+        Arc::get_mut(&mut self.connections).unwrap()
     }
 
     /// [`Database::migrate`] with other migrations than the embedded ones.
     pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, Fault> {
+        // Of a restore that was killed.
+        draft::remove_leftovers_beside(self.connections.path())?;
         self.connections
             .create(|connection| migrate::migrate(self.connections.path(), connection, runner))
     }
 
-    /// Reads from a database that has a schema; `None` from one that has none yet.
+    /// Reads from one state of a database that has a schema; `None` from one that has none yet.
     fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
         let runner = schema::runner()?;
         let found = self.connections.read(|connection| {
-            match identify(self.connections.path(), connection, &runner)? {
+            let state = one_state(self.connections.path(), connection)?;
+            match identify(self.connections.path(), &state, &runner)? {
                 Found::Nothing => Ok(None),
-                Found::Schema(_) => read(connection).map(Some),
+                Found::Schema(_) => read(&state).map(Some),
             }
         })?;
         Ok(found.flatten())
@@ -100,12 +113,20 @@ impl SqliteDatabase {
     ) -> Result<T, Fault> {
         let runner = schema::runner()?;
         self.connections.write(|connection| {
-            match identify(self.connections.path(), connection, &runner)? {
-                Found::Nothing => Err(not_initialised(self.connections.path())),
+            let path = self.connections.path();
+            let found = identify(path, &*one_state(path, connection)?, &runner)?;
+            match found {
+                Found::Nothing => Err(not_initialised(path)),
                 Found::Schema(state) => act(connection, state),
             }
         })
     }
+}
+
+/// What is read until the end of it is one state of the database, locked and looked at once.
+fn one_state<'a>(path: &Utf8Path, connection: &'a Connection) -> Result<Transaction<'a>, Fault> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
+        .map_err(|error| fault(path, "reading", error))
 }
 
 impl Database for SqliteDatabase {
@@ -134,16 +155,11 @@ impl Database for SqliteDatabase {
         self.migrate_with(&schema::runner()?)
     }
 
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<Snapshot>, Fault> {
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
         // A copy is harmless, and wanted, of a newer schema too.
         self.with_schema(|connection, _| {
-            snapshot::make(
-                self.connections.path(),
-                connection,
-                &self.snapshots,
-                now,
-                self.connections.busy(),
-            )
+            let source = Source::of(self.connections.path(), connection)?;
+            snapshot::make(&source, &self.snapshots, Kind::Upgrade, now)
         })
     }
 

@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use ports::{Fault, HistoryRow, StartRecord};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::columns::{required, stamp, text, time as time_column};
+use crate::columns::{long_text, required, stamp, text, time as time_column};
 use crate::sql_error::fault;
 
 const KEPT_ROWS: i64 = 200;
@@ -47,7 +47,7 @@ fn equal_newest(
              WHERE id = (SELECT max(id) FROM startup_history) \
              AND version IS ?1 AND container_id IS ?2 AND startup_scenario IS ?3 \
              AND restore_scenario IS ?4 AND outcome IS ?5 AND changes IS ?6 \
-             AND typeof(starts) = 'integer'",
+             AND typeof(starts) = 'integer' AND starts < 9223372036854775807",
             params![
                 start.version,
                 start.container_id,
@@ -115,6 +115,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
         startup_scenario: text(row, 5)?.unwrap_or_default(),
         restore_scenario: text(row, 6)?,
         outcome: text(row, 7)?.unwrap_or_default(),
-        changes: text(row, 8)?.unwrap_or_default(),
+        changes: long_text(row, 8)?.unwrap_or_default(),
     })
 }

@@ -11,20 +11,28 @@ mod copy;
 mod create;
 mod credential;
 mod credential_list;
+mod damage;
 mod database;
+mod draft;
+mod duplicate;
 mod history;
 mod look;
+mod memory;
 mod migrate;
 mod node;
 mod open;
+mod owner;
+mod random;
 mod room;
 mod schema;
+mod schema_text;
 mod scrub;
 mod sealing;
 mod seals;
 mod snapshot;
 mod snapshot_files;
 mod sql_error;
+mod through_sqlite;
 mod token;
 
 #[cfg(test)]

@@ -1,18 +1,24 @@
 //! What stands at the path, before SQLite is asked: SQLite would take a missing file for a new
-//! database, and would wait on a fifo.
+//! database, and would wait on a fifo for ever.
+//!
+//! Nothing is opened here but by [`header`]: whoever closes a second descriptor of the database
+//! drops the locks of every connection this process has on it.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt};
+use rustix::fs::OFlags;
 
+use crate::damage::{damaged, not_sqlite};
 use crate::sql_error::parent;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 100;
-/// Offset of the file format's read version; 2 is write-ahead logging.
+/// Offsets of the file format's write and read versions; 2 is write-ahead logging.
+const WRITE_VERSION: usize = 18;
 const READ_VERSION: usize = 19;
 
 /// What the file system shows.
@@ -33,10 +39,12 @@ pub(crate) enum Sight {
 pub(crate) struct FileFacts {
     /// Which file it is, so that one that is replaced under an open connection is noticed.
     pub(crate) identity: Identity,
-    /// Write-ahead logging: even a reader makes files beside the database.
-    pub(crate) wal: bool,
     /// A journal stands beside it, of a writer that is at work or has died.
     pub(crate) journal: bool,
+    /// A write-ahead log stands beside it.
+    pub(crate) log: bool,
+    /// Its size, with all that stands beside it.
+    pub(crate) bytes: u64,
 }
 
 /// Device and inode.
@@ -51,35 +59,104 @@ impl Identity {
 
 /// Looks. A missing directory is an error unless `parents_allowed`.
 pub(crate) fn look(path: &Utf8Path, parents_allowed: bool) -> Result<Sight, Fault> {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == ErrorKind::NotFound => return missing(path, parents_allowed),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
-            return Err(no_directory(path).because(error));
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            let file = resolved(path)?;
+            let metadata = std::fs::metadata(&file).or_io(|| looking_at(&file))?;
+            sight_of(&file, &metadata)
         }
-        Err(error) => return Err(Fault::io(format!("looking at the database {path}"), error)),
-    };
+        Ok(metadata) => sight_of(path, &metadata),
+        Err(error) if error.kind() == ErrorKind::NotFound => missing(path, parents_allowed),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(no_directory(path).because(error))
+        }
+        Err(error) => Err(Fault::io(looking_at(path), error)),
+    }
+}
+
+fn sight_of(file: &Utf8Path, metadata: &Metadata) -> Result<Sight, Fault> {
     if !metadata.is_file() {
         return Err(unavailable(
-            format!("the database {path} is no file{}", kind_of(&metadata)),
+            format!(
+                "the database {file} is no file but {}",
+                kind_of(metadata.file_type())
+            ),
             "set the database's path to a file, or move away what stands there",
         ));
     }
+    let (journal, log) = (part(file, "-journal")?, part(file, "-wal")?);
     if metadata.len() == 0 {
-        refuse_orphan(path, &["-wal"])?;
-        return Ok(Sight::Empty);
-    }
-    let header = read_header(path)?;
-    let journal = has_bytes(&beside(path, "-journal"))?;
-    // After a power cut in the very first write the header may be missing and the journal knows.
-    if !header.starts_with(MAGIC) && !journal {
-        return Err(not_sqlite(path));
+        return refuse_orphan(file, "-wal", log).map(|()| Sight::Empty);
     }
     Ok(Sight::File(FileFacts {
-        identity: Identity::of(&metadata),
-        wal: header.get(READ_VERSION) == Some(&2),
-        journal,
+        identity: Identity::of(metadata),
+        journal: journal > 0,
+        log: log > 0,
+        bytes: metadata.len().saturating_add(journal).saturating_add(log),
     }))
+}
+
+/// What only a reader that must change nothing has to know beforehand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Header {
+    /// Write-ahead logging: even a reader makes files beside the database.
+    pub(crate) wal: bool,
+}
+
+/// Reads the first bytes. Only where this process has no connection to the file.
+pub(crate) fn header(path: &Utf8Path, facts: FileFacts) -> Result<Header, Fault> {
+    let what = || format!("reading the database {path}");
+    let mut header = Vec::with_capacity(HEADER);
+    open_file(path, OFlags::empty())
+        .and_then(|file| file.take(HEADER as u64).read_to_end(&mut header))
+        .or_io(what)?;
+    if !header.starts_with(MAGIC) {
+        // After a power cut in the very first write the header may be missing and the journal
+        // knows.
+        return if facts.journal {
+            Ok(Header { wal: false })
+        } else {
+            Err(not_sqlite(path))
+        };
+    }
+    if !facts.journal && header.get(WRITE_VERSION) > Some(&2) {
+        return Err(unwritable(path));
+    }
+    Ok(Header {
+        wal: header.get(READ_VERSION) == Some(&2),
+    })
+}
+
+/// A write version that SQLite takes for "may be read and never written".
+pub(crate) fn unwritable(path: &Utf8Path) -> Fault {
+    damaged(path, "its header says that no program may write it")
+}
+
+/// Opens for reading what has to be a file, and waits for nobody.
+pub(crate) fn open_file(path: &Utf8Path, more: OFlags) -> std::io::Result<File> {
+    let flags = (OFlags::NONBLOCK | more).bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(std::io::Error::new(
+        ErrorKind::InvalidInput,
+        format!("{path} is no file"),
+    ))
+}
+
+/// The path of the file itself: SQLite keeps its journal beside the file, not beside a link to it.
+pub(crate) fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
+    match path.canonicalize_utf8() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(unavailable(
+            format!("the database {path} is a link to a file that does not exist"),
+            "check that the volume it points to is mounted",
+        )),
+        resolved => resolved.or_io(|| looking_at(path)),
+    }
 }
 
 /// Which file stands at the path now, where one does.
@@ -99,32 +176,35 @@ pub(crate) fn has_bytes(path: &Utf8Path) -> Result<bool, Fault> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(metadata.len() > 0),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Fault::io(format!("looking at {path}"), error)),
+        Err(error) => Err(Fault::io(looking_at(path), error)),
     }
 }
 
-/// A file that is not SQLite.
-pub(crate) fn not_sqlite(path: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the file {path} is no SQLite database"),
-        "keep a copy of the file, check the configured path, then restore the newest snapshot or \
-         a backup (`backup restore`)",
-    )
+/// The size of the file that SQLite would open beside the database, 0 where there is none.
+fn part(path: &Utf8Path, suffix: &str) -> Result<u64, Fault> {
+    let file = beside(path, suffix);
+    match std::fs::symlink_metadata(&file) {
+        Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
+        Ok(metadata) => Err(unavailable(
+            format!(
+                "{file}, which SQLite keeps beside its database, is no file but {}",
+                kind_of(metadata.file_type())
+            ),
+            "find out what made it, and move it away",
+        )),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(Fault::io(looking_at(&file), error)),
+    }
 }
 
 fn missing(path: &Utf8Path, parents_allowed: bool) -> Result<Sight, Fault> {
-    if std::fs::symlink_metadata(path).is_ok() {
-        return Err(unavailable(
-            format!("the database {path} is a link to a file that does not exist"),
-            "check that the volume it points to is mounted",
-        ));
-    }
     let directory = parent(path);
     match std::fs::metadata(directory) {
         Ok(metadata) if metadata.is_dir() => {
             // SQLite would throw these away with the first open, and they are all that is left.
-            refuse_orphan(path, &["-wal", "-journal"])?;
+            for suffix in ["-wal", "-journal"] {
+                refuse_orphan(path, suffix, part(path, suffix)?)?;
+            }
             Ok(Sight::Missing)
         }
         Ok(_) => Err(no_directory(path)),
@@ -132,34 +212,25 @@ fn missing(path: &Utf8Path, parents_allowed: bool) -> Result<Sight, Fault> {
             Ok(Sight::MissingDirectory)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(no_directory(path).because(error)),
-        Err(error) => Err(Fault::io(format!("looking at {directory}"), error)),
+        Err(error) => Err(Fault::io(looking_at(directory), error)),
     }
 }
 
-fn refuse_orphan(path: &Utf8Path, suffixes: &[&str]) -> Result<(), Fault> {
-    for suffix in suffixes {
-        let file = beside(path, suffix);
-        if has_bytes(&file)? {
-            return Err(Fault::new(
-                FaultKind::DataCorrupt,
-                format!("the database {path} is missing or empty, but {file} belongs to one"),
-                "bring back the database that belongs to it, or move that file away and restore a \
-                 snapshot",
-            ));
-        }
+fn refuse_orphan(path: &Utf8Path, suffix: &str, bytes: u64) -> Result<(), Fault> {
+    if bytes == 0 {
+        return Ok(());
     }
-    Ok(())
+    let file = beside(path, suffix);
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!("the database {path} is missing or empty, but {file} belongs to one"),
+        "bring back the database that belongs to it, or move that file away and restore a \
+         snapshot",
+    ))
 }
 
-fn read_header(path: &Utf8Path) -> Result<Vec<u8>, Fault> {
-    let what = || format!("reading the database {path}");
-    let mut header = Vec::with_capacity(HEADER);
-    File::open(path)
-        .or_io(what)?
-        .take(HEADER as u64)
-        .read_to_end(&mut header)
-        .or_io(what)?;
-    Ok(header)
+fn looking_at(path: &Utf8Path) -> String {
+    format!("looking at {path}")
 }
 
 fn no_directory(path: &Utf8Path) -> Fault {
@@ -174,10 +245,14 @@ fn unavailable(message: String, hint: &str) -> Fault {
     Fault::new(FaultKind::DatabaseUnavailable, message, hint)
 }
 
-fn kind_of(metadata: &Metadata) -> &'static str {
-    if metadata.is_dir() {
-        " but a directory"
+fn kind_of(kind: std::fs::FileType) -> &'static str {
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_fifo() {
+        "a named pipe"
     } else {
-        ""
+        "a socket or a device"
     }
 }

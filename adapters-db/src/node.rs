@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use crate::classify::{Found, check, identify};
 use crate::columns::{stamp, storage, text, time as time_column};
+use crate::damage::quoted;
 use crate::sql_error::fault;
 use crate::token;
 
@@ -20,8 +21,26 @@ pub(crate) fn observe(
 ) -> Result<DatabaseState, Fault> {
     let _one_state = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
         .map_err(|error| fault(path, "reading", error))?;
+    let found = identify(path, connection, runner)?;
     check(path, connection)?;
-    let Found::Schema(schema) = identify(path, connection, runner)? else {
+    record_of(path, connection, found)
+}
+
+/// Reads the node in the transaction of the caller.
+pub(crate) fn look(
+    path: &Utf8Path,
+    connection: &Connection,
+    runner: &Runner,
+) -> Result<DatabaseState, Fault> {
+    record_of(path, connection, identify(path, connection, runner)?)
+}
+
+fn record_of(
+    path: &Utf8Path,
+    connection: &Connection,
+    found: Found,
+) -> Result<DatabaseState, Fault> {
+    let Found::Schema(schema) = found else {
         return Ok(DatabaseState::NotInitialised);
     };
     let record = match schema {
@@ -135,9 +154,9 @@ fn read_storage(path: &Utf8Path, connection: &Connection) -> Result<Option<Stora
         corrupt(
             path,
             &format!(
-                "the storage type {:?} in table key_storage_config is none of software, softhsm \
-                 and physical_hsm",
-                name.unwrap_or_default()
+                "the storage type {} in table key_storage_config is none of software, softhsm and \
+                 physical_hsm",
+                quoted(&name.unwrap_or_default())
             ),
         )
     })

@@ -13,10 +13,15 @@ pub(crate) fn mark(transaction: &Transaction<'_>) -> Result<()> {
     transaction.pragma_update(None, "user_version", MARK)
 }
 
+/// Whether the mark is set.
+pub(crate) fn is_due(connection: &Connection) -> Result<bool> {
+    let mark: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(mark == MARK)
+}
+
 /// Rebuilds the file where the mark is set.
 pub(crate) fn finish(connection: &Connection) -> Result<()> {
-    let mark: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if mark != MARK {
+    if !is_due(connection)? {
         return Ok(());
     }
     connection.execute_batch("VACUUM")?;

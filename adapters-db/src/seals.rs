@@ -68,6 +68,10 @@ impl DekSeals for Seals {
         wrap(dek, password, Cost::MADE)
     }
 
+    fn examine(&self, blob: &BackupWrappedDek) -> Result<(), Fault> {
+        Parts::parse(&blob.0)?.params().map(drop)
+    }
+
     fn unwrap_with_password(
         &self,
         blob: &BackupWrappedDek,

@@ -1,36 +1,56 @@
-//! The files of the snapshot directory: `trustpoint-<version>-<UTC time>[-n].db`.
+//! The files of the snapshot directory: `trustpoint-<version>-<UTC time>[-n].db` is what stood there
+//! before an upgrade, `replaced-<version>-<UTC time>[-n].db` what a restore has replaced.
 
-use std::fs::{File, remove_file};
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, ResultExt};
 use rusqlite::{Connection, OpenFlags};
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::draft::escaped;
+use crate::duplicate::{CHUNK, read_at};
 use crate::node;
 
-pub(crate) const TEMPORARY_PREFIX: &str = ".trustpoint-";
-pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
-const PREFIX: &str = "trustpoint-";
 const SUFFIX: &str = ".db";
 const MAX_VERSION: usize = 64;
-const CHUNK: u64 = 64 << 10;
+
+/// Why a snapshot was made.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Kind {
+    /// An upgrade came next: the oldest are removed.
+    Upgrade,
+    /// A restore came next: it may be all that is left of a key, and is never removed here.
+    Replaced,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Upgrade, Self::Replaced];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Upgrade => "trustpoint-",
+            Self::Replaced => "replaced-",
+        }
+    }
+}
 
 /// A snapshot by its name. Ordered by time, then by number.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct SnapshotFile {
     time: String,
     number: u32,
+    pub(crate) kind: Kind,
     pub(crate) path: Utf8PathBuf,
 }
 
 impl SnapshotFile {
     fn of(path: &Utf8Path) -> Option<Self> {
-        let stem = path
-            .file_name()?
-            .strip_prefix(PREFIX)?
-            .strip_suffix(SUFFIX)?;
+        let file_name = path.file_name()?.strip_suffix(SUFFIX)?;
+        let (kind, stem) = Kind::ALL
+            .into_iter()
+            .find_map(|kind| Some((kind, file_name.strip_prefix(kind.prefix())?)))?;
         let (before, last) = stem.rsplit_once('-')?;
         let (time, number) = if is_time(last) {
             (last, 0)
@@ -41,6 +61,7 @@ impl SnapshotFile {
         is_time(time).then(|| Self {
             time: time.to_owned(),
             number,
+            kind,
             path: path.to_owned(),
         })
     }
@@ -56,8 +77,13 @@ fn is_time(text: &str) -> bool {
         })
 }
 
-/// The name of a snapshot; `number` 0 has none.
-pub(crate) fn name(version: Option<&str>, now: OffsetDateTime, number: u32) -> String {
+/// The name of the next snapshot: its number is beyond those of all that were made in its second.
+pub(crate) fn name(
+    kind: Kind,
+    version: Option<&str>,
+    now: OffsetDateTime,
+    others: &[SnapshotFile],
+) -> String {
     let version: String = version
         .unwrap_or("none")
         .chars()
@@ -67,16 +93,17 @@ pub(crate) fn name(version: Option<&str>, now: OffsetDateTime, number: u32) -> S
             _ => '_',
         })
         .collect();
-    let number = if number == 0 {
-        String::new()
-    } else {
-        format!("-{number}")
+    let time = compact(now);
+    let of_now = others.iter().filter(|other| other.time == time);
+    let number = match of_now.map(|other| other.number).max() {
+        None => String::new(),
+        Some(last) => format!("-{}", last.saturating_add(1)),
     };
-    format!("{PREFIX}{version}-{}{number}{SUFFIX}", compact(now))
+    format!("{}{version}-{time}{number}{SUFFIX}", kind.prefix())
 }
 
 /// `yyyymmddThhmmssZ`: as text in the order of time.
-pub(crate) fn compact(at: OffsetDateTime) -> String {
+fn compact(at: OffsetDateTime) -> String {
     let at = at.to_offset(UtcOffset::UTC);
     format!(
         "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
@@ -100,18 +127,18 @@ pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
     Ok(files)
 }
 
-/// Removes what a killed run left of a snapshot that was never finished.
-pub(crate) fn remove_leftovers(directory: &Utf8Path) -> Result<(), Fault> {
-    for path in entries(directory)? {
-        let ours = path.file_name().is_some_and(|name| {
-            name.starts_with(TEMPORARY_PREFIX)
-                && (name.ends_with(TEMPORARY_SUFFIX) || name.ends_with(".tmp-journal"))
-        });
-        if ours {
-            remove_file(&path).or_io(|| format!("removing the unfinished snapshot {path}"))?;
-        }
-    }
-    Ok(())
+/// The names that are taken, also where only a part of what stood there is kept.
+pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
+    let without_part = |path: &Utf8PathBuf| {
+        let whole = ["-journal", "-wal"]
+            .iter()
+            .find_map(|part| path.as_str().strip_suffix(part));
+        SnapshotFile::of(Utf8Path::new(whole.unwrap_or(path.as_str())))
+    };
+    Ok(entries(directory)?
+        .iter()
+        .filter_map(without_part)
+        .collect())
 }
 
 fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
@@ -133,26 +160,24 @@ fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
 }
 
 /// Whether both files have the same bytes.
-pub(crate) fn same_bytes(a: &Utf8Path, b: &Utf8Path) -> Result<bool, Fault> {
-    let open = |path: &Utf8Path| File::open(path).or_io(|| format!("reading the snapshot {path}"));
-    let (mut a_file, mut b_file) = (open(a)?, open(b)?);
-    let comparing = || format!("comparing the snapshots {a} and {b}");
-    if a_file.metadata().or_io(comparing)?.len() != b_file.metadata().or_io(comparing)?.len() {
+pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, Fault> {
+    let comparing = || format!("comparing a copy of the database with {other}");
+    let theirs = File::open(other).or_io(comparing)?;
+    let length = ours.metadata().or_io(comparing)?.len();
+    if theirs.metadata().or_io(comparing)?.len() != length {
         return Ok(false);
     }
-    let (mut ours, mut others) = (Vec::new(), Vec::new());
-    loop {
-        for (file, bytes) in [(&mut a_file, &mut ours), (&mut b_file, &mut others)] {
-            bytes.clear();
-            file.take(CHUNK).read_to_end(bytes).or_io(comparing)?;
-        }
-        if ours != others {
+    let (mut one, mut two) = (vec![0; CHUNK], vec![0; CHUNK]);
+    for place in (0..length).step_by(CHUNK) {
+        let counts = [
+            read_at(ours, &mut one, place).or_io(comparing)?,
+            read_at(&theirs, &mut two, place).or_io(comparing)?,
+        ];
+        if one.get(..counts[0]) != two.get(..counts[1]) {
             return Ok(false);
         }
-        if ours.is_empty() {
-            return Ok(true);
-        }
     }
+    Ok(true)
 }
 
 /// The version that stands inside; `None` where it cannot be told. Nothing is written, whatever
@@ -170,19 +195,6 @@ pub(crate) fn version_inside(path: &Utf8Path) -> Option<String> {
     node::version(&connection)
 }
 
-/// The path as SQLite's URI file names need it.
-pub(crate) fn escaped(path: &Utf8Path) -> String {
-    path.as_str().bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                text.push(char::from(byte));
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use time::format_description::well_known::Rfc3339;
@@ -193,20 +205,47 @@ mod tests {
         OffsetDateTime::parse(text, &Rfc3339).unwrap()
     }
 
+    fn parse(name: &str) -> SnapshotFile {
+        SnapshotFile::of(Utf8Path::new(name)).unwrap()
+    }
+
     #[test]
-    fn a_name_reads_back_in_order() {
+    fn names_of_one_second_are_in_the_order_in_which_they_were_given() {
         let now = at("2026-11-24T06:51:28+02:00");
-        let first = name(Some("1.0.0-rc.1"), now, 0);
-        assert_eq!(first, "trustpoint-1.0.0-rc.1-20261124T045128Z.db");
-        let second = name(None, now, 12);
-        assert_eq!(second, "trustpoint-none-20261124T045128Z-12.db");
-        let parse = |name: &str| SnapshotFile::of(Utf8Path::new(name)).unwrap();
-        assert!(parse(&first) < parse(&second));
+        let mut files = Vec::new();
+        for (kind, version, expected) in [
+            (
+                Kind::Upgrade,
+                Some("1.6.0"),
+                "trustpoint-1.6.0-20261124T045128Z.db",
+            ),
+            (
+                Kind::Upgrade,
+                Some("1.10.0-rc.1"),
+                "trustpoint-1.10.0-rc.1-20261124T045128Z-1.db",
+            ),
+            (
+                Kind::Replaced,
+                Some("1.2.0"),
+                "replaced-1.2.0-20261124T045128Z-2.db",
+            ),
+            (Kind::Upgrade, None, "trustpoint-none-20261124T045128Z-3.db"),
+        ] {
+            let next = name(kind, version, now, &files);
+            assert_eq!(next, expected);
+            let file = parse(&next);
+            assert_eq!(file.kind, kind);
+            assert!(files.iter().all(|other| *other < file), "{next}");
+            files.push(file);
+        }
+        let later = name(Kind::Upgrade, None, at("2026-11-24T04:51:29Z"), &files);
+        assert!(files.iter().all(|other| *other < parse(&later)));
     }
 
     #[test]
     fn a_version_cannot_lead_out_of_the_directory() {
-        let text = name(Some("../../etc/x y\n"), at("2026-11-24T06:51:28Z"), 0);
+        let now = at("2026-11-24T06:51:28Z");
+        let text = name(Kind::Upgrade, Some("../../etc/x y\n"), now, &[]);
         assert_eq!(text, "trustpoint-.._.._etc_x_y_-20261124T065128Z.db");
     }
 

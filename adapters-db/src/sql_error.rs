@@ -1,13 +1,19 @@
 //! What an error of SQLite means to a start: every result code is classed here and nowhere else.
 
+use std::io::ErrorKind;
+use std::os::fd::IntoRawFd as _;
+
 use camino::Utf8Path;
 use ports::{Fault, FaultKind};
 use rusqlite::{Error, ErrorCode, ffi};
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, OFlags, access};
 use rustix::io::Errno;
 
+use crate::damage::reason;
+use crate::look::open_file;
+
 const IN_THE_WAY: &str = "another process holds the database; end it, or wait and start again";
-const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
+pub(crate) const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
                        (`backup restore`)";
 pub(crate) const FREE_SPACE: &str =
     "free space on that file system, then start again; nothing is lost";
@@ -15,7 +21,7 @@ pub(crate) const FREE_SPACE: &str =
 /// The fault of a failed operation on the database at `path`; `doing` is like "reading the token".
 pub(crate) fn fault(path: &Utf8Path, doing: &str, error: Error) -> Fault {
     let (kind, hint) = class(path, &error);
-    Fault::new(kind, format!("{doing} failed in the database {path}"), hint).because(error)
+    Fault::new(kind, format!("{doing} failed in the database {path}"), hint).because(reason(error))
 }
 
 /// Kind and hint of an error.
@@ -49,6 +55,12 @@ fn of_code(path: &Utf8Path, error: &ffi::Error, message: Option<&str>) -> (Fault
         ),
         ErrorCode::ReadOnly => return not_writable(path),
         ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => (FaultKind::DataCorrupt, RESTORE),
+        // By the limit of `open::limit` alone.
+        ErrorCode::OperationInterrupted => (
+            FaultKind::DataCorrupt,
+            "reading it came to no end, so it was altered or is damaged: keep a copy of the file, \
+             then restore the newest snapshot or a backup (`backup restore`)",
+        ),
         ErrorCode::DiskFull => (FaultKind::Io, FREE_SPACE),
         ErrorCode::SystemIoFailure => (
             FaultKind::Io,
@@ -73,8 +85,7 @@ fn names_what_is_missing(message: Option<&str>) -> bool {
 }
 
 /// SQLite says no more than "unable to open": the file, or a journal beside it. What is wrong is
-/// asked of the file system without opening anything, because closing a second descriptor of the
-/// file would drop SQLite's locks.
+/// asked of the file system.
 fn cannot_open(path: &Utf8Path) -> (FaultKind, String) {
     let directory = parent(path);
     for (place, right) in [
@@ -84,6 +95,16 @@ fn cannot_open(path: &Utf8Path) -> (FaultKind, String) {
     ] {
         if let Some(found) = refused(place, right) {
             return found;
+        }
+    }
+    // Rights that only an attempt shows, such as those of a security module.
+    match open_file(path, OFlags::empty()) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return denied(path),
+        Err(_) => {}
+        // Closing it would drop the locks of every connection to the file, so it stays open until
+        // the process ends, which is on its way to say this error.
+        Ok(file) => {
+            let _ = file.into_raw_fd();
         }
     }
     (
@@ -106,16 +127,20 @@ fn not_writable(path: &Utf8Path) -> (FaultKind, String) {
 /// Why the file system refuses a right to the place, where it does.
 pub(crate) fn refused(place: &Utf8Path, right: Access) -> Option<(FaultKind, String)> {
     match access(place.as_std_path(), right) {
-        Err(Errno::ACCESS | Errno::PERM) => Some((
-            FaultKind::Denied,
-            format!("give the user that runs this program the right to {place}"),
-        )),
+        Err(Errno::ACCESS | Errno::PERM) => Some(denied(place)),
         Err(Errno::ROFS) => Some((
             FaultKind::Io,
             format!("mount the file system of {place} writable"),
         )),
         _ => None,
     }
+}
+
+fn denied(place: &Utf8Path) -> (FaultKind, String) {
+    (
+        FaultKind::Denied,
+        format!("give the user that runs this program the right to {place}"),
+    )
 }
 
 /// The directory a path stands in.
@@ -152,6 +177,7 @@ mod tests {
             (ffi::SQLITE_NOTADB, K::DataCorrupt),
             (ffi::SQLITE_CORRUPT, K::DataCorrupt),
             (ffi::SQLITE_CORRUPT_INDEX, K::DataCorrupt),
+            (ffi::SQLITE_INTERRUPT, K::DataCorrupt),
             (ffi::SQLITE_FULL, K::Io),
             (ffi::SQLITE_IOERR_FSYNC, K::Io),
             (ffi::SQLITE_IOERR_SHORT_READ, K::Io),

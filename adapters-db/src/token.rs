@@ -5,10 +5,11 @@ use std::error::Error;
 use camino::Utf8Path;
 use domain::{KEK_LABEL, KekId};
 use ports::{BackupWrappedDek, Fault, FaultKind, TokenRecord, WrappedDek};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use time::OffsetDateTime;
 
 use crate::columns::{bytes, required, stamp, text, time as time_column};
+use crate::damage::quoted;
 use crate::sql_error::fault;
 
 const TOKEN: i64 = 1;
@@ -44,7 +45,10 @@ pub(crate) fn read(path: &Utf8Path, connection: &Connection) -> Result<Option<To
             None | Some(CURRENT) => record.kek = Some(id),
             Some(PENDING) => record.pending_kek = Some(id),
             Some(RETIRED) => record.retired_keks.push(id),
-            Some(other) => return Err(wrong_id(path, format!("{other:?} is no state of a key"))),
+            Some(other) => {
+                let why = format!("{} is no state of a key", quoted(other));
+                return Err(wrong_id(path, why));
+            }
         }
     }
     Ok(Some(record))
@@ -135,16 +139,51 @@ fn put(
             now,
         ],
     )?;
-    transaction.execute("DELETE FROM pkcs11_key WHERE token_id = ?1", [TOKEN])?;
+    put_keys(&transaction, token, now)?;
+    transaction.commit()
+}
+
+/// Brings the rows of the keys to what they should be; one that is right is left as it is, with the
+/// time at which its key was made.
+fn put_keys(transaction: &Transaction<'_>, token: &TokenRecord, now: &str) -> rusqlite::Result<()> {
     let retired = token.retired_keks.iter().map(|kek| (RETIRED, kek));
     let current = token.kek.iter().map(|kek| (CURRENT, kek));
     let pending = token.pending_kek.iter().map(|kek| (PENDING, kek));
-    for (state, kek) in retired.chain(current).chain(pending) {
+    let mut left: Vec<(&str, &KekId)> = retired.chain(current).chain(pending).collect();
+    for (row, id) in stored_keys(transaction)? {
+        match left
+            .iter()
+            .position(|(_, kek)| Some(kek.as_bytes()) == id.as_deref())
+        {
+            Some(place) => {
+                let (state, _) = left.remove(place);
+                transaction.execute(
+                    "UPDATE pkcs11_key SET label = ?2, state = ?3 \
+                     WHERE id = ?1 AND (label IS NOT ?2 OR state IS NOT ?3)",
+                    params![row, KEK_LABEL, state],
+                )?;
+            }
+            None => {
+                transaction.execute("DELETE FROM pkcs11_key WHERE id = ?1", [row])?;
+            }
+        }
+    }
+    for (state, kek) in left {
         transaction.execute(
             "INSERT INTO pkcs11_key (token_id, label, key_id, state, created_at) \
              VALUES (?1, ?2, ?3, ?4, ?5)",
             params![TOKEN, KEK_LABEL, kek.as_bytes(), state, now],
         )?;
     }
-    transaction.commit()
+    Ok(())
+}
+
+/// The rows of the keys with their key ids; `None` for one that is no bytes.
+fn stored_keys(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(i64, Option<Vec<u8>>)>> {
+    transaction
+        .prepare("SELECT id, key_id FROM pkcs11_key WHERE token_id = ?1 ORDER BY id")?
+        .query_map([TOKEN], |row| {
+            Ok((row.get(0)?, bytes(row, 1).ok().flatten()))
+        })?
+        .collect()
 }

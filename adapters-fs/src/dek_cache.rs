@@ -1,19 +1,22 @@
 //! The plain DEK in a 0600 file on a tmpfs, for the application that is started next (C22).
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use domain::DEK_EXPECTED_LENGTH;
 use ports::{CachedDek, Dek, DekCache, Fault, FaultKind, ResultExt as _};
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::{durable, room};
+use crate::durable::{self, Directory};
+use crate::room;
 
 const FILE_NAME: &str = "dek";
+
+const ROOT: u32 = 0;
 
 /// A page for the file, and one for its directory.
 const ROOM: u64 = 8 << 10;
@@ -37,9 +40,10 @@ impl DekCacheFile {
         }
     }
 
+    /// Root may do what the owner may: what it writes is the owner's.
     fn check_owner(&self, metadata: &Metadata) -> Result<(), Fault> {
         let user = own_user();
-        if metadata.uid() == user {
+        if metadata.uid() == user || user == ROOT {
             return Ok(());
         }
         Err(Fault::new(
@@ -79,25 +83,32 @@ impl DekCacheFile {
         ))
     }
 
-    /// Zeros and removes one file that holds, or may hold, a DEK.
-    fn destroy(&self, path: &Utf8Path) -> Result<bool, Fault> {
-        let metadata = match path.symlink_metadata() {
-            Ok(metadata) => metadata,
-            Err(error) if durable::is_absent(&error) => return Ok(false),
-            Err(error) => return Err(Fault::io(format!("looking at {path}"), error)),
-        };
-        // Only a file of our own is overwritten: through a link or a second name, zeros would
-        // destroy what is not ours.
-        let is_ours = metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == own_user();
-        let zeroed = if is_ours {
-            overwrite_with_zeros(path, metadata.len())
-        } else {
-            Ok(())
-        };
-        // Removed in any case: a failed overwrite must not keep the DEK where it is.
-        let removed = durable::remove_file(path)?;
-        zeroed.map(|()| removed)
+    /// To whom a file has to belong that this process trusts.
+    fn trusted_owner(&self) -> Result<u32, Fault> {
+        let user = own_user();
+        if user != ROOT {
+            return Ok(user);
+        }
+        let what = || format!("looking at {}", self.directory);
+        Ok(self.directory.metadata().or_io(what)?.uid())
     }
+}
+
+/// Zeros and removes one file that holds, or may hold, a DEK.
+fn destroy(directory: &Directory, name: &str, owner: u32) -> Result<bool, Fault> {
+    let zeroed = match directory.open_to_change(name, OFlags::WRONLY) {
+        Ok(file) => overwrite_with_zeros(file, owner),
+        Err(error) => match directory.look(name)? {
+            Some(found) if is_regular(&found) && found.st_uid == owner => Err(error),
+            // Nothing, or nothing that this program has written a DEK into.
+            Some(_) | None => Ok(()),
+        },
+    };
+    // Removed in any case: a failed overwrite must not keep the DEK where it is.
+    let removed = directory.remove_file(name)?;
+    zeroed
+        .map(|()| removed)
+        .or_io(|| format!("overwriting {}", directory.join(name)))
 }
 
 impl DekCache for DekCacheFile {
@@ -121,6 +132,7 @@ impl DekCache for DekCacheFile {
             }
             if existing == self.directory {
                 self.check_owner(&metadata)?;
+                durable::refuse_open_to_all(existing, metadata.mode())?;
             }
             return self.check_file_system(existing);
         }
@@ -143,7 +155,7 @@ impl DekCache for DekCacheFile {
             Err(error) => return Err(Fault::io(format!("opening {path}"), error)),
         };
         let metadata = file.metadata().or_io(|| format!("looking at {path}"))?;
-        if let Some(why) = distrust(&metadata) {
+        if let Some(why) = distrust(&metadata, self.trusted_owner()?) {
             return Ok(CachedDek::Unusable(format!("{path} {why}")));
         }
         read_dek(&mut file, path)
@@ -182,18 +194,22 @@ impl DekCache for DekCacheFile {
             return Ok(false);
         }
         durable::create_dirs(&self.directory, 0o700)?;
-        durable::write_atomic(&self.path, dek.expose(), 0o600)?;
+        Directory::open(&self.directory)?.write_atomic(FILE_NAME, dek.expose(), 0o600)?;
         Ok(true)
     }
 
     fn remove(&self) -> Result<bool, Fault> {
-        let mut removed = self.destroy(&self.path)?;
+        let Some(directory) = Directory::open_if_there(&self.directory)? else {
+            return Ok(false);
+        };
+        let owner = self.trusted_owner()?;
+        let mut removed = destroy(&directory, FILE_NAME, owner)?;
         // A write that was killed half way has left a DEK under a temporary name.
-        for leftover in durable::leftovers(&self.path)? {
-            removed |= self.destroy(&leftover)?;
+        for leftover in directory.leftovers(FILE_NAME)? {
+            removed |= destroy(&directory, &leftover, owner)?;
         }
         if removed {
-            durable::sync_dir(&self.directory)?;
+            directory.sync()?;
         }
         Ok(removed)
     }
@@ -216,16 +232,20 @@ impl DekCacheFile {
     }
 }
 
+fn is_regular(found: &Stat) -> bool {
+    FileType::from_raw_mode(found.st_mode) == FileType::RegularFile
+}
+
 fn own_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// Why a file is no DEK cache, where that can be seen from outside.
-fn distrust(metadata: &Metadata) -> Option<String> {
+fn distrust(metadata: &Metadata, owner: u32) -> Option<String> {
     if !metadata.is_file() {
         return Some("is not a regular file".to_owned());
     }
-    if metadata.uid() != own_user() {
+    if metadata.uid() != owner {
         return Some(format!("belongs to user {}", metadata.uid()));
     }
     let mode = metadata.mode() & 0o7777;
@@ -245,29 +265,34 @@ fn read_dek(file: &mut File, path: &Utf8Path) -> Result<CachedDek, Fault> {
     let mut bytes = Zeroizing::new([0; DEK_EXPECTED_LENGTH]);
     file.read_exact(bytes.as_mut_slice())
         .or_io(|| format!("reading {path}"))?;
+    // What is left of a removal that was killed.
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(CachedDek::Absent);
+    }
     Ok(match Dek::from_bytes(bytes.as_slice()) {
         Some(dek) => CachedDek::Present(dek),
         None => CachedDek::Unusable(format!("{path} does not hold {DEK_EXPECTED_LENGTH} bytes")),
     })
 }
 
-fn overwrite_with_zeros(path: &Utf8Path, length: u64) -> Result<(), Fault> {
-    OpenOptions::new()
-        .write(true)
-        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-        .open(path)
-        .and_then(|mut file| {
-            std::io::copy(&mut std::io::repeat(0).take(length), &mut file)?;
-            file.flush()?;
-            file.sync_all()
-        })
-        .or_io(|| format!("overwriting {path}"))
+/// Only a file of our own is overwritten: through a second name, zeros would destroy what is not
+/// ours.
+fn overwrite_with_zeros(mut file: File, owner: u32) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.nlink() != 1 || metadata.uid() != owner {
+        return Ok(());
+    }
+    // No DEK that was cut or padded is longer.
+    let length = metadata.len().min(ROOM);
+    io::copy(&mut io::repeat(0).take(length), &mut file)?;
+    file.flush()?;
+    file.sync_all()
 }
 
 /// The name of the file system that a path stands on, by its magic number (statfs(2)).
 fn file_system(path: &Utf8Path) -> Result<String, Fault> {
     let stat = rustix::fs::statfs(path.as_str())
-        .map_err(std::io::Error::from)
+        .map_err(io::Error::from)
         .or_io(|| format!("asking for the file system of {path}"))?;
     // The field's type differs between architectures; every magic number has 32 bits.
     let magic = stat.f_type as u32;

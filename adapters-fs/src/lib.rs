@@ -3,7 +3,6 @@
 //! Everything that must survive a crash is written through [`durable`]: temporary file, fsync,
 //! rename, fsync of the directory. Each adapter is one module and knows one directory.
 
-mod backup_cipher;
 mod dek_cache;
 pub mod durable;
 mod lock;
@@ -16,7 +15,6 @@ mod tls;
 mod web_server;
 mod wizard;
 
-pub use backup_cipher::AgeFiles;
 pub use dek_cache::DekCacheFile;
 pub use lock::FileLock;
 pub use messages::MessageCompiler;

@@ -3,14 +3,16 @@
 //! The lock belongs to the open file description: the kernel releases it when the process dies,
 //! and std opens with `O_CLOEXEC`, so that the application that is exec'd later does not hold it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt as _, StartLock, StartLockGuard};
+use rustix::fs::OFlags;
 
-use crate::durable;
+use crate::durable::{self, Directory};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -34,17 +36,6 @@ impl FileLock {
         }
     }
 
-    fn open(&self) -> Result<File, Fault> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&self.path)
-            .or_io(|| format!("opening the lock file {}", self.path))
-    }
-
     fn provide_directory(&self) -> Result<(), Fault> {
         let directory = durable::parent_of(&self.path)?;
         if self.create_parents {
@@ -62,27 +53,6 @@ impl FileLock {
             "is its volume mounted? Mount it or create the directory, then start again",
         ))
     }
-
-    /// `None` where another holder has it.
-    fn try_once(&self) -> Result<Option<FileLockGuard>, Fault> {
-        let file = self.open()?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => {
-                return Err(Fault::io(format!("locking {}", self.path), error));
-            }
-        }
-        // Somebody may have removed or replaced the file between open and lock.
-        let held = file
-            .metadata()
-            .or_io(|| format!("looking at {}", self.path))?;
-        let is_the_same = self
-            .path
-            .metadata()
-            .is_ok_and(|visible| (visible.dev(), visible.ino()) == (held.dev(), held.ino()));
-        Ok(is_the_same.then_some(FileLockGuard { _file: file }))
-    }
 }
 
 impl StartLock for FileLock {
@@ -92,23 +62,9 @@ impl StartLock for FileLock {
         waiting: &mut dyn FnMut(),
     ) -> Result<Box<dyn StartLockGuard>, Fault> {
         self.provide_directory()?;
-        let begin = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        let mut is_announced = false;
-        loop {
-            if let Some(guard) = self.try_once()? {
-                return Ok(Box::new(guard));
-            }
-            let left = wait.saturating_sub(begin.elapsed());
-            if left.is_zero() {
-                return Err(self.busy(wait));
-            }
-            if !is_announced {
-                is_announced = true;
-                waiting();
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        match locked(&self.path, wait, waiting)? {
+            Some(file) => Ok(Box::new(FileLockGuard { _file: file })),
+            None => Err(self.busy(wait)),
         }
     }
 }
@@ -129,6 +85,72 @@ impl FileLock {
             ),
         )
     }
+}
+
+/// Opens a file, which is made where it is missing, and locks it; `None` where another holder
+/// kept it for all of `wait`. `waiting` is told once, where there is something to wait for.
+pub(crate) fn locked(
+    path: &Utf8Path,
+    wait: Duration,
+    waiting: &mut dyn FnMut(),
+) -> Result<Option<File>, Fault> {
+    let begin = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    let mut is_announced = false;
+    loop {
+        if let Some(file) = try_lock(path)? {
+            return Ok(Some(file));
+        }
+        let left = wait.saturating_sub(begin.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        if !is_announced {
+            is_announced = true;
+            waiting();
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// `None` where another holder has it.
+fn try_lock(path: &Utf8Path) -> Result<Option<File>, Fault> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => {
+            return Err(Fault::io(format!("locking {path}"), error));
+        }
+    }
+    // Somebody may have removed or replaced the file between open and lock.
+    let held = file.metadata().or_io(|| format!("looking at {path}"))?;
+    let is_the_same = path
+        .metadata()
+        .is_ok_and(|visible| (visible.dev(), visible.ino()) == (held.dev(), held.ino()));
+    Ok(is_the_same.then_some(file))
+}
+
+fn open(path: &Utf8Path) -> Result<File, Fault> {
+    let what = || format!("opening {path} to lock it");
+    let directory = Directory::open(durable::parent_of(path)?)?;
+    let name = path.file_name().unwrap_or_default();
+    let opened = match directory.open_to_change(name, OFlags::RDWR) {
+        Err(error) if error.kind() == ErrorKind::NotFound => directory
+            .create_if_missing(name, 0o600)
+            .and_then(|()| directory.open_to_change(name, OFlags::RDWR)),
+        opened => opened,
+    };
+    let file = opened.or_io(what)?;
+    if file.metadata().or_io(what)?.is_file() {
+        return Ok(file);
+    }
+    Err(Fault::new(
+        FaultKind::Io,
+        format!("{path} cannot be locked: it is no regular file"),
+        "move away what stands there, then start again",
+    ))
 }
 
 /// Holds the lock until it is dropped.

@@ -1,18 +1,35 @@
-//! The memory of rejected PINs, beside the database (C18).
+//! The ledger of PIN tries, beside the database (C18).
 //!
-//! A text file of mode 0600: a first line that names the format, then one line per token,
-//! `serial=… hash=…`. Anything else is an error: what cannot be read might be the warning that
-//! the next try is the last.
+//! A text file of mode 0600, under an exclusive `flock` for as long as a ledger is open: a first
+//! line that names the format, then for each token one line `serial=… unseen=…`, the number of
+//! tries whose end nobody saw, and one line `serial=… hash=…` for each PIN that it rejected. The
+//! format before this one had the latter alone, and is read as well.
+//!
+//! A try is noted by one digit that is written over another and synced: a power cut leaves the one
+//! or the other, and a full disk has room for it. All else replaces the file in one step. So no
+//! line is ever torn, and what does not parse is an error: it might be the warning that the next
+//! try is the last. Only an empty file is none: who makes it may die before its first line.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::time::Duration;
 
-use camino::Utf8PathBuf;
-use ports::{Fault, FaultKind, PinMemory, RejectedPin};
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{Fault, FaultKind, PinLedger, PinMemory, ResultExt as _, TryEnd};
+use rustix::fs::{Gid, Uid};
 
-use crate::durable;
+use crate::{durable, lock};
 
-const HEADER: &str = "trustpointctl pin-rejected 1";
+const HEADER: &str = "trustpointctl pin-rejected 2";
+
+/// The format without noted tries.
+const HEADER_BEFORE: &str = "trustpointctl pin-rejected 1";
+
+/// Tries are noted with one digit.
+const MOST_NOTED: u8 = 9;
 
 /// The file `pin-rejected`.
 #[derive(Clone, Debug)]
@@ -21,106 +38,268 @@ pub struct PinMemoryFile {
 }
 
 impl PinMemoryFile {
-    /// The memory in the file at `path`, which is created by the first PIN that is rejected.
+    /// The ledger in the file at `path`, which is created by the first try.
     #[must_use]
     pub fn new(path: Utf8PathBuf) -> Self {
         Self { path }
     }
-
-    fn load(&self) -> Result<BTreeMap<String, String>, Fault> {
-        let Some(bytes) = durable::read_optional(&self.path)? else {
-            return Ok(BTreeMap::new());
-        };
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| self.corrupt("it is not UTF-8").because(error))?;
-        parse(text).map_err(|why| self.corrupt(&why))
-    }
-
-    fn store(&self, entries: &BTreeMap<String, String>) -> Result<(), Fault> {
-        let mut text = format!("{HEADER}\n");
-        for (serial, hash) in entries {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "serial={} hash={hash}", escape(serial));
-        }
-        durable::write_atomic(&self.path, text.as_bytes(), 0o600)
-    }
-
-    fn corrupt(&self, why: &str) -> Fault {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!(
-                "the memory of rejected PINs {} cannot be trusted: {why}",
-                self.path
-            ),
-            "check the configured PIN, and with `pkcs11-tool --list-slots` that the token is not \
-             on its last try; then remove that file and start again",
-        )
-    }
 }
 
 impl PinMemory for PinMemoryFile {
-    fn recall(&self, token_serial: &str) -> Result<Option<RejectedPin>, Fault> {
-        Ok(self.load()?.remove(token_serial).map(|hash| RejectedPin {
-            token_serial: token_serial.to_owned(),
-            hash,
-        }))
+    fn open(&self, token_serial: &str, wait: Duration) -> Result<Box<dyn PinLedger>, Fault> {
+        let locked = lock::locked(&self.path, wait, &mut || ())?;
+        let file = locked.ok_or_else(|| busy(&self.path, wait))?;
+        let ledger = Ledger::read(self.path.clone(), file, token_serial)?;
+        Ok(Box::new(ledger))
+    }
+}
+
+fn busy(path: &Utf8Path, wait: Duration) -> Fault {
+    Fault::new(
+        FaultKind::Busy,
+        format!(
+            "another process has kept the ledger of PIN tries {path} for longer than {} s: it is \
+             logging in to a token",
+            wait.as_secs_f64()
+        ),
+        format!("wait for it to end, or find it with `fuser -v {path}`; then start again"),
+    )
+}
+
+/// The ledger of one token, with what the file says of the others. Holds the lock.
+struct Ledger {
+    path: Utf8PathBuf,
+    file: File,
+    serial: String,
+    tokens: Tokens,
+    /// Where the digit of this token stands in the file, where it does.
+    digit_at: Option<u64>,
+}
+
+impl Ledger {
+    fn read(path: Utf8PathBuf, mut file: File, serial: &str) -> Result<Self, Fault> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .or_io(|| format!("reading {path}"))?;
+        give_to_owner_of_directory(&path, &file)?;
+        let tokens = Tokens::parse(&bytes).map_err(|why| corrupt(&path, &why))?;
+        // Only of a file as this program writes it is it known where the digit stands.
+        let (text, digit_at) = tokens.to_text(serial);
+        let digit_at = digit_at.filter(|_| text.as_bytes() == bytes);
+        Ok(Self {
+            path,
+            file,
+            serial: serial.to_owned(),
+            tokens,
+            digit_at,
+        })
     }
 
-    fn remember(&self, rejected: &RejectedPin) -> Result<(), Fault> {
-        if !is_hash(&rejected.hash) {
-            return Err(Fault::new(
-                FaultKind::Internal,
-                "the hash of a rejected PIN is not one line of printable text",
-                "report this",
-            ));
-        }
-        let mut entries = self.load()?;
-        let before = entries.insert(rejected.token_serial.clone(), rejected.hash.clone());
-        if before.as_ref() == Some(&rejected.hash) {
-            return Ok(());
-        }
-        self.store(&entries)
+    fn tries(&mut self) -> &mut Tries {
+        self.tokens.0.entry(self.serial.clone()).or_default()
     }
 
-    fn forget(&self, token_serial: &str) -> Result<(), Fault> {
-        let mut entries = self.load()?;
-        if entries.remove(token_serial).is_none() {
-            return Ok(());
+    /// Writes the digit where it stands already, or the whole file.
+    fn write_unseen(&mut self, unseen: u8, synced: bool) -> Result<(), Fault> {
+        self.tries().unseen = unseen;
+        let Some(at) = self.digit_at else {
+            return self.replace();
+        };
+        let written = self.file.write_all_at(&[b'0' + unseen], at).and_then(|()| {
+            if synced {
+                self.file.sync_data()
+            } else {
+                Ok(())
+            }
+        });
+        written.or_io(|| format!("noting a PIN try in {}", self.path))
+    }
+
+    /// Replaces the file in one step. The new one is locked before anybody can see it.
+    fn replace(&mut self) -> Result<(), Fault> {
+        let (text, digit_at) = self.tokens.to_text(&self.serial);
+        let mut locked = None;
+        durable::remove_leftovers(&self.path)?;
+        durable::replace_with(&self.path, 0o600, |file| {
+            file.lock()?;
+            give(&self.path, file)?;
+            file.write_all(text.as_bytes())?;
+            locked = Some(file.try_clone()?);
+            Ok(())
+        })?;
+        if let Some(file) = locked {
+            self.file = file;
+            self.digit_at = digit_at;
         }
-        if !entries.is_empty() {
-            return self.store(&entries);
-        }
-        durable::remove_file(&self.path)?;
         durable::sync_dir(durable::parent_of(&self.path)?)
     }
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
-    if !text.ends_with('\n') {
-        return Err("its last line is cut".to_owned());
+impl PinLedger for Ledger {
+    fn rejected(&self) -> &[String] {
+        let tries = self.tokens.0.get(&self.serial);
+        tries.map_or(&[], |tries| tries.rejected.as_slice())
     }
-    let mut lines = text.lines();
-    if lines.next() != Some(HEADER) {
-        return Err(format!("its first line is not {HEADER:?}"));
+
+    fn unseen(&self) -> u8 {
+        let tries = self.tokens.0.get(&self.serial);
+        tries.map_or(0, |tries| tries.unseen)
     }
-    let mut entries = BTreeMap::new();
-    for (index, line) in lines.enumerate() {
-        let number = index + 2;
-        let (serial, hash) =
-            parse_line(line).ok_or_else(|| format!("line {number} does not parse"))?;
-        if entries.insert(serial, hash.to_owned()).is_some() {
-            return Err(format!("line {number} has a serial number a second time"));
+
+    fn note_try(&mut self) -> Result<(), Fault> {
+        let before = self.unseen();
+        if before >= MOST_NOTED {
+            return Err(corrupt(&self.path, "no further try can be noted"));
+        }
+        self.write_unseen(before + 1, true).inspect_err(|_| {
+            // No PIN is tried after this, so no try need stay noted. The error is on its way.
+            let _ = self.write_unseen(before, false);
+        })
+    }
+
+    fn end_try(&mut self, end: TryEnd) -> Result<(), Fault> {
+        let before = self.unseen().saturating_sub(1);
+        match end {
+            TryEnd::Other => self.write_unseen(before, false),
+            TryEnd::Accepted => {
+                // A count that survives a power cut costs nothing: the next login ends it.
+                self.write_unseen(0, false)?;
+                if self.rejected().is_empty() {
+                    return Ok(());
+                }
+                self.tries().rejected.clear();
+                self.replace()
+            }
+            TryEnd::Rejected { hash } => {
+                if !is_hash(&hash) {
+                    return Err(Fault::new(
+                        FaultKind::Internal,
+                        "the hash of a rejected PIN is not one line of printable text",
+                        "report this",
+                    ));
+                }
+                let tries = self.tries();
+                tries.unseen = before;
+                tries.rejected.push(hash);
+                self.replace()
+            }
         }
     }
-    if entries.is_empty() {
-        return Err("it has no entry".to_owned());
-    }
-    Ok(entries)
 }
 
-fn parse_line(line: &str) -> Option<(String, &str)> {
-    let (serial, hash) = line.strip_prefix("serial=")?.split_once(" hash=")?;
-    is_hash(hash).then_some((unescape(serial)?, hash))
+fn corrupt(path: &Utf8Path, why: &str) -> Fault {
+    Fault::new(
+        FaultKind::DataCorrupt,
+        format!("the ledger of PIN tries {path} cannot be trusted: {why}"),
+        "check the configured PIN, and with `pkcs11-tool --list-slots` that the token is not on \
+         its last try; then remove that file and start again",
+    )
+}
+
+/// A command that root runs must not lock the node's own user out.
+fn give_to_owner_of_directory(path: &Utf8Path, file: &File) -> Result<(), Fault> {
+    give(path, file).or_io(|| format!("looking at the owner of {path}"))
+}
+
+fn give(path: &Utf8Path, file: &File) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let directory = path.parent().unwrap_or(Utf8Path::new("/")).metadata()?;
+    if file.metadata()?.uid() == 0 && directory.uid() != 0 {
+        let (owner, group) = (
+            Uid::from_raw(directory.uid()),
+            Gid::from_raw(directory.gid()),
+        );
+        // Root without the right to give files away can do nothing more; that user is then told
+        // that it has no permission.
+        let _ = rustix::fs::fchown(file, Some(owner), Some(group));
+    }
+    Ok(())
+}
+
+/// The tries of one token.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Tries {
+    unseen: u8,
+    rejected: Vec<String>,
+}
+
+/// The tries of all tokens, by serial number.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Tokens(BTreeMap<String, Tries>);
+
+impl Tokens {
+    /// The text of the file, and where in it the digit of the token with this serial stands.
+    fn to_text(&self, serial: &str) -> (String, Option<u64>) {
+        let mut text = format!("{HEADER}\n");
+        let mut digit_at = None;
+        for (token, tries) in &self.0 {
+            let name = escape(token);
+            // Writing to a String cannot fail.
+            let _ = write!(text, "serial={name} unseen=");
+            if token == serial {
+                digit_at = u64::try_from(text.len()).ok();
+            }
+            let _ = writeln!(text, "{}", tries.unseen);
+            for hash in &tries.rejected {
+                let _ = writeln!(text, "serial={name} hash={hash}");
+            }
+        }
+        (text, digit_at)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut tokens = Self::default();
+        if bytes.is_empty() {
+            return Ok(tokens);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        if !text.ends_with('\n') {
+            return Err("its last line is cut".to_owned());
+        }
+        let mut lines = text.lines();
+        let has_tries = match lines.next() {
+            Some(HEADER) => true,
+            Some(HEADER_BEFORE) => false,
+            _ => return Err(format!("its first line is not {HEADER:?}")),
+        };
+        for (index, line) in lines.enumerate() {
+            tokens
+                .parse_line(line, has_tries)
+                .ok_or_else(|| format!("line {} does not parse", index + 2))?;
+        }
+        if tokens.0.is_empty() {
+            return Err("it has no entry".to_owned());
+        }
+        Ok(tokens)
+    }
+
+    fn parse_line(&mut self, line: &str, has_tries: bool) -> Option<()> {
+        let (serial, rest) = line.strip_prefix("serial=")?.split_once(' ')?;
+        let serial = unescape(serial)?;
+        if let Some(hash) = rest.strip_prefix("hash=") {
+            // The count of a token stands above its hashes.
+            let tries = if has_tries {
+                self.0.get_mut(&serial)?
+            } else {
+                self.0.entry(serial).or_default()
+            };
+            tries.rejected.push(is_hash(hash).then(|| hash.to_owned())?);
+            return Some(());
+        }
+        let digit = rest.strip_prefix("unseen=").filter(|_| has_tries)?;
+        let unseen = match digit.as_bytes() {
+            [digit @ b'0'..=b'9'] => digit - b'0',
+            _ => return None,
+        };
+        let tries = Tries {
+            unseen,
+            rejected: Vec::new(),
+        };
+        // A second count of one token is no count.
+        self.0.insert(serial, tries).is_none().then_some(())
+    }
 }
 
 fn is_hash(hash: &str) -> bool {
@@ -180,24 +359,50 @@ mod tests {
     }
 
     #[test]
+    fn c18_what_is_written_reads_back_and_the_digit_is_where_it_is_said_to_be() {
+        let mut tokens = Tokens::default();
+        for (serial, unseen, hashes) in [("1", 0, vec!["$a", "$b"]), ("2 x", 2, vec![])] {
+            let rejected = hashes.into_iter().map(str::to_owned).collect();
+            let tries = Tries { unseen, rejected };
+            tokens.0.insert(serial.to_owned(), tries);
+        }
+        for (serial, digit) in [("1", b'0'), ("2 x", b'2')] {
+            let (text, at) = tokens.to_text(serial);
+            assert_eq!(text.as_bytes()[at.unwrap() as usize], digit);
+            assert_eq!(Tokens::parse(text.as_bytes()).unwrap(), tokens);
+        }
+        assert_eq!(tokens.to_text("3").1, None);
+    }
+
+    #[test]
     fn c18_a_file_that_is_not_exactly_right_does_not_parse() {
-        let right = format!("{HEADER}\nserial=1 hash=$argon2id$x\n");
-        assert_eq!(parse(&right).unwrap().len(), 1);
+        let right = format!("{HEADER}\nserial=1 unseen=0\nserial=1 hash=$argon2id$x\n");
+        let before = format!("{HEADER_BEFORE}\nserial=1 hash=$argon2id$x\n");
+        for right in [&right, &before] {
+            let tokens = Tokens::parse(right.as_bytes()).unwrap();
+            assert_eq!(tokens.0["1"].rejected, ["$argon2id$x"]);
+        }
         for wrong in [
-            String::new(),
             "\n".to_owned(),
             format!("{HEADER}\n"),
             right.trim_end().to_owned(),
-            right.replace("pin-rejected 1", "pin-rejected 2"),
+            right.replace("pin-rejected 2", "pin-rejected 1"),
+            right.replace("pin-rejected 2", "pin-rejected 3"),
             right.replace(" hash=$argon2id$x", ""),
             right.replace("$argon2id$x", ""),
             right.replace("$argon2id$x", "$argon2id$ x"),
             right.replace("serial=1", "serial=%zz"),
             right.replace("serial=1", "serial=%4"),
+            right.replace("unseen=0", "unseen=x"),
+            right.replace("unseen=0", "unseen=\0"),
+            right.replace("unseen=0", "unseen="),
+            right.replace("unseen=0", "unseen=10"),
+            right.replace("serial=1 unseen=0\n", ""),
             format!("{right}\n"),
-            format!("{right}serial=1 hash=$argon2id$y\n"),
+            format!("{right}serial=1 unseen=0\n"),
+            format!("{before}serial=1 unseen=0\n"),
         ] {
-            assert!(parse(&wrong).is_err(), "{wrong:?}");
+            assert!(Tokens::parse(wrong.as_bytes()).is_err(), "{wrong:?}");
         }
     }
 }

@@ -1,18 +1,28 @@
 //! Whether something could be written, asked before the first change of a start.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use camino::Utf8Path;
 use ports::{Fault, FaultKind, ResultExt as _};
 use rustix::fs::{Access, access, statvfs};
 
+use crate::durable;
+
 /// Whether the directory, or the nearest one above it that exists, may be written and has `room`
-/// bytes. Changes nothing.
+/// bytes, and whether not every user may replace files in it. Changes nothing.
 pub(crate) fn check_writable(directory: &Utf8Path, room: u64) -> Result<(), Fault> {
     let existing = existing(directory);
-    if !existing.is_dir() {
+    let metadata = existing
+        .metadata()
+        .or_io(|| format!("looking at {existing}"))?;
+    if !metadata.is_dir() {
         return Err(Fault::io(
             format!("{directory} cannot be written: {existing} is no directory"),
             std::io::ErrorKind::NotADirectory.into(),
         ));
+    }
+    if existing == directory {
+        durable::refuse_open_to_all(directory, metadata.mode())?;
     }
     let right = Access::WRITE_OK | Access::EXEC_OK;
     access(existing.as_std_path(), right)

@@ -10,7 +10,8 @@ use std::io::Seek as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{AssetReport, Fault, FaultKind, ResultExt as _, StaticFiles};
 
-use crate::{durable, room};
+use crate::durable::{self, Directory};
+use crate::room;
 
 /// The static root is public: Nginx serves it under another user.
 const FILE_MODE: u32 = 0o644;
@@ -206,26 +207,48 @@ fn copy_all(
     root: &Utf8Path,
     report: &mut AssetReport,
 ) -> Result<(), Fault> {
-    let mut changed = BTreeSet::new();
+    let mut changed = BTreeMap::new();
     for (relative, source) in files {
         let target = root.join(relative);
-        let mut content = File::open(source).or_io(|| format!("reading {source}"))?;
+        let mut content = open(source)?;
         if is_right(&mut content, source, &target)? {
             report.unchanged += 1;
             continue;
         }
-        let directory = durable::parent_of(&target)?;
-        if changed.insert(directory.to_owned()) {
-            durable::create_dirs(directory, DIRECTORY_MODE)?;
-            remove_leftovers_in(directory)?;
+        let within = relative.parent().unwrap_or(Utf8Path::new(""));
+        if !changed.contains_key(within) {
+            let directory = provide(root, within)?;
+            remove_leftovers_in(&directory)?;
+            changed.insert(within.to_owned(), directory);
         }
-        durable::replace_with(&target, FILE_MODE, |file| {
-            content.rewind()?;
-            std::io::copy(&mut content, file).map(drop)
-        })?;
-        report.written += 1;
+        if let (Some(directory), Some(name)) = (changed.get(within), relative.file_name()) {
+            directory.replace_with(name, FILE_MODE, |file| {
+                content.rewind()?;
+                std::io::copy(&mut content, file).map(drop)
+            })?;
+            report.written += 1;
+        }
     }
-    changed.iter().try_for_each(|path| durable::sync_dir(path))
+    changed.values().try_for_each(Directory::sync)
+}
+
+/// Opens a directory below the root, and makes it where it is missing.
+fn provide(root: &Utf8Path, within: &Utf8Path) -> Result<Directory, Fault> {
+    durable::create_dirs(root, DIRECTORY_MODE)?;
+    let mut directory = Directory::open(root)?;
+    for name in within {
+        directory = directory.provide_dir(name, DIRECTORY_MODE)?;
+    }
+    Ok(directory)
+}
+
+fn open(source: &Utf8Path) -> Result<File, Fault> {
+    durable::open_regular(source)?.ok_or_else(|| {
+        Fault::io(
+            format!("reading {source}"),
+            std::io::ErrorKind::NotFound.into(),
+        )
+    })
 }
 
 fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<bool, Fault> {
@@ -239,14 +262,14 @@ fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<
     if !standing.is_file() || standing.len() != length {
         return Ok(false);
     }
-    let mut standing = File::open(target).or_io(what)?;
+    let mut standing = open(target)?;
     durable::is_same_content(content, &mut standing).or_io(what)
 }
 
-fn remove_leftovers_in(directory: &Utf8Path) -> Result<(), Fault> {
-    for name in durable::list(directory)?.unwrap_or_default() {
+fn remove_leftovers_in(directory: &Directory) -> Result<(), Fault> {
+    for name in directory.list()? {
         if durable::is_temporary(&name) {
-            durable::remove_file(&directory.join(name))?;
+            directory.remove_file(&name)?;
         }
     }
     Ok(())

@@ -4,7 +4,8 @@ use camino::Utf8PathBuf;
 use domain::SetupWizardState;
 use ports::{Fault, FaultKind, WizardDirectory, WizardStore};
 
-use crate::{durable, room};
+use crate::durable::{self, Directory};
+use crate::room;
 
 /// A file system check leaves this directory on the top of a volume.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -71,7 +72,9 @@ impl WizardDir {
     /// From an empty directory.
     fn create(&self, to: SetupWizardState) -> Result<(), Fault> {
         durable::create_dirs(&self.dir, 0o700)?;
-        durable::write_new(&self.dir.join(to.name()), b"", 0o600)
+        let dir = Directory::open(&self.dir)?;
+        dir.write_new(to.name(), b"", 0o600)?;
+        dir.sync()
     }
 }
 
@@ -108,11 +111,12 @@ impl WizardStore for WizardDir {
         match from {
             Some(from) if from == to => return Ok(false),
             Some(from) => {
-                durable::rename(&self.dir.join(from.name()), &self.dir.join(to.name()))?;
+                let dir = Directory::open(&self.dir)?;
+                dir.rename(from.name(), to.name())?;
+                dir.sync()?;
             }
             None => self.create(to)?,
         }
-        durable::sync_dir(&self.dir)?;
         Ok(true)
     }
 

@@ -5,15 +5,12 @@
 use std::cell::RefCell;
 
 use adapters_fs::{
-    AgeFiles, DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, SelfSignedIssuer,
+    DekCacheFile, FileLock, MessageCompiler, NginxTls, PinMemoryFile, SelfSignedIssuer,
     StaticCollector, WizardDir,
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::contract::backups::{CipherRig, cipher};
 use ports::contract::files::{self, MessagesRig, Open, StaticFilesRig};
-use ports::{
-    BackupCipher, DekCache, Messages, PinMemory, StartLock, StaticFiles, TlsStore, WizardStore,
-};
+use ports::{DekCache, Messages, PinMemory, StartLock, StaticFiles, TlsStore, WizardStore};
 use tempfile::TempDir;
 
 /// Directories that live as long as the test.
@@ -27,35 +24,6 @@ impl Directories {
         self.0.borrow_mut().push(directory);
         path
     }
-}
-
-impl CipherRig for Directories {
-    fn cipher(&self) -> Box<dyn BackupCipher> {
-        Box::new(AgeFiles)
-    }
-
-    fn file(&self, name: &str) -> String {
-        if self.0.borrow().is_empty() {
-            self.fresh();
-        }
-        let directories = self.0.borrow();
-        let first = directories.first().unwrap();
-        first.path().join(name).display().to_string()
-    }
-
-    fn put(&self, file: &str, bytes: &[u8]) {
-        let mut file = std::fs::File::create(file).unwrap();
-        std::io::Write::write_all(&mut file, bytes).unwrap();
-    }
-
-    fn get(&self, file: &str) -> Option<Vec<u8>> {
-        std::fs::read(file).ok()
-    }
-}
-
-#[test]
-fn backup_cipher() {
-    cipher(&Directories::default());
 }
 
 #[test]

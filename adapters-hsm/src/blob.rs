@@ -65,6 +65,13 @@ pub(crate) fn format(stored: &WrappedDek) -> Option<WrapFormat> {
     }
 }
 
+/// The KEK that a stored form names.
+pub(crate) fn kek(stored: &WrappedDek) -> Option<KekId> {
+    format(stored)?;
+    let (length, rest) = stored.0.get(MAGIC.len() + 2..)?.split_first()?;
+    KekId::new(rest.get(..usize::from(*length))?).ok()
+}
+
 /// All that stands before the IV.
 pub(crate) fn header(format: WrapFormat, kek: &KekId) -> Result<Vec<u8>, Fault> {
     let id = kek.as_bytes();
@@ -215,6 +222,11 @@ mod tests {
             assert_eq!(stored.0[6], 16);
             assert_eq!(&stored.0[7..23], kek().as_bytes());
             assert_eq!(Blob::parse(&stored, &kek()).unwrap(), blob);
+            assert_eq!(super::kek(&stored), Some(kek()));
+            for length in 0..23 {
+                let cut = WrappedDek(stored.0[..length].to_vec());
+                assert_eq!(super::kek(&cut), None, "{length}");
+            }
         }
     }
 

@@ -1,13 +1,13 @@
-//! The PIN budget (C18): no wrong PIN is ever tried twice.
+//! The PIN budget (C18): a PIN that the token has rejected is not tried again.
 //!
 //! A token counts wrong PINs and locks itself, and a container that restarts for ever would use
-//! them up in a minute. So a PIN that was rejected is remembered beside the database, as a slow
-//! salted hash, and is not tried again.
+//! them up in a minute. So each try is noted in a ledger beside the database before it is made, and
+//! a PIN that was rejected is kept there as a slow salted hash.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use ports::{Fault, FaultKind, PinState, RejectedPin, Secret};
+use ports::{Fault, FaultKind, MOST_UNSEEN_TRIES, PinLedger, PinState, Secret};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// 64 MiB, 3 passes, 1 lane.
@@ -64,29 +64,46 @@ pub(crate) fn check_pin(label: &str, serial: &str, pin: &Secret) -> Result<(), F
     ))
 }
 
-/// Refuses a PIN that the token has rejected before.
-pub(crate) fn check_memory(
+/// Refuses a PIN that the token has rejected before, and every PIN where nobody saw how the last
+/// tries ended.
+pub(crate) fn check_ledger(
     label: &str,
-    remembered: &RejectedPin,
+    serial: &str,
+    ledger: &dyn PinLedger,
     pin: &Secret,
 ) -> Result<(), Fault> {
-    if !matches(remembered, pin)? {
+    for hash in ledger.rejected() {
+        if matches(serial, hash, pin)? {
+            return Err(Fault::new(
+                FaultKind::Denied,
+                format!(
+                    "the user PIN for the token {label:?} (serial {serial}) was already rejected \
+                     by it and is not tried again"
+                ),
+                "put the right PIN where hsm.pin_file says and start again; where the token's PIN \
+                 was changed to this very one, remove the file pin-rejected beside the database",
+            ));
+        }
+    }
+    if ledger.unseen() < MOST_UNSEEN_TRIES {
         return Ok(());
     }
-    let serial = &remembered.token_serial;
     Err(Fault::new(
         FaultKind::Denied,
         format!(
-            "the user PIN for the token {label:?} (serial {serial}) was already rejected by it \
-             and is not tried again"
+            "{} tries of the user PIN on the token {label:?} (serial {serial}) were made, and \
+             nobody saw how they ended (the process was killed, the token hung, or the power was \
+             cut): a further one might lock the token and is not made",
+            ledger.unseen()
         ),
-        "put the right PIN where hsm.pin_file says and start again; where the token's PIN was \
-         changed to this very one, remove the file pin-rejected beside the database",
+        "make sure of the PIN where hsm.pin_file says, and with `pkcs11-tool --list-slots` that \
+         the token answers and is not on its last try; then remove the file pin-rejected beside \
+         the database and start again",
     ))
 }
 
-/// What is remembered of a PIN that was rejected.
-pub(crate) fn remember(serial: &str, pin: &Secret) -> Result<RejectedPin, Fault> {
+/// What is kept of a PIN that was rejected.
+pub(crate) fn hash(pin: &Secret) -> Result<String, Fault> {
     let mut salt = [0; 16];
     SystemRandom::new()
         .fill(&mut salt)
@@ -94,25 +111,20 @@ pub(crate) fn remember(serial: &str, pin: &Secret) -> Result<RejectedPin, Fault>
     let hash: PasswordHash = hasher()?
         .hash_password_with_salt(pin.expose(), &salt)
         .map_err(|error| failed("hashing the rejected PIN failed").because(error))?;
-    Ok(RejectedPin {
-        token_serial: serial.to_owned(),
-        hash: hash.to_string(),
-    })
+    Ok(hash.to_string())
 }
 
-fn matches(remembered: &RejectedPin, pin: &Secret) -> Result<bool, Fault> {
+fn matches(serial: &str, kept: &str, pin: &Secret) -> Result<bool, Fault> {
     let damaged = || {
         Fault::new(
             FaultKind::DataCorrupt,
             format!(
-                "what is remembered of the rejected PIN of the token with serial {} cannot be \
-                 right",
-                remembered.token_serial
+                "what is kept of a rejected PIN of the token with serial {serial} cannot be right"
             ),
             "make sure of the PIN, then remove the file pin-rejected beside the database",
         )
     };
-    let hash = PasswordHash::new(&remembered.hash).map_err(|error| damaged().because(error))?;
+    let hash = PasswordHash::new(kept).map_err(|error| damaged().because(error))?;
     let params = Params::try_from(&hash).map_err(|error| damaged().because(error))?;
     // A damaged file must not make this program take all the memory there is.
     if params.m_cost() > MEMORY_KIB || params.t_cost() > PASSES || params.p_cost() > LANES {
@@ -121,6 +133,9 @@ fn matches(remembered: &RejectedPin, pin: &Secret) -> Result<bool, Fault> {
     match hasher()?.verify_password(pin.expose(), &hash) {
         Ok(()) => Ok(true),
         Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(argon2::password_hash::Error::OutOfMemory) => Err(failed(
+            "there is no memory to compare the PIN with the rejected ones",
+        )),
         Err(error) => Err(damaged().because(error)),
     }
 }
@@ -141,27 +156,51 @@ fn failed(what: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use ports::fake::FakePinMemory;
+    use ports::{PinMemory as _, TryEnd};
+
     use super::*;
 
     fn secret(text: &str) -> Secret {
         Secret::from(text.to_owned())
     }
 
-    #[test]
-    fn c18_a_remembered_pin_is_known_again_and_no_other() {
-        let remembered = remember("serial", &secret("1234")).unwrap();
-        let again = remember("serial", &secret("1234")).unwrap();
-        assert_ne!(remembered.hash, again.hash, "each has its own salt");
-        let fault = check_memory("T", &remembered, &secret("1234")).unwrap_err();
-        assert_eq!(fault.kind(), FaultKind::Denied);
-        assert!(fault.to_string().contains("serial"), "{fault}");
-        check_memory("T", &remembered, &secret("12345")).unwrap();
+    /// A ledger after rejections with these hashes.
+    fn ledger(hashes: &[&str]) -> Box<dyn PinLedger> {
+        let open = |memory: &FakePinMemory| memory.open("serial", Duration::ZERO).unwrap();
+        let memory = FakePinMemory::default();
+        for hash in hashes {
+            let mut ledger = open(&memory);
+            ledger.note_try().unwrap();
+            let hash = (*hash).to_owned();
+            ledger.end_try(TryEnd::Rejected { hash }).unwrap();
+        }
+        open(&memory)
+    }
+
+    fn check(ledger: &dyn PinLedger, pin: &str) -> Result<(), Fault> {
+        check_ledger("T", "serial", ledger, &secret(pin))
     }
 
     #[test]
-    fn c18_a_damaged_memory_is_an_error_and_no_permission() {
-        let good = remember("serial", &secret("1234")).unwrap().hash;
-        for hash in [
+    fn c18_every_rejected_pin_is_known_again_and_no_other() {
+        let hashes = ["1234", "4321", "1234"].map(|pin| hash(&secret(pin)).unwrap());
+        assert_ne!(hashes[0], hashes[2], "each has its own salt");
+        let ledger = ledger(&[&hashes[0], &hashes[1]]);
+        for rejected in ["1234", "4321"] {
+            let fault = check(&*ledger, rejected).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Denied);
+            assert!(fault.to_string().contains("serial"), "{fault}");
+        }
+        check(&*ledger, "12345").unwrap();
+    }
+
+    #[test]
+    fn c18_a_damaged_ledger_is_an_error_and_no_permission() {
+        let good = hash(&secret("1234")).unwrap();
+        for damaged in [
             String::new(),
             "banana".into(),
             good.replace("argon2id", "argon2x"),
@@ -169,12 +208,17 @@ mod tests {
             good.replace("t=3", "t=4000000"),
             good[..good.len() / 2].to_owned(),
         ] {
-            let damaged = RejectedPin {
-                token_serial: "serial".into(),
-                hash,
-            };
-            let fault = check_memory("T", &damaged, &secret("other")).unwrap_err();
+            let fault = check(&*ledger(&[&good, &damaged]), "other").unwrap_err();
             assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn c18_one_try_after_one_whose_end_nobody_saw_and_none_after_two() {
+        let mut ledger = ledger(&[]);
+        for allowed in [true, true, false, false] {
+            assert_eq!(check(&*ledger, "1234").is_ok(), allowed);
+            ledger.note_try().unwrap();
         }
     }
 

@@ -1,21 +1,21 @@
 //! The port itself: what runs on the caller's thread, around the calls into the module.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, Fault, FaultKind, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight, WrapFormat,
-    WrappedDek,
+    Dek, Fault, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight, WrapFormat, WrappedDek,
 };
 
 use crate::config::HsmConfig;
-use crate::module::Attempt;
+use crate::interrupts::Interrupts;
+use crate::module::{Attempt, Library};
 use crate::probe::probe;
-use crate::session::Login;
 use crate::worker::Worker;
-use crate::{blob, budget, classify, initialise, kek, marker, session, token, wrap};
+use crate::{blob, classify, flush, initialise, kek, marker, token, wrap};
 
 /// The longest that one try to reach the daemon takes.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
@@ -30,40 +30,52 @@ const PAUSE_BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// The HSM behind a PKCS#11 module.
 pub struct Pkcs11Hsm {
-    config: HsmConfig,
-    memory: Box<dyn PinMemory>,
+    pub(crate) config: HsmConfig,
+    pub(crate) memory: Box<dyn PinMemory>,
+    pub(crate) interrupts: Rc<dyn Interrupts>,
     worker: OnceCell<Worker>,
     /// What answered, once something did.
-    reached: RefCell<Option<String>>,
+    reached: RefCell<Option<Library>>,
     /// The serial number of the token that was tried.
-    tried: RefCell<Option<String>>,
-    logged_in: Cell<bool>,
+    pub(crate) tried: RefCell<Option<String>>,
+    pub(crate) logged_in: Cell<bool>,
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Pkcs11Hsm {
     /// Loads nothing yet and starts no thread.
     #[must_use]
-    pub fn new(config: HsmConfig, memory: Box<dyn PinMemory>) -> Self {
+    pub fn new(
+        config: HsmConfig,
+        memory: Box<dyn PinMemory>,
+        interrupts: Rc<dyn Interrupts>,
+    ) -> Self {
         Self {
             config,
             memory,
+            interrupts,
             worker: OnceCell::new(),
             reached: RefCell::new(None),
             tried: RefCell::new(None),
             logged_in: Cell::new(false),
+            warnings: RefCell::new(Vec::new()),
         }
     }
 
-    fn worker(&self) -> Result<&Worker, Fault> {
+    pub(crate) fn worker(&self) -> Result<&Worker, Fault> {
         if let Some(worker) = self.worker.get() {
             return Ok(worker);
         }
-        let worker = Worker::start(&self.config.module, self.config.call_deadline)?;
+        let worker = Worker::start(
+            &self.config.module,
+            self.config.call_deadline,
+            Rc::clone(&self.interrupts),
+        )?;
         Ok(self.worker.get_or_init(|| worker))
     }
 
     /// One try to reach daemon and module.
-    fn attempt(&self, limit: Duration) -> Result<String, Attempt> {
+    fn attempt(&self, limit: Duration) -> Result<Library, Attempt> {
         if let Some(daemon) = &self.config.daemon {
             probe(daemon, limit).map_err(Attempt::Again)?;
         }
@@ -72,11 +84,11 @@ impl Pkcs11Hsm {
         let opened = worker
             .call("loading", |module| Ok(module.open()))
             .map_err(Attempt::Final)?;
-        let library = opened?;
-        Ok(match &self.config.daemon {
-            Some(daemon) => format!("{library}, daemon {daemon}"),
-            None => library,
-        })
+        let mut library = opened?;
+        if let Some(daemon) = &self.config.daemon {
+            library.text = format!("{}, daemon {daemon}", library.text);
+        }
+        Ok(library)
     }
 
     /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
@@ -109,55 +121,35 @@ impl Pkcs11Hsm {
         })
     }
 
-    /// The one C_Login.
-    fn try_pin(&self, token: &Token, pin: &Secret) -> Result<Login, Fault> {
-        *self.tried.borrow_mut() = Some(token.serial.clone());
-        let (label, serial, pin) = (token.label.clone(), token.serial.clone(), pin.clone());
-        let result = self.worker()?.call("the login", move |module| {
-            session::login(module, &label, &serial, &pin)
-        });
-        // A try that never came back was one.
-        if result.is_err() && !self.is_hung() {
-            *self.tried.borrow_mut() = None;
+    /// What the token has written goes to the disk, before the caller commits what needs it. A
+    /// token behind a daemon is for its own host to sync. Outside of the worker, whose deadline is
+    /// no measure for a busy disk.
+    fn flush(&self, serial: &str) -> Result<(), Fault> {
+        let needs_flush = (self.reached.borrow().as_ref())
+            .is_some_and(|library| library.quirks.needs_flush && self.config.daemon.is_none());
+        if !needs_flush {
+            return Ok(());
         }
-        result
+        for warning in flush::flush(serial)? {
+            let mut warnings = self.warnings.borrow_mut();
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        Ok(())
     }
 
-    /// Whether there is nothing left to do; an error where a second try would be one too many.
-    fn is_logged_in(&self, token: &Token) -> Result<bool, Fault> {
-        let tried = self.tried.borrow();
-        match tried.as_deref() {
-            None => Ok(false),
-            Some(serial) if serial == token.serial && self.logged_in.get() => Ok(true),
-            Some(serial) => Err(Fault::new(
-                FaultKind::Denied,
-                format!(
-                    "a PIN was tried in this start already, on the token with serial {serial}; \
-                     none is tried again"
-                ),
-                "start again with the right PIN where hsm.pin_file says",
-            )),
-        }
-    }
-
-    fn remember(&self, serial: &str, pin: &Secret, rejection: Fault) -> Fault {
-        match budget::remember(serial, pin).and_then(|rejected| self.memory.remember(&rejected)) {
-            Ok(()) => rejection,
-            Err(fault) => Fault::new(
-                FaultKind::Denied,
-                format!("{rejection}, and that could not be remembered"),
-                "stop what restarts this program before the token locks itself; put the right \
-                 PIN where hsm.pin_file says",
-            )
-            .because(fault),
-        }
+    /// The same for the token that was logged in to.
+    fn flush_token(&self) -> Result<(), Fault> {
+        let serial = self.tried.borrow().clone();
+        serial.map_or(Ok(()), |serial| self.flush(&serial))
     }
 }
 
 impl Hsm for Pkcs11Hsm {
     fn reach(&self, patience: Duration, waiting: &mut dyn FnMut(&Fault)) -> Result<String, Fault> {
         if let Some(library) = &*self.reached.borrow() {
-            return Ok(library.clone());
+            return Ok(library.text.clone());
         }
         let start = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -168,8 +160,9 @@ impl Hsm for Pkcs11Hsm {
         loop {
             let fault = match self.attempt(limit) {
                 Ok(library) => {
-                    *self.reached.borrow_mut() = Some(library.clone());
-                    return Ok(library);
+                    let text = library.text.clone();
+                    *self.reached.borrow_mut() = Some(library);
+                    return Ok(text);
                 }
                 Err(Attempt::Final(fault)) => return Err(fault),
                 Err(Attempt::Again(fault)) => fault,
@@ -198,26 +191,7 @@ impl Hsm for Pkcs11Hsm {
     }
 
     fn login(&self, token: &Token, pin: &Secret) -> Result<(), Fault> {
-        if self.is_logged_in(token)? {
-            return Ok(());
-        }
-        budget::check_flags(&token.label, &token.serial, token.pin)?;
-        budget::check_pin(&token.label, &token.serial, pin)?;
-        let remembered = self.memory.recall(&token.serial)?;
-        if let Some(remembered) = &remembered {
-            budget::check_memory(&token.label, remembered, pin)?;
-        }
-        match self.try_pin(token, pin)? {
-            Login::Failed(fault) => Err(fault),
-            Login::Rejected(rejection) => Err(self.remember(&token.serial, pin, rejection)),
-            Login::Accepted => {
-                self.logged_in.set(true);
-                match remembered {
-                    Some(_) => self.memory.forget(&token.serial),
-                    None => Ok(()),
-                }
-            }
-        }
+        self.log_in(token, pin)
     }
 
     fn has_kek(&self, kek: &KekId) -> Result<bool, Fault> {
@@ -239,13 +213,17 @@ impl Hsm for Pkcs11Hsm {
         blob::format(blob)
     }
 
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
+        blob::kek(blob)
+    }
+
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
         let (kek, dek) = (kek.clone(), dek.clone());
         let blob = self.worker()?.call("wrapping the DEK", move |module| {
             wrap::wrap(module.session()?, &kek, &dek)
         })?;
         // The KEK may have been generated by a run that was killed before it came to its own sync.
-        key_before_blob();
+        self.flush_token()?;
         Ok(blob)
     }
 
@@ -254,8 +232,7 @@ impl Hsm for Pkcs11Hsm {
         self.worker()?.call("generating a KEK", move |module| {
             kek::generate(module.session()?, &kek)
         })?;
-        key_before_blob();
-        Ok(())
+        self.flush_token()
     }
 
     fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
@@ -268,6 +245,8 @@ impl Hsm for Pkcs11Hsm {
 
     fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault> {
         let kek = kek.clone();
+        // The power must not take the new KEK where the old one is gone.
+        self.flush_token()?;
         self.worker()?.call("destroying a KEK", move |module| {
             kek::destroy(module.session()?, &kek)
         })
@@ -298,7 +277,7 @@ impl Hsm for Pkcs11Hsm {
             .call("initialising the token", move |module| {
                 initialise::initialise(module, &label, &so_pin, &pin)
             })?;
-        key_before_blob();
+        self.flush(&token.serial)?;
         Ok(token)
     }
 
@@ -307,20 +286,14 @@ impl Hsm for Pkcs11Hsm {
         self.worker()?.call("marking the token", move |module| {
             marker::write(module.session()?, &installation)
         })?;
-        key_before_blob();
-        Ok(())
+        self.flush_token()
     }
 
     fn is_hung(&self) -> bool {
         self.worker.get().is_some_and(Worker::is_hung)
     }
-}
 
-/// Brings what the token has written to the disk, before the caller commits what needs it.
-///
-/// SoftHSM in process writes through this machine's page cache and never syncs: a power cut after
-/// the commit would leave a DEK wrapped by a KEK that no token has. A token behind a daemon is for
-/// its own host to sync. Outside of the worker, whose deadline is no measure for a busy disk.
-fn key_before_blob() {
-    rustix::fs::sync();
+    fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
+    }
 }

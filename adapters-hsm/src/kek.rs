@@ -72,13 +72,11 @@ pub(crate) fn check_value(user: &UserSession, kek: &KekId) -> Result<Option<Vec<
         }))
 }
 
-/// Destroys the KEK. SoftHSM does not sync what it writes, so all that stands in the page cache
-/// goes to the disk first: the power must not take the new KEK where the old one is gone.
+/// Destroys the KEK. What the token was given before is on the disk by then.
 pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, Fault> {
     let Some(key) = find(user, kek)? else {
         return Ok(false);
     };
-    rustix::fs::sync();
     user.session
         .destroy_object(key)
         .map(|()| true)

@@ -6,6 +6,8 @@ use cryptoki::error::{Error, RvError};
 use ports::{Fault, FaultKind};
 
 use crate::classify::{Class, Operation, class_of, fault, is};
+use crate::last_resort;
+use crate::quirks::{self, Quirks};
 use crate::session::UserSession;
 
 /// Why the module is not at hand.
@@ -16,10 +18,21 @@ pub(crate) enum Attempt {
     Again(Fault),
 }
 
+/// What a module says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Library {
+    /// For the report.
+    pub(crate) text: String,
+    /// How it has to be treated.
+    pub(crate) quirks: Quirks,
+}
+
 /// The module.
 pub(crate) struct Module {
     path: Utf8PathBuf,
     context: Option<Pkcs11>,
+    /// Open for a login that comes next.
+    prepared: Option<UserSession>,
     session: Option<UserSession>,
 }
 
@@ -29,18 +42,21 @@ impl Module {
         Self {
             path,
             context: None,
+            prepared: None,
             session: None,
         }
     }
 
-    /// Loads, initialises and sees that there are slots. Returns what the module calls itself.
-    /// Where it fails nothing stays loaded, so that the next try is a fresh one.
-    pub(crate) fn open(&mut self) -> Result<String, Attempt> {
+    /// Loads, initialises and sees that there are slots. Where it fails nothing stays loaded, so
+    /// that the next try is a fresh one.
+    pub(crate) fn open(&mut self) -> Result<Library, Attempt> {
         self.close();
         let context = self.load()?;
+        last_resort::arm();
         context
             .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
             .map_err(|error| self.not_initialised(error))?;
+        last_resort::arm();
         self.context = Some(context);
         let result = self.look();
         if result.is_err() {
@@ -120,7 +136,7 @@ impl Module {
         }
     }
 
-    fn look(&self) -> Result<String, Attempt> {
+    fn look(&self) -> Result<Library, Attempt> {
         let context = self.context().map_err(Attempt::Final)?;
         let info = context.get_library_info().map_err(|error| {
             Attempt::Again(fault(
@@ -140,13 +156,16 @@ impl Module {
         if slots.is_empty() {
             return Err(Attempt::Again(self.no_slots(&library)));
         }
-        Ok(format!(
-            "{library} {} by {}, {} slot(s), module {}",
-            info.library_version(),
-            info.manufacturer_id().trim(),
-            slots.len(),
-            self.path
-        ))
+        let manufacturer = info.manufacturer_id().trim();
+        Ok(Library {
+            text: format!(
+                "{library} {} by {manufacturer}, {} slot(s), module {}",
+                info.library_version(),
+                slots.len(),
+                self.path
+            ),
+            quirks: quirks::of(manufacturer, &library),
+        })
     }
 
     /// Never "no token": SoftHSM always shows a slot, and a p11-kit client without its server
@@ -190,6 +209,22 @@ impl Module {
         self.session.is_some()
     }
 
+    /// Keeps a session for the login that comes next.
+    pub(crate) fn prepare(&mut self, session: UserSession) {
+        self.prepared = Some(session);
+    }
+
+    /// The session that was kept for a login.
+    pub(crate) fn take_prepared(&mut self) -> Result<UserSession, Fault> {
+        self.prepared.take().ok_or_else(|| {
+            Fault::new(
+                FaultKind::Internal,
+                "a PIN is to be tried without a session",
+                "this is a defect of this program: report it",
+            )
+        })
+    }
+
     /// Keeps the session of a login that worked.
     pub(crate) fn keep(&mut self, session: UserSession) {
         self.session = Some(session);
@@ -202,6 +237,7 @@ impl Module {
 
     /// Closes the session, finalises and unloads.
     pub(crate) fn close(&mut self) {
+        self.prepared = None;
         self.session = None;
         if let Some(context) = self.context.take() {
             // The daemon may be gone: there is nothing left to do about a module that says so.

@@ -61,14 +61,9 @@ pub(crate) enum Login {
     Failed(Fault),
 }
 
-/// Logs in. The flags of the token are looked at again, right before the try. An error means that
-/// there was none.
-pub(crate) fn login(
-    module: &mut Module,
-    label: &str,
-    serial: &str,
-    pin: &Secret,
-) -> Result<Login, Fault> {
+/// All that a login needs but the PIN. The flags of the token are looked at again, right before
+/// the try.
+pub(crate) fn prepare(module: &mut Module, label: &str, serial: &str) -> Result<(), Fault> {
     let survey = Survey::of(module)?;
     let seen = survey.by_serial(label, serial)?;
     budget::check_flags(label, serial, pin_state(&seen.info))?;
@@ -79,6 +74,13 @@ pub(crate) fn login(
         serial: serial.to_owned(),
         format: wrap_format(context, seen)?,
     };
+    module.prepare(user);
+    Ok(())
+}
+
+/// The one C_Login, in the session that was prepared.
+pub(crate) fn login(module: &mut Module, pin: &Secret) -> Result<Login, Fault> {
+    let user = module.take_prepared()?;
     let pin = RawAuthPin::new(Box::new(pin.expose().to_vec()));
     match user.session.login_with_raw(UserType::User, &pin) {
         Ok(()) => {}

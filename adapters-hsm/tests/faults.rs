@@ -280,3 +280,51 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
         hsm.login(&whole, &secret(PIN)).unwrap();
     });
 }
+
+#[test]
+fn a_module_that_ends_the_process_is_unavailable_and_named() {
+    // C_Initialize, C_Login, C_FindObjects.
+    for (fault, word) in [
+        ("0:exit", "exit was called in it"),
+        ("18:exit", "exit was called in it"),
+        ("27:exit", "exit was called in it"),
+        ("18:abort", "SIGABRT"),
+        ("18:crash", "SIGSEGV"),
+    ] {
+        let test = "a_module_that_ends_the_process_is_unavailable_and_named";
+        let environment = [
+            ("SHIM_FAULT", fault),
+            ("SHIM_ONCE", "{dir}/on"),
+            ("EXPECTED", word),
+        ];
+        isolated(test, &environment, |sandbox| {
+            sandbox.token("T");
+            let module = sandbox.module("shim.c");
+            let once = sandbox.file("on", b"");
+            let hsm = hsm(config(module.clone()));
+            let fault = if std::env::var("SHIM_FAULT").unwrap().starts_with("0:") {
+                fs::remove_file(once).unwrap();
+                hsm.reach(Duration::ZERO, &mut |_| {}).unwrap_err()
+            } else {
+                hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+                let token = present(&hsm, "T");
+                fs::remove_file(once).unwrap();
+                let login = hsm.login(&token, &secret(PIN));
+                let kek = domain::KekId::new(&[1]).unwrap();
+                login.and_then(|()| hsm.has_kek(&kek)).unwrap_err()
+            };
+            let word = std::env::var("EXPECTED").unwrap();
+            unavailable(&fault, &word);
+            unavailable(&fault, module.as_str());
+            unavailable(&fault, "may be damaged");
+            assert!(hsm.is_hung() && any_module_hung());
+            // It is not called again, and nobody waits for it.
+            unavailable(&hsm.find_token(&query("T")).unwrap_err(), &word);
+            // An ordinary end of the process is still one.
+            drop(hsm);
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}

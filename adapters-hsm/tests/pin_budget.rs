@@ -12,11 +12,12 @@ mod common;
 use std::fs;
 use std::time::Duration;
 
-use adapters_hsm::Pkcs11Hsm;
-use common::{Sandbox, config, isolated, logged_in, present, reached, secret, unavailable};
+use common::{
+    Sandbox, config, hsm_with, isolated, ledger, logged_in, present, reached, secret, unavailable,
+};
 use ports::contract::hsm::PIN;
-use ports::fake::PinBook;
-use ports::{FaultKind, Hsm, PinMemory};
+use ports::fake::FakePinMemory;
+use ports::{FaultKind, Hsm};
 
 fn logins(sandbox: &Sandbox) -> usize {
     fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
@@ -31,10 +32,10 @@ fn c18_a_restart_loop_uses_one_try_in_all() {
         &[COUNT_LOGINS],
         |sandbox| {
             sandbox.token("T");
-            let book = PinBook::default();
+            let book = FakePinMemory::default();
             let module = sandbox.module("shim.c");
             let start = |pin: &str| {
-                let hsm = Pkcs11Hsm::new(config(module.clone()), Box::new(book.clone()));
+                let hsm = hsm_with(config(module.clone()), &book);
                 hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
                 let token = present(&hsm, "T");
                 let serial = token.serial.clone();
@@ -53,14 +54,15 @@ fn c18_a_restart_loop_uses_one_try_in_all() {
                 assert!(next.hint().contains("pin-rejected"), "{}", next.hint());
             }
             assert_eq!(logins(sandbox), 1, "one try in all");
-            let remembered = book.recall(&serial).unwrap().unwrap().hash;
+            let (unseen, kept) = ledger(&book, &serial);
+            assert_eq!((unseen, kept.len()), (0, 1));
             assert!(
-                remembered.starts_with("$argon2id$v=19$m=65536,t=3,p=1$"),
-                "{remembered}"
+                kept[0].starts_with("$argon2id$v=19$m=65536,t=3,p=1$"),
+                "{kept:?}"
             );
             start(PIN).0.unwrap();
             assert_eq!(logins(sandbox), 2, "another PIN is tried");
-            assert_eq!(book.recall(&serial).unwrap(), None);
+            assert_eq!(ledger(&book, &serial), (0, vec![]));
         },
     );
 }
@@ -110,14 +112,13 @@ fn c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered() {
         let test = "c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered";
         isolated(test, &[("SHIM_FAULT", code)], |sandbox| {
             sandbox.token("T");
-            let book = PinBook::default();
-            let module = config(sandbox.module("shim.c"));
-            let hsm = Pkcs11Hsm::new(module, Box::new(book.clone()));
+            let book = FakePinMemory::default();
+            let hsm = hsm_with(config(sandbox.module("shim.c")), &book);
             hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
             let token = present(&hsm, "T");
             let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
-            assert_eq!(book.recall(&token.serial).unwrap(), None);
+            assert_eq!(ledger(&book, &token.serial), (0, vec![]));
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;
@@ -136,6 +137,75 @@ fn c03_a_login_that_fails_for_another_reason_is_unavailable() {
             let token = present(&hsm, "T");
             let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
             unavailable(&fault, "C_Login: CKR_DEVICE_ERROR");
+        },
+    );
+}
+
+#[test]
+fn c18_nobody_logs_in_where_the_try_cannot_be_noted() {
+    let test = "c18_nobody_logs_in_where_the_try_cannot_be_noted";
+    isolated(test, &[COUNT_LOGINS], |sandbox| {
+        sandbox.token("T");
+        for operation in ["open", "note_try"] {
+            let book = FakePinMemory::default();
+            book.failures.set(operation, FaultKind::Io);
+            let hsm = hsm_with(config(sandbox.module("shim.c")), &book);
+            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+            let token = present(&hsm, "T");
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Io, "{fault}");
+            assert!(fault.to_string().contains("is not tried"), "{fault}");
+            assert_eq!(logins(sandbox), 0);
+            book.failures.clear(operation);
+            hsm.login(&token, &secret(PIN)).unwrap();
+            fs::remove_file(sandbox.path("logins")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn c18_a_rejection_that_cannot_be_kept_allows_one_more_try_and_no_third() {
+    let test = "c18_a_rejection_that_cannot_be_kept_allows_one_more_try_and_no_third";
+    isolated(test, &[COUNT_LOGINS], |sandbox| {
+        sandbox.token("T");
+        let book = FakePinMemory::default();
+        book.failures.set("end_try", FaultKind::Io);
+        let module = sandbox.module("shim.c");
+        for (start, word) in ["not be noted", "not be noted", "nobody saw", "nobody saw"]
+            .iter()
+            .enumerate()
+        {
+            let hsm = hsm_with(config(module.clone()), &book);
+            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+            let token = present(&hsm, "T");
+            let fault = hsm.login(&token, &secret("wrong")).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
+            assert!(fault.to_string().contains(word), "{start}: {fault}");
+        }
+        assert_eq!(logins(sandbox), 2);
+    });
+}
+
+#[test]
+fn c18_what_fails_before_the_login_is_no_try() {
+    let test = "c18_what_fails_before_the_login_is_no_try";
+    // C_OpenSession never comes back.
+    isolated(
+        test,
+        &[("SHIM_FAULT", "12:hang"), ("SHIM_ONCE", "{dir}/on")],
+        |sandbox| {
+            sandbox.token("T");
+            let once = sandbox.file("on", b"");
+            let book = FakePinMemory::default();
+            let mut config = config(sandbox.module("shim.c"));
+            config.call_deadline = Duration::from_secs(5);
+            let hsm = hsm_with(config, &book);
+            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
+            let token = present(&hsm, "T");
+            fs::remove_file(once).unwrap();
+            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            unavailable(&fault, "opening a session");
+            assert_eq!(ledger(&book, &token.serial), (0, vec![]));
         },
     );
 }

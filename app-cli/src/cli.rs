@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use domain::StorageType;
 
 pub use admin::{
-    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, TlsActivateArgs,
-    TlsCommand, TlsImportArgs, TlsRenewArgs,
+    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, STANDARD_STREAM,
+    TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs,
 };
 
 /// Start-up and recovery of a Trustpoint node.
@@ -201,6 +201,14 @@ pub struct HistoryArgs {
 pub enum ConfigCommand {
     /// The merged configuration, and where each value came from
     Show,
+}
+
+impl Command {
+    /// Whether standard output is for what the command makes, and not for its report.
+    #[must_use]
+    pub fn sends_to_stdout(&self) -> bool {
+        matches!(self, Self::Backup(BackupCommand::Create(create)) if create.file == STANDARD_STREAM)
+    }
 }
 
 fn storage(text: &str) -> Result<StorageType, String> {

@@ -2,6 +2,7 @@
 
 use domain::Outcome;
 use ports::FaultKind;
+use usecases::report::Report;
 
 /// The command did its work.
 pub const SUCCESS: u8 = 0;
@@ -28,8 +29,7 @@ pub const fn of_fault(kind: FaultKind) -> u8 {
 }
 
 /// The code of an outcome, where `require_ready` asks that only a ready node is a success.
-#[must_use]
-pub const fn of_outcome(outcome: Outcome, require_ready: bool) -> u8 {
+const fn of_outcome(outcome: Outcome, require_ready: bool) -> u8 {
     match outcome {
         Outcome::SetupRequired if require_ready => SETUP_REQUIRED,
         Outcome::RecoveryRequired if require_ready => RECOVERY_REQUIRED,
@@ -39,20 +39,13 @@ pub const fn of_outcome(outcome: Outcome, require_ready: bool) -> u8 {
     }
 }
 
-/// Outcome that a failure of this kind reports.
+/// The code of a report.
 #[must_use]
-pub const fn outcome_of(kind: FaultKind) -> Outcome {
-    match kind {
-        FaultKind::VersionDowngrade | FaultKind::StorageUnsupported => Outcome::Refused,
-        FaultKind::Usage
-        | FaultKind::DataCorrupt
-        | FaultKind::HsmUnavailable
-        | FaultKind::DatabaseUnavailable
-        | FaultKind::Internal
-        | FaultKind::Io
-        | FaultKind::Busy
-        | FaultKind::Denied
-        | FaultKind::Config => Outcome::Failed,
+pub fn of_report(report: &Report, require_ready: bool) -> u8 {
+    match (&report.error, report.outcome) {
+        (Some(error), _) => of_fault(error.kind),
+        (None, Some(outcome)) => of_outcome(outcome, require_ready),
+        (None, None) => SUCCESS,
     }
 }
 
@@ -118,7 +111,8 @@ pub const TABLE: &[Row] = &[
     Row {
         code: 74,
         kinds: &[FaultKind::Io],
-        when: "a read or write failed: full disk, read-only file system",
+        when: "a read or write failed: full disk, read-only file system; a file that would be \
+               overwritten; a report that nobody got",
     },
     Row {
         code: 75,

@@ -1,26 +1,22 @@
 //! The command line of Trustpoint's start-up and recovery program.
 //!
 //! [`main`] reads the arguments, runs one command and ends the process in one place. The path of a
-//! start is `startup::run`.
+//! start is `usecases::startup::run`.
 
-mod backup;
 pub mod cli;
 mod commands;
 mod config;
-mod doctor;
+mod console;
 pub mod exit_code;
-mod keys;
-mod node;
+mod input;
+mod json;
 mod process;
+mod progress;
 mod prompt;
-mod recover;
-mod report;
-mod setup;
-mod startup;
-mod steps;
-mod tls_admin;
-mod token;
+mod visible;
+mod wire;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -28,7 +24,9 @@ use ports::{Fault, FaultKind};
 
 use cli::{Cli, Command, Format};
 use commands::Next;
-use report::{Console, Report};
+use console::{Console, unwritten};
+use usecases::report::{ErrorReport, Report};
+use visible::visible_lines;
 
 /// Runs the program.
 #[must_use]
@@ -37,7 +35,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let console = Console::new(&cli.global);
+    let console = Console::new(&cli.global).leaving_stdout(cli.command.sends_to_stdout());
     let mut report = Report::new(commands::name(&cli.command));
     let next = process::harden()
         .and_then(|()| process::end_on_signals())
@@ -52,52 +50,94 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault
         Ok(_) | Err(_) => {}
     }
     let is_product = matches!(cli.command, Command::Completions { .. });
+    let require_ready = requires_ready(&cli.command);
     if !(is_product && report.error.is_none()) {
-        console.report(&report);
+        console.report(&report, exit_code::of_report(&report, require_ready));
     }
+    let is_out = all_is_out(console, &mut report);
     match next {
-        Ok(Next::Replace { command, dek_file }) => {
+        Ok(Next::Replace { command, dek_file }) if is_out => {
             let fault = process::replace_by(&command, dek_file.as_deref());
             report.fail(&fault);
-            console.error_only(&report);
+            console.error_only(&ErrorReport::from(&fault));
         }
-        Ok(Next::Exit) | Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
+    let exit_code = exit_code::of_report(&report, require_ready);
     if adapters_hsm::any_module_started() {
-        process::end_without_handlers(report.exit_code);
+        process::end_without_handlers(exit_code);
     }
-    ExitCode::from(report.exit_code)
+    ExitCode::from(exit_code)
+}
+
+/// Whether only a ready node is a success.
+fn requires_ready(command: &Command) -> bool {
+    match command {
+        Command::Status => true,
+        Command::Startup(arguments) => arguments.require_ready,
+        _ => false,
+    }
+}
+
+/// A report that cannot be written is no success. A failure keeps its code, and its error goes to
+/// standard error, where the report for programs would not have had it.
+fn all_is_out(console: Console, report: &mut Report) -> bool {
+    let Some(lost) = unwritten() else { return true };
+    match &report.error {
+        None => report.fail(&lost),
+        Some(error) if !console.is_human() => console.error_only(error),
+        Some(_) => {}
+    }
+    console.error_only(&ErrorReport::from(&lost));
+    false
 }
 
 /// Bad arguments, and `--help` and `--version`, which clap gives back as errors too.
 fn usage(error: &clap::Error) -> ExitCode {
-    let is_error = error.use_stderr();
-    let arguments: Vec<_> = std::env::args().collect();
+    let text = error.render().to_string();
+    let format = wanted_format();
+    if !error.use_stderr() {
+        // In its colours, which clap knows how to leave out.
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        let mut report = Report::new("trustpointctl");
+        if let Err(why) = printed {
+            let lost = Fault::io("writing to standard output", why);
+            report.fail(&lost);
+            Console::plain(format).error_only(&ErrorReport::from(&lost));
+        }
+        return ExitCode::from(exit_code::of_report(&report, false));
+    }
+    match format {
+        Format::Json => {
+            let mut report = Report::new("trustpointctl");
+            let message = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            report.fail(&Fault::new(
+                FaultKind::Usage,
+                message.to_owned(),
+                "`trustpointctl --help` lists the commands and their options",
+            ));
+            let console = Console::plain(format);
+            console.report(&report, exit_code::of_report(&report, false));
+            all_is_out(console, &mut report);
+        }
+        Format::Human => {
+            // Nothing is left to do where even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "{}", visible_lines(text.trim_end()));
+        }
+    }
+    ExitCode::from(exit_code::of_fault(FaultKind::Usage))
+}
+
+/// As far as a command line that did not parse says so; its arguments may be no text.
+fn wanted_format() -> Format {
+    let arguments: Vec<_> = std::env::args_os().collect();
     let json = arguments.iter().any(|argument| argument == "--format=json")
         || arguments
             .windows(2)
-            .any(|pair| pair == ["--format", "json"]);
-    if is_error && json {
-        let mut report = Report::new("trustpointctl");
-        let text = error.to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        report.fail(&Fault::new(
-            FaultKind::Usage,
-            message.to_owned(),
-            "`trustpointctl --help` lists the commands and their options",
-        ));
-        Console::plain(Format::Json).report(&report);
-    } else {
-        // Nothing is left to do where even this cannot be written.
-        let _ = error.print();
-    }
-    ExitCode::from(if is_error {
-        exit_code::of_fault(FaultKind::Usage)
-    } else {
-        exit_code::SUCCESS
-    })
+            .any(|pair| matches!(pair, [name, value] if name == "--format" && value == "json"));
+    if json { Format::Json } else { Format::Human }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use ports::{Fault, FaultKind, ResultExt as _};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// Keeps secrets out of core dumps and away from other processes of the user (C21).
 ///
@@ -28,22 +28,104 @@ pub fn harden() -> Result<(), Fault> {
     })
 }
 
-/// Whether SIGTERM and SIGINT end the process at once.
+/// The signals that ask this process to end.
+const SIGNALS: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+
+/// Whether they end it at once.
 static END_AT_ONCE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
 
-/// Ends the process on SIGTERM and SIGINT. As PID 1 it would ignore them otherwise, and a start
-/// that waits for its HSM would have to be killed. Every change is atomic, so there is nothing to
-/// tidy up.
+/// The signal that came last; 0: none did.
+static CAME: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+
+/// How many have to come to their end first.
+static HOLDS: AtomicUsize = AtomicUsize::new(0);
+
+/// Ends the process on signals. As PID 1 it would ignore them otherwise, and a start that waits for
+/// its HSM would have to be killed. Every change is atomic, so there is nothing to tidy up; only
+/// what [`SignalHold`] covers comes to its end first.
 ///
 /// # Errors
 /// [`FaultKind::Internal`] where a handler cannot be set.
 pub fn end_on_signals() -> Result<(), Fault> {
-    for signal in [SIGTERM, SIGINT] {
+    for signal in SIGNALS {
+        // Of nohup.
+        if signal == SIGHUP && is_ignored(signal) {
+            continue;
+        }
         let at_once = Arc::clone(&END_AT_ONCE);
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once)
-            .map_err(|error| no_handler(signal, error))?;
+        // In this order: the first notes the signal also where the second ends nothing.
+        signal_hook::flag::register_usize(
+            signal,
+            Arc::clone(&CAME),
+            signal.unsigned_abs() as usize,
+        )
+        .and_then(|_| {
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once)
+        })
+        .map_err(|error| no_handler(signal, error))?;
     }
     Ok(())
+}
+
+/// Whether this process was started with the signal ignored; not, where the kernel does not tell.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+/// While one lives, a signal does not end the process; where one came, the end of the last of them
+/// does.
+pub struct SignalHold(());
+
+impl SignalHold {
+    /// Holds them.
+    #[must_use]
+    pub fn new() -> Self {
+        hold();
+        Self(())
+    }
+}
+
+impl Drop for SignalHold {
+    fn drop(&mut self) {
+        release();
+    }
+}
+
+fn hold() {
+    HOLDS.fetch_add(1, Ordering::SeqCst);
+    END_AT_ONCE.store(false, Ordering::SeqCst);
+}
+
+fn release() {
+    if HOLDS.fetch_sub(1, Ordering::SeqCst) > 1 {
+        return;
+    }
+    END_AT_ONCE.store(true, Ordering::SeqCst);
+    // One that comes from here on ends the process by itself.
+    if let Some(signal) = signal_that_came() {
+        end_without_handlers(128 + signal);
+    }
+}
+
+fn signal_that_came() -> Option<u8> {
+    let signal = u8::try_from(CAME.load(Ordering::SeqCst)).ok();
+    signal.filter(|signal| *signal != 0)
+}
+
+/// A signal waits until the call into the PKCS#11 module has come back.
+pub struct Signals;
+
+impl adapters_hsm::Interrupts for Signals {
+    fn hold(&self) {
+        hold();
+    }
+
+    fn release(&self) {
+        release();
+    }
 }
 
 fn no_handler(signal: i32, error: std::io::Error) -> Fault {
@@ -55,12 +137,13 @@ fn no_handler(signal: i32, error: std::io::Error) -> Fault {
     .because(error)
 }
 
-/// While this lives, SIGTERM and SIGINT do not end the process but are told of: a terminal
-/// whose echo is off has to be put right first.
+/// While this lives, signals do not end the process but are told of: a terminal whose echo is off
+/// has to be put right first.
 pub struct HeldSignals {
     told: UnixStream,
-    which: Arc<AtomicUsize>,
     handlers: Vec<SigId>,
+    // Released last.
+    _hold: SignalHold,
 }
 
 impl HeldSignals {
@@ -72,30 +155,25 @@ impl HeldSignals {
         let (told, tell) = UnixStream::pair().or_io(|| "making a socket pair")?;
         let mut held = Self {
             told,
-            which: Arc::new(AtomicUsize::new(0)),
             handlers: Vec::new(),
+            _hold: SignalHold::new(),
         };
-        for (signal, number) in [(SIGTERM, 15), (SIGINT, 2)] {
-            let which = Arc::clone(&held.which);
-            let noted = signal_hook::flag::register_usize(signal, which, number);
-            held.handlers
-                .push(noted.map_err(|error| no_handler(signal, error))?);
+        for signal in SIGNALS {
+            if signal == SIGHUP && is_ignored(signal) {
+                continue;
+            }
             let copy = tell.try_clone().or_io(|| "copying a socket")?;
             let told = signal_hook::low_level::pipe::register(signal, copy);
             held.handlers
                 .push(told.map_err(|error| no_handler(signal, error))?);
         }
-        END_AT_ONCE.store(false, Ordering::SeqCst);
         Ok(held)
     }
 
-    /// The signal that came, if one did.
+    /// Whether one came.
     #[must_use]
-    pub fn came(&self) -> Option<u8> {
-        match self.which.load(Ordering::SeqCst) {
-            0 => None,
-            signal => u8::try_from(signal).ok(),
-        }
+    pub fn came(&self) -> bool {
+        signal_that_came().is_some()
     }
 }
 
@@ -108,7 +186,6 @@ impl AsFd for HeldSignals {
 
 impl Drop for HeldSignals {
     fn drop(&mut self) {
-        END_AT_ONCE.store(true, Ordering::SeqCst);
         for handler in self.handlers.drain(..) {
             signal_hook::low_level::unregister(handler);
         }
@@ -124,16 +201,19 @@ pub fn host_name() -> String {
         .into_owned()
 }
 
+/// What a start may be given in the environment, and nobody else: PINs, and the password of the
+/// database.
+const SECRETS: [&str; 3] = ["HSM_PIN", "HSM_SO_PIN", "TRUSTPOINT_DATABASE_PASSWORD"];
+
 /// Ends the process at once, without exit handlers. Those of a module that hangs would wait for
 /// ever, and those of one that works can meet the end of the thread that it ran on: SoftHSM with
 /// OpenSSL 3.5 then frees twice, and a start that worked ends with SIGABRT.
 pub fn end_without_handlers(code: u8) -> ! {
-    // What cannot be written any more has nobody who reads it.
-    let _ = std::io::Write::flush(&mut std::io::stdout());
     signal_hook::low_level::exit(i32::from(code))
 }
 
-/// Replaces this process by `command`; comes back only where that failed.
+/// Replaces this process by `command`, without the secrets of this one; comes back only where that
+/// failed.
 #[must_use]
 pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Fault {
     let Some((program, arguments)) = command.split_first() else {
@@ -145,6 +225,9 @@ pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Fault {
     };
     let mut command = Command::new(program);
     command.args(arguments);
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
     match dek_file {
         Some(path) => command.env("TRUSTPOINT_DEK_FILE", path),
         None => command.env_remove("TRUSTPOINT_DEK_FILE"),

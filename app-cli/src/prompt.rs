@@ -6,10 +6,9 @@ use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8Path;
 use domain::StorageType;
-use ports::{Fault, FaultKind, Secret};
+use ports::{Fault, FaultKind, Pins, Secret};
 
 use crate::config::{SecretFiles, read_secret_file};
-use crate::node::Pins;
 
 /// How often a person may answer wrongly.
 const TRIES: usize = 3;
@@ -46,15 +45,6 @@ pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Fault> {
             hidden::ask("Backup password: ")
         }
     }
-}
-
-/// The password that a backup file is encrypted under.
-///
-/// # Errors
-/// As [`known_password`].
-pub fn file_password() -> Result<Secret, Fault> {
-    need_terminal("the password of the backup file", "--decrypt-password-file")?;
-    hidden::ask("Password of the backup file: ")
 }
 
 /// A new backup password: of the file where one was named, else asked for twice.

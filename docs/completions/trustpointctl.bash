@@ -296,16 +296,12 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup__subcmd__create)
-            opts="-v -h --encrypt-password-file --root --config --format --color --verbose --help"
+            opts="-v -h --force --root --config --format --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --encrypt-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -400,16 +396,12 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup__subcmd__restore)
-            opts="-v -h --decrypt-password-file --accept-other-installation --lock-wait --root --config --format --color --verbose --help"
+            opts="-v -h --accept-other-installation --lock-wait --root --config --format --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --decrypt-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --lock-wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -438,17 +430,13 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup__subcmd__verify)
-            opts="-v -h --backup-password-file --decrypt-password-file --root --config --format --color --verbose --help"
+            opts="-v -h --backup-password-file --root --config --format --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --backup-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --decrypt-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

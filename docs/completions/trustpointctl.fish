@@ -240,9 +240,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept as a snapshot'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept, and never removed'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l encrypt-password-file -d 'File with a password that the backup is encrypted under, in the format of age; `-` reads standard input' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
@@ -250,10 +249,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l force -d 'Replace the file that stands there'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l backup-password-file -d 'File with the backup password, to try whether it unwraps the DEK; `-` reads standard input' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l decrypt-password-file -d 'File with the password that the backup is encrypted under; `-` reads standard input' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
@@ -263,7 +262,6 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l decrypt-password-file -d 'File with the password that the backup is encrypted under; `-` reads standard input' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l lock-wait -d 'How long to wait for another start to end' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
@@ -277,7 +275,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept as a snapshot'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept, and never removed'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
@@ -352,5 +350,5 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from tls" -f -a "activate" -d 'Put a stored credential to use again'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept as a snapshot'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept, and never removed'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'The merged configuration, and where each value came from'

@@ -1,29 +1,33 @@
 //! The decisions of a Trustpoint start, and nothing else.
 //!
-//! A start observes the node, and what it saw becomes a [`StartupContext`]. From that alone
+//! A start observes the node, and what it saw becomes an [`Observed`]. From that alone
 //! [`select`] names the scenario and [`Plan::of`] lists the steps. Nothing in this crate does
 //! I/O, reads a clock or the environment, so every decision can be tested over its whole input
 //! space and shown before it is carried out (`startup --dry-run`).
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
-mod context;
+mod contradiction;
 mod evidence;
 mod identity;
+mod observed;
 mod plan;
 mod scenario;
+mod sealing;
 mod selection;
 mod version;
 mod wizard;
 
-pub use context::{
-    ContextError, DekCacheState, Presence, SchemaState, StartupContext, StorageType,
-};
+pub use contradiction::{Contradiction, SealingFacts, TokenFacts, WrappedBy};
 pub use evidence::Trace;
 pub use identity::{IdentityError, InstallationId, KekId};
+pub use observed::{Database, Installed, Observed, SchemaState, Storage, StorageType, Wizard};
 pub use plan::{Plan, Refusal, Step, TlsGoal};
 pub use scenario::{Outcome, RestoreScenario, StartupScenario};
-pub use selection::{Selection, SelectionError, select, select_restore, select_startup};
+pub use sealing::{
+    CacheCopy, CacheEvent, CacheFate, DekCacheState, Kek, Presence, Sealing, WayBack,
+};
+pub use selection::{Selection, select, select_restore, select_startup};
 pub use version::{Version, VersionError};
 pub use wizard::{SetupWizardState, WizardState};
 

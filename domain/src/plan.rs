@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    DekCacheState, Outcome, RestoreScenario, Selection, SetupWizardState, StartupContext,
-    StartupScenario,
+    CacheEvent, CacheFate, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
+    StartupScenario, Storage,
 };
 
 /// Which TLS set Nginx gets.
@@ -25,8 +25,6 @@ pub enum TlsGoal {
 /// One step of a start. Each either leaves the node as it was or can be repeated.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Step {
-    /// The daemon answers and the module shows its slots.
-    CheckHsm,
     /// A verified copy of the database before it is migrated (C15).
     SnapshotDatabase,
     /// Pending migrations, all of them in one transaction.
@@ -37,14 +35,14 @@ pub enum Step {
     CompileMessages,
     /// A storage configuration is created as SOFTWARE where there is none.
     ConfigureStorage,
-    /// The KEK is loaded and the DEK unwrapped and checked.
-    UnwrapDek,
     /// Nginx gets its TLS set.
     ProvideTls(TlsGoal),
     /// The plain DEK is put into the cache for the application.
     CacheDek,
     /// The cached DEK is removed: this node is not ready (C22).
     DropDekCache,
+    /// The cached DEK stays, although this node is not ready: it may be the last copy.
+    KeepDekCache,
     /// The wizard goes to this state by one rename (C8).
     SetWizard(SetupWizardState),
     /// The four things that `recover` will do are listed.
@@ -58,16 +56,14 @@ impl Step {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::CheckHsm => "check_hsm",
             Self::SnapshotDatabase => "snapshot_database",
             Self::MigrateDatabase => "migrate_database",
             Self::CollectStaticFiles => "collect_static_files",
             Self::CompileMessages => "compile_messages",
             Self::ConfigureStorage => "configure_storage",
-            Self::UnwrapDek => "unwrap_dek",
             Self::ProvideTls(_) => "provide_tls",
             Self::CacheDek => "cache_dek",
-            Self::DropDekCache => "drop_dek_cache",
+            Self::DropDekCache | Self::KeepDekCache => "drop_dek_cache",
             Self::SetWizard(_) => "set_wizard_state",
             Self::AnnounceRecovery => "announce_recovery",
             Self::RecordStart => "record_start",
@@ -78,13 +74,11 @@ impl Step {
     #[must_use]
     pub const fn intent(self) -> &'static str {
         match self {
-            Self::CheckHsm => "check that the HSM answers",
             Self::SnapshotDatabase => "make and verify a snapshot of the database",
             Self::MigrateDatabase => "apply pending migrations",
             Self::CollectStaticFiles => "collect the configured static files",
             Self::CompileMessages => "compile the configured message catalogues",
             Self::ConfigureStorage => "configure SOFTWARE storage where none is configured",
-            Self::UnwrapDek => "load the KEK and unwrap the DEK",
             Self::ProvideTls(TlsGoal::FromDatabase) => {
                 "give Nginx the active TLS credential of the database"
             }
@@ -97,6 +91,7 @@ impl Step {
             Self::ProvideTls(TlsGoal::Temporary) => "give Nginx a temporary TLS credential",
             Self::CacheDek => "put the DEK into the cache",
             Self::DropDekCache => "remove the DEK from the cache",
+            Self::KeepDekCache => "leave the DEK in the cache: it may be the last copy",
             Self::SetWizard(state) => state.name(),
             Self::AnnounceRecovery => "list what `recover` will do",
             Self::RecordStart => "record container, history and version",
@@ -124,6 +119,10 @@ pub enum Refusal {
         "Physical HSM storage is not yet supported. Please use SOFTWARE or SOFTHSM storage methods."
     )]
     PhysicalHsm,
+    /// A node that was set up, or that has a version record, must have a storage: its secrets may
+    /// be sealed, and must not fall back to the clear in silence. The reference's words.
+    #[error("Unexpected storage configuration")]
+    NoStorage,
 }
 
 impl Plan {
@@ -131,20 +130,23 @@ impl Plan {
     ///
     /// # Errors
     /// The scenario is one that is refused.
-    pub fn of(context: &StartupContext, selection: Selection) -> Result<Self, Refusal> {
+    pub fn of(observed: &Observed, selection: Selection) -> Result<Self, Refusal> {
         if selection.startup == StartupScenario::VersionDowngrade {
             return Err(Refusal::Downgrade);
         }
-        let restore = selection.restore.map(restore_steps).transpose()?;
+        if has_lost_storage(observed, selection.startup) {
+            return Err(Refusal::NoStorage);
+        }
+        let restore = selection
+            .restore
+            .map(|restore| restore_steps(observed, restore))
+            .transpose()?;
         let outcome = selection
             .restore
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
 
         let mut steps = Vec::new();
-        if context.is_softhsm_storage() {
-            steps.push(Step::CheckHsm);
-        }
-        if is_accepted_anew(context) {
+        if is_accepted_anew(observed) {
             steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
         }
         if selection.startup == StartupScenario::VersionUpgrade {
@@ -155,7 +157,7 @@ impl Plan {
             Step::CollectStaticFiles,
             Step::CompileMessages,
         ]);
-        steps.extend(restore.unwrap_or_else(|| open_setup_steps(context)));
+        steps.extend(restore.unwrap_or_else(|| open_setup_steps(observed)));
         if !leaves_database_untouched(selection) {
             steps.push(Step::RecordStart);
         }
@@ -164,9 +166,10 @@ impl Plan {
 }
 
 /// "Initialise with TLS" of a node that was not set up.
-fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
-    let out_of_reach =
-        context.is_hsm_storage() && context.dek_cache_state != Some(DekCacheState::Cached);
+fn open_setup_steps(observed: &Observed) -> Vec<Step> {
+    let out_of_reach = observed
+        .sealing()
+        .is_some_and(|sealing| !sealing.is_dek_cached());
     let goal = if out_of_reach {
         TlsGoal::Temporary
     } else {
@@ -175,15 +178,15 @@ fn open_setup_steps(context: &StartupContext) -> Vec<Step> {
     let mut steps = vec![
         Step::ConfigureStorage,
         Step::ProvideTls(goal),
-        Step::DropDekCache,
+        not_ready(observed),
     ];
-    if !is_accepted_anew(context) {
+    if !is_accepted_anew(observed) {
         steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
     }
     steps
 }
 
-fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
+fn restore_steps(observed: &Observed, restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
     use RestoreScenario as R;
     use SetupWizardState::{AutoRestorePassword, Completed, SetupCryptoStorage};
     Ok(match restore {
@@ -196,35 +199,34 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
         // A DEK may be left in the cache from the storage that was configured before.
         R::SoftwareWizardIncomplete => vec![
             Step::ProvideTls(TlsGoal::ReuseOrGenerate),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
         // The DEK comes first: the TLS key in the database is sealed under it.
         R::SoftHsmWizardCompletedDekCached => vec![
-            Step::UnwrapDek,
             Step::ProvideTls(TlsGoal::FromDatabase),
             Step::CacheDek,
             Step::SetWizard(Completed),
         ],
         R::SoftHsmWizardCompletedDekNotCached => vec![
             Step::ProvideTls(TlsGoal::KeepOrTemporary),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(AutoRestorePassword),
         ],
         R::SoftHsmNewKekWizardCompleted => vec![
             Step::ProvideTls(TlsGoal::Temporary),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(AutoRestorePassword),
             Step::AnnounceRecovery,
         ],
         R::SoftHsmWizardIncompleteDekCached => vec![
             Step::ProvideTls(TlsGoal::ReuseOrGenerate),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
         R::SoftHsmWizardIncompleteDekNotCached => vec![
             Step::ProvideTls(TlsGoal::Temporary),
-            Step::DropDekCache,
+            not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
         R::PhysicalHsmWizardCompletedDekCached
@@ -234,12 +236,35 @@ fn restore_steps(restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
     })
 }
 
+/// A DEK does not stay cached on a node that is not ready (C22), unless it may be the last copy.
+/// Where nothing is sealed, a file in the cache is nobody's.
+fn not_ready(observed: &Observed) -> Step {
+    let fate = observed.sealing().map_or(CacheFate::Drop, |sealing| {
+        sealing.fate(CacheEvent::NotReady)
+    });
+    match fate {
+        CacheFate::Drop => Step::DropDekCache,
+        CacheFate::Keep | CacheFate::Refuse => Step::KeepDekCache,
+    }
+}
+
 /// A new database beside the wizard state of an installed node, as the operator asked for (C14).
 /// Here the wizard moves first: a start that dies with the new database and the old state would be
 /// taken for a completed node.
-fn is_accepted_anew(context: &StartupContext) -> bool {
-    let raw = context.wizard_state_raw;
-    !context.db_initialized && raw.is_some_and(SetupWizardState::counts_as_completed)
+fn is_accepted_anew(observed: &Observed) -> bool {
+    matches!(observed, Observed::NoDatabase { wizard: Some(state) } if state.counts_as_completed())
+}
+
+/// Without a storage configuration only a node that was never set up may go on, with SOFTWARE.
+fn has_lost_storage(observed: &Observed, startup: StartupScenario) -> bool {
+    match observed.storage() {
+        Some(Storage::NotConfigured { knows_token }) => {
+            *knows_token
+                || observed.is_wizard_completed()
+                || startup != StartupScenario::DbInitializedNoVersion
+        }
+        Some(Storage::Software | Storage::SoftHsm(_) | Storage::PhysicalHsm(_)) | None => false,
+    }
 }
 
 /// A node that waits for its backup password keeps its database as it is, to the byte: whoever
@@ -258,22 +283,13 @@ impl fmt::Display for Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Presence, SchemaState, WizardState, select};
+    use crate::{Version, select};
 
-    fn new_node(raw: Option<SetupWizardState>) -> Vec<Step> {
-        let context = StartupContext {
-            db_initialized: false,
-            db_version: None,
-            current_version: "1.0.0".parse().unwrap(),
-            schema: SchemaState::Behind,
-            wizard_state: WizardState::Incomplete,
-            wizard_state_raw: raw,
-            storage_type: None,
-            dek_cache_state: None,
-            has_kek: Presence::Unknown,
-            has_backup_encrypted_dek: Presence::Unknown,
-        };
-        Plan::of(&context, select(&context).unwrap()).unwrap().steps
+    fn new_node(wizard: Option<SetupWizardState>) -> Vec<Step> {
+        let observed = Observed::NoDatabase { wizard };
+        let program: Version = "1.0.0".parse().unwrap();
+        let selection = select(&observed, &program);
+        Plan::of(&observed, selection).unwrap().steps
     }
 
     #[test]

@@ -1,123 +1,93 @@
-//! The matrix: which scenario a context is. The rows of the specification and nothing else.
+//! The matrix: which scenario a node is in. The rows of the specification and nothing else.
+//!
+//! Whoever adds a scenario: its name goes into `scenario.rs`, its row here, its steps into
+//! `plan.rs`; `domain/tests` and `cargo xtask tidy` complain until all of it is there.
 
-use std::cmp::Ordering;
-
-use crate::{
-    ContextError, RestoreScenario, SchemaState, StartupContext, StartupScenario, StorageType,
-    WizardState,
-};
+use crate::{Observed, RestoreScenario, Sealing, StartupScenario, Storage, Version, WizardState};
 
 /// The scenario of a start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Selection {
-    /// How the database stands to the binary.
+    /// How the database stands to the program.
     pub startup: StartupScenario,
-    /// What has to be restored, where a restore follows.
+    /// What has to be restored, where a restore follows and the storage says which.
     pub restore: Option<RestoreScenario>,
 }
 
-/// A context that is none of the scenarios.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SelectionError {
-    /// The database has no storage configuration where it must have one.
-    #[error("Unexpected storage configuration")]
-    UnexpectedStorage,
-    /// The observation left out what the storage needs.
-    #[error(transparent)]
-    Incomplete(#[from] ContextError),
-}
-
 /// Selects both scenarios of a start.
-///
-/// # Errors
-/// A restore follows, and the context has no storage configuration to restore from.
-pub fn select(context: &StartupContext) -> Result<Selection, SelectionError> {
+#[must_use]
+pub fn select(observed: &Observed, program: &Version) -> Selection {
     use StartupScenario as S;
-    let startup = select_startup(context);
+    let startup = select_startup(observed, program);
     let restore = match startup {
-        S::VersionMatch | S::VersionUpgrade => Some(select_restore(context)?),
+        S::VersionMatch | S::VersionUpgrade => select_restore(observed),
         // A node that was set up gets its right outcome at once (C20), and a storage that no
         // start can serve is refused now, not at the next start.
         S::DbInitializedNoVersion
-            if context.is_wizard_completed() || context.is_physical_hsm_storage() =>
+            if observed.is_wizard_completed() || observed.is_physical_hsm_storage() =>
         {
-            Some(select_restore(context)?)
+            select_restore(observed)
         }
         S::DbNotInitialized | S::DbInitializedNoVersion | S::VersionDowngrade => None,
     };
-    Ok(Selection { startup, restore })
+    Selection { startup, restore }
 }
 
 /// The first table: database and version.
 #[must_use]
-pub fn select_startup(context: &StartupContext) -> StartupScenario {
-    use SchemaState::{Behind, Current, Diverged, Newer};
-    use StartupScenario as S;
-    let version = context
-        .db_version
-        .as_ref()
-        .map(|db| context.current_version.precedence(db));
-    match (context.db_initialized, context.schema, version) {
-        (false, Current | Behind | Newer | Diverged, _) => S::DbNotInitialized,
-        (true, Newer | Diverged, _) => S::VersionDowngrade,
-        (true, Current | Behind, None) => S::DbInitializedNoVersion,
-        (true, Current | Behind, Some(Ordering::Equal)) => S::VersionMatch,
-        (true, Current | Behind, Some(Ordering::Greater)) => S::VersionUpgrade,
-        (true, Current | Behind, Some(Ordering::Less)) => S::VersionDowngrade,
+pub fn select_startup(observed: &Observed, program: &Version) -> StartupScenario {
+    match observed {
+        Observed::NoDatabase { .. } => StartupScenario::DbNotInitialized,
+        Observed::Newer(_) => StartupScenario::VersionDowngrade,
+        Observed::Installed(installed) => installed.database.scenario(program),
     }
 }
 
-/// The second table: storage, wizard and DEK.
-///
-/// # Errors
-/// There is no storage configuration, or HSM storage whose DEK was not looked for.
-pub fn select_restore(context: &StartupContext) -> Result<RestoreScenario, SelectionError> {
+/// The second table: storage, wizard and DEK; `None` where there is no storage to restore from.
+#[must_use]
+pub fn select_restore(observed: &Observed) -> Option<RestoreScenario> {
     use Dek::{Cached, KekLost, NotCached};
     use RestoreScenario as R;
     use WizardState::{Completed, Incomplete};
-    let wizard = context.wizard_state;
-    Ok(
-        match context
-            .storage_type
-            .ok_or(SelectionError::UnexpectedStorage)?
-        {
-            StorageType::Software => match wizard {
-                Completed => R::SoftwareWizardCompleted,
-                Incomplete => R::SoftwareWizardIncomplete,
-            },
-            StorageType::SoftHsm => match (wizard, Dek::of(context)?) {
-                (Completed | Incomplete, KekLost) => R::SoftHsmNewKekWizardCompleted,
-                (Completed, Cached) => R::SoftHsmWizardCompletedDekCached,
-                (Completed, NotCached) => R::SoftHsmWizardCompletedDekNotCached,
-                (Incomplete, Cached) => R::SoftHsmWizardIncompleteDekCached,
-                (Incomplete, NotCached) => R::SoftHsmWizardIncompleteDekNotCached,
-            },
-            StorageType::PhysicalHsm => match (wizard, Dek::of(context)?) {
-                (Completed, Cached) => R::PhysicalHsmWizardCompletedDekCached,
-                (Completed, NotCached | KekLost) => R::PhysicalHsmWizardCompletedDekNotCached,
-                (Incomplete, Cached) => R::PhysicalHsmWizardIncompleteDekCached,
-                (Incomplete, NotCached | KekLost) => R::PhysicalHsmWizardIncompleteDekNotCached,
-            },
+    let wizard = observed.wizard_state();
+    Some(match observed.storage()? {
+        Storage::NotConfigured { .. } => return None,
+        Storage::Software => match wizard {
+            Completed => R::SoftwareWizardCompleted,
+            Incomplete => R::SoftwareWizardIncomplete,
         },
-    )
+        Storage::SoftHsm(sealing) => match (wizard, Dek::of(*sealing)) {
+            (Completed | Incomplete, KekLost) => R::SoftHsmNewKekWizardCompleted,
+            (Completed, Cached) => R::SoftHsmWizardCompletedDekCached,
+            (Completed, NotCached) => R::SoftHsmWizardCompletedDekNotCached,
+            (Incomplete, Cached) => R::SoftHsmWizardIncompleteDekCached,
+            (Incomplete, NotCached) => R::SoftHsmWizardIncompleteDekNotCached,
+        },
+        Storage::PhysicalHsm(sealing) => match (wizard, Dek::of(*sealing)) {
+            (Completed, Cached) => R::PhysicalHsmWizardCompletedDekCached,
+            (Completed, NotCached | KekLost) => R::PhysicalHsmWizardCompletedDekNotCached,
+            (Incomplete, Cached) => R::PhysicalHsmWizardIncompleteDekCached,
+            (Incomplete, NotCached | KekLost) => R::PhysicalHsmWizardIncompleteDekNotCached,
+        },
+    })
 }
 
 /// The third column of the second table.
 enum Dek {
     Cached,
     NotCached,
-    /// Not cached, no KEK on the token, backup-encrypted DEK present: checked first.
+    /// Not cached, no KEK on the token, backup-wrapped DEK present: checked first.
     KekLost,
 }
 
 impl Dek {
-    fn of(context: &StartupContext) -> Result<Self, ContextError> {
-        Ok(if context.is_new_kek_scenario() {
+    fn of(sealing: Sealing) -> Self {
+        if sealing.is_new_kek_scenario() {
             Self::KekLost
-        } else if context.is_dek_cached()? {
+        } else if sealing.is_dek_cached() {
             Self::Cached
         } else {
             Self::NotCached
-        })
+        }
     }
 }

@@ -113,16 +113,15 @@ impl SetupWizardState {
 
     /// What selection uses, from the state directory and from the mark in the database.
     ///
-    /// A directory that is empty, or that holds the image's first file, belongs to a new
-    /// container. Where the database remembers a completed setup, such a node is completed (C9);
-    /// otherwise each replaced container would offer an open setup page on a live node.
+    /// The mark wins, whatever the directory holds (C9): a replaced container, or a stray file,
+    /// would otherwise offer an open setup page on a live node.
     #[must_use]
     pub const fn effective(raw: Option<Self>, setup_completed_mark: bool) -> WizardState {
-        let completed = match raw {
-            None | Some(Self::SetupCryptoStorage) => setup_completed_mark,
+        let said_here = match raw {
+            None => false,
             Some(state) => state.counts_as_completed(),
         };
-        if completed {
+        if setup_completed_mark || said_here {
             WizardState::Completed
         } else {
             WizardState::Incomplete
@@ -132,35 +131,33 @@ impl SetupWizardState {
     /// Whether the wizard may go from `from` (`None`: an empty directory) to `to`.
     ///
     /// Back to the first state and on to WIZARD_AUTO_RESTORE_PASSWORD lead ways from everywhere
-    /// (C1); staying is always allowed, so that a step can be repeated.
+    /// (C1), and so does the repair to WIZARD_COMPLETED (C9); staying is always allowed, so that a
+    /// step can be repeated.
     #[must_use]
     pub fn may_move(from: Option<Self>, to: Self) -> bool {
         use SetupWizardState as S;
-        let Some(from) = from else {
-            return matches!(
-                to,
-                S::SetupCryptoStorage | S::AutoRestorePassword | S::Completed
-            );
-        };
-        if from == to || matches!(to, S::SetupCryptoStorage | S::AutoRestorePassword) {
+        if matches!(
+            to,
+            S::SetupCryptoStorage | S::AutoRestorePassword | S::Completed
+        ) {
+            return true;
+        }
+        let Some(from) = from else { return false };
+        if from == to {
             return true;
         }
         match from {
-            // A new container on an old database goes straight to the end (C9).
-            S::SetupCryptoStorage => matches!(to, S::SetupHsm | S::SetupMode | S::Completed),
+            S::SetupCryptoStorage => matches!(to, S::SetupHsm | S::SetupMode),
             S::SetupHsm => matches!(to, S::SetupMode),
             S::SetupMode => matches!(to, S::SelectTlsServerCredential | S::Restore),
             S::SelectTlsServerCredential => matches!(to, S::TlsServerCredentialApply),
-            S::TlsServerCredentialApply => {
-                matches!(to, S::BackupPassword | S::DemoData | S::Completed)
-            }
-            S::BackupPassword => matches!(to, S::DemoData | S::Completed),
-            S::DemoData => matches!(to, S::CreateSuperUser | S::Completed),
-            S::Restore | S::CreateSuperUser => matches!(to, S::Completed),
+            S::TlsServerCredentialApply => matches!(to, S::BackupPassword | S::DemoData),
+            S::BackupPassword => matches!(to, S::DemoData),
+            S::DemoData => matches!(to, S::CreateSuperUser),
             S::Completed => matches!(to, S::AutoRestoreHsm | S::SetupHsmAutorestore),
-            S::AutoRestoreHsm => matches!(to, S::SetupHsmAutorestore | S::Completed),
-            S::SetupHsmAutorestore => matches!(to, S::AutoRestoreHsm | S::Completed),
-            S::AutoRestorePassword => matches!(to, S::Completed),
+            S::AutoRestoreHsm => matches!(to, S::SetupHsmAutorestore),
+            S::SetupHsmAutorestore => matches!(to, S::AutoRestoreHsm),
+            S::Restore | S::CreateSuperUser | S::AutoRestorePassword => false,
         }
     }
 }
@@ -227,19 +224,20 @@ mod tests {
     }
 
     #[test]
-    fn c09_the_mark_counts_only_where_a_new_container_would_look_the_same() {
-        for raw in [None, Some(SetupWizardState::SetupCryptoStorage)] {
+    fn c09_the_mark_wins_whatever_the_directory_holds() {
+        for raw in SetupWizardState::ALL.map(Some).into_iter().chain([None]) {
             assert_eq!(
                 SetupWizardState::effective(raw, true),
-                WizardState::Completed
+                WizardState::Completed,
+                "{raw:?}"
             );
-            assert_eq!(
-                SetupWizardState::effective(raw, false),
-                WizardState::Incomplete
+            assert!(
+                SetupWizardState::may_move(raw, SetupWizardState::Completed),
+                "{raw:?} can be repaired"
             );
         }
         assert_eq!(
-            SetupWizardState::effective(Some(SetupWizardState::SetupMode), true),
+            SetupWizardState::effective(None, false),
             WizardState::Incomplete
         );
     }
@@ -272,13 +270,13 @@ mod tests {
     fn setup_cannot_skip_a_state() {
         use SetupWizardState as S;
         for (from, to) in [
-            (S::SetupHsm, S::Completed),
-            (S::SetupMode, S::Completed),
-            (S::SelectTlsServerCredential, S::Completed),
+            (S::SetupCryptoStorage, S::BackupPassword),
+            (S::SetupMode, S::TlsServerCredentialApply),
             (S::SetupHsm, S::BackupPassword),
             (S::Completed, S::SetupMode),
         ] {
             assert!(!S::may_move(Some(from), to), "{from} to {to}");
         }
+        assert!(!S::may_move(None, S::SetupMode));
     }
 }

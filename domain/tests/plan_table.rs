@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Case, Relation};
-use domain::{Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal, select};
+use common::{Case, Relation, program};
+use domain::{Outcome, Plan, Selection, SetupWizardState, Step, TlsGoal, select};
 
 /// The steps of one restore, as its row in the specification has them.
 const RESTORES: [(&str, &[&str]); 7] = [
@@ -23,7 +23,6 @@ const RESTORES: [(&str, &[&str]); 7] = [
     (
         "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED",
         &[
-            "unwrap_dek",
             "provide_tls database",
             "cache_dek",
             "set_wizard_state WIZARD_COMPLETED",
@@ -92,9 +91,9 @@ fn planned() -> Vec<(Case, Selection, Outcome, Vec<String>)> {
     Case::all()
         .into_iter()
         .filter_map(|case| {
-            let context = case.context();
-            let selection = select(&context).ok()?;
-            let plan = Plan::of(&context, selection).ok()?;
+            let observed = case.observed();
+            let selection = select(&observed, &program());
+            let plan = Plan::of(&observed, selection).ok()?;
             let steps = plan.steps.iter().map(in_words).collect();
             Some((case, selection, plan.outcome, steps))
         })
@@ -124,11 +123,8 @@ fn a_restores_steps_are_those_of_its_row() {
 fn what_comes_before_a_restore_is_the_list_initialise() {
     for (case, selection, _, steps) in planned() {
         let mut expected = Vec::new();
-        if case.storage == Some(StorageType::SoftHsm) {
-            expected.push("check_hsm");
-        }
         // C14: a new database beside the wizard state of an installed node, as asked for.
-        let raw = case.context().wizard_state_raw.map(SetupWizardState::name);
+        let raw = case.wizard.file.map(SetupWizardState::name);
         let installed = [
             "WIZARD_COMPLETED",
             "WIZARD_AUTO_RESTORE_PASSWORD",

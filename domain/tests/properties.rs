@@ -1,13 +1,13 @@
-//! Properties of every decision, over arbitrary contexts: arbitrary versions, and a wizard that is
+//! Properties of every decision, over arbitrary nodes: arbitrary versions, and a wizard that is
 //! whatever its file and the mark in the database make of it.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use domain::{
-    DekCacheState, Outcome, Plan, Presence, RestoreScenario, SchemaState, SetupWizardState,
-    StartupContext, StartupScenario, Step, StorageType, TlsGoal, Version, WizardState, select,
-    select_restore, select_startup,
+    CacheCopy, Database, Installed, Kek, Observed, Outcome, Plan, RestoreScenario, SchemaState,
+    Sealing, SetupWizardState, StartupScenario, Step, Storage, TlsGoal, Version, Wizard,
+    WizardState, select, select_startup,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -45,38 +45,67 @@ fn raw_state() -> impl Strategy<Value = Option<SetupWizardState>> {
     option::of(one_of(&SetupWizardState::ALL[..]))
 }
 
-prop_compose! {
-    fn any_context()(
-        db_initialized in prop::bool::weighted(0.9),
-        db_version in option::of(text()),
-        current_version in text(),
-        schema in one_of(&SchemaState::ALL[..]),
-        raw in raw_state(),
-        mark in any::<bool>(),
-        storage_type in option::of(one_of(&StorageType::ALL[..])),
-        dek_cache_state in option::weighted(0.9, one_of(&DekCacheState::ALL[..])),
-        has_kek in one_of(&Presence::ALL[..]),
-        has_backup_encrypted_dek in one_of(&Presence::ALL[..]),
-    ) -> StartupContext {
-        StartupContext {
-            db_initialized,
-            db_version: db_version.as_deref().map(version),
-            current_version: version(&current_version),
-            schema,
-            wizard_state: SetupWizardState::effective(raw, mark),
-            wizard_state_raw: raw,
-            storage_type,
-            dek_cache_state,
-            has_kek,
-            has_backup_encrypted_dek,
+fn storage() -> impl Strategy<Value = Storage> {
+    let sealing = (
+        one_of(&Kek::ALL[..]),
+        any::<bool>(),
+        one_of(&CacheCopy::ALL[..]),
+    );
+    (0..4_u8, any::<bool>(), sealing).prop_map(|(kind, knows_token, (kek, backup, cache))| {
+        let sealing = Sealing {
+            kek,
+            has_backup_password: backup,
+            cache,
+        };
+        match kind {
+            0 => Storage::NotConfigured { knows_token },
+            1 => Storage::Software,
+            2 => Storage::SoftHsm(sealing),
+            _ => Storage::PhysicalHsm(sealing),
         }
+    })
+}
+
+prop_compose! {
+    /// What a database says, and the version of the program.
+    fn any_database()(
+        recorded in option::of(text()),
+        program in text(),
+        schema in one_of(&SchemaState::ALL[..]),
+        file in raw_state(),
+        is_marked in any::<bool>(),
+    ) -> (Database, Version) {
+        let database = Database {
+            version: recorded.as_deref().map(version),
+            schema,
+            wizard: Wizard { file, is_marked },
+        };
+        (database, version(&program))
     }
 }
 
-/// The plan of a context, where it has one.
-fn plan_of(context: &StartupContext) -> Option<Plan> {
-    let selection = select(context).ok()?;
-    Plan::of(context, selection).ok()
+/// What a start can see, and the version of the program.
+fn any_node() -> impl Strategy<Value = (Observed, Version)> {
+    (prop::bool::weighted(0.9), any_database(), storage()).prop_map(
+        |(initialised, (database, program), storage)| {
+            let observed = if !initialised {
+                Observed::NoDatabase {
+                    wizard: database.wizard.file,
+                }
+            } else if database.scenario(&program) == StartupScenario::VersionDowngrade {
+                Observed::Newer(database)
+            } else {
+                Observed::Installed(Installed { database, storage })
+            };
+            (observed, program)
+        },
+    )
+}
+
+/// The plan of a node, where it has one.
+fn plan_of(node: &(Observed, Version)) -> Option<Plan> {
+    let (observed, program) = node;
+    Plan::of(observed, select(observed, program)).ok()
 }
 
 fn position(plan: &Plan, wanted: Step) -> Option<usize> {
@@ -91,27 +120,15 @@ proptest! {
     })]
 
     #[test]
-    fn a_decision_is_the_same_each_time(context in any_context()) {
-        let first = select(&context);
-        prop_assert_eq!(first, select(&context.clone()));
-        if let Ok(selection) = first {
-            prop_assert_eq!(Plan::of(&context, selection), Plan::of(&context.clone(), selection));
-        }
-    }
-
-    #[test]
     fn build_metadata_is_irrelevant(
-        context in any_context(),
+        (database, _) in any_database(),
         recorded in bare(),
         current in bare(),
         builds in (build(), build()),
     ) {
         let decide = |recorded: &str, current: &str| {
-            select_startup(&StartupContext {
-                db_version: Some(version(recorded)),
-                current_version: version(current),
-                ..context.clone()
-            })
+            let version_of = Some(version(recorded));
+            Database { version: version_of, ..database.clone() }.scenario(&version(current))
         };
         prop_assert_eq!(
             decide(&recorded, &current),
@@ -137,34 +154,33 @@ proptest! {
     }
 
     #[test]
-    fn c03_an_unknown_kek_is_not_a_lost_one(context in any_context()) {
-        let context = StartupContext { has_kek: Presence::Unknown, ..context };
-        prop_assert!(!context.is_new_kek_scenario());
+    fn c03_an_unknown_kek_is_not_a_lost_one(
+        (database, program) in any_database(),
+        kek in one_of(vec![Kek::Unknown, Kek::OnToken, Kek::Unwraps]),
+        has_backup_password in any::<bool>(),
+        cache in one_of(&CacheCopy::ALL[..]),
+    ) {
+        let sealing = Sealing { kek, has_backup_password, cache };
+        prop_assert!(!sealing.is_new_kek_scenario());
+        let storage = Storage::SoftHsm(sealing);
+        let observed = Observed::Installed(Installed { database, storage });
         prop_assert_ne!(
-            select_restore(&context),
-            Ok(RestoreScenario::SoftHsmNewKekWizardCompleted)
+            select(&observed, &program).restore,
+            Some(RestoreScenario::SoftHsmNewKekWizardCompleted)
         );
     }
 
     #[test]
-    fn what_is_refused_has_no_steps_and_all_else_has(context in any_context()) {
-        if let Ok(selection) = select(&context) {
-            let refused = selection.startup == StartupScenario::VersionDowngrade
-                || selection.restore.map(RestoreScenario::outcome) == Some(Outcome::Refused);
-            match Plan::of(&context, selection) {
-                Ok(plan) => {
-                    prop_assert!(!refused);
-                    prop_assert!(!plan.steps.is_empty());
-                    prop_assert!(!matches!(plan.outcome, Outcome::Refused | Outcome::Failed));
-                }
-                Err(_) => prop_assert!(refused),
-            }
+    fn a_plan_has_steps_and_an_outcome_of_a_node_that_is_up(node in any_node()) {
+        if let Some(plan) = plan_of(&node) {
+            prop_assert!(!plan.steps.is_empty());
+            prop_assert!(!matches!(plan.outcome, Outcome::Refused | Outcome::Failed));
         }
     }
 
     #[test]
-    fn c05_the_start_is_recorded_last_or_not_at_all(context in any_context()) {
-        if let Some(plan) = plan_of(&context)
+    fn c05_the_start_is_recorded_last_or_not_at_all(node in any_node()) {
+        if let Some(plan) = plan_of(&node)
             && let Some(at) = position(&plan, Step::RecordStart)
         {
             prop_assert_eq!(at + 1, plan.steps.len());
@@ -172,9 +188,9 @@ proptest! {
     }
 
     #[test]
-    fn c05_a_new_version_is_recorded(context in any_context()) {
-        if let Some(plan) = plan_of(&context)
-            && select_startup(&context) != StartupScenario::VersionMatch
+    fn c05_a_new_version_is_recorded(node in any_node()) {
+        if let Some(plan) = plan_of(&node)
+            && select_startup(&node.0, &node.1) != StartupScenario::VersionMatch
         {
             prop_assert_eq!(plan.steps.last(), Some(&Step::RecordStart));
         }
@@ -182,59 +198,64 @@ proptest! {
 
     #[test]
     fn c06_a_schema_that_does_not_fit_is_a_downgrade(
-        context in any_context(),
+        (database, program) in any_database(),
         schema in one_of(vec![SchemaState::Newer, SchemaState::Diverged]),
     ) {
-        let context = StartupContext { db_initialized: true, schema, ..context };
-        prop_assert_eq!(select_startup(&context), StartupScenario::VersionDowngrade);
-        prop_assert_eq!(plan_of(&context), None);
+        let database = Database { schema, ..database };
+        prop_assert_eq!(database.scenario(&program), StartupScenario::VersionDowngrade);
+        let node = (Observed::Newer(database), program);
+        prop_assert_eq!(plan_of(&node), None);
     }
 
     #[test]
-    fn c15_an_upgrade_is_snapshot_before_it_is_migrated(context in any_context()) {
-        if let Some(plan) = plan_of(&context) {
+    fn c15_an_upgrade_is_snapshot_before_it_is_migrated(node in any_node()) {
+        if let Some(plan) = plan_of(&node) {
             let snapshot = position(&plan, Step::SnapshotDatabase);
             let migrate = position(&plan, Step::MigrateDatabase);
             prop_assert!(migrate.is_some());
             prop_assert_eq!(
                 snapshot.is_some(),
-                select_startup(&context) == StartupScenario::VersionUpgrade
+                select_startup(&node.0, &node.1) == StartupScenario::VersionUpgrade
             );
             prop_assert!(snapshot.is_none() || snapshot < migrate);
         }
     }
 
     #[test]
-    fn c22_only_a_ready_node_caches_its_dek(context in any_context()) {
-        if let Some(plan) = plan_of(&context) {
+    fn c22_only_a_ready_node_caches_its_dek(node in any_node()) {
+        if let Some(plan) = plan_of(&node) {
             let caches = position(&plan, Step::CacheDek);
-            let expected = plan.outcome == Outcome::Ready && context.is_softhsm_storage();
+            let expected = plan.outcome == Outcome::Ready && node.0.is_softhsm_storage();
             prop_assert_eq!(caches.is_some(), expected);
-            prop_assert!(caches.is_none() || position(&plan, Step::UnwrapDek) < caches);
             prop_assert!(caches.is_none() || position(&plan, Step::DropDekCache).is_none());
         }
     }
 
     #[test]
-    fn no_step_is_planned_twice(context in any_context()) {
-        if let Some(plan) = plan_of(&context) {
+    fn no_step_is_planned_twice(node in any_node()) {
+        if let Some(plan) = plan_of(&node) {
             let names: HashSet<_> = plan.steps.iter().map(|step| step.name()).collect();
             prop_assert_eq!(names.len(), plan.steps.len());
         }
     }
 
     #[test]
-    fn a_plan_on_softhsm_storage_checks_the_hsm_before_all_else(context in any_context()) {
-        if let Some(plan) = plan_of(&context) {
-            // Of a physical HSM nothing is asked, and no plan touches one.
-            let expected = context.is_softhsm_storage().then_some(0);
-            prop_assert_eq!(position(&plan, Step::CheckHsm), expected);
+    fn what_may_be_the_last_copy_of_a_dek_stays_cached(node in any_node()) {
+        if let Some(plan) = plan_of(&node)
+            && plan.outcome != Outcome::Ready
+        {
+            // No other way is proven: the KEK did not unwrap it just now.
+            let may_be_last = node.0.sealing().is_some_and(|sealing| {
+                sealing.kek != Kek::Unwraps && sealing.cache != CacheCopy::Absent
+            });
+            prop_assert_eq!(position(&plan, Step::KeepDekCache).is_some(), may_be_last);
+            prop_assert_eq!(position(&plan, Step::DropDekCache).is_some(), !may_be_last);
         }
     }
 
     #[test]
-    fn every_plan_gives_nginx_one_tls_set(context in any_context()) {
-        if let Some(plan) = plan_of(&context) {
+    fn every_plan_gives_nginx_one_tls_set(node in any_node()) {
+        if let Some(plan) = plan_of(&node) {
             let goals: Vec<_> = plan
                 .steps
                 .iter()
@@ -247,25 +268,26 @@ proptest! {
             // What is saved under a DEK needs the DEK, and so does what is read.
             let needs_dek =
                 matches!(goals.first(), Some(TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate));
-            if context.is_hsm_storage() && needs_dek {
-                prop_assert_eq!(context.is_dek_cached(), Ok(true));
+            if let Some(sealing) = node.0.sealing() && needs_dek {
+                prop_assert!(sealing.is_dek_cached());
             }
         }
     }
 
     #[test]
-    fn c02_every_planned_move_of_the_wizard_is_allowed(context in any_context()) {
-        if let Some(plan) = plan_of(&context) {
+    fn c02_every_planned_move_of_the_wizard_is_allowed(node in any_node()) {
+        if let Some(plan) = plan_of(&node) {
             let mut moves = 0;
             for step in &plan.steps {
                 if let Step::SetWizard(to) = *step {
                     moves += 1;
                     prop_assert!(
-                        SetupWizardState::may_move(context.wizard_state_raw, to),
-                        "{:?} to {}", context.wizard_state_raw, to
+                        SetupWizardState::may_move(node.0.wizard_file(), to),
+                        "{:?} to {}", node.0.wizard_file(), to
                     );
                     // The next start, with the same mark, finds the node as this one left it.
-                    let next = SetupWizardState::effective(Some(to), false);
+                    let is_marked = node.0.database().is_some_and(|own| own.wizard.is_marked);
+                    let next = SetupWizardState::effective(Some(to), is_marked);
                     let waits = plan.outcome == Outcome::SetupRequired;
                     prop_assert_eq!(next == WizardState::Incomplete, waits);
                 }
@@ -275,48 +297,48 @@ proptest! {
     }
 
     #[test]
+    fn c09_no_file_opens_setup_on_a_node_whose_database_says_completed(
+        (database, program) in any_database(),
+        storage in storage(),
+    ) {
+        let wizard = Wizard { is_marked: true, ..database.wizard };
+        let database = Database { wizard, ..database };
+        let node = (Observed::Installed(Installed { database, storage }), program);
+        if let Some(plan) = plan_of(&node) {
+            prop_assert_ne!(plan.outcome, Outcome::SetupRequired);
+            let first = Step::SetWizard(SetupWizardState::SetupCryptoStorage);
+            prop_assert_eq!(position(&plan, first), None);
+        }
+    }
+
+    #[test]
     fn c02_a_node_that_waits_for_its_password_keeps_waiting(
-        context in any_context(),
-        raw in one_of(vec![
+        (database, program) in any_database(),
+        file in one_of(vec![
             SetupWizardState::AutoRestorePassword,
             SetupWizardState::AutoRestoreHsm,
             SetupWizardState::SetupHsmAutorestore,
         ]),
-        mark in any::<bool>(),
+        has_backup_password in any::<bool>(),
+        kek in one_of(vec![Kek::OnToken, Kek::Absent, Kek::Unknown]),
     ) {
-        let context = StartupContext {
-            db_initialized: true,
-            schema: SchemaState::Current,
-            wizard_state: SetupWizardState::effective(Some(raw), mark),
-            wizard_state_raw: Some(raw),
-            storage_type: Some(StorageType::SoftHsm),
-            dek_cache_state: Some(DekCacheState::NotCached),
-            ..context
+        let wizard = Wizard { file: Some(file), ..database.wizard };
+        let database = Database { schema: SchemaState::Current, wizard, ..database };
+        let with = |kek, cache| {
+            let storage = Storage::SoftHsm(Sealing { kek, has_backup_password, cache });
+            let database = database.clone();
+            let node = (Observed::Installed(Installed { database, storage }), program.clone());
+            plan_of(&node)
         };
-        if let Some(plan) = plan_of(&context) {
+        if let Some(plan) = with(kek, CacheCopy::Absent) {
             prop_assert_eq!(plan.outcome, Outcome::RecoveryRequired);
             let waits = Step::SetWizard(SetupWizardState::AutoRestorePassword);
             prop_assert!(position(&plan, waits).is_some());
         }
         // The old token is back.
-        let context = StartupContext { dek_cache_state: Some(DekCacheState::Cached), ..context };
-        if let Some(plan) = plan_of(&context) {
+        if let Some(plan) = with(Kek::Unwraps, CacheCopy::Absent) {
             prop_assert_eq!(plan.outcome, Outcome::Ready);
             prop_assert!(position(&plan, Step::SetWizard(SetupWizardState::Completed)).is_some());
         }
-    }
-
-    #[test]
-    fn what_no_restore_asks_for_changes_nothing(context in any_context()) {
-        // Software storage has no DEK: what is known of one cannot change the decision.
-        let context = StartupContext { storage_type: Some(StorageType::Software), ..context };
-        let blank = StartupContext {
-            dek_cache_state: None,
-            has_kek: Presence::Unknown,
-            has_backup_encrypted_dek: Presence::Unknown,
-            ..context.clone()
-        };
-        prop_assert_eq!(select(&context), select(&blank));
-        prop_assert_eq!(plan_of(&context), plan_of(&blank));
     }
 }

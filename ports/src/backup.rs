@@ -1,9 +1,11 @@
 //! Backups of the database: made of a live one, checked, and put in its place.
 
+use std::io::{Read, Write};
+
 use domain::{InstallationId, KekId, StorageType};
 use time::OffsetDateTime;
 
-use crate::{Fault, NodeRecord, Secret};
+use crate::{Fault, NodeRecord};
 
 /// What whoever makes a backup knows beside the database.
 #[derive(Clone, Debug)]
@@ -53,15 +55,22 @@ pub struct Backup {
     pub record: NodeRecord,
 }
 
-/// What stands where a backup is to be written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum BackupPlace {
-    /// Nothing.
-    Free,
-    /// A backup.
-    Backup,
-    /// Something else, which must not be overwritten.
-    Other,
+/// Where a backup goes.
+pub enum BackupTarget<'a> {
+    /// A file that MUST NOT be there yet.
+    New(&'a str),
+    /// A file, in the place of one that may be there.
+    Replace(&'a str),
+    /// A stream; nothing is left of it in a file.
+    Stream(&'a mut dyn Write),
+}
+
+/// Where a backup comes from.
+pub enum BackupSource<'a> {
+    /// A file.
+    File(&'a str),
+    /// A stream; nothing is left of it in a file.
+    Stream(&'a mut dyn Read),
 }
 
 /// Backups.
@@ -69,22 +78,18 @@ pub enum BackupPlace {
 /// Errors of every method: as [`crate::Database`] has them for the database, as [`Fault::io`] has
 /// it for other files.
 pub trait Backups {
-    /// What stands at the path; changes nothing.
-    ///
-    /// # Errors
-    /// As [`Fault::io`] has it.
-    fn place(&self, file: &str) -> Result<BackupPlace, Fault>;
-
     /// Writes a consistent copy of the live database with its manifest, whole or not at all,
     /// readable by its owner alone from the first byte on, and reads it back. The database is not
     /// changed. `progress` hears how much of how much is copied.
     ///
     /// # Errors
-    /// See [`Backups`]; MUST be [`crate::FaultKind::Config`] where there is no database yet, and
-    /// [`crate::FaultKind::VersionDowngrade`] for one with an unknown schema.
+    /// See [`Backups`]; MUST be [`crate::FaultKind::Config`] where there is no database yet,
+    /// [`crate::FaultKind::VersionDowngrade`] for one with an unknown schema,
+    /// [`crate::FaultKind::Io`] where something stands at a [`BackupTarget::New`], and
+    /// [`crate::FaultKind::Usage`] for the node's own files.
     fn create(
         &self,
-        file: &str,
+        target: BackupTarget<'_>,
         origin: &BackupOrigin,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, Fault>;
@@ -95,14 +100,15 @@ pub trait Backups {
     /// MUST be [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or no backup or
     /// snapshot of this project, [`crate::FaultKind::VersionDowngrade`] for a newer schema or
     /// format.
-    fn read(&self, file: &str) -> Result<Backup, Fault>;
+    fn read(&self, source: BackupSource<'_>) -> Result<Backup, Fault>;
 
     /// Makes ready to put a backup in the database's place; nothing is replaced yet. What is put
-    /// in place later is what was read and proven whole here. The caller holds the start lock.
+    /// in place later is what was read and proven whole here. The start lock is needed for what
+    /// comes after.
     ///
     /// # Errors
     /// As [`Backups::read`] and [`Backups`] have them.
-    fn stage(&self, file: &str) -> Result<Box<dyn StagedBackup>, Fault>;
+    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault>;
 }
 
 /// A backup that is ready to be put in place; dropped, it leaves all as it was.
@@ -111,10 +117,14 @@ pub trait StagedBackup {
     fn backup(&self) -> &Backup;
 
     /// Whether the database is exactly this already.
-    fn is_in_place(&self) -> bool;
+    ///
+    /// # Errors
+    /// See [`Backups`].
+    fn is_in_place(&self) -> Result<bool, Fault>;
 
-    /// Keeps the present database as a snapshot, where there is one: as it is where it cannot be
-    /// read. Returns where it stands. No other process can write to it from now on.
+    /// Keeps the present database, where there is one: as it is where it cannot be read. Returns
+    /// where it stands; it MUST NOT be removed with old snapshots, since it may hold the only copy
+    /// of a key. No other process can write to the database from now on.
     ///
     /// # Errors
     /// See [`Backups`].
@@ -126,40 +136,4 @@ pub trait StagedBackup {
     /// # Errors
     /// See [`Backups`].
     fn put_in_place(self: Box<Self>) -> Result<(), Fault>;
-}
-
-/// A file that holds secrets in the clear for a while; removed when it is dropped.
-pub trait PrivateFile {
-    /// Where it stands.
-    fn path(&self) -> &str;
-}
-
-/// Files encrypted under a password, in the format of age (age-encryption.org/v1).
-pub trait BackupCipher {
-    /// Whether the file is one; MUST be `false` where there is no file.
-    ///
-    /// # Errors
-    /// As [`Fault::io`] has it.
-    fn is_encrypted(&self, file: &str) -> Result<bool, Fault>;
-
-    /// A name for a file of about `size` bytes in a directory of its own that only this user can
-    /// enter, in memory where there is room.
-    ///
-    /// # Errors
-    /// As [`Fault::io`] has it.
-    fn private_file(&self, size: u64) -> Result<Box<dyn PrivateFile>, Fault>;
-
-    /// Writes `from` encrypted to `to`, whole or not at all, readable by its owner alone.
-    ///
-    /// # Errors
-    /// As [`Fault::io`] has it.
-    fn encrypt(&self, from: &str, to: &str, password: &Secret) -> Result<(), Fault>;
-
-    /// Decrypts into a private file.
-    ///
-    /// # Errors
-    /// MUST be [`crate::FaultKind::Denied`] for a wrong password, and
-    /// [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or not encrypted under a
-    /// password; else as [`Fault::io`] has it.
-    fn decrypt(&self, file: &str, password: &Secret) -> Result<Box<dyn PrivateFile>, Fault>;
 }

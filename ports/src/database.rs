@@ -99,13 +99,22 @@ pub struct ActiveCredential {
     pub key: CredentialKey,
 }
 
-/// A copy of the database, made before an upgrade.
+/// A copy of the database, made before an upgrade or a restore.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Snapshot {
     /// Where it stands.
     pub path: String,
     /// The version that the copied database had recorded; `None` where it cannot be told.
     pub version: Option<String>,
+}
+
+/// A snapshot that was made now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MadeSnapshot {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Where the old ones stood that were removed for it.
+    pub removed: Vec<String>,
 }
 
 /// What a finished start leaves in the history.
@@ -159,7 +168,8 @@ pub struct HistoryRow {
 /// [`crate::FaultKind::Denied`] without permission. None of these may look like "not initialised"
 /// (C4). A method that fails leaves the database as it was.
 pub trait Database {
-    /// Looks; changes nothing, and creates nothing. MUST be `NotInitialised` for a missing or an
+    /// Looks; changes nothing, and creates nothing. An adapter that may write may finish the
+    /// recovery of what a dead writer left, which changes nothing that was committed. MUST be `NotInitialised` for a missing or an
     /// empty file and for nothing else but a first migration that never finished.
     ///
     /// # Errors
@@ -195,12 +205,12 @@ pub trait Database {
     /// See [`Database`].
     fn migrate(&self) -> Result<Migrated, Fault>;
 
-    /// Makes a consistent copy, verifies it, keeps the last five. `None` where the newest snapshot
-    /// is of this very state already (a start that is repeated).
+    /// Makes a consistent copy, verifies it, keeps the last five of those. `None` where the newest
+    /// snapshot is of this very state already (a start that is repeated).
     ///
     /// # Errors
     /// See [`Database`].
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<Snapshot>, Fault>;
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault>;
 
     /// The snapshots, newest first; MUST be empty for a missing directory.
     ///

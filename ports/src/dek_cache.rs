@@ -16,7 +16,8 @@ pub enum CachedDek {
 /// The DEK cache.
 pub trait DekCache {
     /// Whether the cache may hold a DEK, before anything is changed: its directory is a tmpfs (or
-    /// another file system is allowed by configuration) and belongs to this process's user.
+    /// another file system is allowed by configuration), not every user may replace files in it, and
+    /// it belongs to this process's user; root may do what its owner may.
     ///
     /// A directory that does not exist yet MUST be judged by its nearest existing parent.
     /// Returns a warning where only the configuration makes it allowed.
@@ -25,7 +26,8 @@ pub trait DekCache {
     /// MUST be [`crate::FaultKind::Config`] where it is not, naming the directory.
     fn check(&self) -> Result<Option<String>, Fault>;
 
-    /// Reads the cache; MUST be `Absent` where there is no file or no directory, and `Unusable`
+    /// Reads the cache; MUST be `Absent` where there is no file, no directory, or nothing but the
+    /// zeros that a removal leaves when it is killed, and `Unusable`
     /// for a file of another length, of another owner, or that others can read.
     ///
     /// # Errors

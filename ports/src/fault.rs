@@ -94,6 +94,13 @@ impl Fault {
         self
     }
 
+    /// The same with another hint: whoever has seen more of the node knows better what to do next.
+    #[must_use]
+    pub fn advise(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
     /// The same with the place where its cause stands, like `file /etc/…`.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {

@@ -126,12 +126,14 @@ pub trait Hsm {
     fn find_token(&self, query: &TokenQuery) -> Result<TokenSight, Fault>;
 
     /// Logs in as the user, at most one C_Login in the life of this value (C18). MUST NOT try
-    /// where the token says FINAL_TRY or LOCKED, nor with a PIN that the memory of rejected PINs
-    /// knows for this token; MUST remember a PIN that is rejected, and forget it once one works.
-    /// A second call after a login that worked does nothing.
+    /// where the token says FINAL_TRY or LOCKED, nor with a PIN that the ledger knows as rejected
+    /// by this token, nor after [`crate::MOST_UNSEEN_TRIES`] whose end nobody saw, nor where the
+    /// try cannot be noted in the ledger; MUST hold the ledger from there until the end of the try
+    /// is noted. A second call after a login that worked does nothing.
     ///
     /// # Errors
-    /// See [`Hsm`]; MUST be [`crate::FaultKind::Denied`] for every refusal.
+    /// See [`Hsm`]; MUST be [`crate::FaultKind::Denied`] for every refusal, and the ledger's own
+    /// error where it cannot be used.
     fn login(&self, token: &Token, pin: &Secret) -> Result<(), Fault>;
 
     /// Whether the token holds the KEK with this CKA_ID. Needs [`Hsm::login`].
@@ -150,6 +152,10 @@ pub trait Hsm {
     /// The format that the blob names; MUST be `None` for what is no blob of this port. Asks the
     /// token for nothing.
     fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat>;
+
+    /// The KEK that the blob names; MUST be `None` for what is no blob of this port. Asks the token
+    /// for nothing.
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId>;
 
     /// Wraps, unwraps what came out and compares (C16). Needs [`Hsm::login`].
     ///
@@ -228,4 +234,9 @@ pub trait Hsm {
     /// Whether a call into the module never came back. The process must then end without running
     /// the module's exit handlers, which would wait for it.
     fn is_hung(&self) -> bool;
+
+    /// What was seen on the way and has to be dealt with; each is told once.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -15,6 +15,7 @@ mod hsm;
 mod lock;
 mod output;
 mod pin_memory;
+mod pins;
 mod places;
 mod seals;
 mod secret;
@@ -41,22 +42,22 @@ pub mod fake;
 
 pub use assets::{AssetReport, Messages, StaticFiles};
 pub use backup::{
-    Backup, BackupCipher, BackupManifest, BackupOrigin, BackupPlace, Backups, PrivateFile,
-    StagedBackup,
+    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, StagedBackup,
 };
 pub use clock::{Clock, SystemClock};
 pub use credentials::{CredentialOrigin, Credentials, StoredCredential};
 pub use database::{
     ActiveCredential, BackupWrappedDek, CredentialKey, Database, DatabaseState, HistoryRow,
-    Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
+    MadeSnapshot, Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
 };
 pub use dek_cache::{CachedDek, DekCache};
 pub use fault::{Fault, FaultKind, ResultExt};
 pub use hsm::{Hsm, PinState, Token, TokenQuery, TokenSight, WrapFormat};
 pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
-pub use pin_memory::{PinMemory, RejectedPin};
-pub use places::{PlaceFacts, Places, Room};
+pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
+pub use pins::Pins;
+pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{

@@ -1,36 +1,63 @@
-//! The memory of rejected PINs, beside the database (C18).
+//! The ledger of PIN tries, beside the database (C18).
+
+use std::time::Duration;
 
 use crate::Fault;
 
-/// A slow salted hash of a PIN that a token has rejected; opaque to the store.
+/// After so many tries in a row whose end nobody saw, none is made until somebody has looked.
+pub const MOST_UNSEEN_TRIES: u8 = 2;
+
+/// How a try of a PIN ended, where its end was seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RejectedPin {
-    /// Serial number of the token that rejected it.
-    pub token_serial: String,
-    /// Salt and hash with their parameters, as text without line breaks (the PHC string format).
-    pub hash: String,
+pub enum TryEnd {
+    /// The token took the PIN.
+    Accepted,
+    /// The token rejected the PIN.
+    Rejected {
+        /// Salt and slow hash of the PIN with their parameters, as text without spaces or line
+        /// breaks (the PHC string format); opaque to the store.
+        hash: String,
+    },
+    /// It failed in a way that says nothing about the PIN.
+    Other,
 }
 
-/// Where rejected PINs are remembered over restarts.
+/// Where tries of a PIN are noted, over restarts and across processes.
 pub trait PinMemory {
-    /// What is remembered for the token.
+    /// Opens the ledger of the token with this serial number. Whoever holds one MUST keep all
+    /// others out until it is dropped, those of other processes and other tokens too. Waits for
+    /// them for at most `wait`.
     ///
-    /// MUST be `None` where nothing is. A memory that cannot be read or parsed MUST be an error:
-    /// to go on without it could use up the last try.
+    /// A memory that cannot be read or parsed MUST be an error: to go on without it could use up
+    /// the last try.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it, or [`crate::FaultKind::DataCorrupt`].
-    fn recall(&self, token_serial: &str) -> Result<Option<RejectedPin>, Fault>;
+    /// [`crate::FaultKind::Busy`] after `wait`; as [`Fault::io`] has it;
+    /// [`crate::FaultKind::DataCorrupt`].
+    fn open(&self, token_serial: &str, wait: Duration) -> Result<Box<dyn PinLedger>, Fault>;
+}
 
-    /// Remembers, in place of what was remembered for that token; durable when it returns.
+/// What is known of the PIN tries of one token.
+pub trait PinLedger {
+    /// The hashes of the PINs that the token has rejected since a login last worked.
+    fn rejected(&self) -> &[String];
+
+    /// How many tries were noted since a login last worked whose end nobody saw.
+    fn unseen(&self) -> u8;
+
+    /// Notes that a PIN is about to be tried, and nothing of the PIN. MUST be durable when it
+    /// returns. After an error no PIN may be tried, and nothing is noted where that can be.
     ///
     /// # Errors
     /// As [`Fault::io`] has it.
-    fn remember(&self, rejected: &RejectedPin) -> Result<(), Fault>;
+    fn note_try(&mut self) -> Result<(), Fault>;
 
-    /// Forgets what is remembered for the token; nothing to forget is no error.
+    /// Notes how the try ended that was noted last. Accepted: MUST forget all other tries and all
+    /// hashes of this token. Rejected: MUST add the hash and cross out this one try, durably and
+    /// in one step. Otherwise: MUST cross out this one try. A ledger that is dropped without this
+    /// leaves a try whose end nobody saw, and so does an error.
     ///
     /// # Errors
     /// As [`Fault::io`] has it.
-    fn forget(&self, token_serial: &str) -> Result<(), Fault>;
+    fn end_try(&mut self, end: TryEnd) -> Result<(), Fault>;
 }

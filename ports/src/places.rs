@@ -15,6 +15,21 @@ pub struct PlaceFacts {
     pub is_own: bool,
 }
 
+impl PlaceFacts {
+    /// Whether it is a directory in which every user may replace files.
+    #[must_use]
+    pub const fn is_open_to_all(&self) -> bool {
+        self.is_directory && is_open_to_all(self.mode)
+    }
+}
+
+/// Whether a directory of this mode lets every user replace files: others may write, and no sticky
+/// bit leaves each file to its owner.
+#[must_use]
+pub const fn is_open_to_all(mode: u32) -> bool {
+    mode & 0o1002 == 0o0002
+}
+
 /// Room on the file system of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Room {

@@ -21,6 +21,13 @@ pub trait DekSeals {
     /// [`crate::FaultKind::Internal`] where a primitive fails.
     fn wrap_with_password(&self, dek: &Dek, password: &Secret) -> Result<BackupWrappedDek, Fault>;
 
+    /// Whether the blob can be one at all, whatever the password: asked without a derivation.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] where [`DekSeals::unwrap_with_password`] would be
+    /// for every password.
+    fn examine(&self, blob: &BackupWrappedDek) -> Result<(), Fault>;
+
     /// Unwraps, with the salt and parameters that stand in the blob. One derivation.
     ///
     /// # Errors

@@ -57,7 +57,14 @@ impl CertificateFacts {
     /// Whether `now` is inside the validity, both ends included (RFC 5280, section 4.1.2.5).
     #[must_use]
     pub fn is_valid_at(&self, now: OffsetDateTime) -> bool {
-        self.not_before <= now && now <= self.not_after
+        self.not_before <= now && !self.has_ended_at(now)
+    }
+
+    /// Whether the validity is over. A certificate that is not valid yet says more about the clock
+    /// than about the certificate.
+    #[must_use]
+    pub fn has_ended_at(&self, now: OffsetDateTime) -> bool {
+        self.not_after < now
     }
 }
 
@@ -106,10 +113,12 @@ pub trait TlsIssuer {
     /// for an empty list.
     fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, Fault>;
 
-    /// Reads the certificate and checks that the private key is its key.
+    /// Reads the certificate and its chain, and checks that the private key is the certificate's
+    /// and each certificate signed by the next; the last may have an issuer that is not there.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] where either does not parse or they do not match.
+    /// MUST be [`crate::FaultKind::DataCorrupt`] where one of them is not as it has to be encoded,
+    /// a signature is wrong, or they do not match.
     fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault>;
 
     /// Reads a certificate alone.
@@ -175,11 +184,12 @@ pub trait TlsStore {
 
     /// Gives Nginx this set. At every moment and after every crash a reader MUST see the whole old
     /// set or the whole new one; the key MUST never be readable by others; a set that is right
-    /// already MUST NOT be written again. The last three sets are kept.
+    /// already MUST NOT be written again. The last three sets are kept. What is written is encoded
+    /// anew from what was read: a web server MUST be able to load it.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] for a key that does not match its certificate,
-    /// with nothing changed; else as [`Fault::io`] has it.
+    /// MUST be [`crate::FaultKind::DataCorrupt`] for what [`TlsIssuer::inspect`] refuses, with
+    /// nothing changed; else as [`Fault::io`] has it.
     fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault>;
 
     /// Whether a set could be written now, asked before the first change of a start: rights, and

@@ -2,7 +2,6 @@
 
 mod cli;
 pub mod corrections;
-mod cubes;
 mod matrix;
 #[path = "../../domain/tests/common/mod.rs"]
 mod space;

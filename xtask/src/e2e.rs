@@ -10,7 +10,9 @@ mod engine;
 mod image;
 mod pki;
 mod report;
+mod stage;
 mod story;
+mod summary;
 mod world;
 
 use std::collections::VecDeque;
@@ -20,8 +22,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::run::Result;
 use engine::Engine;
 use image::Images;
-use report::Ended;
+use stage::Stage;
 use story::Story;
+use summary::Ended;
 use world::World;
 
 /// What was asked for.
@@ -32,23 +35,6 @@ struct Options {
     /// The images of the last run, as they are.
     no_build: bool,
     stories: Vec<&'static Story>,
-}
-
-/// What every story is given.
-pub struct Stage {
-    pub engine: Engine,
-    pub images: Images,
-    /// Unique to this run; the label's value, and the beginning of every name.
-    pub run: String,
-    /// Fewer repetitions.
-    pub quick: bool,
-}
-
-impl Stage {
-    /// How often a story repeats: `full` times, or a tenth of it.
-    pub fn times(&self, full: usize) -> usize {
-        if self.quick { full.div_ceil(10) } else { full }
-    }
 }
 
 /// Runs the stories.
@@ -76,7 +62,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     if !options.keep {
         stage.engine.remove_labelled(engine::LABEL, &stage.run)?;
     }
-    print!("{}", report::table(&ended));
+    print!("{}", summary::table(&ended));
     println!("{:.1} s in all", begin.elapsed().as_secs_f64());
     stage.engine.check_stop()?;
     let failed = ended.iter().filter(|ended| ended.result.is_err()).count();

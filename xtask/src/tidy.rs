@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the project that no compiler checks.
 
 mod architecture;
+mod circles;
 mod corrections;
 mod layers;
 mod reference;
@@ -50,6 +51,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     findings.extend(corrections::check(&tree));
     findings.extend(reference::check(&tree));
     findings.extend(architecture::check(&tree));
+    findings.extend(circles::check(&tree));
     findings.extend(
         docs::stale()?
             .into_iter()

@@ -1,67 +1,79 @@
 //! Making a backup of a live database.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::fs::File;
+use std::io::Write;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use domain::SchemaState;
 use ports::{
-    BackupManifest, BackupOrigin, DatabaseState, Fault, FaultKind, NodeRecord, ResultExt as _,
+    BackupManifest, BackupOrigin, BackupTarget, DatabaseState, Fault, FaultKind, NodeRecord,
+    ResultExt as _,
 };
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tempfile::NamedTempFile;
+use rusqlite::Connection;
 
-use super::{digest, manifest, no_database, read};
+use super::{files, manifest, no_database, own};
+use crate::draft::Draft;
+use crate::duplicate::{Source, check_pages, copy_as_it_is, size};
 use crate::sql_error::{fault, parent};
-use crate::{migrate, node, open, schema, scrub, snapshot};
+use crate::{migrate, node, schema, scrub};
 
-const SUFFIX: &str = ".tmp";
-
-/// Copies, writes the manifest, reads the result back, and gives it its name.
+/// Copies, writes the manifest, reads the result back, and gives it its name or sends it on.
 pub(super) fn create(
     path: &Utf8Path,
-    source: &Connection,
-    patience: Duration,
-    file: &Utf8Path,
+    snapshots: &Utf8Path,
+    connection: &Connection,
+    target: BackupTarget<'_>,
     origin: &BackupOrigin,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<BackupManifest, Fault> {
-    let record = record(path, source)?;
-    let prefix = prefix(file)?;
-    remove_leftovers(parent(file), &prefix)?;
-    let temporary = temporary_file(file, &prefix)?;
-    let target = Utf8PathBuf::from_path_buf(temporary.path().to_owned())
-        .map_err(|path| not_utf8(&path.to_string_lossy()))?;
-    {
-        // What is copied and what is compared is one state, whoever else writes meanwhile.
-        let state = Transaction::new_unchecked(source, TransactionBehavior::Deferred)
-            .map_err(|error| fault(path, "making a backup", error))?;
-        snapshot::copy(path, &state, &target, patience, progress)?;
-        snapshot::verify(path, &state, &target)?;
+    let place = match &target {
+        BackupTarget::New(file) => {
+            own::refuse(Utf8Path::new(file), path)?;
+            refuse_standing(Utf8Path::new(file))?;
+            parent(Utf8Path::new(file))
+        }
+        BackupTarget::Replace(file) => {
+            own::refuse(Utf8Path::new(file), path)?;
+            refuse_special(Utf8Path::new(file))?;
+            parent(Utf8Path::new(file))
+        }
+        BackupTarget::Stream(_) => files::nearest(snapshots),
+    };
+    // What cannot be backed up is found out before the long part of the work.
+    record(path, node::observe(path, connection, &schema::runner()?)?)?;
+    let draft = Draft::within(place)?;
+    let copied = Source::of(path, connection)?.copy(&draft, progress, |state| {
+        let due = scrub::is_due(state).map_err(|error| fault(path, "reading", error))?;
+        let seen = node::look(path, state, &schema::runner()?)?;
+        let lines = manifest::lines(path, state, &record(path, seen)?, origin)?;
+        Ok((lines, due))
+    })?;
+    let (lines, is_scrub_due) = copied.seen;
+    let (mut draft, size) = if is_scrub_due {
+        scrubbed(path, draft)?
+    } else {
+        (draft, copied.size)
+    };
+    refuse_old_header(path, draft.file(), size)?;
+    let manifest = manifest::append(draft.file(), size, &lines)?;
+    match target {
+        BackupTarget::New(file) => {
+            let file = Utf8Path::new(file);
+            if !draft.publish(file)? {
+                return Err(standing(file));
+            }
+        }
+        BackupTarget::Replace(file) => draft.replace(Utf8Path::new(file))?,
+        BackupTarget::Stream(stream) => send(&draft, stream)?,
     }
-    let placeholder = digest::placeholder()?;
-    complete(&target, &record, origin, &placeholder)?;
-    let sha256 = digest::fill_in(&target, &placeholder)?;
-    let backup = read::read(&target)?;
-    let manifest = backup
-        .manifest
-        .filter(|manifest| manifest.sha256 == sha256)
-        .ok_or_else(|| {
-            Fault::new(
-                FaultKind::DataCorrupt,
-                format!("the backup {file} does not read back as it was written"),
-                "check the disk and the memory of this machine; the database was left as it is",
-            )
-        })?;
-    temporary
-        .persist(file)
-        .map_err(|refused| Fault::io(format!("naming the backup {file}"), refused.error))?;
-    open::sync_directory(parent(file))?;
     Ok(manifest)
 }
 
-fn record(path: &Utf8Path, source: &Connection) -> Result<NodeRecord, Fault> {
-    match node::observe(path, source, &schema::runner()?)? {
+/// What is seen is a database that can be backed up.
+fn record(path: &Utf8Path, seen: DatabaseState) -> Result<NodeRecord, Fault> {
+    match seen {
         DatabaseState::NotInitialised => Err(no_database(path)),
         DatabaseState::Initialised(record) => match record.schema {
             SchemaState::Current | SchemaState::Behind => Ok(*record),
@@ -72,68 +84,74 @@ fn record(path: &Utf8Path, source: &Connection) -> Result<NodeRecord, Fault> {
     }
 }
 
-/// What the copy has and the database may not have yet.
-fn complete(
-    target: &Utf8Path,
-    record: &NodeRecord,
-    origin: &BackupOrigin,
-    placeholder: &str,
-) -> Result<(), Fault> {
-    let writing = |error| fault(target, "writing the backup", error);
-    let mut copy = Connection::open_with_flags(
-        target,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(writing)?;
-    // The file is thrown away if anything goes wrong, and synced once when all is right.
-    copy.execute_batch(
-        "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;",
-    )
-    .map_err(writing)?;
-    // Where a key was sealed and the process died, clear bytes of it are still in the gaps.
-    scrub::finish(&copy).map_err(writing)?;
-    if origin.setup_completed && record.setup_completed_at.is_none() {
-        node::mark_setup_completed(target, &mut copy, origin.at)?;
+/// Where a key was sealed and the process died, clear bytes of it are still in the gaps. What
+/// SQLite has rebuilt is copied, since it cannot get a name any more.
+fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), Fault> {
+    let writing = |error| fault(path, "rebuilding a copy", error);
+    let connection = copy.edit()?;
+    scrub::finish(&connection).map_err(writing)?;
+    check_pages(path, &connection)?;
+    let size = size(&connection).map_err(writing)?;
+    connection.close().map_err(|(_, error)| writing(error))?;
+    let draft = copy.another()?;
+    copy_as_it_is(copy.file(), draft.file(), &mut |_, _| ())
+        .or_io(|| format!("copying the database {path}"))?;
+    Ok((draft, size))
+}
+
+/// A SQLite before 3.7 leaves the number of pages in the header as it was: every reader would take
+/// the manifest for a page.
+fn refuse_old_header(path: &Utf8Path, file: &File, size: u64) -> Result<(), Fault> {
+    let mut header = [0; 100];
+    file.read_exact_at(&mut header, 0)
+        .or_io(|| format!("reading a copy of the database {path}"))?;
+    let number = |range: Range<usize>| {
+        let bytes = header.get(range).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_be_bytes)
+    };
+    let page_size = match header.get(16..18) {
+        Some([0, 1]) => 65536,
+        Some(&[high, low]) => u64::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    };
+    if number(24..28) == number(92..96) && u64::from(number(28..32)) * page_size == size {
+        return Ok(());
     }
-    manifest::write(target, &mut copy, record, origin, placeholder)?;
-    copy.close().map_err(|(_, error)| writing(error))
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!("the header of the database {path} does not say how many pages it has"),
+        "have a SQLite of version 3.7 or later write it anew: `VACUUM`",
+    ))
 }
 
-fn prefix(file: &Utf8Path) -> Result<String, Fault> {
-    let name = file.file_name().ok_or_else(|| not_utf8(file.as_str()))?;
-    Ok(format!(".{name}.backup-"))
+fn send(draft: &Draft, stream: &mut dyn Write) -> Result<(), Fault> {
+    files::send(draft.file(), stream).or_io(|| "writing the backup to standard output")
 }
 
-/// Removes what a killed run left of a backup of this name.
-fn remove_leftovers(directory: &Utf8Path, prefix: &str) -> Result<(), Fault> {
-    let what = || format!("listing {directory}");
-    for entry in std::fs::read_dir(directory).or_io(what)? {
-        let entry = entry.or_io(what)?;
-        let name = entry.file_name();
-        if let Some(name) = name.to_str()
-            && name.starts_with(prefix)
-            && name.ends_with(SUFFIX)
-        {
-            std::fs::remove_file(entry.path())
-                .or_io(|| format!("removing the unfinished backup {directory}/{name}"))?;
-        }
+/// Said before the long part of the work; whether the name is free is decided when it is given.
+fn refuse_standing(file: &Utf8Path) -> Result<(), Fault> {
+    match files::kind_of(file)? {
+        None => Ok(()),
+        Some(_) => Err(standing(file)),
     }
-    Ok(())
 }
 
-fn temporary_file(file: &Utf8Path, prefix: &str) -> Result<NamedTempFile, Fault> {
-    tempfile::Builder::new()
-        .prefix(prefix)
-        .suffix(SUFFIX)
-        .permissions(std::fs::Permissions::from_mode(0o600))
-        .tempfile_in(parent(file))
-        .or_io(|| format!("making the backup {file}"))
-}
-
-fn not_utf8(path: &str) -> Fault {
+fn standing(file: &Utf8Path) -> Fault {
     Fault::new(
-        FaultKind::Usage,
-        format!("{path:?} cannot be the path of a backup"),
-        "give a path with a file name",
+        FaultKind::Io,
+        format!("{file} is there already: it is not overwritten"),
+        "give another path, or add --force to replace that file",
     )
+}
+
+/// A directory, a device or a pipe is nothing that a backup takes the place of.
+fn refuse_special(file: &Utf8Path) -> Result<(), Fault> {
+    match files::kind_of(file)? {
+        Some(kind) if !kind.is_file() && !kind.is_symlink() => Err(Fault::new(
+            FaultKind::Io,
+            format!("{file} is no regular file: it is not overwritten"),
+            "give the path of a file; `-` is standard output",
+        )),
+        Some(_) | None => Ok(()),
+    }
 }

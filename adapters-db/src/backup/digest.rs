@@ -1,137 +1,100 @@
-//! The digest over a whole backup, which stands inside it.
-//!
-//! It is taken over every byte of the file, with 64 zeros in the place of the digest itself: a
-//! digest over rows would not see what was altered between them. Its place is where its own text
-//! is found; that happens once in a file, or the file was not made here.
+//! The digest over a whole backup: a digest over rows would not see what was altered between them.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read as _;
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use camino::Utf8Path;
 use data_encoding::HEXLOWER;
-use ports::{Fault, FaultKind, ResultExt as _};
 use ring::digest::{Context, SHA256};
-use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::duplicate::{CHUNK, read_at};
 
 /// Length of a digest as text.
-const LENGTH: usize = 64;
-const CHUNK: usize = 256 << 10;
+pub(super) const LENGTH: usize = 64;
 
-/// What stands in the place of the digest until it is known.
-pub(super) fn placeholder() -> Result<String, Fault> {
-    let mut bytes = [0; LENGTH / 2];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Fault::new(
-            FaultKind::Internal,
-            "the system's random generator gave nothing",
-            "report this with the kernel version",
-        )
-    })?;
-    Ok(HEXLOWER.encode(&bytes))
-}
-
-/// Puts the digest in the place of the placeholder, durable when it returns; and gives it back.
-pub(super) fn fill_in(file: &Utf8Path, placeholder: &str) -> Result<String, Fault> {
-    let what = || format!("writing the digest of the backup {file}");
-    let handle = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(file)
-        .or_io(what)?;
-    let place = find(&handle, placeholder).or_io(what)?.ok_or_else(|| {
-        Fault::new(
-            FaultKind::Internal,
-            format!("the place of the digest is not found in the backup {file}"),
-            "this is a defect of the program; report it with this message",
-        )
-    })?;
-    let digest = digest(&handle, place).or_io(what)?;
-    handle
-        .write_all_at(digest.as_bytes(), place)
-        .and_then(|()| handle.sync_all())
-        .or_io(what)?;
-    Ok(digest)
-}
-
-/// Whether the file has this digest.
-pub(super) fn is_right(file: &Utf8Path, expected: &str) -> Result<bool, Fault> {
-    let what = || format!("reading the backup {file}");
-    if expected.len() != LENGTH {
-        return Ok(false);
-    }
-    let handle = File::open(file).or_io(what)?;
-    let Some(place) = find(&handle, expected).or_io(what)? else {
-        return Ok(false);
-    };
-    Ok(digest(&handle, place).or_io(what)? == expected)
-}
-
-/// Where the text stands, if it does in one place alone.
-fn find(file: &File, text: &str) -> std::io::Result<Option<u64>> {
-    let text = text.as_bytes();
-    let mut window: Vec<u8> = Vec::new();
-    let mut begin = 0_u64;
-    let mut found = None;
-    loop {
-        let kept = window.len();
-        let read = reader(file, begin + kept as u64, CHUNK as u64).read_to_end(&mut window)?;
-        for (place, _) in window
-            .windows(LENGTH)
-            .enumerate()
-            .filter(|(_, seen)| *seen == text)
-        {
-            if found.replace(begin + place as u64).is_some() {
-                return Ok(None);
-            }
-        }
-        if read == 0 {
-            return Ok(found);
-        }
-        // A text across two chunks is seen whole in the next window, and no text twice.
-        let done = window.len().saturating_sub(LENGTH - 1);
-        window.drain(..done);
-        begin += done as u64;
-    }
-}
-
-fn digest(file: &File, place: u64) -> std::io::Result<String> {
+/// The digest of the file's first `end` bytes.
+pub(super) fn up_to(file: &File, end: u64) -> std::io::Result<String> {
     let mut context = Context::new(&SHA256);
-    let mut chunk = Vec::with_capacity(CHUNK);
-    let mut position = 0_u64;
-    loop {
-        if position == place {
-            context.update(&[b'0'; LENGTH]);
-            position += LENGTH as u64;
-        }
-        // Up to the place, then beyond it: no chunk has a part of it.
-        let limit = if position < place {
-            place - position
-        } else {
-            u64::MAX
-        };
-        chunk.clear();
-        reader(file, position, limit.min(CHUNK as u64)).read_to_end(&mut chunk)?;
-        if chunk.is_empty() {
-            break;
-        }
-        context.update(&chunk);
-        position += chunk.len() as u64;
+    let mut chunk = vec![0; CHUNK];
+    let mut place = 0;
+    while place < end {
+        let length = usize::try_from(end - place).map_or(CHUNK, |left| left.min(CHUNK));
+        let chunk = chunk.get_mut(..length).unwrap_or_default();
+        file.read_exact_at(chunk, place)?;
+        context.update(chunk);
+        place += length as u64;
     }
     Ok(HEXLOWER.encode(context.finish().as_ref()))
 }
 
-/// Reads at most `limit` bytes from `position` on, without a position of the file's own.
-fn reader(file: &File, position: u64, limit: u64) -> impl std::io::Read {
-    struct At<'a>(&'a File, u64);
-    impl std::io::Read for At<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let read = self.0.read_at(buffer, self.1)?;
-            self.1 += read as u64;
-            Ok(read)
+/// Whether this is the digest of the whole file with zeros where the digest itself stands, as in
+/// the format 1; that happens once in a file, or the file was not made by this project.
+pub(super) fn is_right_within(file: &File, expected: &str) -> std::io::Result<bool> {
+    let Some(needle) = Needle::of(expected) else {
+        return Ok(false);
+    };
+    let mut context = Context::new(&SHA256);
+    let mut found = 0;
+    let mut window = vec![0; CHUNK];
+    // What is left of the window before: the text may begin in it.
+    let mut kept = 0;
+    let mut place = 0;
+    loop {
+        let fresh = window.get_mut(kept..).unwrap_or_default();
+        let length = kept + read_at(file, fresh, place)?;
+        let mut rest = window.get(..length).unwrap_or_default();
+        while let Some(at) = needle.find(rest) {
+            found += 1;
+            context.update(rest.get(..at).unwrap_or_default());
+            context.update(&[b'0'; LENGTH]);
+            rest = rest.get(at + LENGTH..).unwrap_or_default();
+        }
+        let is_end = length < CHUNK;
+        let later = if is_end {
+            0
+        } else {
+            rest.len().min(LENGTH - 1)
+        };
+        let (now, _) = rest.split_at(rest.len() - later);
+        context.update(now);
+        if is_end {
+            return Ok(found == 1 && HEXLOWER.encode(context.finish().as_ref()) == expected);
+        }
+        place += (length - kept) as u64;
+        kept = later;
+        window.copy_within(CHUNK - kept.., 0);
+    }
+}
+
+/// A text of the length of a digest, and how far one may skip on from each byte that ends a place
+/// where it is not (Horspool).
+struct Needle<'a> {
+    text: &'a [u8],
+    skip: [usize; 256],
+}
+
+impl<'a> Needle<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let text = text.as_bytes();
+        let (_, before) = text.split_last().filter(|_| text.len() == LENGTH)?;
+        let mut skip = [LENGTH; 256];
+        for (at, byte) in before.iter().enumerate() {
+            if let Some(skip) = skip.get_mut(usize::from(*byte)) {
+                *skip = LENGTH - 1 - at;
+            }
+        }
+        Some(Self { text, skip })
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            let last = *bytes.get(at + LENGTH - 1)?;
+            if self.text.last() == Some(&last) && bytes.get(at..at + LENGTH)? == self.text {
+                return Some(at);
+            }
+            at += self.skip.get(usize::from(last))?;
         }
     }
-    At(file, position).take(limit)
 }
 
 #[cfg(test)]
@@ -139,15 +102,30 @@ fn reader(file: &File, position: u64, limit: u64) -> impl std::io::Read {
 mod tests {
     use super::*;
 
-    fn file_with(bytes: &[u8]) -> (tempfile::TempDir, camino::Utf8PathBuf) {
+    fn file_with(bytes: &[u8]) -> File {
         let directory = tempfile::tempdir().unwrap();
-        let path = camino::Utf8PathBuf::from_path_buf(directory.path().join("file")).unwrap();
+        let path = directory.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        (directory, path)
+        File::open(path).unwrap()
+    }
+
+    fn digest(bytes: &[u8]) -> String {
+        HEXLOWER.encode(ring::digest::digest(&SHA256, bytes).as_ref())
     }
 
     #[test]
-    fn the_digest_is_found_wherever_it_stands() {
+    fn the_digest_is_of_the_first_bytes_alone() {
+        let bytes: Vec<u8> = (0..2 * CHUNK + 7).map(|number| number as u8).collect();
+        let file = file_with(&bytes);
+        for end in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, bytes.len()] {
+            let taken = up_to(&file, end as u64).unwrap();
+            assert_eq!(taken, digest(&bytes[..end]), "{end}");
+        }
+        assert!(up_to(&file, bytes.len() as u64 + 1).is_err());
+    }
+
+    #[test]
+    fn the_digest_of_the_first_format_is_found_wherever_it_stands() {
         for before in [
             0,
             1,
@@ -157,28 +135,27 @@ mod tests {
             CHUNK,
             2 * CHUNK + 5,
         ] {
-            let text = placeholder().unwrap();
-            let bytes = [vec![7; before], text.clone().into_bytes(), vec![9; 70]].concat();
-            let (_keep, path) = file_with(&bytes);
-            let digest = fill_in(&path, &text).unwrap();
-            assert!(is_right(&path, &digest).unwrap(), "{before}");
-            let mut altered = std::fs::read(&path).unwrap();
-            for place in [0, before + 64, altered.len() - 1] {
-                altered[place] ^= 1;
-                std::fs::write(&path, &altered).unwrap();
-                assert!(!is_right(&path, &digest).unwrap(), "{before} {place}");
-                altered[place] ^= 1;
+            let with = |text: &str| [vec![7; before], text.into(), vec![9; 70]].concat();
+            let expected = digest(&with(&"0".repeat(LENGTH)));
+            let is_right = |bytes: &[u8]| is_right_within(&file_with(bytes), &expected).unwrap();
+            let mut bytes = with(&expected);
+            assert!(is_right(&bytes), "{before}");
+            for place in [0, before + 64, bytes.len() - 1] {
+                bytes[place] ^= 1;
+                assert!(!is_right(&bytes), "{before} {place}");
+                bytes[place] ^= 1;
             }
-            std::fs::write(&path, &altered[..altered.len() - 1]).unwrap();
-            assert!(!is_right(&path, &digest).unwrap());
+            assert!(!is_right(&bytes[..bytes.len() - 1]));
         }
     }
 
     #[test]
-    fn a_digest_that_stands_there_twice_is_none() {
-        let text = placeholder().unwrap();
-        let (_keep, path) = file_with(format!("{text}{text}").as_bytes());
-        assert!(fill_in(&path, &text).is_err());
-        assert!(!is_right(&path, &text).unwrap());
+    fn a_digest_of_the_first_format_that_stands_there_twice_is_none() {
+        for between in [0, 1, CHUNK - 100, CHUNK] {
+            let zeros = "0".repeat(LENGTH);
+            let text = digest(format!("{zeros}{}{zeros}", "x".repeat(between)).as_bytes());
+            let bytes = format!("{text}{}{text}", "x".repeat(between));
+            assert!(!is_right_within(&file_with(bytes.as_bytes()), &text).unwrap());
+        }
     }
 }

@@ -1,98 +1,153 @@
-//! The manifest: a table of names and values in the backup itself.
+//! The manifest: lines of names and values after the last page of the database, where SQLite looks
+//! at nothing.
+//!
+//! It begins with [`HEAD`] and ends with the SHA-256 of every byte before that digest. In the
+//! format 1, which is still read, it was a table in the database.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 
 use camino::Utf8Path;
 use data_encoding::HEXLOWER;
 use domain::{InstallationId, KekId};
-use ports::{BackupManifest, BackupOrigin, Fault, FaultKind, NodeRecord};
-use rusqlite::{Connection, params};
+use ports::{BackupManifest, BackupOrigin, Fault, FaultKind, NodeRecord, ResultExt as _};
+use rusqlite::Connection;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::digest;
 use crate::columns::{required, stamp, text};
 use crate::schema::HISTORY_TABLE;
 use crate::sql_error::fault;
 
 /// The format that this program writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The format whose manifest is a table.
+const FORMAT_OF_TABLE: u32 = 1;
 const TABLE: &str = "backup_manifest";
+const HEAD: &str = "\nTrustpoint backup manifest\n";
+const DIGEST: &str = "sha256: ";
+/// Far more than a manifest has.
+const LONGEST: u64 = 64 << 10;
 
-/// Writes the manifest into the copy; the digest is still the placeholder.
-pub(super) fn write(
+/// The manifest of a database, but for the digest.
+pub(super) fn lines(
     path: &Utf8Path,
-    copy: &mut Connection,
+    database: &Connection,
     record: &NodeRecord,
     origin: &BackupOrigin,
-    placeholder: &str,
-) -> Result<(), Fault> {
-    let created_at = stamp(origin.at)?;
-    let rows = |schema: String| {
-        let token = record.token.as_ref();
-        let optional = |text: Option<String>| text.unwrap_or_default();
-        let setup_completed = origin.setup_completed || record.setup_completed_at.is_some();
-        [
-            ("format", FORMAT.to_string()),
-            ("application_version", origin.application_version.clone()),
-            ("schema", schema),
-            ("created_at", created_at.clone()),
-            (
-                "installation_id",
-                optional(record.installation.as_ref().map(ToString::to_string)),
-            ),
-            (
-                "storage",
-                optional(record.storage.map(|storage| storage.to_string())),
-            ),
-            (
-                "kek_id",
-                optional(token.and_then(|token| token.kek.as_ref().map(ToString::to_string))),
-            ),
-            (
-                "dek_check_value",
-                optional(token.and_then(|token| {
-                    let value = token.dek_check_value.as_ref();
-                    value.map(|value| HEXLOWER.encode(value))
-                })),
-            ),
-            (
-                "backup_password_set",
-                yes_no(token.is_some_and(|token| token.backup_encrypted_dek.is_some())),
-            ),
-            ("setup_completed", yes_no(setup_completed)),
-            ("sha256", placeholder.to_owned()),
-        ]
-    };
-    let mut put = || -> rusqlite::Result<()> {
-        let rows = rows(newest_migration(copy)?);
-        let transaction = copy.transaction()?;
-        transaction.execute_batch(&format!(
-            "DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (name TEXT, value TEXT)"
-        ))?;
-        for (name, value) in rows {
-            transaction.execute(
-                &format!("INSERT INTO {TABLE} (name, value) VALUES (?1, ?2)"),
-                params![name, value],
-            )?;
-        }
-        transaction.commit()
-    };
-    put().map_err(|error| fault(path, "writing the manifest", error))
+) -> Result<String, Fault> {
+    let schema = newest_migration(database)
+        .map_err(|error| fault(path, "reading the migration history", error))?;
+    let token = record.token.as_ref();
+    let optional = |text: Option<String>| text.unwrap_or_default();
+    let kek = token.and_then(|token| token.kek.as_ref());
+    let check_value = token.and_then(|token| token.dek_check_value.as_ref());
+    let lines = [
+        ("format", FORMAT.to_string()),
+        ("application_version", origin.application_version.clone()),
+        ("schema", schema),
+        ("created_at", stamp(origin.at)?),
+        (
+            "installation_id",
+            optional(record.installation.as_ref().map(ToString::to_string)),
+        ),
+        (
+            "storage",
+            optional(record.storage.map(|storage| storage.to_string())),
+        ),
+        ("kek_id", optional(kek.map(ToString::to_string))),
+        (
+            "dek_check_value",
+            optional(check_value.map(|value| HEXLOWER.encode(value))),
+        ),
+        (
+            "backup_password_set",
+            yes_no(token.is_some_and(|token| token.backup_encrypted_dek.is_some())),
+        ),
+        (
+            "setup_completed",
+            yes_no(origin.setup_completed || record.setup_completed_at.is_some()),
+        ),
+    ]
+    .map(|(name, value)| format!("{name}: {}\n", value.replace('\n', " ")));
+    Ok(format!("{HEAD}{}{DIGEST}", lines.concat()))
 }
 
-/// Whether the database has a manifest, good or bad.
-pub(super) fn is_there(backup: &Connection) -> rusqlite::Result<bool> {
-    backup.query_row(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
-        [TABLE],
-        |row| row.get(0),
-    )
+/// Puts the manifest after the `size` bytes of the database. The digest is taken of what is read
+/// back, and so is what is returned.
+pub(super) fn append(file: &File, size: u64, lines: &str) -> Result<BackupManifest, Fault> {
+    let what = || "writing the manifest of the backup";
+    file.write_all_at(lines.as_bytes(), size).or_io(what)?;
+    let end = size + lines.len() as u64;
+    let sha256 = digest::up_to(file, end).or_io(what)?;
+    file.write_all_at(format!("{sha256}\n").as_bytes(), end)
+        .or_io(what)?;
+    let (manifest, _) = read_after(file, size)?;
+    if manifest.sha256 == sha256 {
+        return Ok(manifest);
+    }
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        "the manifest of the backup does not read back as it was written",
+        "check the disk and the memory of this machine; the database was left as it is",
+    ))
 }
 
-/// The manifest; `None` in a database that has none.
-pub(super) fn read(path: &Utf8Path, backup: &Connection) -> Result<Option<BackupManifest>, Fault> {
+/// The manifest after the `size` bytes of the database, and how many bytes its digest is of.
+pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64), Fault> {
+    let what = || "reading the manifest";
+    let length = file.metadata().or_io(what)?.len();
+    let after = length.saturating_sub(size);
+    let cut = || {
+        Fault::new(
+            FaultKind::DataCorrupt,
+            format!("it has {length} bytes and should have {size}, and no manifest is after them"),
+            "use another backup",
+        )
+    };
+    if after > LONGEST {
+        return Err(cut());
+    }
+    let mut bytes = vec![0; usize::try_from(after).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, size).or_io(what)?;
+    let text = String::from_utf8(bytes).map_err(|error| cut().because(error))?;
+    let body = text
+        .strip_prefix(HEAD)
+        .and_then(|body| body.strip_suffix('\n'))
+        .ok_or_else(cut)?;
+    let mut values = BTreeMap::new();
+    for line in body.split('\n') {
+        let (name, value) = line.split_once(": ").ok_or_else(cut)?;
+        values.insert(name.to_owned(), value.to_owned());
+    }
+    let ends_with_digest = body
+        .rsplit('\n')
+        .next()
+        .and_then(|line| line.strip_prefix(DIGEST))
+        .is_some_and(|digest| digest.len() == digest::LENGTH);
+    if !ends_with_digest {
+        return Err(cut());
+    }
+    let digested = length - digest::LENGTH as u64 - 1;
+    Ok((Values(values).parse(FORMAT)?, digested))
+}
+
+/// The manifest of a backup of the format 1; `None` in a database that has none.
+pub(super) fn read_table(
+    path: &Utf8Path,
+    backup: &Connection,
+) -> Result<Option<BackupManifest>, Fault> {
     let reading = |error| fault(path, "reading the manifest", error);
-    if !is_there(backup).map_err(reading)? {
+    let is_there: bool = backup
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
+            [TABLE],
+            |row| row.get(0),
+        )
+        .map_err(reading)?;
+    if !is_there {
         return Ok(None);
     }
     let values: BTreeMap<String, String> = backup
@@ -103,11 +158,11 @@ pub(super) fn read(path: &Utf8Path, backup: &Connection) -> Result<Option<Backup
         })
         .and_then(Iterator::collect)
         .map_err(reading)?;
-    Values(values).parse().map(Some)
+    Values(values).parse(FORMAT_OF_TABLE).map(Some)
 }
 
-/// Takes the manifest out of a database that goes back to work.
-pub(super) fn remove(path: &Utf8Path, staged: &Connection) -> Result<(), Fault> {
+/// Takes the manifest of the format 1 out of a database that goes back to work.
+pub(super) fn remove_table(path: &Utf8Path, staged: &Connection) -> Result<(), Fault> {
     staged
         .execute_batch(&format!("DROP TABLE IF EXISTS {TABLE}"))
         .map_err(|error| fault(path, "removing the manifest", error))
@@ -131,14 +186,18 @@ fn yes_no(value: bool) -> String {
 struct Values(BTreeMap<String, String>);
 
 impl Values {
-    fn parse(&self) -> Result<BackupManifest, Fault> {
+    /// A manifest of this format.
+    fn parse(&self, expected: u32) -> Result<BackupManifest, Fault> {
         let format = self.get("format")?.parse().map_err(|_| wrong("format"))?;
-        if format != FORMAT {
+        if format > FORMAT {
             return Err(Fault::new(
                 FaultKind::VersionDowngrade,
                 format!("its manifest has the format {format}; this program knows {FORMAT}"),
                 "use the newer program that made it",
             ));
+        }
+        if format != expected {
+            return Err(wrong("format"));
         }
         let optional = |name: &str| {
             self.get(name)

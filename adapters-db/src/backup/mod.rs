@@ -1,17 +1,20 @@
-//! Backups: a SQLite database with one more table, the manifest.
+//! Backups: a SQLite database with a manifest after its last page.
 //!
 //! So `sqlite3` opens a backup, and whoever has lost this program can still read it.
 
 mod create;
 mod digest;
+mod files;
 mod manifest;
+mod own;
 mod read;
 mod replaced;
 mod stage;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{
-    Backup, BackupManifest, BackupOrigin, BackupPlace, Backups, Fault, FaultKind, StagedBackup,
+    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Fault, FaultKind,
+    StagedBackup,
 };
 
 use crate::connections::{Connections, Mode};
@@ -38,31 +41,26 @@ impl SqliteBackups {
 }
 
 impl Backups for SqliteBackups {
-    fn place(&self, file: &str) -> Result<BackupPlace, Fault> {
-        read::place(Utf8Path::new(file))
-    }
-
     fn create(
         &self,
-        file: &str,
+        target: BackupTarget<'_>,
         origin: &BackupOrigin,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, Fault> {
         let path = self.connections.path();
-        let busy = self.connections.busy();
-        let made = self.connections.read(|source| {
-            create::create(path, source, busy, Utf8Path::new(file), origin, progress)
+        let made = self.connections.read(|connection| {
+            create::create(path, &self.snapshots, connection, target, origin, progress)
         })?;
         made.ok_or_else(|| no_database(path))
     }
 
-    fn read(&self, file: &str) -> Result<Backup, Fault> {
-        read::read(Utf8Path::new(file))
+    fn read(&self, source: BackupSource<'_>) -> Result<Backup, Fault> {
+        read::read(source, &self.snapshots)
     }
 
-    fn stage(&self, file: &str) -> Result<Box<dyn StagedBackup>, Fault> {
+    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault> {
         let staged = stage::Staged::of(
-            Utf8Path::new(file),
+            source,
             self.connections.path(),
             &self.snapshots,
             self.create_parents,

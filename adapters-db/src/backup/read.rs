@@ -1,49 +1,127 @@
 //! Reading a backup: whose it is, whether it is whole, what it says. Nothing is changed, and no
 //! file beside it is looked at.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::cmp::Ordering;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::thread;
 
 use camino::Utf8Path;
 use domain::SchemaState;
-use ports::{Backup, BackupPlace, DatabaseState, Fault, FaultKind, ResultExt as _};
+use ports::{
+    Backup, BackupManifest, BackupSource, DatabaseState, Fault, FaultKind, ResultExt as _,
+};
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::OFlags;
 
+use super::files::{self, Refused};
 use super::{digest, manifest};
+use crate::draft::{Draft, open_same};
+use crate::duplicate::{read_at, size, thread_died};
 use crate::look::{beside, has_bytes};
 use crate::schema::APPLICATION_ID;
-use crate::snapshot_files::escaped;
 use crate::sql_error::fault;
-use crate::{migrate, node, schema};
+use crate::{migrate, node, open as sqlite_open, schema};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// What a stream is called.
+const STREAM: &str = "standard input";
 
-/// What stands at the path.
-pub(super) fn place(file: &Utf8Path) -> Result<BackupPlace, Fault> {
-    match std::fs::metadata(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BackupPlace::Free),
-        Err(error) => return Err(Fault::io(format!("looking at {file}"), error)),
-        Ok(metadata) if !metadata.is_file() => return Ok(BackupPlace::Other),
-        Ok(_) => {}
+/// A file that may be a backup.
+pub(super) struct Candidate<'a> {
+    /// What the operator calls it.
+    pub(super) name: &'a Utf8Path,
+    /// Its bytes.
+    pub(super) file: &'a File,
+    /// The same, opened by SQLite.
+    pub(super) connection: Connection,
+}
+
+/// Opens it for reading; what is no regular file is none.
+pub(super) fn open(path: &Utf8Path) -> Result<File, Fault> {
+    let what = || format!("opening {path}");
+    // Without O_NONBLOCK a FIFO of that name would hang the program.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+        .or_io(what)?;
+    if file.metadata().or_io(what)?.is_file() {
+        return Ok(file);
     }
-    // A damaged backup is one too, as long as it shows a manifest.
-    let is_backup = is_sqlite(file)?
-        && open(file).is_ok_and(|connection| matches!(manifest::is_there(&connection), Ok(true)));
-    Ok(if is_backup {
-        BackupPlace::Backup
-    } else {
-        BackupPlace::Other
+    Err(corrupt("it is no regular file"))
+}
+
+/// Reads a backup and proves it whole.
+pub(super) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, Fault> {
+    match source {
+        BackupSource::File(path) => {
+            let path = Utf8Path::new(path);
+            refused(path, || {
+                let file = open(path)?;
+                refuse_other(&file, path)?;
+                let absolute = camino::absolute_utf8(path).or_io(|| format!("opening {path}"))?;
+                // Immutable: no lock is taken, and no journal that happens to stand beside it is
+                // played back.
+                let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
+                let connection = open_same(&file, &absolute, "immutable=1", access)?;
+                let (name, file) = (path, &file);
+                let backup = prove(&mut Candidate {
+                    name,
+                    file,
+                    connection,
+                })?;
+                refuse_unfinished(path, &backup)?;
+                Ok(backup)
+            })
+        }
+        BackupSource::Stream(stream) => {
+            let name = Utf8Path::new(STREAM);
+            let draft = Draft::within(files::nearest(snapshots))?;
+            take_in(stream, name, &draft)?;
+            refused(name, || prove_draft(&draft, name))
+        }
+    }
+}
+
+/// What the operator calls it.
+pub(super) fn name(source: &BackupSource<'_>) -> String {
+    match source {
+        BackupSource::File(file) => (*file).to_owned(),
+        BackupSource::Stream(_) => STREAM.to_owned(),
+    }
+}
+
+/// Takes a stream in.
+pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> Result<(), Fault> {
+    files::take_in(stream, draft.file()).map_err(|refused| match refused {
+        Refused::Reading(error) => Fault::io(format!("reading the backup {name}"), error),
+        Refused::Writing(error) => Fault::io(format!("copying the backup {name}"), error),
     })
 }
 
-/// Reads it and proves it whole.
-pub(super) fn read(file: &Utf8Path) -> Result<Backup, Fault> {
-    prove(file).map_err(|fault| {
+/// Proves the copy of a backup whole.
+pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, Fault> {
+    refuse_other(draft.file(), name)?;
+    prove(&mut Candidate {
+        name,
+        file: draft.file(),
+        connection: draft.read()?,
+    })
+}
+
+/// Names the backup that is refused, and what to do then.
+pub(super) fn refused<T>(
+    name: &Utf8Path,
+    act: impl FnOnce() -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    act().map_err(|fault| {
         let message = match fault.kind() {
             FaultKind::DataCorrupt | FaultKind::VersionDowngrade => {
-                format!("the backup {file} is refused: {fault}")
+                format!("the backup {name} is refused: {fault}")
             }
-            _ => format!("the backup {file} cannot be read: {fault}"),
+            _ => format!("the backup {name} cannot be read: {fault}"),
         };
         let hint = match fault.kind() {
             FaultKind::DataCorrupt => {
@@ -55,68 +133,97 @@ pub(super) fn read(file: &Utf8Path) -> Result<Backup, Fault> {
     })
 }
 
-fn prove(file: &Utf8Path) -> Result<Backup, Fault> {
-    if !is_sqlite(file)? {
-        return Err(corrupt("it is no SQLite database"));
-    }
-    let connection = open(file)?;
-    refuse_foreign(file, &connection)?;
-    refuse_cut(file, &connection)?;
-    let manifest = manifest::read(file, &connection)?;
-    if manifest.is_none() {
-        refuse_unfinished(file)?;
-    }
-    if let Some(manifest) = &manifest
-        && !digest::is_right(file, &manifest.sha256)?
+fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
+    let bytes = candidate
+        .file
+        .metadata()
+        .or_io(|| format!("looking at the backup {}", candidate.name))?
+        .len();
+    sqlite_open::distrust(&mut candidate.connection, bytes)
+        .map_err(|error| unreadable(candidate.name, error))?;
+    // From here on it is only looked at.
+    let candidate = &*candidate;
+    let Candidate {
+        name,
+        file,
+        connection,
+    } = candidate;
+    refuse_foreign(name, connection)?;
+    let (manifest, digested) = manifest_of(candidate)?;
+    // Both read the whole file: side by side.
+    let (verdict, digest) = thread::scope(|scope| {
+        let digest = manifest.as_ref().map(|manifest| {
+            scope.spawn(|| match digested {
+                Some(end) => Ok(digest::up_to(file, end)? == manifest.sha256),
+                None => digest::is_right_within(file, &manifest.sha256),
+            })
+        });
+        let verdict = connection.query_row("PRAGMA integrity_check(1)", [], |row| {
+            row.get::<_, String>(0)
+        });
+        (verdict, digest.map(thread::ScopedJoinHandle::join))
+    });
+    if let Some(digest) = digest
+        && !digest
+            .map_err(|_| thread_died())?
+            .or_io(|| format!("reading the backup {name}"))?
     {
         return Err(corrupt(
             "its SHA-256 is not the one in its manifest: it was altered, or damaged",
         ));
     }
-    let verdict: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(|error| unreadable(file, error))?;
+    let verdict = verdict.map_err(|error| unreadable(name, error))?;
     if verdict != "ok" {
         return Err(corrupt(&format!("it is damaged: {verdict}")));
     }
-    let record = match node::observe(file, &connection, &schema::runner()?)? {
+    // Whatever else the schema has than ours is refused where the schema is identified.
+    let mut record = match node::look(name, connection, &schema::runner()?)? {
         DatabaseState::Initialised(record) => *record,
         DatabaseState::NotInitialised => return Err(corrupt("it is an empty database")),
     };
+    // The manifest may know of a setup that the database was still to be told of (C9).
+    if let Some(manifest) = &manifest
+        && manifest.setup_completed
+    {
+        record.setup_completed_at.get_or_insert(manifest.created_at);
+    }
     match record.schema {
         SchemaState::Current | SchemaState::Behind => Ok(Backup { manifest, record }),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(migrate::refused(file, state)),
+        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(migrate::refused(name, state)),
     }
 }
 
-fn is_sqlite(file: &Utf8Path) -> Result<bool, Fault> {
-    let what = || format!("opening {file}");
-    if !std::fs::metadata(file).or_io(what)?.is_file() {
-        return Ok(false);
+/// The manifest, and how many bytes its digest is of: all of them in the format 1.
+fn manifest_of(candidate: &Candidate<'_>) -> Result<(Option<BackupManifest>, Option<u64>), Fault> {
+    let Candidate {
+        name,
+        file,
+        connection,
+    } = candidate;
+    let size = size(connection).map_err(|error| unreadable(name, error))?;
+    let length = file
+        .metadata()
+        .or_io(|| format!("looking at {name}"))?
+        .len();
+    match length.cmp(&size) {
+        Ordering::Less => Err(corrupt(&format!(
+            "it has {length} bytes and should have {size}"
+        ))),
+        Ordering::Equal => Ok((manifest::read_table(name, connection)?, None)),
+        Ordering::Greater => {
+            let (manifest, digested) = manifest::read_after(file, size)?;
+            Ok((Some(manifest), Some(digested)))
+        }
     }
-    let mut magic = Vec::with_capacity(MAGIC.len());
-    File::open(file)
-        .or_io(what)?
-        .take(MAGIC.len() as u64)
-        .read_to_end(&mut magic)
-        .or_io(what)?;
-    Ok(magic == MAGIC)
 }
 
-/// Immutable: no lock is taken, and no journal that happens to stand beside it is played back.
-fn open(file: &Utf8Path) -> Result<Connection, Fault> {
-    let absolute = camino::absolute_utf8(file).or_io(|| format!("opening {file}"))?;
-    let connection = Connection::open_with_flags(
-        format!("file:{}?immutable=1", escaped(&absolute)),
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(|error| unreadable(file, error))?;
-    connection
-        .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")
-        .map_err(|error| unreadable(file, error))?;
-    Ok(connection)
+fn refuse_other(file: &File, name: &Utf8Path) -> Result<(), Fault> {
+    let mut magic = [0; MAGIC.len()];
+    let count = read_at(file, &mut magic, 0).or_io(|| format!("reading {name}"))?;
+    if count == MAGIC.len() && magic == *MAGIC {
+        return Ok(());
+    }
+    Err(corrupt("it is no SQLite database"))
 }
 
 fn refuse_foreign(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
@@ -131,27 +238,12 @@ fn refuse_foreign(file: &Utf8Path, connection: &Connection) -> Result<(), Fault>
     )))
 }
 
-fn refuse_cut(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
-    let number = |pragma: &str| -> rusqlite::Result<i64> {
-        connection.pragma_query_value(None, pragma, |row| row.get(0))
-    };
-    let expected = number("page_count")
-        .and_then(|pages| Ok(pages.saturating_mul(number("page_size")?)))
-        .map_err(|error| unreadable(file, error))?;
-    let length = std::fs::metadata(file)
-        .or_io(|| format!("looking at {file}"))?
-        .len();
-    if i64::try_from(length) == Ok(expected) {
-        return Ok(());
-    }
-    Err(corrupt(&format!(
-        "it has {length} bytes and should have {expected}"
-    )))
-}
-
 /// A database that somebody is writing to, or whose writer has died, is no snapshot: what stands
 /// beside it belongs to it.
-fn refuse_unfinished(file: &Utf8Path) -> Result<(), Fault> {
+pub(super) fn refuse_unfinished(file: &Utf8Path, backup: &Backup) -> Result<(), Fault> {
+    if backup.manifest.is_some() {
+        return Ok(());
+    }
     for part in ["-journal", "-wal"] {
         let part = beside(file, part);
         if has_bytes(&part)? {

@@ -1,18 +1,25 @@
 //! What a restore replaces is kept: as a snapshot, or byte for byte where it cannot be read.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt as _};
+use ports::{Fault, ResultExt as _};
 use time::OffsetDateTime;
 
+use super::files::send;
+use crate::draft::Draft;
 use crate::look::{beside, has_bytes};
 use crate::open;
-use crate::snapshot_files::{compact, same_bytes};
+use crate::owner::Owner;
+use crate::snapshot;
+use crate::snapshot_files::{Kind, name, same_bytes, taken};
+use crate::sql_error::parent;
 
-/// Beside the database there may be what belongs to it.
-const PARTS: [&str; 3] = ["", "-journal", "-wal"];
+/// Beside the database there may be what belongs to it. The database is the last: where its name
+/// is, all is there.
+const PARTS: [&str; 3] = ["-journal", "-wal", ""];
+/// In place of a version in the name.
+const UNREADABLE: &str = "unreadable";
 
 /// Copies the files as they are; gives back where the database stands now.
 pub(super) fn keep_bytes(
@@ -20,86 +27,70 @@ pub(super) fn keep_bytes(
     directory: &Utf8Path,
     now: OffsetDateTime,
 ) -> Result<Option<Utf8PathBuf>, Fault> {
-    let mut parts = Vec::new();
+    let mut drafts = Vec::new();
+    let owner = Owner::of_database(path)?;
     for part in PARTS {
-        if has_bytes(&beside(path, part))? {
-            parts.push(part);
+        let file = beside(path, part);
+        if has_bytes(&file)? {
+            owner.provide(directory)?;
+            let draft = copied(&file, directory)?;
+            owner.take(draft.file(), &file)?;
+            drafts.push((part, draft));
         }
     }
-    if parts.is_empty() {
+    if drafts.is_empty() {
         return Ok(None);
     }
-    open::create_directories(directory, 0o700)?;
-    let name = name(now);
-    for number in 0.. {
-        let number = if number == 0 {
-            String::new()
-        } else {
-            format!("-{number}")
-        };
-        let kept = directory.join(format!("{name}{number}.db"));
-        match keep_as(path, &kept, &parts) {
-            Ok(()) => {
-                open::sync_directory(directory)?;
-                return Ok(Some(kept));
-            }
-            Err(Kept::Taken) => {}
-            Err(Kept::Failed(fault)) => return Err(fault),
+    // Of a restore that was killed.
+    if let Some(newest) = snapshot::newest(directory, Kind::Replaced)?
+        && is_of(&newest, &drafts)?
+    {
+        return Ok(Some(newest));
+    }
+    loop {
+        let kept = directory.join(name(
+            Kind::Replaced,
+            Some(UNREADABLE),
+            now,
+            &taken(directory)?,
+        ));
+        if publish(&kept, &mut drafts)? {
+            return Ok(Some(kept));
         }
     }
-    Err(Fault::new(
-        FaultKind::Internal,
-        format!("no name for the replaced database in {directory}"),
-        "this is a defect of the program; report it with this message",
-    ))
 }
 
-/// `replaced-yyyymmddThhmmssZ`: no snapshot's name, so that it is never pruned with them.
-fn name(now: OffsetDateTime) -> String {
-    format!("replaced-{}", compact(now))
+fn copied(file: &Utf8Path, directory: &Utf8Path) -> Result<Draft, Fault> {
+    let what = || format!("keeping {file} in {directory}");
+    let source = std::fs::File::open(file).or_io(what)?;
+    let draft = Draft::within(directory)?;
+    send(&source, &mut draft.file()).or_io(what)?;
+    Ok(draft)
 }
 
-enum Kept {
-    Taken,
-    Failed(Fault),
-}
-
-fn keep_as(path: &Utf8Path, kept: &Utf8Path, parts: &[&str]) -> Result<(), Kept> {
-    let is_taken = PARTS.iter().any(|part| beside(kept, part).exists());
-    if is_taken && !is_the_same(path, kept, parts).map_err(Kept::Failed)? {
-        return Err(Kept::Taken);
-    }
-    if is_taken {
-        // Of a restore that was killed.
-        return Ok(());
-    }
-    for part in parts {
-        copy(&beside(path, part), &beside(kept, part)).map_err(Kept::Failed)?;
-    }
-    Ok(())
-}
-
-fn is_the_same(path: &Utf8Path, kept: &Utf8Path, parts: &[&str]) -> Result<bool, Fault> {
-    for part in parts {
-        let (ours, theirs) = (beside(path, part), beside(kept, part));
-        if !theirs.exists() || !same_bytes(&ours, &theirs)? {
+/// Whether what is kept there are these very files.
+fn is_of(kept: &Utf8Path, drafts: &[(&str, Draft)]) -> Result<bool, Fault> {
+    for part in PARTS {
+        let there = beside(kept, part);
+        let is_same = match drafts.iter().find(|(of, _)| *of == part) {
+            Some((_, draft)) => there.exists() && same_bytes(draft.file(), &there)?,
+            None => !there.exists(),
+        };
+        if !is_same {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), Fault> {
-    let what = || format!("keeping {from} as {to}");
-    let mut source = std::fs::File::open(from).or_io(what)?;
-    let mut target = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(to)
-        .or_io(what)?;
-    std::io::copy(&mut source, &mut target).or_io(what)?;
-    target.sync_all().or_io(what)
+/// `false` where a name is taken: by a part that a restore has left which was killed.
+fn publish(kept: &Utf8Path, drafts: &mut [(&str, Draft)]) -> Result<bool, Fault> {
+    for (part, draft) in drafts {
+        if !draft.publish(&beside(kept, part))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Removes what belongs to a database that is about to be replaced and could not be recovered.
@@ -114,7 +105,7 @@ pub(super) fn remove_beside(path: &Utf8Path) -> Result<(), Fault> {
         }
     }
     if removed {
-        open::sync_directory(crate::sql_error::parent(path))?;
+        open::sync_directory(parent(path))?;
     }
     Ok(())
 }

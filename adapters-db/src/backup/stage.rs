@@ -1,81 +1,85 @@
 //! A restore: a checked copy beside the database, what it replaces kept, one rename.
 
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Backup, Fault, FaultKind, ResultExt as _, StagedBackup};
-use rusqlite::{Connection, OpenFlags};
-use tempfile::NamedTempFile;
+use ports::{Backup, BackupSource, Fault, FaultKind, ResultExt as _, StagedBackup};
+use rusqlite::Connection;
 use time::OffsetDateTime;
 
-use super::{manifest, read, replaced};
+use super::{files, manifest, read, replaced};
 use crate::classify::Found;
+use crate::draft::Draft;
+use crate::duplicate::{Source, size, without_log};
 use crate::look::{beside, has_bytes};
+use crate::owner::Owner;
 use crate::schema::APPLICATION_ID;
-use crate::snapshot_files::same_bytes;
+use crate::snapshot_files::{Kind, same_bytes};
 use crate::sql_error::{fault, parent};
-use crate::{classify, look, open, schema, snapshot};
+use crate::{classify, look, node, open, schema, snapshot};
 
-/// A backup beside the database, ready to take its place.
+/// A backup on the file system of the database, ready to take its place.
 pub(super) struct Staged {
     backup: Backup,
-    temporary: NamedTempFile,
+    draft: Draft,
     /// The database, through every symbolic link.
     path: Utf8PathBuf,
     snapshots: Utf8PathBuf,
+    create_parents: bool,
     busy: Duration,
-    in_place: bool,
-    /// The present database, which nobody can write to while this is open.
-    held: Option<Connection>,
+    held: Option<Held>,
+}
+
+/// The present database, which nobody can write to while this is open. Dropped in this order: see
+/// [`Source`].
+struct Held {
+    _transaction: Connection,
+    _file: Option<File>,
 }
 
 impl Staged {
+    /// Reads the backup once, into a file without a name; nothing of the node is changed. A
+    /// directory that is missing will stand on the file system of the one above it.
     pub(super) fn of(
-        file: &Utf8Path,
+        source: BackupSource<'_>,
         path: &Utf8Path,
         snapshots: &Utf8Path,
         create_parents: bool,
         busy: Duration,
     ) -> Result<Self, Fault> {
         let path = resolved(path)?;
-        let directory = parent(&path);
-        if create_parents {
-            open::create_directories(directory, 0o700)?;
-        }
-        let prefix = format!(".{}.restore-", path.file_name().unwrap_or("database"));
-        remove_leftovers(directory, &prefix)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(&prefix)
-            .permissions(std::fs::Permissions::from_mode(0o600))
-            .tempfile_in(directory)
-            .or_io(|| format!("making a copy of the backup {file} in {directory}"))?;
-        let copy = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).map_err(|_| {
-            Fault::new(
-                FaultKind::Config,
-                format!("the directory {directory} is not UTF-8"),
-                "configure another database.path",
-            )
-        })?;
-        let mut source = std::fs::File::open(file).or_io(|| format!("opening {file}"))?;
-        std::io::copy(&mut source, &mut temporary.as_file())
-            .or_io(|| format!("copying the backup {file} to {directory}"))?;
+        let name = read::name(&source);
+        let name = Utf8Path::new(&name);
+        let is_file = matches!(source, BackupSource::File(_));
+        let mut opened;
+        let stream: &mut dyn Read = match source {
+            BackupSource::File(_) => {
+                opened = read::refused(name, || read::open(name))?;
+                &mut opened
+            }
+            BackupSource::Stream(stream) => stream,
+        };
+        let draft = Draft::within(files::nearest(parent(&path)))?;
+        read::take_in(stream, name, &draft)?;
+        let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
-        let backup = read::read(&copy).map_err(|fault| name_instead(fault, &copy, file))?;
-        make_ready(&copy)?;
-        temporary
-            .as_file()
-            .sync_all()
-            .or_io(|| format!("syncing {copy}"))?;
-        let in_place = is_exactly(&path, &copy)?;
+        let backup = read::refused(name, || {
+            let backup = read::prove_draft(&draft, name)?;
+            if is_file {
+                read::refuse_unfinished(name, &backup)?;
+            }
+            Ok(backup)
+        })?;
+        make_ready(&draft, name, &backup)?;
         Ok(Self {
             backup,
-            temporary,
+            draft,
             path,
             snapshots: snapshots.to_owned(),
+            create_parents,
             busy,
-            in_place,
             held: None,
         })
     }
@@ -108,6 +112,26 @@ impl Staged {
             .map_err(holding)?;
         Ok(Some(connection))
     }
+
+    fn keep_snapshot(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
+        let Some(transaction) = self.hold()? else {
+            return Ok(None);
+        };
+        let reader = open::read_only(&self.path, self.busy)?;
+        let source = Source::of(&self.path, &reader)?;
+        let made = snapshot::make(&source, &self.snapshots, Kind::Replaced, now);
+        self.held = Some(Held {
+            _file: source.into_file(),
+            _transaction: transaction,
+        });
+        Ok(match made? {
+            Some(made) => Some(made.snapshot.path),
+            // The newest is of this very state.
+            None => {
+                snapshot::newest(&self.snapshots, Kind::Replaced)?.map(Utf8PathBuf::into_string)
+            }
+        })
+    }
 }
 
 impl StagedBackup for Staged {
@@ -115,51 +139,48 @@ impl StagedBackup for Staged {
         &self.backup
     }
 
-    fn is_in_place(&self) -> bool {
-        self.in_place
+    fn is_in_place(&self) -> Result<bool, Fault> {
+        if !self.path.is_file() {
+            return Ok(false);
+        }
+        for part in ["-journal", "-wal"] {
+            if has_bytes(&beside(&self.path, part))? {
+                return Ok(false);
+            }
+        }
+        same_bytes(self.draft.file(), &self.path)
     }
 
     fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
-        match self.hold() {
-            Ok(None) => Ok(None),
-            Ok(Some(held)) => {
-                let reader = open::read_only(&self.path, self.busy)?;
-                let made = snapshot::make(&self.path, &reader, &self.snapshots, now, self.busy)?;
-                self.held = Some(held);
-                let kept = match made {
-                    Some(snapshot) => Some(snapshot.path),
-                    // The newest is of this very state.
-                    None => snapshot::all(&self.snapshots)?
-                        .into_iter()
-                        .next()
-                        .map(|snapshot| snapshot.path),
-                };
-                Ok(kept)
-            }
+        match self.keep_snapshot(now) {
+            // It cannot be read: a restore is for that, too.
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
+                self.held = None;
                 let kept = replaced::keep_bytes(&self.path, &self.snapshots, now)?;
                 Ok(kept.map(Utf8PathBuf::into_string))
             }
-            Err(fault) => Err(fault),
+            kept => kept,
         }
     }
 
     fn put_in_place(self: Box<Self>) -> Result<(), Fault> {
         let Self {
-            temporary,
+            mut draft,
             path,
             held,
+            create_parents,
             ..
         } = *self;
+        if create_parents {
+            open::create_directories(parent(&path), 0o700)?;
+        }
+        Owner::of_database(&path)?.take(draft.file(), &path)?;
         // A journal of the old database would be played back into the new one. Where the old one
         // could be opened there is none any more.
         if held.is_none() {
             replaced::remove_beside(&path)?;
         }
-        temporary
-            .persist(&path)
-            .map_err(|refused| Fault::io(format!("replacing {path}"), refused.error))?;
-        open::sync_directory(parent(&path))?;
+        draft.replace(&path)?;
         drop(held);
         Ok(())
     }
@@ -174,57 +195,20 @@ fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
     }
 }
 
-/// Removes what a restore that was killed left beside the database.
-fn remove_leftovers(directory: &Utf8Path, prefix: &str) -> Result<(), Fault> {
-    let what = || format!("listing {directory}");
-    for entry in std::fs::read_dir(directory).or_io(what)? {
-        let entry = entry.or_io(what)?;
-        if entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.starts_with(prefix))
-        {
-            std::fs::remove_file(entry.path())
-                .or_io(|| format!("removing {}", entry.path().display()))?;
-        }
+/// The database that goes back to work has no manifest, and knows what that knows. The same backup
+/// always becomes the same bytes, so that a restore that is run again finds its work done.
+fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), Fault> {
+    let writing = |error| fault(name, "preparing", error);
+    let preparing = || format!("preparing {name}");
+    let size = size(&draft.read()?).map_err(writing)?;
+    draft.file().set_len(size).or_io(preparing)?;
+    without_log(draft.file()).or_io(preparing)?;
+    let mut connection = draft.edit()?;
+    manifest::remove_table(name, &connection)?;
+    if let Some(at) = backup.record.setup_completed_at {
+        node::mark_setup_completed(name, &mut connection, at)?;
     }
-    Ok(())
-}
-
-/// The database that goes back to work has no manifest. The same backup always becomes the same
-/// bytes, so that a restore that is run again finds its work done.
-fn make_ready(copy: &Utf8Path) -> Result<(), Fault> {
-    let writing = |error| fault(copy, "preparing", error);
-    let connection = Connection::open_with_flags(
-        copy,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(writing)?;
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON;",
-        )
-        .map_err(writing)?;
-    manifest::remove(copy, &connection)?;
     connection.close().map_err(|(_, error)| writing(error))
-}
-
-fn is_exactly(path: &Utf8Path, copy: &Utf8Path) -> Result<bool, Fault> {
-    if !path.is_file() {
-        return Ok(false);
-    }
-    for part in ["-journal", "-wal"] {
-        if has_bytes(&beside(path, part))? {
-            return Ok(false);
-        }
-    }
-    same_bytes(path, copy)
-}
-
-/// The operator named the backup, not the copy of it.
-fn name_instead(fault: Fault, copy: &Utf8Path, file: &Utf8Path) -> Fault {
-    let message = fault.to_string().replace(copy.as_str(), file.as_str());
-    Fault::new(fault.kind(), message, fault.hint().to_owned()).because(fault)
 }
 
 /// Whose database stands there is asked before it is replaced: the path may be wrong.

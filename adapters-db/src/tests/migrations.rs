@@ -150,14 +150,45 @@ fn a_version_in_the_history_that_is_no_number_does_not_panic() {
     }
 }
 
+/// A database that only the first migrations were applied to.
+fn behind(count: usize) -> Rig {
+    let rig = Rig::new();
+    let mut first = schema::runner().unwrap().get_migrations().clone();
+    first.truncate(count);
+    rig.open()
+        .migrate_with(&Runner::new(&first).set_grouped(true))
+        .unwrap();
+    rig
+}
+
 #[test]
 fn a_read_only_value_says_behind() {
+    let rig = behind(4);
+    assert_eq!(node(&rig.open_read_only()).schema, SchemaState::Behind);
+}
+
+#[test]
+fn every_schema_of_the_past_is_ours_and_is_brought_up_to_date() {
+    for count in 1..=schema::runner().unwrap().get_migrations().len() {
+        let rig = behind(count);
+        rig.open().migrate().unwrap();
+        assert_eq!(node(&rig.open()).schema, SchemaState::Current, "{count}");
+    }
+}
+
+#[test]
+fn c04_a_history_that_lost_its_newest_row_is_corrupt() {
     let rig = Rig::migrated();
     rig.edit(
         "DELETE FROM refinery_schema_history WHERE version = \
-         (SELECT max(version) FROM refinery_schema_history); ",
+         (SELECT max(version) FROM refinery_schema_history)",
     );
-    assert_eq!(node(&rig.open_read_only()).schema, SchemaState::Behind);
+    for fault in [
+        observe_fault(&rig.open()),
+        rig.open().migrate().unwrap_err(),
+    ] {
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{fault}");
+    }
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The adapter on real files.
 
+mod backups;
 mod classification;
+mod copies;
 mod credentials;
+mod drafts;
+mod hostile;
 mod migrations;
 mod reading;
 mod records;
 mod snapshots;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -66,6 +71,19 @@ impl Rig {
             .unwrap();
     }
 
+    /// What such a select says, one line a row.
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        let connection = Connection::open(&self.path).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let column = |number| row.get::<_, rusqlite::types::Value>(number).unwrap();
+            let columns: Vec<_> = (0..columns).map(column).collect();
+            Ok(format!("{columns:?}"))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
     pub(crate) fn put(&self, bytes: &[u8]) {
         put(&self.path, bytes);
     }
@@ -107,6 +125,18 @@ impl SqliteDatabase {
         self.connections_mut().set_busy(Duration::from_millis(50));
         self
     }
+}
+
+/// A full disk: SQLite gives the same code where the file system refuses to let the file grow.
+pub(crate) fn no_more_pages(database: &SqliteDatabase) {
+    let set = "PRAGMA max_page_count = 1";
+    database
+        .connections()
+        .write(|connection| {
+            connection.execute_batch(set).unwrap();
+            Ok(())
+        })
+        .unwrap();
 }
 
 impl DatabaseRig for Rig {
@@ -189,6 +219,12 @@ impl OtherProcess {
                 .any(|line| line.unwrap().contains("ready-now"))
         );
         Self(child)
+    }
+
+    /// The end of its input.
+    pub(crate) fn end(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
     }
 
     /// `kill -9`.

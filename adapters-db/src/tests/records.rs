@@ -1,10 +1,10 @@
 //! What a person edits by hand, and what a start leaves behind.
 
-use domain::StorageType;
+use domain::{KekId, StorageType};
 use ports::contract::database::{known_token, moment, start};
 use ports::{Database, FaultKind, WrappedDek};
 
-use super::{Rig, node, observe_fault};
+use super::{Rig, no_more_pages, node, observe_fault};
 
 fn full() -> Rig {
     let rig = Rig::migrated();
@@ -78,6 +78,41 @@ fn what_is_right_already_is_not_written_again() {
 }
 
 #[test]
+fn c16_a_key_keeps_the_time_at_which_it_was_made() {
+    let rig = full();
+    rig.edit("UPDATE pkcs11_key SET created_at = '2020-01-0' || id || 'T00:00:00Z'");
+    let rows = || rig.lines("SELECT id, hex(key_id), created_at FROM pkcs11_key ORDER BY id");
+    let before = rows();
+    let mut token = known_token();
+    token.backup_encrypted_dek = None;
+    rig.open().save_token(&token).unwrap();
+    assert_eq!(rows(), before);
+
+    // A rotation: one more key; then the old one is retired, and the oldest taken away.
+    let (old, new) = (token.kek.clone(), KekId::new(&[10; 16]).unwrap());
+    token.pending_kek = Some(new.clone());
+    rig.open().save_token(&token).unwrap();
+    assert!(
+        rows()
+            .iter()
+            .all(|row| before.contains(row) || row.contains("0A0A0A0A"))
+    );
+    token.pending_kek = None;
+    token.kek = Some(new);
+    token.retired_keks.remove(0);
+    token.retired_keks.extend(old);
+    rig.open().save_token(&token).unwrap();
+    assert_eq!(node(&rig.open()).token, Some(token));
+    let kept = rows();
+    assert_eq!(
+        kept.iter().filter(|row| before.contains(row)).count(),
+        2,
+        "{kept:?}"
+    );
+    assert_eq!(kept.len(), 3);
+}
+
+#[test]
 fn c10_a_thousand_equal_starts_leave_the_file_no_larger() {
     let rig = full();
     let size = || std::fs::metadata(&rig.path).unwrap().len();
@@ -95,6 +130,20 @@ fn c10_a_thousand_equal_starts_leave_the_file_no_larger() {
 }
 
 #[test]
+fn a_count_at_its_end_is_not_counted_on() {
+    let rig = full();
+    rig.edit("UPDATE startup_history SET starts = 9223372036854775807");
+    for second in 1..3 {
+        let database = rig.open();
+        database
+            .record_start(&start("1.0.0", moment(second)))
+            .unwrap();
+    }
+    let rows = rig.open().history(10).unwrap();
+    assert_eq!((rows.len(), rows[0].starts), (2, 2));
+}
+
+#[test]
 fn a_lost_installation_row_stops_what_needs_it() {
     let rig = full();
     rig.edit("DELETE FROM installation");
@@ -108,17 +157,8 @@ fn a_lost_installation_row_stops_what_needs_it() {
 fn a_full_disk_is_io_and_changes_nothing() {
     let rig = full();
     let before = std::fs::read(&rig.path).unwrap();
-    let mut database = rig.open();
-    // SQLite gives the same code where the file system refuses to let the file grow.
-    database
-        .connections_mut()
-        .write(|connection| {
-            connection
-                .execute_batch("PRAGMA max_page_count = 1")
-                .unwrap();
-            Ok(())
-        })
-        .unwrap();
+    let database = rig.open();
+    no_more_pages(&database);
     let mut record = start("1.0.1", moment(1));
     record.changes = "x".repeat(100_000);
     let fault = database.record_start(&record).unwrap_err();

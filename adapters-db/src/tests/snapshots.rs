@@ -18,6 +18,11 @@ fn recorded() -> Rig {
     rig
 }
 
+/// Makes one, which is listed as the newest.
+fn make(database: &SqliteDatabase, second: i64) -> Snapshot {
+    database.snapshot(moment(second)).unwrap().unwrap().snapshot
+}
+
 fn path_of(snapshot: &Snapshot) -> Utf8PathBuf {
     Utf8PathBuf::from(&snapshot.path)
 }
@@ -25,7 +30,7 @@ fn path_of(snapshot: &Snapshot) -> Utf8PathBuf {
 #[test]
 fn c15_a_snapshot_is_a_database_of_its_own() {
     let rig = recorded();
-    let made = rig.open().snapshot(moment(0)).unwrap().unwrap();
+    let made = make(&rig.open(), 0);
     let path = path_of(&made);
     assert_eq!(
         path.file_name(),
@@ -45,30 +50,27 @@ fn c15_a_snapshot_of_a_write_ahead_log_needs_no_file_beside_it() {
     rig.edit("PRAGMA journal_mode = WAL");
     let database = rig.open();
     database.record_start(&start("1.0.1", moment(1))).unwrap();
-    let made = database.snapshot(moment(0)).unwrap().unwrap();
+    let made = make(&database, 0);
     assert_eq!(made.version.as_deref(), Some("1.0.1"));
     assert_eq!(std::fs::read(path_of(&made)).unwrap()[19], 1);
     assert_eq!(rig.snapshots.read_dir_utf8().unwrap().count(), 1);
 }
 
 #[test]
-fn snapshots_of_one_second_get_numbers() {
+fn snapshots_of_one_second_are_in_the_order_of_making_and_the_oldest_goes() {
     let rig = recorded();
     let database = rig.open();
-    let mut names = Vec::new();
-    for number in 0..3 {
-        database
-            .mark_setup_completed(moment(number))
-            .and_then(|_| database.record_start(&start("1.0.0", moment(number + 1))))
-            .unwrap();
-        let made = database.snapshot(moment(0)).unwrap().unwrap();
-        names.push(path_of(&made).file_name().unwrap().to_owned());
+    let mut made = Vec::new();
+    for version in ["1.6.0", "1.10.0", "1.2.0", "1.10.0", "1.9.0", "1.11.0"] {
+        database.record_start(&start(version, moment(1))).unwrap();
+        made.push(database.snapshot(moment(0)).unwrap().unwrap());
     }
-    assert!(names[0].ends_with("Z.db"));
-    assert!(names[1].ends_with("Z-1.db"));
-    assert!(names[2].ends_with("Z-2.db"));
-    let listed = path_of(&database.snapshots().unwrap()[0]);
-    assert_eq!(listed.file_name(), Some(names[2].as_str()));
+    let paths: Vec<_> = made.iter().map(|made| &made.snapshot.path).collect();
+    let listed = database.snapshots().unwrap();
+    let listed: Vec<_> = listed.iter().rev().map(|snapshot| &snapshot.path).collect();
+    assert_eq!(listed, paths[1..]);
+    assert_eq!(made[5].removed, [paths[0].clone()]);
+    assert!(made[..5].iter().all(|made| made.removed.is_empty()));
 }
 
 #[test]
@@ -79,10 +81,10 @@ fn a_clock_that_went_back_does_not_cost_the_new_snapshot() {
         database
             .record_start(&start(&format!("1.0.{number}"), moment(0)))
             .unwrap();
-        database.snapshot(moment(number)).unwrap().unwrap();
+        make(&database, number);
     }
     database.record_start(&start("2.0.0", moment(0))).unwrap();
-    let made = database.snapshot(moment(-1000)).unwrap().unwrap();
+    let made = make(&database, -1000);
     assert!(path_of(&made).exists());
     assert_eq!(database.snapshots().unwrap().len(), 5);
 }
@@ -95,7 +97,7 @@ fn what_a_killed_run_left_is_removed_and_what_is_not_ours_stays() {
     let foreign = rig.snapshots.join("notes.txt");
     put(&leftover, b"half");
     put(&foreign, b"mine");
-    rig.open().snapshot(moment(0)).unwrap().unwrap();
+    make(&rig.open(), 0);
     assert!(!leftover.exists());
     assert!(foreign.exists());
     assert_eq!(rig.open().snapshots().unwrap().len(), 1);
@@ -119,7 +121,7 @@ fn a_snapshot_that_cannot_be_read_is_listed_without_a_version() {
 #[test]
 fn the_version_is_the_one_inside_not_the_one_in_the_name() {
     let rig = recorded();
-    let made = rig.open().snapshot(moment(0)).unwrap().unwrap();
+    let made = make(&rig.open(), 0);
     let renamed = rig.snapshots.join("trustpoint-9.9.9-20260101T000000Z.db");
     std::fs::rename(&made.path, renamed).unwrap();
     let listed = rig.open().snapshots().unwrap();

@@ -14,6 +14,9 @@ use crate::{durable, room};
 /// The application reads the catalogues, perhaps under another user.
 const MODE: u32 = 0o644;
 
+/// Far more than any catalogue that people translate.
+const LIMIT: u64 = 16 << 20;
+
 /// Compiles the catalogues in `dirs` for `languages`.
 #[derive(Clone, Debug)]
 pub struct MessageCompiler {
@@ -105,12 +108,12 @@ struct Compiled {
 
 impl Compiled {
     fn is_right(&self) -> Result<bool, Fault> {
-        Ok(durable::read_optional(&self.target)?.as_deref() == Some(&self.bytes))
+        Ok(durable::read_up_to(&self.target, LIMIT)?.as_deref() == Some(&self.bytes))
     }
 }
 
 fn load(source: &Utf8Path) -> Result<po::Catalogue, Fault> {
-    let bytes = durable::read_optional(source)?.ok_or_else(|| {
+    let bytes = durable::read_up_to(source, LIMIT)?.ok_or_else(|| {
         Fault::io(
             format!("reading {source}"),
             std::io::ErrorKind::NotFound.into(),

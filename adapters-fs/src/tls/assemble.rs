@@ -1,12 +1,15 @@
 //! A credential out of the files that an operator brings: whose certificate it is, and the chain
 //! in its order.
 
-use pem::{EncodeConfig, LineEnding, Pem};
+use std::slice;
+
+use pem::Pem;
 use ports::{Assembled, CertificateFacts, CredentialFiles, Fault, FaultKind, TlsCredential};
 use rcgen::PublicKeyData as _;
 use x509_parser::certificate::X509Certificate;
 
-use super::certificate::{certificates, facts_of, parse};
+use super::certificate::{certificates, check, encode, facts_of, parse};
+use super::chain::is_signed_by;
 use super::{key_forms, private_key};
 
 /// One certificate of the files.
@@ -21,11 +24,7 @@ impl Candidate<'_> {
     }
 
     fn is_signed_by(&self, issuer: &Self) -> bool {
-        self.certificate.issuer() == issuer.certificate.subject()
-            && self
-                .certificate
-                .verify_signature(Some(issuer.certificate.public_key()))
-                .is_ok()
+        is_signed_by(&self.certificate, &issuer.certificate)
     }
 
     fn facts(&self) -> Result<CertificateFacts, Fault> {
@@ -33,8 +32,7 @@ impl Candidate<'_> {
     }
 
     fn pem(&self) -> String {
-        let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
-        pem::encode_config(self.block, lines)
+        encode(slice::from_ref(self.block))
     }
 }
 
@@ -56,7 +54,7 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
         }
     }
     let is_ours = |candidate: &Candidate<'_>| {
-        *candidate.certificate.public_key().subject_public_key.data == *pair.der_bytes()
+        candidate.certificate.public_key().raw == pair.subject_public_key_info()
     };
     let place = pool
         .iter()
@@ -69,17 +67,20 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
         [] => leaf.is_signed_by(&leaf).then(|| leaf.pem()),
         some => Some(some.iter().map(Candidate::pem).collect()),
     };
+    let credential = TlsCredential {
+        private_key_pem: private_key::to_pem(&key),
+        certificate_pem: leaf.pem(),
+        chain_pem,
+    };
+    // What the next start would not give to Nginx is not taken in.
+    let facts = check(&credential).map_err(unusable)?;
     Ok(Assembled {
-        facts: leaf.facts()?,
+        facts,
         chain: chain
             .iter()
             .map(|link| Ok((link.subject(), link.facts()?)))
             .collect::<Result<_, Fault>>()?,
-        credential: TlsCredential {
-            private_key_pem: private_key::to_pem(&key),
-            certificate_pem: leaf.pem(),
-            chain_pem,
-        },
+        credential,
     })
 }
 
@@ -129,7 +130,7 @@ fn order<'a>(
 }
 
 fn blocks(text: &str, what: &str) -> Result<Vec<Pem>, Fault> {
-    let blocks = certificates(text).map_err(unusable)?;
+    let blocks = certificates(text, &format!("the {what} file")).map_err(unusable)?;
     if blocks.is_empty() {
         return Err(Fault::new(
             FaultKind::DataCorrupt,

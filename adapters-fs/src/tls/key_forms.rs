@@ -4,6 +4,7 @@
 use ports::{Fault, FaultKind, Secret};
 use zeroize::Zeroizing;
 
+use super::der::{INTEGER, OCTET_STRING, SEQUENCE, element};
 use super::private_key::{decode_block, supported};
 
 const PKCS8: &str = "PRIVATE KEY";
@@ -11,9 +12,6 @@ const PKCS1: &str = "RSA PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
 const FORMS: [&str; 3] = [PKCS8, PKCS1, SEC1];
 
-const INTEGER: u8 = 0x02;
-const OCTET_STRING: u8 = 0x04;
-const SEQUENCE: u8 = 0x30;
 /// `parameters [0]` of an ECPrivateKey.
 const PARAMETERS: u8 = 0xa0;
 
@@ -108,26 +106,6 @@ fn curve(sec1: &[u8]) -> Option<&[u8]> {
         (PARAMETERS, curve, _) => Some(curve),
         _ => None,
     }
-}
-
-/// Tag and content of the first DER element, and what follows it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (tag, rest) = der.split_first()?;
-    let (first, rest) = rest.split_first()?;
-    let (length, rest) = if *first < 0x80 {
-        (usize::from(*first), rest)
-    } else {
-        let (bytes, rest) = rest.split_at_checked(usize::from(*first & 0x7f))?;
-        if bytes.is_empty() || bytes.len() > 4 {
-            return None;
-        }
-        let length = bytes
-            .iter()
-            .fold(0, |length, byte| length << 8 | usize::from(*byte));
-        (length, rest)
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((*tag, content, rest))
 }
 
 /// PrivateKeyInfo: version 0, the algorithm's parts, the key.

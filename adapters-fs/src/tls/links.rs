@@ -1,10 +1,10 @@
 //! The three names that Nginx reads: symbolic links into the current set.
 
-use camino::{Utf8Path, Utf8PathBuf};
 use ports::Fault;
+use rustix::fs::FileType;
 
 use super::set::{CERTIFICATE, CHAIN, Content, Generation, KEY, Sets};
-use crate::durable;
+use crate::durable::Directory;
 
 /// What has one of the three names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,7 +20,7 @@ enum Entry {
 /// The three names in one Nginx TLS directory.
 #[derive(Debug)]
 pub(super) struct Links<'dir> {
-    dir: &'dir Utf8Path,
+    dir: &'dir Directory,
     key: Entry,
     certificate: Entry,
     chain: Entry,
@@ -28,7 +28,7 @@ pub(super) struct Links<'dir> {
 
 impl<'dir> Links<'dir> {
     /// Looks at them.
-    pub(super) fn observe(dir: &'dir Utf8Path) -> Result<Self, Fault> {
+    pub(super) fn observe(dir: &'dir Directory) -> Result<Self, Fault> {
         Ok(Self {
             dir,
             key: entry(dir, KEY)?,
@@ -64,11 +64,15 @@ impl<'dir> Links<'dir> {
         sets: &Sets<'_>,
         current: Option<Generation>,
     ) -> Result<Content, Fault> {
-        let current = current.map(|generation| sets.path(generation));
-        Content::read(|name| self.place(name, current.as_deref()))
+        let current = match current {
+            Some(generation) => sets.set(generation)?,
+            None => None,
+        };
+        Content::read(|name| self.place(name, current.as_ref()))
     }
 
-    fn place(&self, name: &str, current: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
+    /// In which directory the file of that name is.
+    fn place<'a>(&'a self, name: &str, current: Option<&'a Directory>) -> Option<&'a Directory> {
         let entry = match name {
             KEY => self.key,
             CERTIFICATE => self.certificate,
@@ -76,8 +80,8 @@ impl<'dir> Links<'dir> {
         };
         match entry {
             Entry::Missing => None,
-            Entry::Link => current.map(|current| current.join(name)),
-            Entry::Foreign => Some(self.dir.join(name)),
+            Entry::Link => current,
+            Entry::Foreign => Some(self.dir),
         }
     }
 
@@ -99,22 +103,21 @@ impl<'dir> Links<'dir> {
             if entry == Entry::Link {
                 continue;
             }
-            let link = self.dir.join(name);
-            durable::remove_leftovers(&link)?;
-            durable::replace_symlink(&target(name), &link)?;
+            self.dir.remove_leftovers(name)?;
+            self.dir.replace_symlink(&target(name), name)?;
             is_changed = true;
         }
         if is_changed {
             // On disk before the swap is: the links must not come later than what they lead to.
-            durable::sync_dir(self.dir)?;
+            self.dir.sync()?;
         }
         Ok(())
     }
 
     /// Removes the link to the chain, which dangles since the swap.
     pub(super) fn remove_chain(&self) -> Result<(), Fault> {
-        if durable::remove_file(&self.dir.join(CHAIN))? {
-            durable::sync_dir(self.dir)?;
+        if self.dir.remove_file(CHAIN)? {
+            self.dir.sync()?;
         }
         Ok(())
     }
@@ -124,12 +127,14 @@ fn target(name: &str) -> String {
     format!("current/{name}")
 }
 
-fn entry(dir: &Utf8Path, name: &str) -> Result<Entry, Fault> {
-    let path = dir.join(name);
-    match path.symlink_metadata() {
-        Ok(_) if durable::read_link(&path)? == Some(target(name)) => Ok(Entry::Link),
-        Ok(_) => Ok(Entry::Foreign),
-        Err(error) if durable::is_absent(&error) => Ok(Entry::Missing),
-        Err(error) => Err(Fault::io(format!("looking at {path}"), error)),
+fn entry(dir: &Directory, name: &str) -> Result<Entry, Fault> {
+    let Some(found) = dir.look(name)? else {
+        return Ok(Entry::Missing);
+    };
+    let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
+    if is_link && dir.read_link(name)? == Some(target(name)) {
+        Ok(Entry::Link)
+    } else {
+        Ok(Entry::Foreign)
     }
 }

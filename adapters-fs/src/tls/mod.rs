@@ -2,14 +2,19 @@
 
 mod assemble;
 mod certificate;
+mod chain;
+mod der;
 mod details;
 mod issuer;
 mod key_forms;
+mod labels;
 mod links;
 mod nginx;
 mod private_key;
+mod rsa;
 mod san;
 mod set;
+mod strict;
 
 pub use issuer::SelfSignedIssuer;
 pub use nginx::NginxTls;

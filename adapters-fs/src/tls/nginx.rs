@@ -17,7 +17,8 @@ use ports::{Fault, Published, TlsCredential, TlsSet, TlsSource, TlsStore, TlsVie
 use super::certificate;
 use super::links::Links;
 use super::set::{Content, Generation, Sets};
-use crate::{durable, room};
+use crate::durable::{self, Directory};
+use crate::room;
 
 /// How often a view is taken again because the set was swapped under it.
 const LOOKS: usize = 10;
@@ -38,11 +39,13 @@ impl NginxTls {
         Self { dir }
     }
 
-    fn look(&self, sets: &Sets<'_>, current: Option<Generation>) -> Result<TlsView, Fault> {
-        if durable::list(&self.dir)?.is_none() {
-            return Ok(TlsView::Absent);
-        }
-        let links = Links::observe(&self.dir)?;
+    fn look(
+        &self,
+        dir: &Directory,
+        sets: &Sets<'_>,
+        current: Option<Generation>,
+    ) -> Result<TlsView, Fault> {
+        let links = Links::observe(dir)?;
         let visible = links.visible(sets, current)?;
         if visible.key.is_none() && visible.certificate.is_none() {
             return Ok(TlsView::Absent);
@@ -59,16 +62,15 @@ impl NginxTls {
 
     /// Gives Nginx a set that is not the one it has, or that it has under wrong names.
     fn replace(
-        &self,
+        dir: &Directory,
         wanted: &Content,
         source: TlsSource,
         current: Option<Generation>,
         is_current: bool,
     ) -> Result<(), Fault> {
-        let sets = Sets::of(&self.dir);
-        let links = Links::observe(&self.dir)?;
+        let mut sets = Sets::of(dir)?;
+        let links = Links::observe(dir)?;
         let has_chain = wanted.chain.is_some();
-        durable::create_dirs(&self.dir, 0o700)?;
         sets.prepare(current)?;
 
         let foreign = keep_foreign(&sets, &links, current)?;
@@ -95,11 +97,14 @@ impl NginxTls {
 
 impl TlsStore for NginxTls {
     fn view(&self) -> Result<TlsView, Fault> {
-        let sets = Sets::of(&self.dir);
+        let Some(dir) = Directory::open_if_there(&self.dir)? else {
+            return Ok(TlsView::Absent);
+        };
         let mut looks = 1;
         loop {
+            let sets = Sets::of(&dir)?;
             let current = sets.current()?;
-            let view = self.look(&sets, current)?;
+            let view = self.look(&dir, &sets, current)?;
             // Whoever looks holds no lock: a set that was swapped and pruned in the meantime seems
             // to have files missing.
             let is_final = matches!(view, TlsView::Usable(_)) || looks == LOOKS;
@@ -111,9 +116,10 @@ impl TlsStore for NginxTls {
     }
 
     fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault> {
-        certificate::inspect_credential(credential)?;
-        let wanted = Content::of(credential);
-        let sets = Sets::of(&self.dir);
+        let wanted = Content::of(&certificate::encoded_anew(credential)?);
+        durable::create_dirs(&self.dir, 0o700)?;
+        let dir = Directory::open(&self.dir)?;
+        let sets = Sets::of(&dir)?;
         let current = sets.current()?;
         let is_current = match current {
             Some(current) => sets.is_exactly(current, &wanted)?,
@@ -121,12 +127,12 @@ impl TlsStore for NginxTls {
         };
         if let Some(current) = current
             && is_current
-            && Links::observe(&self.dir)?.are_right(wanted.chain.is_some())
+            && Links::observe(&dir)?.are_right(wanted.chain.is_some())
         {
             sets.record_source(current, source)?;
             return Ok(Published::Unchanged);
         }
-        self.replace(&wanted, source, current, is_current)?;
+        Self::replace(&dir, &wanted, source, current, is_current)?;
         Ok(Published::Replaced)
     }
 

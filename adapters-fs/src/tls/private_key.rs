@@ -5,8 +5,10 @@
 
 use data_encoding::BASE64;
 use ports::Secret;
-use rcgen::KeyPair;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, SigningKey as _};
 use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{labels, rsa};
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -37,6 +39,11 @@ pub(super) fn from_pem(pem: &Secret) -> Result<Zeroizing<KeyPair>, String> {
     let text = pem
         .expose_text()
         .ok_or("the private key is not a text file")?;
+    if labels::count(text).is_none() {
+        return Err(
+            "the private key has characters, or a line of hyphens, that no PEM file has".to_owned(),
+        );
+    }
     if !text.contains(BEGIN) {
         return Err(not_pkcs8(text));
     }
@@ -46,11 +53,18 @@ pub(super) fn from_pem(pem: &Secret) -> Result<Zeroizing<KeyPair>, String> {
 /// The key pair of a PKCS#8 key.
 pub(super) fn supported(pkcs8: &[u8]) -> Result<Zeroizing<KeyPair>, String> {
     // rcgen's error says no more than that it could not.
-    KeyPair::try_from(pkcs8).map(Zeroizing::new).map_err(|_| {
+    let key = KeyPair::try_from(pkcs8).map(Zeroizing::new).map_err(|_| {
         "the private key does not parse as PKCS#8 of a kind that is supported (ECDSA P-256 or \
          P-384, RSA of 2048 to 4096 bits, Ed25519)"
             .to_owned()
-    })
+    })?;
+    // The parser leaves out whether the parts of an RSA key belong together. Its signatures are
+    // checked where they are made.
+    let is_rsa = key.algorithm() == &PKCS_RSA_SHA256;
+    if is_rsa && !(rsa::is_sound(pkcs8) && key.sign(b"a trial").is_ok()) {
+        return Err("the parts of the private RSA key do not belong together".to_owned());
+    }
+    Ok(key)
 }
 
 /// The bytes of the first PEM block with this label.

@@ -1,13 +1,12 @@
 //! The generations of the set: one directory each, never changed once it has its name.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use ports::{CertificateFacts, Fault, ResultExt as _, Secret, TlsCredential, TlsSource};
+use ports::{CertificateFacts, Fault, FaultKind, Secret, TlsCredential, TlsSource};
 
 use super::certificate;
-use crate::durable::{self, Temporary};
+use crate::durable::{self, Directory};
 
 /// The private key.
 pub(super) const KEY: &str = "nginx-tls-server-key.key";
@@ -40,10 +39,12 @@ impl Content {
         }
     }
 
-    /// Reads the three files, each from where `place` says.
-    pub(super) fn read(place: impl Fn(&str) -> Option<Utf8PathBuf>) -> Result<Self, Fault> {
+    /// Reads the three files, each from the directory that `place` says.
+    pub(super) fn read<'dir>(
+        place: impl Fn(&str) -> Option<&'dir Directory>,
+    ) -> Result<Self, Fault> {
         let read = |name| match place(name) {
-            Some(path) => durable::read_optional(&path),
+            Some(directory) => directory.read_optional(name),
             None => Ok(None),
         };
         Ok(Self {
@@ -107,31 +108,36 @@ impl fmt::Display for Generation {
 /// The sets of one Nginx TLS directory.
 #[derive(Debug)]
 pub(super) struct Sets<'dir> {
-    dir: &'dir Utf8Path,
-    sets: Utf8PathBuf,
+    dir: &'dir Directory,
+    /// `None` where no set was ever made.
+    sets: Option<Directory>,
 }
 
 impl<'dir> Sets<'dir> {
-    pub(super) fn of(dir: &'dir Utf8Path) -> Self {
-        Self {
-            dir,
-            sets: dir.join(SETS),
-        }
+    pub(super) fn of(dir: &'dir Directory) -> Result<Self, Fault> {
+        let sets = dir.below(SETS)?;
+        Ok(Self { dir, sets })
     }
 
-    /// Where a set stands.
-    pub(super) fn path(&self, generation: Generation) -> Utf8PathBuf {
-        self.sets.join(generation.to_string())
+    /// Opens a set; `None` where there is no such one.
+    pub(super) fn set(&self, generation: Generation) -> Result<Option<Directory>, Fault> {
+        match &self.sets {
+            Some(sets) => sets.below(&generation.to_string()),
+            None => Ok(None),
+        }
     }
 
     /// The set that Nginx has; `None` where the link is missing, dangles or leads elsewhere.
     pub(super) fn current(&self) -> Result<Option<Generation>, Fault> {
-        let target = durable::read_link(&self.dir.join(CURRENT))?;
+        let target = self.dir.read_link(CURRENT)?;
         let generation = target
             .as_deref()
             .and_then(|target| target.strip_prefix("sets/"))
             .and_then(Generation::parse);
-        Ok(generation.filter(|generation| self.path(*generation).is_dir()))
+        match generation {
+            Some(generation) => Ok(self.set(generation)?.map(|_| generation)),
+            None => Ok(None),
+        }
     }
 
     /// Whether a set has exactly this content, and no mode wider than it should.
@@ -140,20 +146,22 @@ impl<'dir> Sets<'dir> {
         generation: Generation,
         content: &Content,
     ) -> Result<bool, Fault> {
-        let path = self.path(generation);
-        let standing = Content::read(|name| Some(path.join(name)))?;
-        if standing != *content || is_wider(&path, 0o700)? {
+        let Some(set) = self.set(generation)? else {
+            return Ok(false);
+        };
+        if Content::read(|_| Some(&set))? != *content || is_wider(set.metadata()?.mode(), 0o700) {
             return Ok(false);
         }
-        Ok(content.key.is_none() || !is_wider(&path.join(KEY), 0o600)?)
+        let key = set.look(KEY)?;
+        Ok(key.is_none_or(|key| !is_wider(key.st_mode, 0o600)))
     }
 
     /// Where a set comes from; `None` for one that was not made by this program.
     pub(super) fn source(&self, generation: Generation) -> Result<Option<TlsSource>, Fault> {
-        let name = durable::read_optional(&self.path(generation).join(SOURCE))?;
-        Ok(TlsSource::ALL.into_iter().find(|source| {
-            name.as_deref().map(<[u8]>::trim_ascii) == Some(source.name().as_bytes())
-        }))
+        match self.set(generation)? {
+            Some(set) => source_of(&set),
+            None => Ok(None),
+        }
     }
 
     /// Corrects where a set comes from.
@@ -162,28 +170,31 @@ impl<'dir> Sets<'dir> {
         generation: Generation,
         source: TlsSource,
     ) -> Result<(), Fault> {
-        if self.source(generation)? == Some(source) {
-            return Ok(());
+        let set = self.set(generation)?;
+        match set {
+            Some(set) if source_of(&set)? != Some(source) => {
+                set.write_atomic(SOURCE, source_line(source).as_bytes(), 0o644)
+            }
+            Some(_) | None => Ok(()),
         }
-        let path = self.path(generation).join(SOURCE);
-        durable::write_atomic(&path, source_line(source).as_bytes(), 0o644)
     }
 
     /// Makes room: the directory of the sets, and nothing in it that a killed process left.
-    pub(super) fn prepare(&self, current: Option<Generation>) -> Result<(), Fault> {
-        durable::create_dir(&self.sets, 0o700)?;
-        durable::remove_leftovers(&self.dir.join(CURRENT))?;
-        for name in durable::list(&self.sets)?.unwrap_or_default() {
+    pub(super) fn prepare(&mut self, current: Option<Generation>) -> Result<(), Fault> {
+        let sets = self.dir.provide_dir(SETS, 0o700)?;
+        self.dir.remove_leftovers(CURRENT)?;
+        for name in sets.list()? {
             if durable::is_temporary(&name) {
-                self.remove_tree(&self.sets.join(name))?;
+                sets.remove_tree(&name)?;
             }
         }
+        self.sets = Some(sets);
         // A set that is newer than the current one was finished and never put to use.
         let Some(current) = current else {
             return Ok(());
         };
         for generation in self.generations()? {
-            if generation > current && self.is_own(generation) {
+            if generation > current && self.is_own(generation)? {
                 self.remove(generation)?;
             }
         }
@@ -196,22 +207,22 @@ impl<'dir> Sets<'dir> {
         content: &Content,
         source: Option<TlsSource>,
     ) -> Result<Generation, Fault> {
+        let sets = self.prepared()?;
         let last = self.generations()?.into_iter().max();
         let generation = Generation(last.map_or(0, |last| last.0).saturating_add(1));
-        let path = self.path(generation);
-        let temporary = Temporary::beside(&path)?;
-        durable::make_dir(&temporary.path, 0o700)?;
+        let name = generation.to_string();
+        let temporary = sets.temporary(&name)?;
+        let set = sets.make_dir(&temporary.name, 0o700)?;
         for (name, bytes, mode) in content.files() {
-            durable::write_new(&temporary.path.join(name), bytes, mode)?;
+            set.write_new(name, bytes, mode)?;
         }
         if let Some(source) = source {
-            let line = source_line(source);
-            durable::write_new(&temporary.path.join(SOURCE), line.as_bytes(), 0o644)?;
+            set.write_new(SOURCE, source_line(source).as_bytes(), 0o644)?;
         }
-        durable::sync_dir(&temporary.path)?;
-        durable::rename(&temporary.path, &path)?;
+        set.sync()?;
+        sets.rename(&temporary.name, &name)?;
         temporary.has_become_the_file();
-        durable::sync_dir(&self.sets)?;
+        sets.sync()?;
         Ok(generation)
     }
 
@@ -227,15 +238,20 @@ impl<'dir> Sets<'dir> {
 
     /// Gives Nginx a set, in one step.
     pub(super) fn activate(&self, generation: Generation) -> Result<(), Fault> {
-        durable::replace_symlink(&format!("{SETS}/{generation}"), &self.dir.join(CURRENT))?;
-        durable::sync_dir(self.dir)
+        self.dir
+            .replace_symlink(&format!("{SETS}/{generation}"), CURRENT)?;
+        self.dir.sync()
     }
 
     /// Removes all sets but the last ones and the current one. A set that this program did not
     /// make may be the only copy of somebody's key: it is never removed.
     pub(super) fn prune(&self, current: Generation) -> Result<(), Fault> {
-        let mut own = self.generations()?;
-        own.retain(|generation| *generation != current && self.is_own(*generation));
+        let mut own = Vec::new();
+        for generation in self.generations()? {
+            if generation != current && self.is_own(generation)? {
+                own.push(generation);
+            }
+        }
         own.sort_by(|left, right| right.cmp(left));
         for generation in own.into_iter().skip(KEPT - 1) {
             self.remove(generation)?;
@@ -244,35 +260,57 @@ impl<'dir> Sets<'dir> {
     }
 
     fn generations(&self) -> Result<Vec<Generation>, Fault> {
-        let names = durable::list(&self.sets)?.unwrap_or_default();
+        let names = match &self.sets {
+            Some(sets) => sets.list()?,
+            None => Vec::new(),
+        };
         Ok(names
             .iter()
             .filter_map(|name| Generation::parse(name))
             .collect())
     }
 
-    fn is_own(&self, generation: Generation) -> bool {
-        self.path(generation).join(SOURCE).is_file()
+    fn is_own(&self, generation: Generation) -> Result<bool, Fault> {
+        match self.set(generation)? {
+            Some(set) => Ok(set.look(SOURCE)?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Takes a set's name away first: what is half removed must not look like a set.
     fn remove(&self, generation: Generation) -> Result<(), Fault> {
-        let path = self.path(generation);
-        let temporary = Temporary::beside(&path)?;
-        durable::rename(&path, &temporary.path)?;
-        self.remove_tree(&temporary.path)
+        let sets = self.prepared()?;
+        let name = generation.to_string();
+        let temporary = sets.temporary(&name)?;
+        sets.rename(&name, &temporary.name)?;
+        sets.remove_tree(&temporary.name)?;
+        temporary.has_become_the_file();
+        Ok(())
     }
 
-    fn remove_tree(&self, path: &Utf8Path) -> Result<(), Fault> {
-        std::fs::remove_dir_all(path).or_io(|| format!("removing the old TLS set {path}"))
+    fn prepared(&self) -> Result<&Directory, Fault> {
+        self.sets.as_ref().ok_or_else(|| {
+            let missing = self.dir.join(SETS);
+            Fault::new(
+                FaultKind::Internal,
+                format!("a set is to be written before there is a directory {missing}"),
+                "report this",
+            )
+        })
     }
+}
+
+fn source_of(set: &Directory) -> Result<Option<TlsSource>, Fault> {
+    let name = set.read_optional(SOURCE)?;
+    Ok(TlsSource::ALL
+        .into_iter()
+        .find(|source| name.as_deref().map(<[u8]>::trim_ascii) == Some(source.name().as_bytes())))
 }
 
 fn source_line(source: TlsSource) -> String {
     format!("{}\n", source.name())
 }
 
-fn is_wider(path: &Utf8Path, mode: u32) -> Result<bool, Fault> {
-    let metadata = path.metadata().or_io(|| format!("looking at {path}"))?;
-    Ok(metadata.permissions().mode() & 0o7777 & !mode != 0)
+fn is_wider(is: u32, should: u32) -> bool {
+    is & 0o7777 & !should != 0
 }

@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
-use adapters_fs::{FileLock, NginxTls, StaticCollector, WizardDir};
+use adapters_fs::{FileLock, NginxTls, PinMemoryFile, StaticCollector, WizardDir};
 use camino::{Utf8Path, Utf8PathBuf};
 use domain::SetupWizardState;
-use ports::{Published, WizardStore as _};
+use ports::{PinMemory as _, Published, TryEnd, WizardStore as _};
 use ports::{Secret, StartLock as _, StaticFiles as _, TlsCredential, TlsSource, TlsStore as _};
 
 use crate::support::put;
@@ -124,6 +124,15 @@ fn moves_the_wizard_for_ever() {
         wizard.go_to(SetupWizardState::Completed).unwrap();
         wizard.go_to(SetupWizardState::AutoRestorePassword).unwrap();
     }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn logs_in() {
+    let memory = PinMemoryFile::new(directory().join("data/pin-rejected"));
+    let mut ledger = memory.open("1", Duration::from_secs(60)).unwrap();
+    ledger.note_try().unwrap();
+    ledger.end_try(TryEnd::Accepted).unwrap();
 }
 
 #[test]

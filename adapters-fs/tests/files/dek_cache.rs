@@ -103,9 +103,40 @@ fn c22_the_owner_is_this_process() {
         return assert_fault(cache.check(), FaultKind::Config, "/dev");
     }
     assert_unusable(&cache, "belongs to user 65534");
-    chown(&directory, Some(65534), None).unwrap();
-    assert_fault(cache.check(), FaultKind::Config, "65534");
-    assert_fault(cache.write(&dek(2)), FaultKind::Config, "65534");
+    // Root works for the owner: what it writes is the owner's.
+    chown(&directory, Some(65534), Some(65534)).unwrap();
+    assert!(matches!(cache.read().unwrap(), CachedDek::Present(_)));
+    assert!(cache.write(&dek(2)).unwrap());
+    let written = directory.join("dek").metadata().unwrap();
+    assert_eq!((written.uid(), written.gid()), (65534, 65534));
+    assert!(cache.remove().unwrap());
+}
+
+#[test]
+fn c22_a_directory_that_every_user_may_change_is_refused() {
+    let sandbox = Sandbox::new();
+    let directory = sandbox.join("run");
+    std::fs::create_dir(&directory).unwrap();
+    let cache = DekCacheFile::new(directory.clone(), true);
+    chmod(&directory, 0o777);
+    assert_fault(cache.check(), FaultKind::Config, "0777");
+    assert_fault(cache.write(&dek(1)), FaultKind::Config, directory.as_str());
+    assert_eq!(names(&directory), [""; 0]);
+    for mode in [0o1777, 0o770, 0o700] {
+        chmod(&directory, mode);
+        cache.write(&dek(1)).unwrap();
+    }
+}
+
+#[test]
+fn c22_to_remove_a_cache_zeros_nothing_that_has_another_name() {
+    let sandbox = Sandbox::new();
+    let cache = DekCacheFile::new(sandbox.path().to_owned(), true);
+    let other = sandbox.join("other");
+    put(&other, [7; 32], 0o600);
+    std::fs::hard_link(&other, sandbox.join("dek")).unwrap();
+    assert!(cache.remove().unwrap());
+    assert_eq!(std::fs::read(&other).unwrap(), [7; 32]);
 }
 
 #[test]
@@ -131,6 +162,17 @@ fn c22_removed_means_zeroed_also_what_a_killed_write_left() {
         }
     }
     assert_eq!(names(sandbox.path()), [""; 0]);
+}
+
+/// A removal that was killed after it had overwritten the file leaves no copy of anything.
+#[test]
+fn c22_zeros_are_no_dek_and_can_be_removed() {
+    let sandbox = Sandbox::new();
+    let cache = DekCacheFile::new(sandbox.path().to_owned(), true);
+    put(&sandbox.join("dek"), [0; 32], 0o600);
+    assert!(matches!(cache.read().unwrap(), CachedDek::Absent));
+    assert!(cache.remove().unwrap());
+    assert!(!cache.exists().unwrap());
 }
 
 #[test]

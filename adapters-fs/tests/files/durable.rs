@@ -1,5 +1,5 @@
 use adapters_fs::durable::{create_dirs, write_atomic};
-use ports::FaultKind;
+use ports::{FaultKind, TlsStore as _};
 
 use crate::child;
 use crate::support::{Sandbox, assert_fault, chmod, credential, mode, names, put, run_well};
@@ -48,6 +48,22 @@ fn a_write_that_fails_leaves_what_was_there() {
         FaultKind::Io,
         missing.as_str(),
     );
+}
+
+#[test]
+fn what_is_too_long_or_endless_is_an_error_and_no_abort() {
+    let sandbox = Sandbox::in_memory();
+    let store = adapters_fs::NginxTls::new(sandbox.path().to_owned());
+    let key = sandbox.join(crate::tls_set::KEY);
+    let sparse = std::fs::File::create(&key).unwrap();
+    sparse.set_len(1 << 46).unwrap();
+    assert_fault(store.view(), FaultKind::Io, key.as_str());
+    std::fs::remove_file(&key).unwrap();
+    for device in ["/dev/zero", "/dev/tty"] {
+        std::os::unix::fs::symlink(device, &key).unwrap();
+        assert_fault(store.view(), FaultKind::Io, key.as_str());
+        std::fs::remove_file(&key).unwrap();
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod pin_memory;
 mod static_files;
 mod support;
 mod syscalls;
+mod tls_flips;
 mod tls_issuer;
 mod tls_kill;
 mod tls_set;

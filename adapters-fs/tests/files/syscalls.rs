@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use adapters_fs::{NginxTls, WizardDir};
+use adapters_fs::{NginxTls, PinMemoryFile, WizardDir};
 use camino::Utf8Path;
 use domain::SetupWizardState;
-use ports::{TlsSource, TlsStore as _, WizardStore as _};
+use ports::{PinMemory as _, TlsSource, TlsStore as _, WizardStore as _};
 
 use crate::child::{arguments, save, wrapped};
 use crate::support::{Sandbox, credential, run_well};
@@ -65,9 +65,11 @@ fn c07_written_synced_renamed_and_the_directory_synced() {
     save(&credential(), sandbox.path(), "a");
     let calls = trace("publishes_a", &sandbox, &dir);
 
-    let temporary = "sets/.00000002.tpctl-";
+    let temporary = ".00000002.tpctl-";
     let sets = format!("{dir}/sets>");
     let directory = format!("{dir}>");
+    // Every name is relative to the open directory that it stands in.
+    let in_sets = format!("{sets}, \".00000002.tpctl-");
     for (name, mode) in [
         ("nginx-tls-server-key.key", "0600"),
         ("nginx-tls-server-cert.pem", "0644"),
@@ -77,11 +79,18 @@ fn c07_written_synced_renamed_and_the_directory_synced() {
         assert_order(
             &calls,
             &[
-                &["mkdir", temporary, "0700"],
-                &["openat", temporary, name, "O_CREAT|O_EXCL", mode],
+                &["mkdirat", &in_sets, "0700"],
+                &[
+                    "openat",
+                    temporary,
+                    name,
+                    "O_CREAT|O_EXCL",
+                    "O_NOFOLLOW",
+                    mode,
+                ],
                 &["write", temporary, name],
                 &["fsync", temporary, name],
-                &["rename", temporary, "sets/00000002"],
+                &["renameat", &in_sets, "\"00000002\""],
             ],
         );
     }
@@ -90,10 +99,10 @@ fn c07_written_synced_renamed_and_the_directory_synced() {
         &[
             &["fsync", temporary, "source>"],
             &["fsync(", temporary, ">) "],
-            &["rename", temporary, "sets/00000002\""],
+            &["renameat", &in_sets, "\"00000002\""],
             &["fsync", &sets],
-            &["symlink", "sets/00000002", ".current.tpctl-"],
-            &["rename", ".current.tpctl-", "current\""],
+            &["symlinkat", "sets/00000002", ".current.tpctl-"],
+            &["renameat", ".current.tpctl-", "\"current\""],
             &["fsync", &directory],
         ],
     );
@@ -104,8 +113,12 @@ fn c07_written_synced_renamed_and_the_directory_synced() {
     };
     let seen: Vec<_> = calls.iter().filter(top).collect();
     assert_eq!(seen.len(), 2, "{seen:#?}");
-    assert!(seen[0].contains(" symlink(") && seen[1].contains(" rename("));
+    assert!(seen[0].contains(" symlinkat(") && seen[1].contains(" renameat("));
     assert!(!calls.iter().any(|call| call.contains("chmod")));
+    // Nobody can swap what a path leads to between two steps: nothing is changed by its path.
+    for call in calls.iter().filter(|call| is_change(call)) {
+        assert!(!call.contains(&format!("\"{dir}/")), "{call}");
+    }
 }
 
 #[test]
@@ -143,6 +156,31 @@ fn c08_the_wizard_moves_by_one_rename_that_is_synced() {
         &[
             &["rename", "WIZARD_AUTO_RESTORE_PASSWORD", "WIZARD_COMPLETED"],
             &["fsync", &format!("{dir}>")],
+        ],
+    );
+}
+
+#[test]
+fn c18_a_try_is_noted_by_one_write_that_is_synced() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.join("data");
+    std::fs::create_dir(&dir).unwrap();
+    let memory = PinMemoryFile::new(dir.join("pin-rejected"));
+    let mut ledger = memory
+        .open("1", std::time::Duration::from_secs(60))
+        .unwrap();
+    ledger.note_try().unwrap();
+    drop(ledger);
+    let calls = trace("logs_in", &sandbox, &dir);
+    let changes: Vec<_> = calls.iter().filter(|call| is_change(call)).collect();
+    assert_eq!(changes.len(), 4, "{changes:#?}");
+    assert_order(
+        &calls,
+        &[
+            &["openat", "pin-rejected", "O_RDWR"],
+            &["pwrite64", "pin-rejected", "\"2\", 1,"],
+            &["fdatasync", "pin-rejected"],
+            &["pwrite64", "pin-rejected", "\"0\", 1,"],
         ],
     );
 }

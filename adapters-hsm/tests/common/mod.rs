@@ -10,12 +10,13 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
-use adapters_hsm::{Daemon, HsmConfig, Pkcs11Hsm};
+use adapters_hsm::{Daemon, HsmConfig, Interrupts, Pkcs11Hsm};
 use camino::Utf8PathBuf;
 use ports::contract::hsm::{PIN, Rig, SO_PIN};
-use ports::fake::PinBook;
+use ports::fake::FakePinMemory;
 use ports::{Fault, FaultKind, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight};
 
 /// SoftHSM's module.
@@ -178,9 +179,30 @@ pub fn with_daemon(module: &str, daemon: &str) -> HsmConfig {
     }
 }
 
-/// A value with a memory of its own.
+/// Nobody ends these processes.
+struct Undisturbed;
+
+impl Interrupts for Undisturbed {
+    fn hold(&self) {}
+
+    fn release(&self) {}
+}
+
+/// A value with this ledger.
+pub fn hsm_with(config: HsmConfig, memory: &FakePinMemory) -> Pkcs11Hsm {
+    let memory = Box::new(memory.clone());
+    Pkcs11Hsm::new(config, memory, Rc::new(Undisturbed))
+}
+
+/// A value with a ledger of its own.
 pub fn hsm(config: HsmConfig) -> Pkcs11Hsm {
-    Pkcs11Hsm::new(config, Box::new(PinBook::default()))
+    hsm_with(config, &FakePinMemory::default())
+}
+
+/// Tries whose end nobody saw, and hashes of rejected PINs.
+pub fn ledger(memory: &dyn PinMemory, serial: &str) -> (u8, Vec<String>) {
+    let ledger = memory.open(serial, Duration::ZERO).unwrap();
+    (ledger.unseen(), ledger.rejected().to_vec())
 }
 
 /// A value on SoftHSM that has reached it.
@@ -225,7 +247,7 @@ pub fn logged_in(hsm: &dyn Hsm, label: &str) -> Token {
 pub struct SoftHsmRig {
     sandbox: Sandbox,
     module: Utf8PathBuf,
-    book: PinBook,
+    book: FakePinMemory,
 }
 
 impl SoftHsmRig {
@@ -237,15 +259,14 @@ impl SoftHsmRig {
         Self {
             sandbox: sandbox.clone(),
             module: module.into(),
-            book: PinBook::default(),
+            book: FakePinMemory::default(),
         }
     }
 }
 
 impl Rig for SoftHsmRig {
     fn hsm(&self) -> Box<dyn Hsm> {
-        let memory = Box::new(self.book.clone());
-        Box::new(Pkcs11Hsm::new(config(self.module.clone()), memory))
+        Box::new(hsm_with(config(self.module.clone()), &self.book))
     }
 
     fn memory(&self) -> Box<dyn PinMemory> {

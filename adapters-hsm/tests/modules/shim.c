@@ -1,24 +1,29 @@
 /* A PKCS#11 module in front of SoftHSM that fails as it is told, for what SoftHSM never does.
  *
  * SHIM_FAULT   FUNCTION:ACTION[,FUNCTION:ACTION], the function by its place in CK_FUNCTION_LIST
- *              (C_Initialize is 0), the action `hang` or a CKR_ code in hexadecimal
+ *              (C_Initialize is 0), the action a CKR_ code in hexadecimal, or `hang`, `exit`,
+ *              `abort`, `crash`, `sleep` (and go on), `kill` (the process, after the real call)
  * SHIM_HIDE    a mechanism that C_GetMechanismList leaves out, in hexadecimal
  * SHIM_FLAGS   flags that C_GetTokenInfo adds, in hexadecimal
  * SHIM_ONCE    a file: the faults apply until it exists; it is made by the first of them
  * SHIM_LOGINS  a file: one byte is added to it by each C_Login
+ * SHIM_LOGGED  a file: one byte is added to it by each C_Login that comes back
+ * SHIM_CONF    if set, SOFTHSM2_CONF is this from C_Initialize on
  * SHIM_NOSLOTS if set, C_GetSlotList shows no slots
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef unsigned long ulong;
 typedef ulong (*fn)(ulong, ulong, ulong, ulong, ulong, ulong, ulong, ulong);
 struct list { unsigned char version[2]; fn f[68]; };
 
-enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4, GET_TOKEN_INFO = 6,
+enum { FUNCTIONS = 68, INITIALIZE = 0, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4, GET_TOKEN_INFO = 6,
        GET_MECHANISM_LIST = 7, LOGIN = 18 };
 
 static struct list *real;
@@ -32,22 +37,49 @@ static void add_byte(const char *variable) {
     }
 }
 
-/* 0 where the call goes on; else the code to return. */
-static ulong fault(int function) {
+static int is(const char *action, const char *name) {
+    return strncmp(action, name, strlen(name)) == 0;
+}
+
+static ulong act(const char *action) {
+    if (is(action, "hang")) for (;;) pause();
+    if (is(action, "exit")) exit(5);
+    if (is(action, "abort")) abort();
+    if (is(action, "crash")) *(volatile int *)0 = 1;
+    if (is(action, "sleep")) {
+        struct timespec left = { 1, 0 };
+        while (nanosleep(&left, &left) != 0) ;
+        return 0;
+    }
+    if (is(action, "kill")) return 0;
+    return strtoul(action, NULL, 16);
+}
+
+/* What SHIM_FAULT says of the function. */
+static const char *action_of(int function) {
     const char *spec = getenv("SHIM_FAULT");
     const char *once = getenv("SHIM_ONCE");
-    if (once && access(once, F_OK) == 0) return 0;
+    if (once && access(once, F_OK) == 0) return NULL;
     while (spec && *spec) {
         char *end;
-        if ((int)strtol(spec, &end, 10) == function && *end == ':') {
-            add_byte("SHIM_ONCE");
-            if (strncmp(end + 1, "hang", 4) == 0) for (;;) pause();
-            return strtoul(end + 1, NULL, 16);
-        }
+        if ((int)strtol(spec, &end, 10) == function && *end == ':') return end + 1;
         spec = strchr(spec, ',');
         if (spec) spec++;
     }
-    return 0;
+    return NULL;
+}
+
+/* 0 where the call goes on; else the code to return. */
+static ulong fault(int function) {
+    const char *action = action_of(function);
+    if (!action) return 0;
+    add_byte("SHIM_ONCE");
+    return act(action);
+}
+
+static void kill_after(int function) {
+    const char *action = action_of(function);
+    if (action && is(action, "kill")) kill(getpid(), SIGKILL);
 }
 
 static ulong token_info(ulong slot, ulong info) {
@@ -80,7 +112,11 @@ static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, u
     if (n == GET_TOKEN_INFO) return token_info(a, b);
     if (n == GET_MECHANISM_LIST) return mechanism_list(a, b, c);
     if (n == GET_SLOT_LIST && getenv("SHIM_NOSLOTS")) { *(ulong *)c = 0; return 0; }
-    return real->f[n](a, b, c, d, e, g, h, i);
+    rv = real->f[n](a, b, c, d, e, g, h, i);
+    kill_after(n);
+    if (n == LOGIN) add_byte("SHIM_LOGGED");
+    if (n == INITIALIZE && getenv("SHIM_CONF")) setenv("SOFTHSM2_CONF", getenv("SHIM_CONF"), 1);
+    return rv;
 }
 
 #define F(n) static ulong f##n(ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, ulong h, ulong i) \

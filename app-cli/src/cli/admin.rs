@@ -64,52 +64,52 @@ pub struct TlsActivateArgs {
     pub lock_wait: u64,
 }
 
+/// What stands for standard input or output in the place of a file.
+pub const STANDARD_STREAM: &str = "-";
+
 /// Commands of `backup`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BackupCommand {
     /// Make a consistent copy of the live database, with a manifest
+    ///
+    /// To have it encrypted, send it on: `trustpointctl backup create - | age -p > FILE`. The report
+    /// goes to standard error then: in JSON it is the last line. A shell tells of a failure before
+    /// the last `|` only with `set -o pipefail`.
     Create(BackupCreateArgs),
     /// Prove a backup whole and tell what opens it; changes nothing
     Verify(BackupVerifyArgs),
-    /// Put a backup in the database's place; what it replaces is kept as a snapshot
+    /// Put a backup in the database's place; what it replaces is kept, and never removed
     Restore(BackupRestoreArgs),
 }
 
 /// Options of `backup create`.
 #[derive(Args, Clone, Debug)]
 pub struct BackupCreateArgs {
-    /// Where the backup goes
+    /// Where the backup goes; `-` is standard output, and the report then goes to standard error
     #[arg(value_name = "FILE")]
     pub file: Utf8PathBuf,
-    /// File with a password that the backup is encrypted under, in the format of age; `-` reads
-    /// standard input
-    #[arg(long, value_name = "FILE")]
-    pub encrypt_password_file: Option<Utf8PathBuf>,
+    /// Replace the file that stands there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `backup verify`.
 #[derive(Args, Clone, Debug)]
 pub struct BackupVerifyArgs {
-    /// The backup, or a snapshot
+    /// The backup, or a snapshot; `-` is standard input
     #[arg(value_name = "FILE")]
     pub file: Utf8PathBuf,
     /// File with the backup password, to try whether it unwraps the DEK; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     pub backup_password_file: Option<Utf8PathBuf>,
-    /// File with the password that the backup is encrypted under; `-` reads standard input
-    #[arg(long, value_name = "FILE")]
-    pub decrypt_password_file: Option<Utf8PathBuf>,
 }
 
 /// Options of `backup restore`.
 #[derive(Args, Clone, Debug)]
 pub struct BackupRestoreArgs {
-    /// The backup, or a snapshot
+    /// The backup, or a snapshot; `-` is standard input
     #[arg(value_name = "FILE")]
     pub file: Utf8PathBuf,
-    /// File with the password that the backup is encrypted under; `-` reads standard input
-    #[arg(long, value_name = "FILE")]
-    pub decrypt_password_file: Option<Utf8PathBuf>,
     /// Go on although this node is set up as another installation than the backup's
     #[arg(long)]
     pub accept_other_installation: bool,

@@ -1,18 +1,27 @@
 //! `backup create`, `verify`, `restore`.
 
+use std::fs::File;
+use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use ports::{Backup, BackupManifest, Fault, Secret};
+use ports::{
+    Backup, BackupManifest, BackupSource, BackupTarget, Fault, FaultKind, ResultExt as _, Secret,
+};
 use serde_json::{Value, json};
 
 use super::Next;
-use crate::backup::{self, Create, Opens, Restore, Verify};
-use crate::cli::BackupCommand;
+use crate::cli::{
+    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, STANDARD_STREAM,
+};
 use crate::config::{Config, read_secret_file};
-use crate::node::{Access, Node};
-use crate::prompt;
-use crate::report::{Console, Progress, Report, rfc3339};
+use crate::console::Console;
+use crate::progress::Progress;
+use crate::wire::{Access, wire};
+use usecases::backup::{self, Create, Opens, Restore, Verify};
+use usecases::node::Node;
+use usecases::report::{Report, StepReport, rfc3339};
 
 /// Runs one of them.
 ///
@@ -28,81 +37,180 @@ pub fn run(
         BackupCommand::Create(_) | BackupCommand::Verify(_) => Access::ReadOnly,
         BackupCommand::Restore(_) => Access::ReadWrite,
     };
-    let node = Node::wire(config, access, Box::new(console))?;
-    let mut on_step = |step: &crate::report::StepReport| console.step(step);
-    match command {
-        BackupCommand::Create(arguments) => {
-            let wish = Create {
-                file: arguments.file.to_string(),
-                password: secret(arguments.encrypt_password_file.as_deref())?,
-            };
-            let mut progress = Progress::new(console);
-            let created =
-                backup::create(&node, &wish, report, &mut on_step, &mut |done, total| {
-                    progress.show(done, total);
-                })?;
-            let mut value = manifest(&created.manifest);
-            put(&mut value, "file", json!(wish.file));
-            put(&mut value, "encrypted", json!(created.encrypted));
-            report.data.insert("backup".into(), value);
-        }
-        BackupCommand::Verify(arguments) => {
-            let wish = Verify {
-                file: arguments.file.to_string(),
-                decrypt_password: decrypt_password(
-                    &node,
-                    &arguments.file,
-                    arguments.decrypt_password_file.as_deref(),
-                )?,
-                backup_password: secret(arguments.backup_password_file.as_deref())?,
-            };
-            verify(&node, &wish, console, report)?;
-        }
-        BackupCommand::Restore(arguments) => {
-            let wish = Restore {
-                file: arguments.file.to_string(),
-                decrypt_password: decrypt_password(
-                    &node,
-                    &arguments.file,
-                    arguments.decrypt_password_file.as_deref(),
-                )?,
-                accept_other_installation: arguments.accept_other_installation,
-                lock_wait: Duration::from_secs(arguments.lock_wait),
-            };
-            let restored = backup::restore(&node, &wish, report, &mut on_step)?;
-            let mut value = of(&restored);
-            put(&mut value, "file", json!(wish.file));
-            report.data.insert("backup".into(), value);
-        }
-    }
+    let node = wire(config, access, Box::new(console))?;
+    let value = match command {
+        BackupCommand::Create(arguments) => create(config, &node, arguments, console, report),
+        BackupCommand::Verify(arguments) => verify(&node, arguments, console, report),
+        BackupCommand::Restore(arguments) => restore(&node, arguments, console, report),
+    }?;
+    report.data.insert("backup".into(), value);
     Ok(Next::Exit)
 }
 
-/// Of the file where one was named; else asked for, where there is something to decrypt and
-/// somebody to ask.
-fn decrypt_password(
+fn create(
+    config: &Config,
     node: &Node,
-    backup: &Utf8Path,
-    file: Option<&Utf8Path>,
-) -> Result<Option<Secret>, Fault> {
-    match file {
-        Some(file) => read_secret_file(file).map(Some),
-        None if prompt::is_terminal() && node.cipher.is_encrypted(backup.as_str())? => {
-            prompt::file_password().map(Some)
+    arguments: &BackupCreateArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Value, Fault> {
+    let file = arguments.file.as_str();
+    let mut stream = is_stream(file).then(standard_output).transpose()?;
+    let target = match &mut stream {
+        Some(stream) => BackupTarget::Stream(stream),
+        None => {
+            refuse_own_directories(config, &arguments.file)?;
+            if arguments.force {
+                BackupTarget::Replace(file)
+            } else {
+                BackupTarget::New(file)
+            }
         }
-        None => Ok(None),
+    };
+    let wish = Create {
+        target,
+        name: name(file, "standard output"),
+    };
+    let mut progress = Progress::new(console);
+    let created = backup::create(
+        node,
+        wish,
+        report,
+        &mut |step: &StepReport| console.step(step),
+        &mut |done, total| progress.show(done, total),
+    )?;
+    let mut value = manifest(&created);
+    put(&mut value, "file", json!(file));
+    Ok(value)
+}
+
+fn restore(
+    node: &Node,
+    arguments: &BackupRestoreArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Value, Fault> {
+    let file = arguments.file.as_str();
+    let mut stream = is_stream(file).then(standard_input).transpose()?;
+    let wish = Restore {
+        source: source(file, stream.as_mut()),
+        name: name(file, "standard input"),
+        accept_other_installation: arguments.accept_other_installation,
+        lock_wait: Duration::from_secs(arguments.lock_wait),
+    };
+    let restored = backup::restore(node, wish, report, &mut |step: &StepReport| {
+        console.step(step);
+    })?;
+    let mut value = of(&restored);
+    put(&mut value, "file", json!(file));
+    Ok(value)
+}
+
+fn is_stream(file: &str) -> bool {
+    file == STANDARD_STREAM
+}
+
+fn name(file: &str, stream: &str) -> String {
+    if is_stream(file) { stream } else { file }.to_owned()
+}
+
+fn source<'a>(file: &'a str, stream: Option<&'a mut File>) -> BackupSource<'a> {
+    match stream {
+        Some(stream) => BackupSource::Stream(stream),
+        None => BackupSource::File(file),
     }
+}
+
+fn standard_output() -> Result<File, Fault> {
+    let stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        return Err(Fault::new(
+            FaultKind::Usage,
+            "standard output is a terminal: a backup is not written to it",
+            "send it on: `trustpointctl backup create - | age -p > FILE`",
+        ));
+    }
+    let stream = stdout.as_fd().try_clone_to_owned();
+    stream.map(File::from).or_io(|| "opening standard output")
+}
+
+fn standard_input() -> Result<File, Fault> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(Fault::new(
+            FaultKind::Usage,
+            "standard input is a terminal: no backup comes from it",
+            "send it in: `age -d FILE | trustpointctl backup restore -`",
+        ));
+    }
+    let stream = stdin.as_fd().try_clone_to_owned();
+    stream.map(File::from).or_io(|| "opening standard input")
+}
+
+/// Where the node keeps files of its own, others are removed or stand in the way.
+fn refuse_own_directories(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
+    let Some(directory) = directory_of(file) else {
+        // It is not there: creating the file says so.
+        return Ok(());
+    };
+    let own = [
+        &config.snapshots,
+        &config.wizard_state_dir,
+        &config.tls_dir,
+        &config.runtime_dir,
+    ];
+    let is_own = own
+        .iter()
+        .filter_map(|own| own.value.canonicalize_utf8().ok())
+        .any(|own| directory.starts_with(own));
+    if !is_own {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Usage,
+        format!("{directory} is a directory of the node's own files: no backup is written there"),
+        "give a path in another directory",
+    ))
+}
+
+fn directory_of(file: &Utf8Path) -> Option<camino::Utf8PathBuf> {
+    let parent = file.parent()?;
+    let parent = if parent.as_str().is_empty() {
+        Utf8Path::new(".")
+    } else {
+        parent
+    };
+    parent.canonicalize_utf8().ok()
 }
 
 fn secret(file: Option<&Utf8Path>) -> Result<Option<Secret>, Fault> {
     file.map(read_secret_file).transpose()
 }
 
-fn verify(node: &Node, wish: &Verify, console: Console, report: &mut Report) -> Result<(), Fault> {
+fn verify(
+    node: &Node,
+    arguments: &BackupVerifyArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Value, Fault> {
+    let file = arguments.file.as_str();
+    let password_file = arguments.backup_password_file.as_deref();
+    if is_stream(file) && password_file.is_some_and(|password| is_stream(password.as_str())) {
+        return Err(Fault::new(
+            FaultKind::Usage,
+            "the backup and the backup password cannot both come from standard input",
+            "put the password into a file",
+        ));
+    }
+    let mut stream = is_stream(file).then(standard_input).transpose()?;
+    let wish = Verify {
+        source: source(file, stream.as_mut()),
+        name: name(file, "standard input"),
+        backup_password: secret(password_file)?,
+    };
     let verified = backup::verify(node, wish, report)?;
     let mut value = of(&verified.backup);
-    put(&mut value, "file", json!(wish.file));
-    put(&mut value, "encrypted", json!(verified.encrypted));
+    put(&mut value, "file", json!(file));
     put(
         &mut value,
         "opens_with",
@@ -112,11 +220,11 @@ fn verify(node: &Node, wish: &Verify, console: Console, report: &mut Report) -> 
         }),
     );
     if console.is_human() {
-        console.product(&format!("{} is whole", wish.file));
-        for (name, field) in value.as_object().into_iter().flatten() {
-            if name != "opens_with" && name != "file" && !field.is_null() {
-                let field = field.as_str().map_or(field.to_string(), str::to_owned);
-                console.product(&format!("  {name}: {field}"));
+        console.product(&format!("{} is whole", name(file, "the backup")));
+        for (field, said) in value.as_object().into_iter().flatten() {
+            if field != "opens_with" && field != "file" && !said.is_null() {
+                let said = said.as_str().map_or(said.to_string(), str::to_owned);
+                console.product(&format!("  {field}: {said}"));
             }
         }
         for (what, opens) in [
@@ -127,8 +235,7 @@ fn verify(node: &Node, wish: &Verify, console: Console, report: &mut Report) -> 
             console.product(&format!("  opens with {what}: {}{why}", opens.name()));
         }
     }
-    report.data.insert("backup".into(), value);
-    Ok(())
+    Ok(value)
 }
 
 fn opens(opens: &Opens) -> Value {

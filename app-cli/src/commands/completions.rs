@@ -3,7 +3,7 @@
 use clap_complete::Shell;
 
 use super::Next;
-use crate::report::Console;
+use crate::console::Console;
 
 /// Prints the completion script.
 pub fn run(shell: Shell, console: Console) -> Next {
@@ -14,6 +14,6 @@ pub fn run(shell: Shell, console: Console) -> Next {
         "trustpointctl",
         &mut script,
     );
-    console.product(&String::from_utf8_lossy(&script));
+    console.script(&String::from_utf8_lossy(&script));
     Next::Exit
 }

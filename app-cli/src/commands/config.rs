@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::Next;
 use crate::config::Config;
-use crate::report::{Console, Report};
+use crate::console::Console;
+use usecases::report::Report;
 
 /// Prints the merged configuration and where each value came from.
 pub fn show(config: &Config, console: Console, report: &mut Report) -> Next {

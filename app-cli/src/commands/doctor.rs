@@ -5,9 +5,11 @@ use serde_json::json;
 
 use super::Next;
 use crate::config::Config;
-use crate::doctor::{self, Check, Place, Verdict};
-use crate::node::{Access, Node};
-use crate::report::{Console, Report};
+use crate::console::Console;
+use crate::wire::{Access, wire};
+use usecases::doctor::{self, Check, Place, Verdict};
+use usecases::node::Node;
+use usecases::report::Report;
 
 /// Nobody but the owner.
 const PRIVATE: u32 = 0o077;
@@ -19,7 +21,7 @@ const OWN_WRITE: u32 = 0o022;
 /// # Errors
 /// The first check that fails, by its kind.
 pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
-    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let runtime = config.runtime_dir.value.as_str();
     let checks = doctor::run(&node, &places(config, &node), runtime);
     if console.is_human() {
@@ -70,6 +72,7 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
         path,
         forbidden,
         secret,
+        only_read: false,
     };
     let database = &config.database.value;
     let directory = database
@@ -77,12 +80,15 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
         .map_or(".".to_owned(), ToString::to_string);
     let key = config.tls_dir.value.join("nginx-tls-server-key.key");
     let mut places = vec![
-        place(
-            "mode_config",
-            config.file.value.to_string(),
-            OWN_WRITE,
-            false,
-        ),
+        Place {
+            only_read: true,
+            ..place(
+                "mode_config",
+                config.file.value.to_string(),
+                OWN_WRITE,
+                false,
+            )
+        },
         place("mode_data_directory", directory, OWN_WRITE, false),
         place("mode_database", database.to_string(), PRIVATE, true),
         place(
@@ -107,7 +113,10 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
     ] {
         if let Some(file) = file {
             // A secret that a container runtime mounts may well be readable by its group.
-            places.push(place(check, file.value.to_string(), 0o007, true));
+            places.push(Place {
+                only_read: true,
+                ..place(check, file.value.to_string(), 0o007, true)
+            });
         }
     }
     places

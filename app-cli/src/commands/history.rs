@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::Next;
 use crate::cli::HistoryArgs;
 use crate::config::Config;
-use crate::node::{Access, Node};
-use crate::report::{Console, Report, rfc3339};
+use crate::console::Console;
+use crate::wire::{Access, wire};
+use usecases::report::{Report, rfc3339};
 
 /// What each start selected and did, newest first.
 ///
@@ -19,7 +20,7 @@ pub fn run(
     console: Console,
     report: &mut Report,
 ) -> Result<Next, Fault> {
-    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let rows = node.database.history(arguments.limit)?;
     if console.is_human() {
         for row in &rows {

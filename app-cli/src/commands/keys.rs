@@ -7,11 +7,12 @@ use ports::Fault;
 use super::Next;
 use crate::cli::{KeysCommand, RecoverArgs, RotateKekArgs, VerifyPasswordArgs};
 use crate::config::Config;
-use crate::keys::{self, Rotation};
-use crate::node::{Access, Node};
+use crate::console::Console;
 use crate::prompt::{self, AskedPins};
-use crate::report::{Console, Report};
-use crate::setup::check_password;
+use crate::wire::{Access, wire};
+use usecases::keys::{self, Rotation};
+use usecases::report::Report;
+use usecases::setup::check_password;
 
 /// Runs the command.
 ///
@@ -43,7 +44,7 @@ pub fn name(command: &KeysCommand) -> &'static str {
 }
 
 fn show(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
-    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let result = keys::show(&node).map(|facts| {
         if console.is_human() {
             for line in facts.lines() {
@@ -66,9 +67,10 @@ fn rotate(
         destroy_old: arguments.destroy_old,
         lock_wait: Duration::from_secs(arguments.lock_wait),
     };
-    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = keys::rotate(&node, wish, report, &mut |step| console.step(step));
+    report.warnings.extend(node.hsm.take_warnings());
     result.map(|()| Next::Exit)
 }
 
@@ -79,7 +81,7 @@ fn set(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     let file = arguments.backup_password_file.as_deref();
-    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.pins = Box::new(AskedPins(config.secrets.clone()));
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let result = prompt::before_asking(file, || keys::may_use_password(&node))
@@ -99,7 +101,7 @@ fn verify(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     let file = arguments.backup_password_file.as_deref();
-    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let result = prompt::before_asking(file, || keys::may_use_password(&node))
         .and_then(|()| prompt::known_password(file))
         .and_then(|password| {

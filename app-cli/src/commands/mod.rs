@@ -16,7 +16,8 @@ use ports::Fault;
 
 use crate::cli::{BackupCommand, Cli, Command, TlsCommand};
 use crate::config::Config;
-use crate::report::{Console, Report};
+use crate::console::Console;
+use usecases::report::Report;
 
 /// How the process goes on after a command.
 pub enum Next {

@@ -7,10 +7,11 @@ use ports::Fault;
 use super::Next;
 use crate::cli::RecoverArgs;
 use crate::config::Config;
-use crate::node::{Access, Node};
+use crate::console::Console;
 use crate::prompt::{self, AskedPins};
-use crate::recover::{self, Wish};
-use crate::report::{Console, Report};
+use crate::wire::{Access, wire};
+use usecases::recover::{self, Wish};
+use usecases::report::Report;
 
 /// Brings the DEK back with the backup password.
 ///
@@ -24,7 +25,7 @@ pub fn run(
 ) -> Result<Next, Fault> {
     let file = arguments.backup_password_file.as_deref();
     let lock_wait = Duration::from_secs(arguments.lock_wait);
-    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = prompt::before_asking(file, || recover::may_recover(&node))
         .and_then(|()| prompt::known_password(file))
@@ -35,5 +36,6 @@ pub fn run(
             };
             recover::run(&node, &wish, report, &mut |step| console.step(step))
         });
+    report.warnings.extend(node.hsm.take_warnings());
     result.map(|()| Next::Exit)
 }

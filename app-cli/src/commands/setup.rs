@@ -8,10 +8,12 @@ use ports::{Fault, FaultKind, Secret};
 use super::Next;
 use crate::cli::SetupArgs;
 use crate::config::Config;
-use crate::node::{Access, Node};
+use crate::console::Console;
 use crate::prompt::{self, AskedPins};
-use crate::report::{Console, Report};
-use crate::setup::{self, Wish};
+use crate::wire::{Access, wire};
+use usecases::node::Node;
+use usecases::report::Report;
+use usecases::setup::{self, Wish};
 
 /// Sets the node up, or returns it to the wizard's first state.
 ///
@@ -24,14 +26,15 @@ pub fn run(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     let lock_wait = Duration::from_secs(arguments.lock_wait);
-    let mut on_step = |step: &crate::report::StepReport| console.step(step);
-    let mut node = Node::wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut on_step = |step: &usecases::report::StepReport| console.step(step);
+    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = if arguments.reset {
         setup::reset(&node, lock_wait, report, &mut on_step)
     } else {
         wish(&node, arguments).and_then(|wish| setup::run(&node, &wish, report, &mut on_step))
     };
+    report.warnings.extend(node.hsm.take_warnings());
     result.map(|()| Next::Exit)
 }
 

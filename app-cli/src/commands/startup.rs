@@ -9,10 +9,11 @@ use ports::Fault;
 use super::{Next, program};
 use crate::cli::StartupArgs;
 use crate::config::Config;
-use crate::exit_code;
-use crate::node::{Access, Node};
-use crate::report::{Console, Report};
-use crate::startup::{self, Depth, Options};
+use crate::console::Console;
+use crate::wire::{Access, wire};
+use crate::{exit_code, json};
+use usecases::report::Report;
+use usecases::startup::{self, Mode, Request};
 
 /// The main job.
 ///
@@ -25,29 +26,29 @@ pub fn startup(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     program::check(&arguments.command)?;
-    let (depth, access) = if arguments.dry_run {
-        (Depth::DryRun, Access::ReadOnly)
+    let (mode, access) = if arguments.dry_run {
+        (Mode::DryRun, Access::ReadOnly)
     } else {
-        (Depth::Start, Access::ReadWrite)
+        (Mode::CarryOut, Access::ReadWrite)
     };
-    let options = Options {
-        depth,
-        require_ready: arguments.require_ready,
+    let request = Request {
+        mode,
         lock_wait: Duration::from_secs(arguments.lock_wait),
         accept_new_database: arguments.accept_new_database,
     };
-    let node = Node::wire(config, access, Box::new(console))?;
-    let result = startup::run(&node, options, report, &mut |step| console.step(step));
+    let node = wire(config, access, Box::new(console))?;
+    let result = startup::run(&node, request, report, &mut |step| console.step(step));
     if let Err(fault) = &result {
         report.fail(fault);
     }
-    if depth == Depth::Start {
-        keep_report(config, report);
+    let exit_code = exit_code::of_report(report, arguments.require_ready);
+    if mode == Mode::CarryOut {
+        keep_report(config, report, exit_code);
     }
     let replace = result.is_ok()
-        && depth == Depth::Start
+        && mode == Mode::CarryOut
         && !arguments.command.is_empty()
-        && report.exit_code == exit_code::SUCCESS;
+        && exit_code == exit_code::SUCCESS;
     if !replace {
         return result.map(|()| Next::Exit);
     }
@@ -63,7 +64,7 @@ pub fn startup(
 /// for the application.
 fn has_dek(report: &Report) -> bool {
     let storage = (report.context.as_ref()).and_then(|context| context.storage_type);
-    report.outcome == Some(Outcome::Ready.name()) && storage == Some(StorageType::SoftHsm.name())
+    report.outcome == Some(Outcome::Ready) && storage == Some(StorageType::SoftHsm.name())
 }
 
 /// What the next start would select.
@@ -71,22 +72,21 @@ fn has_dek(report: &Report) -> bool {
 /// # Errors
 /// What the next start would fail with.
 pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
-    let options = Options {
-        depth: Depth::Status,
-        require_ready: true,
+    let request = Request {
+        mode: Mode::Status,
         lock_wait: Duration::ZERO,
         accept_new_database: false,
     };
-    let node = Node::wire(config, Access::ReadOnly, Box::new(console))?;
-    let result = startup::run(&node, options, report, &mut |step| console.step(step));
+    let node = wire(config, Access::ReadOnly, Box::new(console))?;
+    let result = startup::run(&node, request, report, &mut |step| console.step(step));
     result.map(|()| Next::Exit)
 }
 
 /// The last report stands in the runtime directory. A report that cannot be kept must not fail a
 /// node that is up: it is warned about.
-fn keep_report(config: &Config, report: &mut Report) {
+fn keep_report(config: &Config, report: &mut Report, exit_code: u8) {
     let path = config.runtime_dir.value.join("startup.json");
-    let text = format!("{}\n", report.to_json());
+    let text = format!("{}\n", json::line(report, exit_code));
     let kept = durable::create_dirs(&config.runtime_dir.value, 0o700)
         .and_then(|()| durable::write_atomic(&path, text.as_bytes(), 0o600));
     if let Err(fault) = kept {

@@ -5,17 +5,19 @@ use std::time::Duration;
 use camino::Utf8Path;
 use ports::{CredentialFiles, Fault, FaultKind, ResultExt as _, Secret, StoredCredential, TlsView};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::Next;
 use crate::cli::{TlsCommand, TlsImportArgs};
 use crate::config::Config;
-use crate::node::{Access, Node};
-use crate::report::{Console, Report, TlsReport, rfc3339};
-use crate::tls_admin::{self, Activate, Import, Renew};
+use crate::console::Console;
+use crate::input;
+use crate::wire::{Access, wire};
+use usecases::node::Node;
+use usecases::report::{Report, TlsReport, rfc3339};
+use usecases::tls_admin::{self, Activate, Import, Renew};
 
 /// Most bytes of a file with a key or certificates: more is a wrong file.
-const MAX_FILE: u64 = 256 << 10;
+const MAX_FILE: usize = 256 << 10;
 
 /// Runs one of them.
 ///
@@ -31,8 +33,8 @@ pub fn run(
         TlsCommand::Show | TlsCommand::History => Access::ReadOnly,
         TlsCommand::Renew(_) | TlsCommand::Import(_) | TlsCommand::Activate(_) => Access::ReadWrite,
     };
-    let node = Node::wire(config, access, Box::new(console))?;
-    let mut on_step = |step: &crate::report::StepReport| console.step(step);
+    let node = wire(config, access, Box::new(console))?;
+    let mut on_step = |step: &usecases::report::StepReport| console.step(step);
     match command {
         TlsCommand::Show => show(&node, console, report)?,
         TlsCommand::History => history(&node, console, report)?,
@@ -83,19 +85,10 @@ fn text(path: &Utf8Path) -> Result<String, Fault> {
     })
 }
 
-/// Reads a whole file or pipe into a buffer that does not grow: that would leave a copy behind.
+/// Reads a whole file or pipe.
 fn read(path: &Utf8Path) -> Result<Secret, Fault> {
-    use std::io::Read as _;
-    let what = || format!("reading {path}");
-    let limit = MAX_FILE + 1;
-    let room = usize::try_from(limit).unwrap_or_default();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    std::fs::File::open(path)
-        .or_io(what)?
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .or_io(what)?;
-    if bytes.len() == room {
+    let bytes = input::read(path, MAX_FILE).or_io(|| format!("reading {path}"))?;
+    if bytes.len() > MAX_FILE {
         return Err(Fault::new(
             FaultKind::DataCorrupt,
             format!("{path} is too long for a PEM file of a key or certificate"),

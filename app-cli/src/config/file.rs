@@ -1,8 +1,15 @@
 //! The TOML file, as it is written.
 
+use std::io::Read as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt};
+use ports::{Fault, FaultKind};
 use serde::Deserialize;
+
+use crate::input;
+
+/// Far more than all keys with comments.
+const MAX_FILE: u64 = 1 << 20;
 
 /// The file. Every key is optional; a key that is not here is an error with its line.
 #[derive(Debug, Default, Deserialize)]
@@ -95,8 +102,9 @@ pub struct Nginx {
 
 /// Reads the file. `required`: it was asked for by name, so it must be there.
 pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match text(path) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(no_configuration(path)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
             return Ok(ConfigFile::default());
         }
@@ -116,7 +124,10 @@ pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
             )
             .because(error));
         }
-        other => other.or_io(|| format!("reading the configuration file {path}"))?,
+        Err(error) => {
+            let what = format!("reading the configuration file {path}");
+            return Err(Fault::io(what, error));
+        }
     };
     toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| {
@@ -132,4 +143,28 @@ pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
             format!("correct {path}; `trustpointctl config show` lists the keys"),
         )
     })
+}
+
+/// The file's text; `None` for what cannot be a configuration: a FIFO would hang every start, and a
+/// device has no end.
+fn text(path: &Utf8Path) -> std::io::Result<Option<String>> {
+    let file = input::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > MAX_FILE {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    file.take(MAX_FILE).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+fn no_configuration(path: &Utf8Path) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!(
+            "the configuration {path} is no regular file of at most {} KiB",
+            MAX_FILE >> 10
+        ),
+        "put a TOML file there, or name another one with --config or TRUSTPOINT_CONFIG",
+    )
 }

@@ -86,22 +86,52 @@ pub(super) fn path(
     default: impl FnOnce() -> Utf8PathBuf,
 ) -> Result<Setting<Utf8PathBuf>, Fault> {
     let (name, given) = flag;
-    if let Some(path) = given {
-        return Ok(Setting {
+    let setting = match given {
+        Some(path) => Some(Setting {
             value: path.clone(),
             origin: Origin::Flag(name),
-        });
-    }
-    Ok(match in_environment(environment, variable, name)? {
-        Some(text) => Setting {
-            value: text.into(),
-            origin: Origin::Environment(variable),
-        },
-        None => Setting {
+        }),
+        None => path_in_environment(environment, variable, name)?,
+    };
+    named(
+        setting.unwrap_or_else(|| Setting {
             value: default(),
             origin: Origin::Default,
-        },
-    })
+        }),
+        name,
+    )
+}
+
+/// Refuses a path that is empty: it is a value that somebody forgot, and would be taken for the
+/// current directory.
+fn named(setting: Setting<Utf8PathBuf>, key: &str) -> Result<Setting<Utf8PathBuf>, Fault> {
+    if setting.value.as_str().is_empty() {
+        return Err(empty(key).at(&setting.origin));
+    }
+    Ok(setting)
+}
+
+fn empty(key: &str) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!("{key} is an empty path"),
+        "give it a path, or leave it out: then the default holds",
+    )
+}
+
+/// The variable as a path, where it is set.
+fn path_in_environment(
+    environment: Environment<'_>,
+    variable: &'static str,
+    key: &str,
+) -> Result<Option<Setting<Utf8PathBuf>>, Fault> {
+    let Some(value) = environment(variable) else {
+        return Ok(None);
+    };
+    Ok(Some(Setting {
+        value: text_of(value, variable, key)?.into(),
+        origin: Origin::Environment(variable),
+    }))
 }
 
 /// The variable's text; an empty variable counts as not set.
@@ -113,7 +143,11 @@ fn in_environment(
     let Some(value) = environment(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
-    value.into_string().map(Some).map_err(|_| {
+    text_of(value, variable, key).map(Some)
+}
+
+fn text_of(value: OsString, variable: &str, key: &str) -> Result<String, Fault> {
+    value.into_string().map_err(|_| {
         Fault::new(
             FaultKind::Config,
             format!("{variable} ({key}) is not UTF-8 text"),
@@ -167,6 +201,65 @@ impl Layers<'_> {
                 value: default(),
                 origin: Origin::Default,
             }))
+    }
+
+    /// A path, where somebody gave one. An empty one is refused, also from a variable.
+    pub(super) fn pick_path(
+        &self,
+        variable: &'static str,
+        in_file: Option<Utf8PathBuf>,
+        key: &'static str,
+    ) -> Result<Option<Setting<Utf8PathBuf>>, Fault> {
+        let given = path_in_environment(self.environment, variable, key)?;
+        given
+            .or_else(|| {
+                in_file.map(|value| Setting {
+                    value,
+                    origin: self.file_origin(),
+                })
+            })
+            .map(|setting| named(setting, key))
+            .transpose()
+    }
+
+    pub(super) fn path(
+        &self,
+        variable: &'static str,
+        in_file: Option<Utf8PathBuf>,
+        key: &'static str,
+        default: impl FnOnce() -> Utf8PathBuf,
+    ) -> Result<Setting<Utf8PathBuf>, Fault> {
+        let given = self.pick_path(variable, in_file, key)?;
+        Ok(given.unwrap_or_else(|| Setting {
+            value: default(),
+            origin: Origin::Default,
+        }))
+    }
+
+    /// Paths that the file alone can give.
+    pub(super) fn paths_in_file(
+        &self,
+        in_file: Option<Vec<Utf8PathBuf>>,
+        key: &'static str,
+    ) -> Result<Setting<Vec<Utf8PathBuf>>, Fault> {
+        let setting = self.file_only(in_file, Vec::new);
+        if setting.value.iter().any(|path| path.as_str().is_empty()) {
+            return Err(empty(key).at(&setting.origin));
+        }
+        Ok(setting)
+    }
+
+    /// A path that the file alone can give.
+    pub(super) fn path_in_file(
+        &self,
+        in_file: Option<Utf8PathBuf>,
+        key: &'static str,
+    ) -> Result<Option<Setting<Utf8PathBuf>>, Fault> {
+        let given = in_file.map(|value| Setting {
+            value,
+            origin: self.file_origin(),
+        });
+        given.map(|setting| named(setting, key)).transpose()
     }
 
     pub(super) fn file_only<T>(

@@ -105,18 +105,16 @@ impl Config {
     ) -> Result<Self, Fault> {
         let default = |below: &str| root.value.join(below);
         let text = |text: String| Ok(text);
-        let to_path = |text: String| Ok(Utf8PathBuf::from(text));
 
         let hsm_uri = layers.pick("TRUSTPOINT_HSM_URI", file.hsm.uri, "hsm.uri", text)?;
         let uri = hsm_uri
             .clone()
             .map(|uri| uri.and_then(|text| text.parse::<TokenUri>()))
             .transpose()?;
-        let mut hsm_module = layers.value(
+        let mut hsm_module = layers.path(
             "TRUSTPOINT_HSM_MODULE",
             file.hsm.module,
             "hsm.module",
-            to_path,
             || Utf8PathBuf::from("/usr/lib/softhsm/libsofthsm2.so"),
         )?;
         let mut hsm_token_label = layers.value(
@@ -167,30 +165,27 @@ impl Config {
                         )
                     })
                 })?,
-            database: layers.value(
+            database: layers.path(
                 "TRUSTPOINT_DATABASE",
                 file.database.path,
                 "database.path",
-                to_path,
                 || default("var/lib/trustpoint/trustpoint.db"),
             )?,
-            snapshots: layers.file_only(file.database.snapshots, || {
-                default("var/lib/trustpoint/snapshots")
-            }),
-            wizard_state_dir: layers.value(
+            snapshots: layers
+                .path_in_file(file.database.snapshots, "database.snapshots")?
+                .unwrap_or_else(|| Setting {
+                    value: default("var/lib/trustpoint/snapshots"),
+                    origin: Origin::Default,
+                }),
+            wizard_state_dir: layers.path(
                 "TRUSTPOINT_WIZARD_STATE_DIR",
                 file.wizard.state_dir,
                 "wizard.state_dir",
-                to_path,
                 || default("etc/trustpoint/wizard/state"),
             )?,
-            tls_dir: layers.value(
-                "TRUSTPOINT_TLS_DIR",
-                file.tls.dir,
-                "tls.dir",
-                to_path,
-                || default("etc/trustpoint/tls"),
-            )?,
+            tls_dir: layers.path("TRUSTPOINT_TLS_DIR", file.tls.dir, "tls.dir", || {
+                default("etc/trustpoint/tls")
+            })?,
             tls_san: layers.value(
                 "TRUSTPOINT_TLS_SAN",
                 file.tls.san.map(Names::into_list),
@@ -198,11 +193,10 @@ impl Config {
                 |text| Ok(Names::Text(text).into_list()),
                 || vec!["127.0.0.1".to_owned()],
             )?,
-            runtime_dir: layers.value(
+            runtime_dir: layers.path(
                 "TRUSTPOINT_RUNTIME_DIR",
                 file.runtime.dir,
                 "runtime.dir",
-                to_path,
                 || default("run/trustpoint"),
             )?,
             allow_non_tmpfs: layers.file_only(file.runtime.allow_non_tmpfs, || false),
@@ -226,18 +220,19 @@ impl Config {
                 )?
                 .and_then(|text| duration(&text))?,
             secrets: SecretFiles {
-                pin: layers.pick("HSM_PIN_FILE", file.hsm.pin_file, "hsm.pin_file", to_path)?,
-                so_pin: layers.pick(
+                pin: layers.pick_path("HSM_PIN_FILE", file.hsm.pin_file, "hsm.pin_file")?,
+                so_pin: layers.pick_path(
                     "HSM_SO_PIN_FILE",
                     file.hsm.so_pin_file,
                     "hsm.so_pin_file",
-                    to_path,
                 )?,
             },
             nginx_reload: layers.file_only(file.nginx.reload, Vec::new),
-            static_sources: layers.file_only(file.static_files.sources, Vec::new),
-            static_root: layers.file_only(file.static_files.root.map(Some), || None),
-            message_dirs: layers.file_only(file.messages.dirs, Vec::new),
+            static_sources: layers.paths_in_file(file.static_files.sources, "static.sources")?,
+            static_root: Setting::optional(
+                layers.path_in_file(file.static_files.root, "static.root")?,
+            ),
+            message_dirs: layers.paths_in_file(file.messages.dirs, "messages.dirs")?,
             message_languages: layers.file_only(file.messages.languages, || {
                 vec!["de".to_owned(), "en".to_owned()]
             }),

@@ -1,29 +1,20 @@
 //! Where PINs and passwords come from: a file, the environment, or standard input; never an
 //! argument.
 
-use std::fs::{File, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt, Secret};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::Setting;
+use crate::input;
 
 const DEFAULT_PIN_FILE: &str = "/run/secrets/hsm_pin";
 const DEFAULT_SO_PIN_FILE: &str = "/run/secrets/hsm_so_pin";
 
 /// Longest PIN or password, in bytes: more is a wrong file.
-const MAX_SECRET: u64 = 4096;
-
-/// How long a FIFO is waited for: a person may have to type something for what fills it.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 60,
-    tv_nsec: 0,
-};
+const MAX_SECRET: usize = 4096;
 
 /// The files that were configured for the PINs.
 #[derive(Clone, Debug)]
@@ -146,33 +137,28 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
 /// # Errors
 /// [`FaultKind::Denied`] for a file that is missing, empty or longer than any PIN or password.
 pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET as usize + 1));
-    if path == "-" {
-        let read = std::io::stdin()
+    let bytes = if path == "-" {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
+        std::io::stdin()
             .lock()
-            .take(MAX_SECRET + 1)
-            .read_to_end(&mut bytes);
-        read.or_io(|| "reading the secret from standard input")?;
+            .take(MAX_SECRET as u64 + 1)
+            .read_to_end(&mut bytes)
+            .or_io(|| "reading the secret from standard input")?;
+        bytes
     } else {
-        let file = open(path).map_err(|error| {
+        input::read(path, MAX_SECRET).map_err(|error| {
             let kind = match error.kind() {
                 std::io::ErrorKind::NotFound => FaultKind::Denied,
                 _ => Fault::io("", std::io::Error::from(error.kind())).kind(),
             };
             Fault::new(
                 kind,
-                format!("the file {path} cannot be opened"),
-                "correct the path",
+                format!("the file {path} cannot be read"),
+                "correct the path, or what writes into it",
             )
             .because(error)
-        })?;
-        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let patience = if is_file { None } else { Some(PATIENCE) };
-        Patient { file, patience }
-            .take(MAX_SECRET + 1)
-            .read_to_end(&mut bytes)
-            .or_io(|| format!("reading the file {path}"))?;
-    }
+        })?
+    };
     let denied = |why: &str| {
         let from = if path == "-" {
             "standard input"
@@ -185,7 +171,7 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
             "write the secret into it",
         )
     };
-    if bytes.len() as u64 > MAX_SECRET {
+    if bytes.len() > MAX_SECRET {
         return Err(denied("is longer than any PIN or password"));
     }
     match without_line_break(&bytes) {
@@ -198,66 +184,4 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
 fn without_line_break(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
-}
-
-/// Opens without waiting for somebody to open the other end of a FIFO.
-fn open(path: &Utf8Path) -> std::io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)
-}
-
-/// A pipe (`<(…)`, /dev/stdin) or a FIFO, read as it is filled. One that nobody fills is an error
-/// after a while, and no start that hangs.
-struct Patient {
-    file: File,
-    patience: Option<Timespec>,
-}
-
-impl std::io::Read for Patient {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if let Some(patience) = &self.patience {
-            let mut ends = [PollFd::new(&self.file, PollFlags::IN)];
-            if rustix::event::poll(&mut ends, Some(patience))? == 0 {
-                return Err(std::io::ErrorKind::TimedOut.into());
-            }
-        }
-        self.file.read(buffer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fifo_that_nobody_fills_is_an_error_and_one_that_is_filled_is_read() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(directory.path().join("fifo")).unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            path.as_std_path(),
-            rustix::fs::FileType::Fifo,
-            0o600.into(),
-            0,
-        )
-        .unwrap();
-        let mut empty = Patient {
-            file: open(&path).unwrap(),
-            patience: Some(Timespec::default()),
-        };
-        let error = empty.read(&mut [0]).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        drop(empty);
-
-        let writer = path.clone();
-        let writer = std::thread::spawn(move || {
-            let mut fifo = OpenOptions::new().write(true).open(writer).unwrap();
-            std::io::Write::write_all(&mut fifo, b"secret\n").unwrap();
-        });
-        let secret = read_secret_file(&path).unwrap();
-        assert_eq!(secret.expose(), b"secret");
-        writer.join().unwrap();
-    }
 }

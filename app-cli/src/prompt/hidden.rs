@@ -11,7 +11,7 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
-use crate::process::{HeldSignals, end_without_handlers};
+use crate::process::HeldSignals;
 
 /// A terminal gives lines of at most 4096 bytes.
 const LONGEST_LINE: usize = 4096;
@@ -28,10 +28,8 @@ pub fn ask(question: &str) -> Result<Secret, Fault> {
     drop(echo);
     // The line break that was not echoed.
     write("\n")?;
-    if let Some(signal) = signals.came() {
-        // What its handler would have done at once, had the terminal not had to be put right.
-        end_without_handlers(128 + signal);
-    }
+    // Where a signal came, the process ends here: the terminal is as it was.
+    drop(signals);
     line.map(|line| Secret::new(line.to_vec()))
 }
 
@@ -114,7 +112,7 @@ fn wait(terminal: BorrowedFd<'_>, signals: &HeldSignals) -> Result<bool, Fault> 
             PollFd::new(signals, PollFlags::IN),
         ];
         match poll(&mut both, None) {
-            Ok(_) if signals.came().is_some() => return Ok(false),
+            Ok(_) if signals.came() => return Ok(false),
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return Ok(true),
             Err(error) => return Err(failed("waited for", error)),

@@ -4,9 +4,11 @@
 mod configuration;
 mod database;
 mod disk;
+mod endless;
 mod files;
 mod hsm;
 mod keys;
+mod users;
 
 /// What the error says names each of these.
 #[track_caller]

@@ -4,4 +4,5 @@ mod assets;
 mod certificate;
 pub mod nginx;
 mod token;
+mod token_files;
 mod writes;

@@ -441,3 +441,43 @@ fn recover_and_setup_have_the_web_server_take_up_the_credential() {
     assert_eq!(run.step("reload_web_server"), "done");
     assert!(reloaded.exists());
 }
+
+#[test]
+fn a_token_whose_initialisation_was_cut_short_is_finished_by_recover() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.lose_runtime();
+    sandbox.lose_token();
+    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
+    let initialise = [
+        "--init-token",
+        "--slot-index",
+        "0",
+        "--label",
+        "Trustpoint-SoftHSM",
+    ];
+    let module = ["pkcs11-tool", "--module", SOFTHSM, "--so-pin", SO_PIN];
+    tool("env", [&[conf.as_str()][..], &module, &initialise].concat());
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(
+        run.restore_scenario(),
+        "RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED"
+    );
+    recover(&sandbox, PASSWORD).expect(0);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn a_wrapped_dek_that_is_damaged_is_mended_by_the_backup_password() {
+    let sandbox = Sandbox::softhsm();
+    let before = sandbox.run(&["startup"]).expect(0).fingerprint();
+    recover(&sandbox, PASSWORD).expect_error(78, "config");
+    sandbox.lose_runtime();
+    sandbox.sql("UPDATE pkcs11_token SET encrypted_dek = substr(encrypted_dek, 1, 40)");
+    sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    recover(&sandbox, PASSWORD).expect(0);
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(
+        (run.outcome().as_str(), run.fingerprint()),
+        ("ready", before)
+    );
+}

@@ -69,10 +69,11 @@ impl Expected<'_> {
     }
 
     fn step_names(&self) -> String {
-        let check = if self.context[2] == "softhsm" {
-            "check_hsm "
-        } else {
-            ""
+        // The token is opened before anything is decided.
+        let token = match (self.context[2] == "softhsm", self.outcome) {
+            (true, "ready") => "check_hsm unwrap_dek ",
+            (true, _) => "check_hsm ",
+            (false, _) => "",
         };
         let snapshot = if self.startup == "VERSION_UPGRADE" {
             "snapshot_database "
@@ -80,7 +81,7 @@ impl Expected<'_> {
             ""
         };
         let end = if self.recorded { " record_start" } else { "" };
-        format!("{check}{snapshot}{INITIALISE} {}{end}", self.steps)
+        format!("{token}{snapshot}{INITIALISE} {}{end}", self.steps)
     }
 
     #[track_caller]

@@ -134,10 +134,12 @@ fn ends_at(
 /// What a person does, and the exit code that answers it.
 type Way = (fn(&mut Terminal), i32);
 
-const WAYS: [Way; 3] = [
+const WAYS: [Way; 5] = [
     (|terminal| terminal.key(0x03), 130),
     (|terminal| terminal.key(0x04), 2),
-    (|terminal| terminal.terminate(), 143),
+    (|terminal| terminal.signal("TERM"), 143),
+    (|terminal| terminal.signal("HUP"), 129),
+    (|terminal| terminal.signal("QUIT"), 131),
 ];
 
 #[test]

@@ -1,8 +1,12 @@
 //! `tls show`, `renew`, `history`, `activate`, and the reload.
 
+mod advice;
+mod damage;
 mod import;
 mod pki;
 mod reload;
+
+use std::fs;
 
 use crate::sandbox::{Sandbox, openssl_fingerprint};
 
@@ -111,13 +115,15 @@ fn show_and_history_change_nothing_and_use_no_pin() {
     let mut sandbox = Sandbox::softhsm();
     sandbox.set("HSM_PIN", "0000-0000");
     let before = sandbox.picture();
+    let ledger = sandbox.root("var/lib/trustpoint/pin-rejected");
+    fs::remove_file(&ledger).unwrap();
     let shown = sandbox.run(&["tls", "show"]).expect(0);
     assert_eq!(shown.report["active"]["key_sealed"], true);
     assert_eq!(shown.report["active"]["key"], "ECDSA P-256");
     assert_eq!(shown.tls_source(), "database");
     sandbox.run(&["tls", "history"]).expect(0);
     assert_eq!(before, sandbox.picture());
-    assert!(!sandbox.root("var/lib/trustpoint/pin-rejected").exists());
+    assert!(!ledger.exists());
     let human = sandbox.run_human(&["tls", "show"]).expect(0);
     assert!(human.stdout.contains(&shown.fingerprint()));
     assert!(!human.stdout.contains("PRIVATE"));
@@ -159,4 +165,14 @@ fn a_downgraded_program_changes_no_credential() {
     sandbox.fails_unchanged(&["tls", "renew"], 12, "version_downgrade");
     sandbox.set("TRUSTPOINT_APP_VERSION", "99.0.0");
     sandbox.run(&["tls", "renew"]).expect(0);
+}
+
+#[test]
+fn tls_commands_on_an_empty_root_create_nothing() {
+    let sandbox = Sandbox::new();
+    let fingerprint = vec!["AB"; 32].join(":");
+    for arguments in [&["tls", "renew"][..], &["tls", "activate", &fingerprint]] {
+        sandbox.run(arguments).expect_error(78, "config");
+        assert!(!sandbox.path("root").exists(), "{arguments:?}");
+    }
 }

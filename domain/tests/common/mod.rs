@@ -1,8 +1,8 @@
 //! The finite input space of a decision.
 
 use domain::{
-    DekCacheState, Presence, SchemaState, SetupWizardState, StartupContext, StorageType, Version,
-    WizardState,
+    CacheCopy, Database, Installed, Kek, Observed, SchemaState, Sealing, SetupWizardState,
+    StartupScenario, Storage, Version, Wizard,
 };
 
 /// How the program's version stands to the recorded one.
@@ -26,7 +26,7 @@ impl Relation {
         Self::DatabaseNewer,
     ];
 
-    /// A recorded version that stands so to the program's, which is 2.1.0.
+    /// A recorded version that stands so to the program's.
     fn recorded(self) -> Option<Version> {
         let text = match self {
             Self::NoRecord => return None,
@@ -44,49 +44,34 @@ pub struct Case {
     pub initialised: bool,
     pub relation: Relation,
     pub schema: SchemaState,
-    pub wizard: WizardState,
-    pub storage: Option<StorageType>,
-    pub dek: Option<DekCacheState>,
-    pub kek: Presence,
-    pub backup: Presence,
+    pub wizard: Wizard,
+    pub storage: Storage,
 }
 
 impl Case {
-    /// The whole space: 6,912 points.
+    /// The whole space.
     pub fn all() -> Vec<Self> {
-        let storages: Vec<_> = StorageType::ALL
-            .map(Some)
-            .into_iter()
-            .chain([None])
-            .collect();
-        let deks: Vec<_> = DekCacheState::ALL
-            .map(Some)
-            .into_iter()
-            .chain([None])
-            .collect();
         let mut cases = Vec::new();
-        for initialised in [false, true] {
+        for wizard in wizards() {
+            if !wizard.is_marked {
+                cases.push(Self {
+                    initialised: false,
+                    relation: Relation::NoRecord,
+                    schema: SchemaState::Behind,
+                    wizard,
+                    storage: Storage::NotConfigured { knows_token: false },
+                });
+            }
             for relation in Relation::ALL {
                 for schema in SchemaState::ALL {
-                    for wizard in WizardState::ALL {
-                        for &storage in &storages {
-                            for &dek in &deks {
-                                for kek in Presence::ALL {
-                                    for backup in Presence::ALL {
-                                        cases.push(Self {
-                                            initialised,
-                                            relation,
-                                            schema,
-                                            wizard,
-                                            storage,
-                                            dek,
-                                            kek,
-                                            backup,
-                                        });
-                                    }
-                                }
-                            }
-                        }
+                    for storage in storages() {
+                        cases.push(Self {
+                            initialised: true,
+                            relation,
+                            schema,
+                            wizard,
+                            storage,
+                        });
                     }
                 }
             }
@@ -95,23 +80,57 @@ impl Case {
     }
 
     /// The point as a start observes it.
-    pub fn context(self) -> StartupContext {
-        StartupContext {
-            db_initialized: self.initialised,
-            db_version: self.relation.recorded(),
-            current_version: version("2.1.0"),
+    pub fn observed(self) -> Observed {
+        if !self.initialised {
+            return Observed::NoDatabase {
+                wizard: self.wizard.file,
+            };
+        }
+        let database = Database {
+            version: self.relation.recorded(),
             schema: self.schema,
-            wizard_state: self.wizard,
-            wizard_state_raw: Some(match self.wizard {
-                WizardState::Completed => SetupWizardState::Completed,
-                WizardState::Incomplete => SetupWizardState::SetupMode,
-            }),
-            storage_type: self.storage,
-            dek_cache_state: self.dek,
-            has_kek: self.kek,
-            has_backup_encrypted_dek: self.backup,
+            wizard: self.wizard,
+        };
+        if database.scenario(&program()) == StartupScenario::VersionDowngrade {
+            return Observed::Newer(database);
+        }
+        Observed::Installed(Installed {
+            database,
+            storage: self.storage,
+        })
+    }
+}
+
+/// The version of the program.
+pub fn program() -> Version {
+    version("2.1.0")
+}
+
+/// Every state directory with and without the database's mark.
+fn wizards() -> Vec<Wizard> {
+    let files = SetupWizardState::ALL.map(Some).into_iter().chain([None]);
+    files
+        .flat_map(|file| [false, true].map(|is_marked| Wizard { file, is_marked }))
+        .collect()
+}
+
+/// Every storage.
+pub fn storages() -> Vec<Storage> {
+    let mut storages = vec![Storage::Software];
+    storages.extend([false, true].map(|knows_token| Storage::NotConfigured { knows_token }));
+    for kek in Kek::ALL {
+        for cache in CacheCopy::ALL {
+            for has_backup_password in [false, true] {
+                let sealing = Sealing {
+                    kek,
+                    has_backup_password,
+                    cache,
+                };
+                storages.extend([Storage::SoftHsm(sealing), Storage::PhysicalHsm(sealing)]);
+            }
         }
     }
+    storages
 }
 
 /// A version that is known to parse.

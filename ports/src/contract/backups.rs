@@ -1,11 +1,11 @@
-//! Contract suites of [`Backups`] and of [`BackupCipher`].
+//! Contract suite of [`Backups`].
 
 use domain::StorageType;
 
-use crate::contract::database::{known_token, moment};
+use crate::contract::database::{known_token, moment, start};
 use crate::{
-    BackupCipher, BackupManifest, BackupOrigin, BackupPlace, Backups, Database, DatabaseState,
-    FaultKind, NodeRecord, Secret,
+    BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Database, DatabaseState,
+    Fault, FaultKind, NodeRecord,
 };
 
 /// A place for one database and its backups; nothing stands there yet.
@@ -25,16 +25,15 @@ pub trait BackupsRig {
 
 type Case = (&'static str, fn(&dyn BackupsRig));
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 9] = [
     ("no database is nothing to back up", |rig| {
         let file = rig.file("backup");
         let fault = rig
             .backups()
-            .create(&file, &origin(false), &mut |_, _| ())
+            .create(BackupTarget::New(&file), &origin(false), &mut |_, _| ())
             .unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Config);
-        assert_eq!(rig.backups().place(&file).unwrap(), BackupPlace::Free);
-        assert!(rig.backups().read(&file).is_err());
+        assert!(rig.backups().read(BackupSource::File(&file)).is_err());
     }),
     ("a backup says what it is of, and changes nothing", |rig| {
         prepare(rig);
@@ -42,9 +41,8 @@ const CASES: [Case; 6] = [
         let before = format!("{:?}", node(rig));
         let manifest = create(rig, &file, false);
         assert_eq!(format!("{:?}", node(rig)), before);
-        assert_eq!(rig.backups().place(&file).unwrap(), BackupPlace::Backup);
         let token = known_token();
-        assert_eq!(manifest.format, 1);
+        assert_eq!(manifest.format, 2);
         assert_eq!(manifest.application_version, "1.2.3");
         assert_eq!(manifest.created_at, moment(7));
         assert_eq!(manifest.installation, node(rig).installation);
@@ -52,7 +50,7 @@ const CASES: [Case; 6] = [
         assert_eq!(manifest.kek, token.kek);
         assert_eq!(manifest.dek_check_value, token.dek_check_value);
         assert!(manifest.backup_password_set && !manifest.setup_completed);
-        let backup = rig.backups().read(&file).unwrap();
+        let backup = rig.backups().read(BackupSource::File(&file)).unwrap();
         assert_eq!(backup.manifest, Some(manifest));
         assert_eq!(backup.record.token, Some(token));
     }),
@@ -62,7 +60,11 @@ const CASES: [Case; 6] = [
             prepare(rig);
             let file = rig.file("backup");
             assert!(create(rig, &file, true).setup_completed);
-            let record = rig.backups().read(&file).unwrap().record;
+            let record = rig
+                .backups()
+                .read(BackupSource::File(&file))
+                .unwrap()
+                .record;
             assert_eq!(record.setup_completed_at, Some(moment(7)));
             assert_eq!(node(rig).setup_completed_at, None);
         },
@@ -75,15 +77,21 @@ const CASES: [Case; 6] = [
             .change_storage(StorageType::Software)
             .unwrap();
         let backups = rig.backups();
-        let mut staged = backups.stage(&file).unwrap();
-        assert!(!staged.is_in_place());
+        let mut staged = backups.stage(BackupSource::File(&file)).unwrap();
+        assert!(!staged.is_in_place().unwrap());
         assert_eq!(staged.backup().record.storage, Some(StorageType::SoftHsm));
         let kept = staged.keep_replaced(moment(9)).unwrap().unwrap();
         assert_eq!(node(rig).storage, Some(StorageType::Software));
         staged.put_in_place().unwrap();
         assert_eq!(node(rig).storage, Some(StorageType::SoftHsm));
         assert_eq!(rig.database().snapshots().unwrap()[0].path, kept);
-        assert!(backups.stage(&file).unwrap().is_in_place());
+        assert!(
+            backups
+                .stage(BackupSource::File(&file))
+                .unwrap()
+                .is_in_place()
+                .unwrap()
+        );
     }),
     ("what was staged and dropped changes nothing", |rig| {
         prepare(rig);
@@ -93,12 +101,76 @@ const CASES: [Case; 6] = [
             .change_storage(StorageType::Software)
             .unwrap();
         let backups = rig.backups();
-        drop(backups.stage(&file).unwrap());
-        let mut staged = backups.stage(&file).unwrap();
+        drop(backups.stage(BackupSource::File(&file)).unwrap());
+        let mut staged = backups.stage(BackupSource::File(&file)).unwrap();
         staged.keep_replaced(moment(9)).unwrap();
         drop(staged);
         assert_eq!(node(rig).storage, Some(StorageType::Software));
         rig.database().change_storage(StorageType::SoftHsm).unwrap();
+    }),
+    (
+        "a backup is not overwritten, unless that is wanted",
+        |rig| {
+            prepare(rig);
+            let file = rig.file("backup");
+            let first = create(rig, &file, false);
+            let backups = rig.backups();
+            let again = |target| backups.create(target, &origin(true), &mut |_, _| ());
+            let fault = again(BackupTarget::New(&file)).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Io);
+            let read = || backups.read(BackupSource::File(&file)).unwrap().manifest;
+            assert_eq!(read(), Some(first));
+            let second = again(BackupTarget::Replace(&file)).unwrap();
+            assert_eq!(read(), Some(second));
+            again(BackupTarget::Replace(&rig.file("other"))).unwrap();
+        },
+    ),
+    ("a backup through a pipe", |rig| {
+        prepare(rig);
+        let mut bytes = Vec::new();
+        let backups = rig.backups();
+        let manifest = backups
+            .create(
+                BackupTarget::Stream(&mut bytes),
+                &origin(false),
+                &mut |_, _| (),
+            )
+            .unwrap();
+        let read = |bytes: &[u8]| -> Result<_, Fault> {
+            Ok(backups.read(BackupSource::Stream(&mut &*bytes))?.manifest)
+        };
+        assert_eq!(read(&bytes).unwrap(), Some(manifest));
+        for cut in [&bytes[..bytes.len() - 1], &[]] {
+            assert_eq!(read(cut).unwrap_err().kind(), FaultKind::DataCorrupt);
+        }
+        rig.database()
+            .change_storage(StorageType::Software)
+            .unwrap();
+        let mut staged = backups.stage(BackupSource::Stream(&mut &*bytes)).unwrap();
+        staged.keep_replaced(moment(9)).unwrap().unwrap();
+        staged.put_in_place().unwrap();
+        assert_eq!(node(rig).storage, Some(StorageType::SoftHsm));
+    }),
+    ("what was replaced outlives every later snapshot", |rig| {
+        prepare(rig);
+        let file = rig.file("backup");
+        create(rig, &file, false);
+        let database = rig.database();
+        database.change_storage(StorageType::Software).unwrap();
+        let backups = rig.backups();
+        let mut staged = backups.stage(BackupSource::File(&file)).unwrap();
+        let kept = staged.keep_replaced(moment(9)).unwrap().unwrap();
+        staged.put_in_place().unwrap();
+        for number in 0..7 {
+            let version = format!("2.0.{number}");
+            let database = rig.database();
+            database.record_start(&start(&version, moment(10))).unwrap();
+            let made = database.snapshot(moment(10 + number)).unwrap().unwrap();
+            assert!(!made.removed.contains(&kept));
+        }
+        let left = rig.database().snapshots().unwrap();
+        assert_eq!(left.len(), 6);
+        assert!(left.iter().any(|snapshot| snapshot.path == kept));
     }),
     ("an altered backup is corrupt", |rig| {
         prepare(rig);
@@ -107,10 +179,10 @@ const CASES: [Case; 6] = [
         rig.damage(&file);
         let backups = rig.backups();
         assert_eq!(
-            backups.read(&file).unwrap_err().kind(),
+            backups.read(BackupSource::File(&file)).unwrap_err().kind(),
             FaultKind::DataCorrupt
         );
-        let Err(fault) = backups.stage(&file) else {
+        let Err(fault) = backups.stage(BackupSource::File(&file)) else {
             panic!("an altered backup was staged");
         };
         assert_eq!(fault.kind(), FaultKind::DataCorrupt);
@@ -136,9 +208,11 @@ fn create(rig: &dyn BackupsRig, file: &str, setup_completed: bool) -> BackupMani
     let mut told = (0, 0);
     let manifest = rig
         .backups()
-        .create(file, &origin(setup_completed), &mut |done, total| {
-            told = (done, total);
-        })
+        .create(
+            BackupTarget::New(file),
+            &origin(setup_completed),
+            &mut |done, total| told = (done, total),
+        )
         .unwrap();
     assert!(told.0 == told.1 && told.1 > 0, "{told:?}");
     manifest
@@ -161,62 +235,4 @@ pub fn suite(make: &mut dyn FnMut() -> Box<dyn BackupsRig>) {
         println!("backups contract: {name}");
         case(&*make());
     }
-}
-
-/// Files for a cipher.
-pub trait CipherRig {
-    /// The cipher.
-    fn cipher(&self) -> Box<dyn BackupCipher>;
-
-    /// A path.
-    fn file(&self, name: &str) -> String;
-
-    /// Writes a file.
-    fn put(&self, file: &str, bytes: &[u8]);
-
-    /// Reads a file; `None` where there is none.
-    fn get(&self, file: &str) -> Option<Vec<u8>>;
-}
-
-/// Suite of [`BackupCipher`].
-pub fn cipher(rig: &dyn CipherRig) {
-    let cipher = rig.cipher();
-    let (clear, sealed) = (rig.file("clear"), rig.file("sealed"));
-    let password = Secret::from("correct horse".to_owned());
-    // Longer than one chunk of the format.
-    let content = b"0123456789abcdef".repeat(10_000);
-    rig.put(&clear, &content);
-    assert!(!cipher.is_encrypted(&rig.file("missing")).unwrap());
-    assert!(!cipher.is_encrypted(&clear).unwrap());
-
-    cipher.encrypt(&clear, &sealed, &password).unwrap();
-    assert!(cipher.is_encrypted(&sealed).unwrap());
-    let bytes = rig.get(&sealed).unwrap();
-    assert!(!bytes.windows(16).any(|seen| seen == b"0123456789abcdef"));
-
-    let opened = cipher.decrypt(&sealed, &password).unwrap();
-    let path = opened.path().to_owned();
-    assert_eq!(rig.get(&path).unwrap(), content);
-    drop(opened);
-    assert_eq!(rig.get(&path), None, "a private file is gone when dropped");
-
-    let wrong = Secret::from("wrong horse".to_owned());
-    let kind = |file: &str, password: &Secret| match cipher.decrypt(file, password) {
-        Ok(_) => panic!("{file} was opened"),
-        Err(fault) => fault.kind(),
-    };
-    assert_eq!(kind(&sealed, &wrong), FaultKind::Denied);
-    for length in [bytes.len() - 1, bytes.len() / 2, 30] {
-        let cut = rig.file("cut");
-        rig.put(&cut, &bytes[..length]);
-        assert_eq!(kind(&cut, &password), FaultKind::DataCorrupt, "{length}");
-    }
-    let mut altered = bytes;
-    let last = altered.len() - 1;
-    altered[last] ^= 1;
-    rig.put(&sealed, &altered);
-    assert_eq!(kind(&sealed, &password), FaultKind::DataCorrupt);
-
-    let private = cipher.private_file(1).unwrap();
-    rig.put(private.path(), b"x");
 }

@@ -401,10 +401,13 @@ fn snapshots(rig: &dyn DatabaseRig) {
     for number in 0..7 {
         let version = format!("1.0.{number}");
         database.record_start(&start(&version, moment(0))).unwrap();
+        let before = database.snapshots().unwrap();
         let made = database.snapshot(moment(number)).unwrap().unwrap();
-        assert_eq!(made.version.as_deref(), Some(version.as_str()));
+        assert_eq!(made.snapshot.version.as_deref(), Some(version.as_str()));
         assert_eq!(database.snapshot(moment(number)).unwrap(), None);
-        assert_eq!(database.snapshots().unwrap()[0], made);
+        assert_eq!(database.snapshots().unwrap()[0], made.snapshot);
+        let oldest: Vec<_> = before.iter().skip(4).map(|old| old.path.clone()).collect();
+        assert_eq!(made.removed, oldest, "a report has to name them");
     }
     let versions: Vec<_> = database
         .snapshots()

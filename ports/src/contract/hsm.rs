@@ -3,8 +3,8 @@
 use domain::{InstallationId, KekId};
 
 use crate::{
-    Dek, Fault, FaultKind, Hsm, PinMemory, PinState, Secret, Token, TokenQuery, TokenSight,
-    WrappedDek,
+    Dek, Fault, FaultKind, Hsm, MOST_UNSEEN_TRIES, PinMemory, PinState, Secret, Token, TokenQuery,
+    TokenSight, TryEnd, WrappedDek,
 };
 
 /// A store of tokens that belongs to one case alone.
@@ -12,7 +12,7 @@ pub trait Rig {
     /// A new value over the store, as a new start has it. The one before is dropped by then.
     fn hsm(&self) -> Box<dyn Hsm>;
 
-    /// The memory of rejected PINs that every [`Rig::hsm`] shares.
+    /// The ledger of PIN tries that every [`Rig::hsm`] shares.
     fn memory(&self) -> Box<dyn PinMemory>;
 
     /// Initialises a further token by other means than the port, with [`SO_PIN`] and [`PIN`].
@@ -30,7 +30,7 @@ const LABEL: &str = "Contract-Token";
 
 type Case = (&'static str, fn(&dyn Rig));
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     ("a fresh store has no token and a free slot", fresh),
     ("reach may be repeated", reach_again),
     ("an initialised token is found", initialised),
@@ -39,6 +39,7 @@ const CASES: [Case; 17] = [
     ("several tokens: serial, marker, else config", several),
     ("a login is needed", needs_login),
     ("c18: a wrong PIN is tried once", wrong_pin),
+    ("c18: no try after two whose end nobody saw", unseen_tries),
     ("c18: one login in the life of a value", one_login),
     ("c18: an empty PIN is not tried", empty_pin),
     ("a KEK is known by its id", kek),
@@ -238,9 +239,17 @@ fn wrong_pin(rig: &dyn Rig) {
         FaultKind::Denied
     );
     drop(hsm);
-    let remembered = rig.memory().recall(&token.serial).expect("recalled");
-    let hash = remembered.expect("a rejected PIN is remembered").hash;
-    assert!(!hash.contains(wrong) && !hash.contains('\n'), "{hash}");
+    let (unseen, hashes) = ledger(rig, &token);
+    assert_eq!(
+        (unseen, hashes.len()),
+        (0, 1),
+        "a rejected PIN is remembered"
+    );
+    let hash = &hashes[0];
+    assert!(
+        !hash.contains(wrong) && !hash.contains([' ', '\n']),
+        "{hash}"
+    );
     let hsm = reached(rig);
     let again = hsm.login(&token, &secret(wrong)).expect_err("not again");
     assert_eq!(again.kind(), FaultKind::Denied);
@@ -248,8 +257,45 @@ fn wrong_pin(rig: &dyn Rig) {
     hsm.login(&token, &secret(PIN))
         .expect("a PIN that is not tried uses up no login");
     drop(hsm);
-    let remembered = rig.memory().recall(&token.serial).expect("recalled");
-    assert_eq!(remembered, None, "a login that works forgets");
+    assert_eq!(
+        ledger(rig, &token),
+        (0, vec![]),
+        "a login that works forgets"
+    );
+}
+
+/// Tries whose end nobody saw, and hashes of rejected PINs.
+fn ledger(rig: &dyn Rig, token: &Token) -> (u8, Vec<String>) {
+    let wait = std::time::Duration::ZERO;
+    let ledger = rig.memory().open(&token.serial, wait).expect("opened");
+    (ledger.unseen(), ledger.rejected().to_vec())
+}
+
+fn unseen_tries(rig: &dyn Rig) {
+    let (hsm, token) = logged_in(rig);
+    drop(hsm);
+    let open = || {
+        let wait = std::time::Duration::ZERO;
+        rig.memory().open(&token.serial, wait).expect("opened")
+    };
+    for _ in 1..MOST_UNSEEN_TRIES {
+        open().note_try().expect("noted");
+    }
+    drop(logged_in(rig));
+    assert_eq!(
+        ledger(rig, &token).0,
+        0,
+        "one more is allowed, and it worked"
+    );
+    for _ in 0..MOST_UNSEEN_TRIES {
+        open().note_try().expect("noted");
+    }
+    let hsm = reached(rig);
+    let refused = hsm.login(&token, &secret(PIN));
+    assert_eq!(kind(refused, "a third try"), FaultKind::Denied);
+    assert_eq!(ledger(rig, &token).0, MOST_UNSEEN_TRIES, "none was made");
+    open().end_try(TryEnd::Accepted).expect("forgotten");
+    hsm.login(&token, &secret(PIN)).expect("no try was used up");
 }
 
 fn one_login(rig: &dyn Rig) {
@@ -273,7 +319,7 @@ fn empty_pin(rig: &dyn Rig) {
         kind(hsm.login(&token, &secret("")), "an empty PIN"),
         FaultKind::Denied
     );
-    assert_eq!(rig.memory().recall(&token.serial).expect("recalled"), None);
+    assert_eq!(ledger(rig, &token), (0, vec![]));
     hsm.login(&token, &secret(PIN)).expect("no try was used up");
 }
 
@@ -335,6 +381,8 @@ fn wraps(rig: &dyn Rig) {
     assert!(!blob.0.windows(16).any(|part| part == [0x5A; 16]));
     assert_eq!(hsm.wrap_format_of(&blob), token.wrap_format);
     assert_eq!(hsm.wrap_format_of(&WrappedDek(Vec::new())), None);
+    assert_eq!(hsm.kek_of(&blob), Some(kek.clone()));
+    assert_eq!(hsm.kek_of(&WrappedDek(Vec::new())), None);
     assert!(hsm.wrap_dek(&none, &dek).is_err());
     drop(hsm);
     let (hsm, _) = logged_in(rig);

@@ -51,8 +51,11 @@ pub fn seals(seals: &dyn DekSeals) {
         fault.kind()
     };
     assert_eq!(kind(&blob, &wrong), FaultKind::Denied);
+    seals.examine(&blob).unwrap();
     for length in [0, 1, 20] {
         let cut = BackupWrappedDek(blob.0[..length].to_vec());
+        let examined = seals.examine(&cut).unwrap_err();
+        assert_eq!(examined.kind(), FaultKind::DataCorrupt, "{length} bytes");
         assert_eq!(
             kind(&cut, &password),
             FaultKind::DataCorrupt,

@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 
 use crate::{
     ActiveCredential, CertificateFacts, CredentialOrigin, Database, DatabaseState, Dek, Fault,
-    FaultKind, HistoryRow, Migrated, NodeRecord, Secret, Snapshot, StartRecord, TlsCredential,
-    TokenRecord,
+    FaultKind, HistoryRow, MadeSnapshot, Migrated, NodeRecord, Secret, Snapshot, StartRecord,
+    TlsCredential, TokenRecord,
 };
 
 const KEPT_ROWS: usize = 200;
@@ -71,12 +71,26 @@ struct State {
     active: Option<String>,
     /// Oldest first.
     history: Vec<HistoryRow>,
-    /// Newest first, each with the revision it is of.
-    snapshots: Vec<(u64, Snapshot)>,
+    /// Newest first.
+    snapshots: Vec<KeptSnapshot>,
     /// Counts changes.
     revision: u64,
     failures: BTreeMap<DatabaseCall, FaultKind>,
     calls: Vec<DatabaseCall>,
+}
+
+/// Why a snapshot was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kept {
+    Upgrade,
+    Replaced,
+}
+
+#[derive(Clone, Debug)]
+struct KeptSnapshot {
+    revision: u64,
+    why: Kept,
+    snapshot: Snapshot,
 }
 
 #[derive(Clone, Debug)]
@@ -155,6 +169,31 @@ impl State {
         }
     }
 
+    fn newest(&self, why: Kept) -> Option<&KeptSnapshot> {
+        self.snapshots.iter().find(|kept| kept.why == why)
+    }
+
+    /// `None` where the newest of its kind is of this state.
+    fn keep(&mut self, now: OffsetDateTime, why: Kept) -> Result<Option<Snapshot>, Fault> {
+        let revision = self.revision;
+        let version = self.node()?.version.clone();
+        if self
+            .newest(why)
+            .is_some_and(|kept| kept.revision == revision)
+        {
+            return Ok(None);
+        }
+        let path = format!("fake/{why:?}-{}-{revision}", now.unix_timestamp());
+        let snapshot = Snapshot { path, version };
+        let kept = KeptSnapshot {
+            revision,
+            why,
+            snapshot: snapshot.clone(),
+        };
+        self.snapshots.insert(0, kept);
+        Ok(Some(snapshot))
+    }
+
     fn change<T>(&mut self, value: T) -> Result<T, Fault> {
         self.revision += 1;
         Ok(value)
@@ -214,24 +253,22 @@ impl Database for FakeDatabase {
         }
     }
 
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<Snapshot>, Fault> {
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
         let mut state = self.call(DatabaseCall::Snapshot)?;
-        let revision = state.revision;
-        let version = state.node()?.version.clone();
-        if state
-            .snapshots
-            .first()
-            .is_some_and(|(of, _)| *of == revision)
-        {
+        let Some(snapshot) = state.keep(now, Kept::Upgrade)? else {
             return Ok(None);
-        }
-        let snapshot = Snapshot {
-            path: format!("fake/{}-{revision}", now.unix_timestamp()),
-            version,
         };
-        state.snapshots.insert(0, (revision, snapshot.clone()));
-        state.snapshots.truncate(KEPT_SNAPSHOTS);
-        Ok(Some(snapshot))
+        let mut upgrades = 0;
+        let mut removed = Vec::new();
+        state.snapshots.retain(|kept| {
+            upgrades += usize::from(kept.why == Kept::Upgrade);
+            let stays = kept.why == Kept::Replaced || upgrades <= KEPT_SNAPSHOTS;
+            if !stays {
+                removed.push(kept.snapshot.path.clone());
+            }
+            stays
+        });
+        Ok(Some(MadeSnapshot { snapshot, removed }))
     }
 
     fn snapshots(&self) -> Result<Vec<Snapshot>, Fault> {
@@ -239,7 +276,7 @@ impl Database for FakeDatabase {
         Ok(state
             .snapshots
             .iter()
-            .map(|(_, snapshot)| snapshot.clone())
+            .map(|kept| kept.snapshot.clone())
             .collect())
     }
 

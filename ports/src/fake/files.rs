@@ -1,14 +1,12 @@
 //! Fakes of the files.
 
 mod assets;
-mod cipher;
 mod failures;
 mod places;
 mod state;
 mod tls;
 
 pub use assets::{FakeMessages, FakeStaticFiles};
-pub use cipher::FakeCipher;
 pub use failures::FileFailures;
 pub use places::FakePlaces;
 pub use state::{FakeDekCache, FakeLock, FakePinMemory, FakeWizardStore};

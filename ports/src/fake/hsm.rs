@@ -11,11 +11,11 @@ use std::time::Duration;
 use domain::{InstallationId, KekId};
 
 use crate::{
-    Dek, Fault, FaultKind, Hsm, PinMemory, PinState, RejectedPin, Secret, Token, TokenQuery,
-    TokenSight, WrapFormat, WrappedDek,
+    Dek, Fault, FaultKind, Hsm, MOST_UNSEEN_TRIES, PinLedger, PinMemory, PinState, Secret, Token,
+    TokenQuery, TokenSight, TryEnd, WrapFormat, WrappedDek,
 };
 use device::FakeToken;
-pub use device::{FakeDevice, FakeHsmFailure, PinBook};
+pub use device::{FakeDevice, FakeHsmFailure};
 
 /// The HSM in memory, for one start.
 pub struct FakeHsm {
@@ -135,7 +135,19 @@ impl FakeHsm {
         }
     }
 
-    fn try_pin(&self, serial: &str, pin: &Secret) -> Result<(), Fault> {
+    fn refuse_by_ledger(ledger: &dyn PinLedger, hash: &String) -> Result<(), Fault> {
+        if ledger.rejected().contains(hash) {
+            let message = "the PIN was already rejected and is not tried again";
+            return Err(fault(FaultKind::Denied, message));
+        }
+        if ledger.unseen() >= MOST_UNSEEN_TRIES {
+            return Err(fault(FaultKind::Denied, "nobody saw how two tries ended"));
+        }
+        Ok(())
+    }
+
+    /// Whether the PIN works.
+    fn try_pin(&self, serial: &str, pin: &Secret) -> Result<bool, Fault> {
         self.tried.set(true);
         self.device.0.borrow_mut().logins += 1;
         let device = self.device.0.borrow();
@@ -144,14 +156,7 @@ impl FakeHsm {
             .iter()
             .find(|token| token.serial == serial)
             .ok_or_else(|| fault(FaultKind::HsmUnavailable, "the token is gone"))?;
-        if token.pin.as_ref() == Some(pin) {
-            return Ok(());
-        }
-        self.memory.remember(&RejectedPin {
-            token_serial: serial.to_owned(),
-            hash: rejected_hash(serial, pin),
-        })?;
-        Err(fault(FaultKind::Denied, "CKR_PIN_INCORRECT"))
+        Ok(token.pin.as_ref() == Some(pin))
     }
 }
 
@@ -219,18 +224,23 @@ impl Hsm for FakeHsm {
         if pin.is_empty() {
             return Err(fault(FaultKind::Denied, "the PIN is empty"));
         }
-        let remembered = self.memory.recall(&token.serial)?;
-        if let Some(remembered) = &remembered
-            && remembered.hash == rejected_hash(&token.serial, pin)
-        {
-            let message = "the PIN was already rejected and is not tried again";
-            return Err(fault(FaultKind::Denied, message));
-        }
-        self.try_pin(&token.serial, pin)?;
-        *self.user.borrow_mut() = Some(token.serial.clone());
-        match remembered {
-            Some(_) => self.memory.forget(&token.serial),
-            None => Ok(()),
+        let hash = rejected_hash(&token.serial, pin);
+        let mut ledger = self.memory.open(&token.serial, Duration::ZERO)?;
+        Self::refuse_by_ledger(&*ledger, &hash)?;
+        ledger.note_try()?;
+        match self.try_pin(&token.serial, pin) {
+            Ok(true) => {
+                *self.user.borrow_mut() = Some(token.serial.clone());
+                ledger.end_try(TryEnd::Accepted)
+            }
+            Ok(false) => {
+                ledger.end_try(TryEnd::Rejected { hash })?;
+                Err(fault(FaultKind::Denied, "CKR_PIN_INCORRECT"))
+            }
+            Err(fault) => {
+                ledger.end_try(TryEnd::Other)?;
+                Err(fault)
+            }
         }
     }
 
@@ -244,7 +254,8 @@ impl Hsm for FakeHsm {
             return Err(corrupt());
         }
         self.with_user(|token| {
-            let (sealed, sum) = blob.0.split_last_chunk::<8>().ok_or_else(corrupt)?;
+            let rest = blob.0.strip_prefix(kek.as_bytes()).ok_or_else(corrupt)?;
+            let (sealed, sum) = rest.split_last_chunk::<8>().ok_or_else(corrupt)?;
             let right = token.keks.contains(kek)
                 && sealed.len() == 32
                 && hash_of(&(kek, sealed)).to_le_bytes() == *sum;
@@ -256,7 +267,12 @@ impl Hsm for FakeHsm {
     }
 
     fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat> {
-        (blob.0.len() == 40).then_some(WrapFormat::AesKeyWrap)
+        self.kek_of(blob).map(|_| WrapFormat::AesKeyWrap)
+    }
+
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
+        let id = blob.0.len().checked_sub(40)?;
+        KekId::new(blob.0.get(..id)?).ok()
     }
 
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
@@ -267,10 +283,10 @@ impl Hsm for FakeHsm {
             if !token.keks.contains(kek) {
                 return Err(fault(FaultKind::DataCorrupt, "the KEK is not there"));
             }
-            let mut blob = xored(kek, dek.expose());
-            let sum = hash_of(&(kek, blob.as_slice()));
-            blob.extend(sum.to_le_bytes());
-            Ok(WrappedDek(blob))
+            let sealed = xored(kek, dek.expose());
+            let sum = hash_of(&(kek, sealed.as_slice())).to_le_bytes();
+            let parts = [kek.as_bytes(), &sealed, &sum];
+            Ok(WrappedDek(parts.concat()))
         })
     }
 

@@ -97,18 +97,16 @@ impl DekSeals for FakeSeals {
         Ok(BackupWrappedDek(parts.concat()))
     }
 
+    fn examine(&self, blob: &BackupWrappedDek) -> Result<(), Fault> {
+        parts(blob).map(drop)
+    }
+
     fn unwrap_with_password(
         &self,
         blob: &BackupWrappedDek,
         password: &Secret,
     ) -> Result<Dek, Fault> {
-        let corrupt = || Fault::new(FaultKind::DataCorrupt, "the blob is cut", "use a backup");
-        let rest = blob
-            .0
-            .strip_prefix(MAGIC)
-            .and_then(|rest| rest.get(1..))
-            .ok_or_else(corrupt)?;
-        let (dek, by) = rest.split_at_checked(32).ok_or_else(corrupt)?;
+        let (dek, by) = parts(blob)?;
         if by != password.expose() {
             return Err(Fault::new(
                 FaultKind::Denied,
@@ -116,8 +114,21 @@ impl DekSeals for FakeSeals {
                 "give the right one",
             ));
         }
-        Dek::from_bytes(dek).ok_or_else(corrupt)
+        Dek::from_bytes(dek).ok_or_else(cut)
     }
+}
+
+/// DEK and password.
+fn parts(blob: &BackupWrappedDek) -> Result<(&[u8], &[u8]), Fault> {
+    blob.0
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.get(1..))
+        .and_then(|rest| rest.split_at_checked(32))
+        .ok_or_else(cut)
+}
+
+fn cut() -> Fault {
+    Fault::new(FaultKind::DataCorrupt, "the blob is cut", "use a backup")
 }
 
 #[cfg(test)]

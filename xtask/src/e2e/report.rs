@@ -1,10 +1,7 @@
-//! Reports of the program, and the report of this task.
-
-use std::time::Duration;
+//! Reports of the program.
 
 use serde_json::Value;
 
-use super::story::Story;
 use crate::run::Result;
 
 /// A report of the program.
@@ -67,29 +64,6 @@ pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) ->
 /// An error with this message where a story's claim does not hold.
 pub fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(otherwise()) }
-}
-
-/// How a story ended.
-pub struct Ended {
-    pub story: &'static Story,
-    pub result: Result<()>,
-    pub time: Duration,
-}
-
-/// The table at the end.
-pub fn table(ended: &[Ended]) -> String {
-    let mut text = String::from("\nresult  story                   time\n");
-    for row in ended {
-        let result = if row.result.is_ok() { "ok" } else { "FAILED" };
-        text.push_str(&format!(
-            "{result:<6}  {:>2} {:<16}  {:>7.1} s  {}\n",
-            row.story.number,
-            row.story.name,
-            row.time.as_secs_f64(),
-            row.story.what
-        ));
-    }
-    text
 }
 
 #[cfg(test)]

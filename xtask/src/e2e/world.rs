@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use super::Stage;
 use super::container::{Container, PORT};
 use super::engine::{LABEL, STORY_LABEL};
 use super::report::{Report, require, same};
+use super::stage::Stage;
 use crate::run::Result;
 
 /// User PIN of every node.

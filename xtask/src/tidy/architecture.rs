@@ -5,12 +5,13 @@ use super::tree::Tree;
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
 const MARK: &str = "Architecture Invariant:";
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "domain",
     "ports",
     "adapters-hsm",
     "adapters-db",
     "adapters-fs",
+    "usecases",
     "app-cli",
     "xtask",
 ];

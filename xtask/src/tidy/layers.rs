@@ -14,7 +14,7 @@ struct Layer {
     outer: Option<&'static [&'static str]>,
 }
 
-const LAYERS: [Layer; 7] = [
+const LAYERS: [Layer; 8] = [
     Layer {
         name: "domain",
         inner: &[],
@@ -41,10 +41,16 @@ const LAYERS: [Layer; 7] = [
         outer: None,
     },
     Layer {
+        name: "usecases",
+        inner: &["domain", "ports"],
+        outer: Some(&["serde", "serde_json", "time"]),
+    },
+    Layer {
         name: "app-cli",
         inner: &[
             "domain",
             "ports",
+            "usecases",
             "adapters-hsm",
             "adapters-db",
             "adapters-fs",
@@ -65,7 +71,7 @@ const OWNED: [(&str, &str); 3] = [
     ("cryptoki", "adapters-hsm"),
 ];
 
-/// What `domain` may not reach for: I/O, clock, environment.
+/// What `domain` may not reach for (I/O, clock, environment), and `usecases` not directly.
 const OUTSIDE_WORLD: [&str; 8] = [
     "std::env",
     "std::fs",
@@ -75,6 +81,17 @@ const OUTSIDE_WORLD: [&str; 8] = [
     "std::process",
     "std::thread",
     "std::time",
+];
+
+/// What a use case has a port for, or what belongs to its caller.
+const USE_CASES_DO_NOT_NAME: [&str; 7] = [
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::os",
+    "std::process",
+    "std::thread",
 ];
 
 /// SQL, as it stands in a program's strings.
@@ -97,7 +114,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             findings.extend(check_manifest(folder, file));
         }
         if file.is_rust() {
-            findings.extend(check_domain(file));
+            findings.extend(check_inner(file));
             findings.extend(check_sql(file));
         }
     }
@@ -178,14 +195,17 @@ fn is_optional(details: &toml::Value) -> bool {
     details.get("optional").and_then(toml::Value::as_bool) == Some(true)
 }
 
-fn check_domain(file: &SourceFile) -> Vec<Finding> {
-    if !file.path.starts_with("domain/src/") {
-        return Vec::new();
-    }
+fn check_inner(file: &SourceFile) -> Vec<Finding> {
+    let words: &[&str] = match file.path.split_once("/src/") {
+        Some(("domain", _)) => &OUTSIDE_WORLD,
+        Some(("usecases", _)) => &USE_CASES_DO_NOT_NAME,
+        _ => return Vec::new(),
+    };
+    let crate_name = file.path.split('/').next().unwrap_or_default();
     file.lines()
         .filter_map(|(line, text)| {
-            let word = OUTSIDE_WORLD.iter().find(|word| text.contains(**word))?;
-            let message = format!("domain reaches for {word}");
+            let word = words.iter().find(|word| text.contains(**word))?;
+            let message = format!("{crate_name} reaches for {word}");
             Some(Finding::new(&file.path, line, message))
         })
         .collect()
@@ -268,6 +288,8 @@ mod tests {
             ("adapters-fs", "dev-dependencies", "adapters-db"),
             ("adapters-fs", "dependencies", "app-cli"),
             ("app-cli", "dependencies", "rusqlite"),
+            ("usecases", "dependencies", "adapters-fs"),
+            ("usecases", "dependencies", "clap"),
             ("adapters-db", "dependencies", "cryptoki"),
         ] {
             let text = manifest(name, &format!("[{table}]\n{dependency} = \"1\"\n"));
@@ -288,6 +310,11 @@ mod tests {
     fn a_domain_that_reaches_out_is_found() {
         let found = messages("domain/src/plan.rs", "//! Plan.\nuse std::fs;\n");
         assert_eq!(found, ["domain/src/plan.rs:2: domain reaches for std::fs"]);
+        let found = messages("usecases/src/keys.rs", "//! Keys.\nuse std::io;\n");
+        assert_eq!(
+            found,
+            ["usecases/src/keys.rs:2: usecases reaches for std::io"]
+        );
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn a_restore_with_any_room_there_is_replaces_the_database_or_leaves_it() {
             run.expect_error(74, "io");
             assert_eq!(fs::read(&database).unwrap(), before, "{left} KiB were left");
             let names = mounts.shell(&sandbox, "ls -A $1/var/lib/trustpoint");
-            assert!(!names.contains(".restore-"), "{names}");
+            assert!(!names.contains(".tmp"), "{names}");
             &later
         };
         let start = mounts.run(&sandbox, &["status"]).expect(0);
@@ -64,7 +64,7 @@ fn a_backup_onto_a_full_disk_leaves_the_one_before() {
     let sandbox = Sandbox::software();
     let mounts = Mounts::of(&sandbox, SMALL);
     let file = sandbox.root("var/lib/trustpoint/node.backup");
-    let create = ["backup", "create", file.to_str().unwrap()];
+    let create = ["backup", "create", file.to_str().unwrap(), "--force"];
     mounts.run(&sandbox, &create).expect(0);
     let before = fs::read(mounts.path(&file)).unwrap();
     for left in [0, 8, 40] {
@@ -72,7 +72,7 @@ fn a_backup_onto_a_full_disk_leaves_the_one_before() {
         mounts.run(&sandbox, &create).expect_error(74, "io");
         assert_eq!(fs::read(mounts.path(&file)).unwrap(), before);
         let names = mounts.shell(&sandbox, "ls -A $1/var/lib/trustpoint");
-        assert!(!names.contains(".backup-"), "{names}");
+        assert!(!names.contains(".tmp"), "{names}");
     }
     mounts.shell(&sandbox, "rm $1/var/lib/trustpoint/filler");
     mounts.run(&sandbox, &create).expect(0);

@@ -7,8 +7,8 @@ use std::fs;
 use super::create;
 use crate::sandbox::{Sandbox, tool};
 
-const CALLS: &str = "rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync,mkdir,ftruncate,\
-                     write,pwrite64,openat";
+const CALLS: &str = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync,mkdir,\
+                     ftruncate,write,pwrite64,openat,fchmod";
 const SAMPLE: usize = 30;
 
 /// Each step of an undisturbed run: the call and its number.
@@ -94,36 +94,45 @@ fn a_restore_killed_at_any_step_leaves_a_whole_database_and_is_finished_by_the_n
         seen[usize::from(dump == new)] = true;
         sandbox.run(&arguments).expect(0);
         assert_eq!(state(&sandbox), expected, "{step:?}");
+        // Database, lock, ledger of PIN tries, snapshots.
         let names = fs::read_dir(sandbox.root("var/lib/trustpoint")).unwrap();
-        assert_eq!(names.count(), 3, "{step:?}: something is left");
+        assert_eq!(names.count(), 4, "{step:?}: something is left");
     }
     assert!(killed * 2 > SAMPLE.min(steps.len()), "only {killed} kills");
     assert_eq!(seen, [true; 2]);
 }
 
+/// What stands beside the root and may be a backup or a part of one.
+fn names_with_backup(sandbox: &Sandbox) -> Vec<String> {
+    let names = fs::read_dir(sandbox.path("")).unwrap();
+    names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("backup") || name.starts_with('.'))
+        .collect()
+}
+
 #[test]
 fn a_backup_killed_at_any_step_is_there_whole_or_not_at_all() {
     let sandbox = Sandbox::software();
-    let file = create(&sandbox, "node.backup");
+    let file = sandbox.path("node.backup").display().to_string();
     let arguments = ["backup", "create", &file];
     let steps = steps(&sandbox, &arguments);
     fs::remove_file(&file).unwrap();
     let mut killed = 0;
     for step in sample(&steps) {
         killed += usize::from(kill_at(&sandbox, step, &arguments));
+        // Nothing is left under any other name, before anything else runs.
+        let names = names_with_backup(&sandbox);
         if fs::exists(&file).unwrap() {
+            assert_eq!(names, ["node.backup"], "{step:?}");
             sandbox.run(&["backup", "verify", &file]).expect(0);
             fs::remove_file(&file).unwrap();
+        } else {
+            assert_eq!(names, Vec::<String>::new(), "{step:?}");
         }
         sandbox.run(&arguments).expect(0);
         sandbox.run(&["backup", "verify", &file]).expect(0);
         fs::remove_file(&file).unwrap();
-        let left = fs::read_dir(sandbox.path("")).unwrap();
-        let left = left.filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().contains("backup")
-        });
-        assert_eq!(left.count(), 0, "{step:?}");
     }
     assert!(killed * 2 > SAMPLE.min(steps.len()), "only {killed} kills");
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
@@ -139,9 +148,10 @@ fn a_restore_is_on_disk_before_it_has_the_name_and_the_name_before_it_is_reporte
     let (run, log) = sandbox.run_traced(&options, &["backup", "restore", &file]);
     run.expect(0);
     let lines: Vec<_> = log.lines().collect();
-    let named = |line: &&str| line.contains("rename") && line.contains(".restore-");
+    let named = |line: &&str| line.contains("rename") && line.contains(".trustpoint-");
     let rename = lines.iter().position(named).expect(&log);
-    let synced = |line: &&str| line.contains("fsync(") && line.contains(".restore-");
+    // It had no name when it was opened.
+    let synced = |line: &&str| line.contains("fsync(") && line.contains("var/lib/trustpoint/#");
     assert!(lines[..rename].iter().any(synced), "{log}");
     let snapshot = |line: &&str| line.contains("fsync(") && line.contains("snapshots");
     assert!(lines[..rename].iter().any(snapshot), "{log}");

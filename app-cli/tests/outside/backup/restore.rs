@@ -43,8 +43,15 @@ fn assert_ready(sandbox: &Sandbox, fingerprint: &str) -> Run {
     run
 }
 
+/// What the report says of a step.
+fn step_detail(run: &Run, name: &str) -> String {
+    let steps = run.report["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["step"] == name).unwrap();
+    step["detail"].as_str().unwrap().to_owned()
+}
+
 #[test]
-fn onto_a_live_node_and_what_it_replaces_is_a_snapshot() {
+fn onto_a_live_node_and_what_it_replaces_is_kept() {
     for sandbox in [Sandbox::software(), Sandbox::softhsm()] {
         let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
         let file = create(&sandbox, "node.backup");
@@ -56,6 +63,8 @@ fn onto_a_live_node_and_what_it_replaces_is_a_snapshot() {
         assert_tidy(&sandbox);
         let snapshots = kept(&sandbox);
         assert_eq!(snapshots.len(), 1);
+        let detail = step_detail(&run, "keep_replaced");
+        assert!(detail.contains(snapshots[0].to_str().unwrap()), "{detail}");
         let count = "SELECT count(*) FROM credential";
         assert_eq!(sql_in(snapshots[0].to_str().unwrap(), count), "2\n");
         assert_ready(&sandbox, &fingerprint);
@@ -186,6 +195,8 @@ fn the_journal_of_a_dead_writer_is_not_played_back_into_the_backup() {
     let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
     let file = create(&sandbox, "node.backup");
     let before = sandbox.sql("SELECT count(*) FROM credential");
+    // So that what is recovered is another database than the backup.
+    sandbox.sql("UPDATE key_storage_config SET last_updated = '2020-01-01T00:00:00Z'");
     // A writer that dies in a transaction that did not fit into its cache.
     let script = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE fill (x); INSERT INTO fill SELECT \
                   randomblob(4000) FROM credential, refinery_schema_history; UPDATE credential \
@@ -259,4 +270,80 @@ fn a_database_behind_a_link_is_replaced_where_it_stands() {
     restore(&sandbox, &file).expect(0);
     assert!(sandbox.database().is_symlink());
     assert_eq!(sandbox.sql("SELECT count(*) FROM credential"), "1\n");
+}
+
+#[test]
+fn what_seven_restores_replaced_is_all_kept_and_upgrades_remove_none_of_it() {
+    let mut sandbox = Sandbox::software();
+    let file = create(&sandbox, "node.backup");
+    for _ in 0..7 {
+        sandbox.run(&["tls", "renew"]).expect(0);
+        restore(&sandbox, &file).expect(0);
+    }
+    let replaced = kept(&sandbox);
+    assert_eq!(replaced.len(), 7);
+    let mut removed = Vec::new();
+    for number in 1..=7 {
+        sandbox.set("TRUSTPOINT_APP_VERSION", &format!("9.{number}.0"));
+        let run = sandbox.run(&["startup"]).expect(0);
+        let detail = step_detail(&run, "snapshot_database");
+        let named = detail.split_once("removed for it: ");
+        removed.extend(named.map(|(_, name)| PathBuf::from(name)));
+    }
+    let left = kept(&sandbox);
+    assert_eq!(left.len(), 7 + 5);
+    assert!(replaced.iter().all(|path| left.contains(path)));
+    assert_eq!(removed.len(), 2, "{removed:?}");
+    assert!(removed.iter().all(|path| !path.exists()));
+    assert!(
+        removed
+            .iter()
+            .all(|path| path.to_str().unwrap().contains("snapshots/trustpoint-"))
+    );
+}
+
+#[test]
+fn a_snapshot_that_fits_is_restored_as_the_refused_start_says_whatever_journal_is_left() {
+    let mut sandbox = Sandbox::software();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    sandbox.set("TRUSTPOINT_APP_VERSION", "9.0.0");
+    sandbox.run(&["startup"]).expect(0);
+    sandbox.unset("TRUSTPOINT_APP_VERSION");
+    let said = sandbox.fails_unchanged(&["startup"], 12, "version_downgrade");
+    assert!(
+        said.contains("trustpointctl backup restore SNAPSHOT"),
+        "{said}"
+    );
+    let [snapshot] = kept(&sandbox).try_into().unwrap();
+    assert!(said.contains(snapshot.to_str().unwrap()), "{said}");
+    // A writer that died: played back into the snapshot, its journal would destroy it.
+    let script = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE fill (x); INSERT INTO fill SELECT \
+                  randomblob(4000) FROM credential, refinery_schema_history; UPDATE credential \
+                  SET private_key = randomblob(3000);\n.shell kill -9 $PPID\n";
+    let commands = sandbox.path("commands.sql");
+    put(&commands, script);
+    let database = sandbox.database().display().to_string();
+    let shell = format!("sqlite3 '{database}' < '{}' || true", commands.display());
+    tool("sh", ["-c", &shell]);
+    restore(&sandbox, snapshot.to_str().unwrap()).expect(0);
+    assert_tidy(&sandbox);
+    assert_ready(&sandbox, &fingerprint);
+}
+
+#[test]
+fn a_large_damaged_database_is_replaced_and_its_bytes_are_kept() {
+    let sandbox = Sandbox::software();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let file = create(&sandbox, "node.backup");
+    // Larger than what every start looks through.
+    sandbox.sql("INSERT INTO credential (private_key) VALUES (randomblob(70000000))");
+    let mut bytes = fs::read(sandbox.database()).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xff);
+    put(&sandbox.database(), &bytes);
+    restore(&sandbox, &file).expect(0);
+    let [kept] = kept(&sandbox).try_into().unwrap();
+    assert!(kept.to_str().unwrap().contains("replaced-unreadable-"));
+    assert!(fs::read(kept).unwrap() == bytes);
+    assert_ready(&sandbox, &fingerprint);
 }

@@ -59,3 +59,54 @@ fn a_configuration_file_that_was_asked_for_must_be_there() {
     let said = sandbox.fails_unchanged(&["--config", &file, "startup"], 78, "config");
     assert_names(&said, &[&file, "--config"]);
 }
+
+#[test]
+fn an_empty_path_is_named_with_its_place() {
+    for (section, line, key) in [
+        ("database", "path = \"\"", "database.path"),
+        ("database", "snapshots = \"\"", "database.snapshots"),
+        ("wizard", "state_dir = \"\"", "wizard.state_dir"),
+        ("tls", "dir = \"\"", "tls.dir"),
+        ("runtime", "dir = \"\"", "runtime.dir"),
+        ("hsm", "module = \"\"", "hsm.module"),
+        ("hsm", "pin_file = \"\"", "hsm.pin_file"),
+        ("hsm", "so_pin_file = \"\"", "hsm.so_pin_file"),
+        (
+            "static",
+            "sources = [\"/nonexistent\", \"\"]",
+            "static.sources",
+        ),
+        ("static", "root = \"\"", "static.root"),
+        ("messages", "dirs = [\"\"]", "messages.dirs"),
+    ] {
+        let said = refuses(&format!("[{section}]\n{line}\n"));
+        assert_names(&said, &[key, "empty path"]);
+    }
+    for (variable, key) in [
+        ("TRUSTPOINT_CONFIG", "--config"),
+        ("TRUSTPOINT_DATABASE", "database.path"),
+        ("TRUSTPOINT_WIZARD_STATE_DIR", "wizard.state_dir"),
+        ("TRUSTPOINT_TLS_DIR", "tls.dir"),
+        ("TRUSTPOINT_RUNTIME_DIR", "runtime.dir"),
+        ("TRUSTPOINT_HSM_MODULE", "hsm.module"),
+        ("HSM_PIN_FILE", "hsm.pin_file"),
+        ("HSM_SO_PIN_FILE", "hsm.so_pin_file"),
+    ] {
+        let mut sandbox = Sandbox::software();
+        sandbox.set(variable, "");
+        let said = sandbox.fails_unchanged(&["startup"], 78, "config");
+        assert_names(&said, &[key, variable, "empty path"]);
+    }
+    let sandbox = Sandbox::new();
+    for (flag, other) in [("--root", "--config"), ("--config", "--root")] {
+        let elsewhere = sandbox.path("elsewhere").display().to_string();
+        // The sandbox has given its --root already.
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_trustpointctl"));
+        command
+            .current_dir(sandbox.path(""))
+            .args(["--format", "json", flag, "", other, &elsewhere, "startup"]);
+        let said = crate::sandbox::Run::end_of(&mut command).expect_error(78, "config");
+        assert_names(&said, &[flag, "empty path", "flag"]);
+    }
+    assert!(!sandbox.path("etc").exists() && !sandbox.path("elsewhere").exists());
+}

@@ -114,15 +114,69 @@ fn c22_a_start_that_cannot_be_recorded_leaves_no_dek_in_the_cache() {
     assert!(sandbox.dek_cache().exists());
     fs::remove_file(sandbox.dek_cache()).unwrap();
     // Everything can be read and locked, and the last step cannot write its row.
-    sandbox.sql(
-        "CREATE TRIGGER no BEFORE INSERT ON startup_history BEGIN SELECT RAISE(ABORT, 'no'); END; \
-         CREATE TRIGGER never BEFORE UPDATE ON startup_history BEGIN SELECT RAISE(ABORT, 'no'); END",
-    );
-    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
-    assert_names(&said, &["recording the start"]);
-    sandbox.sql("DROP TRIGGER no; DROP TRIGGER never");
+    let database = sandbox.database().display().to_string();
+    let broken = ["-P", &database, "-e", "inject=pwrite64:error=EIO"];
+    let (run, _) = sandbox.run_traced(&broken, &["startup"]);
+    let said = run.expect_error(74, "io");
+    assert_names(&said, &["recording the start", &database]);
+    assert!(!sandbox.dek_cache().exists());
     sandbox.run(&["startup"]).expect(0);
     assert!(sandbox.dek_cache().exists());
+}
+
+#[test]
+fn c04_a_database_with_a_trigger_or_a_view_of_somebody_else_is_refused() {
+    let for_ever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
+    for (name, add) in [
+        (
+            "busy",
+            format!(
+                "CREATE TRIGGER busy AFTER UPDATE ON app_version BEGIN \
+                 INSERT INTO startup_history (starts) {for_ever} SELECT i FROM n; END"
+            ),
+        ),
+        (
+            "app_version",
+            format!(
+                "DROP TABLE app_version; \
+                 CREATE VIEW app_version AS {for_ever} SELECT -i AS id, '' AS version FROM n"
+            ),
+        ),
+    ] {
+        let sandbox = Sandbox::software();
+        sandbox.sql(&add);
+        for command in ["status", "startup"] {
+            let run = sandbox.run_under(&["timeout", "20"], &[command]);
+            let said = run.expect_error(65, "data_corrupt");
+            assert_names(&said, &[sandbox.database().to_str().unwrap(), name]);
+        }
+        sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    }
+}
+
+#[test]
+fn c04_no_byte_of_the_header_makes_a_defect_of_the_program() {
+    let sandbox = Sandbox::software();
+    let whole = fs::read(sandbox.database()).unwrap();
+    for place in 16..100 {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0xff;
+        put(&sandbox.database(), &bytes);
+        for command in ["status", "startup"] {
+            let run = sandbox.run_under(&["timeout", "20"], &[command]);
+            let allowed = [0, 12, 65];
+            assert!(
+                allowed.contains(&run.code),
+                "byte {place}, {command}: {} {}",
+                run.code,
+                run.said()
+            );
+        }
+        // What a start that worked has written is no part of the next one's database.
+        for suffix in ["-journal", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", sandbox.database().display()));
+        }
+    }
 }
 
 #[test]

@@ -124,3 +124,13 @@ fn holds_no_lock_and_no_file_of_the_start() {
         .find(|line| line.contains("->") && line.contains(&root));
     assert_eq!(open, None);
 }
+
+#[test]
+fn a_stray_dek_file_is_not_handed_to_the_application_of_a_software_node() {
+    let sandbox = Sandbox::software();
+    put(&sandbox.dek_cache(), [7; 32]);
+    fs::set_permissions(sandbox.dek_cache(), fs::Permissions::from_mode(0o600)).unwrap();
+    let show = "echo \"dek file: [$TRUSTPOINT_DEK_FILE]\"";
+    let run = sandbox.run(&["startup", "--", "sh", "-c", show]).expect(0);
+    assert!(run.stdout.contains("dek file: []"), "{}", run.stdout);
+}

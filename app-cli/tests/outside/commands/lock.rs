@@ -98,14 +98,15 @@ fn sigterm_ends_a_start_that_waits_for_the_hsm() {
     sandbox.run(&["startup", "--lock-wait", "0"]).expect(0);
 }
 
-/// A call into the module that never comes back does not keep the process either.
+/// A call into the module that never comes back does not keep the process either: at its deadline
+/// the signal has its way.
 #[test]
 fn sigterm_ends_a_start_whose_module_hangs() {
     let mut sandbox = Sandbox::softhsm();
     let module = crate::reference_faults::hsm::shim(&sandbox);
     let hung = sandbox.path("hung");
     sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
-    sandbox.set("TRUSTPOINT_HSM_WAIT", "1000days");
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "3s");
     sandbox.set("SHIM_FAULT", "4:hang");
     sandbox.set("SHIM_ONCE", hung.to_str().unwrap());
     let before = sandbox.picture();

@@ -58,6 +58,25 @@ fn c10_a_credential_that_ended_gets_a_successor_and_stays() {
 }
 
 #[test]
+fn c10_a_clock_that_is_behind_makes_no_new_credential() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["startup"]).expect(0);
+    let early = save_credential(&sandbox, Duration::days(-10));
+    for _ in 0..3 {
+        let run = sandbox.run(&["startup"]).expect(0);
+        assert_eq!(run.fingerprint(), early);
+        let warnings = run.warnings();
+        assert!(warnings.contains("not valid yet"), "{warnings}");
+        assert!(warnings.contains("clock"), "{warnings}");
+    }
+    assert_eq!(rows(&sandbox, "credential"), 2);
+    let setup = sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    assert_eq!(setup.fingerprint(), early);
+    assert!(setup.warnings().contains("not valid yet"));
+    assert_eq!(rows(&sandbox, "credential"), 2);
+}
+
+#[test]
 fn c10_a_completed_node_keeps_a_credential_that_ended_and_warns() {
     let sandbox = Sandbox::software();
     let ended = save_credential(&sandbox, Duration::days(400));

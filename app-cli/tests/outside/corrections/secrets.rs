@@ -176,13 +176,18 @@ fn c22_a_setup_refuses_it_before_it_changes_anything() {
 fn c22_the_cache_refuses_a_directory_of_another_user() {
     let mut sandbox = Sandbox::softhsm();
     let own = sandbox.root("run/trustpoint");
-    if fs::metadata(&own).unwrap().uid() == 0 {
-        std::os::unix::fs::chown(&own, Some(65534), None).unwrap();
-    } else {
+    let is_root = fs::metadata(&own).unwrap().uid() == 0;
+    if !is_root {
         // Root's; a look writes nothing there.
         sandbox.set("TRUSTPOINT_RUNTIME_DIR", "/dev/shm");
     }
-    let said = sandbox.run(&["status"]).expect_error(78, "config");
+    // Root may do what the owner may; nobody may not.
+    let mut status = sandbox.command_of_a_user(&["--format", "json", "status"]);
+    if is_root {
+        std::os::unix::fs::chown(&own, Some(4711), None).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let said = crate::sandbox::Run::end_of(&mut status).expect_error(78, "config");
     assert!(said.contains("belongs to user"), "{said}");
 }
 

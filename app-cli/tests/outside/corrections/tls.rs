@@ -79,7 +79,15 @@ fn lives_without_a_umask(sandbox: &mut Sandbox) -> String {
     let setup = ["setup", "--storage", "softhsm", "--backup-password-file"];
     let setup = [&setup[..], &[text(&password)]].concat();
     let wanted = "trace=open,openat,creat,mkdir,mkdirat,chmod,fchmod,fchmodat";
-    let without_umask = ["-e", wanted, "sh", "-c", "umask 000; exec \"$@\"", "sh"];
+    let without_umask = [
+        "-y",
+        "-e",
+        wanted,
+        "sh",
+        "-c",
+        "umask 000; exec \"$@\"",
+        "sh",
+    ];
     let mut all = String::new();
     for arguments in [&["startup"][..], &setup, &["startup"], &["startup"]] {
         let (run, calls) = sandbox.run_traced(&without_umask, arguments);
@@ -113,11 +121,11 @@ fn c07_no_secret_is_readable_for_others_for_a_moment_even_without_a_umask() {
     }
     let mut secrets = 0;
     for call in calls.lines().filter(|call| call.contains("O_CREAT")) {
-        let is_secret = [KEY, ".db", "/dek", "/run/trustpoint/"]
+        let is_secret = [KEY, ".db", "/dek", "/run/trustpoint>"]
             .iter()
             .any(|name| call.contains(name));
         if is_secret && call.contains(text(&root)) {
-            let mode = call.rsplit_once(") = ").unwrap().0;
+            let mode = call.split_once(") = ").unwrap().0;
             assert!(mode.ends_with("0600"), "made with another mode: {call}");
             secrets += 1;
         }

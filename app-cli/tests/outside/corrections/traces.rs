@@ -149,3 +149,43 @@ fn c23_the_token_carries_the_installation_of_its_database() {
     let marker = sandbox.pkcs11_tool(&[&read[..], &["trustpoint-installation"]].concat());
     assert_eq!(marker.trim(), ours.trim());
 }
+
+#[test]
+fn c14_a_new_database_that_was_cut_short_is_never_a_completed_node() {
+    for point in (1..=40).step_by(3) {
+        let sandbox = Sandbox::software();
+        fs::remove_dir_all(sandbox.root("var")).unwrap();
+        let inject =
+            format!("inject=fsync,rename,renameat,renameat2,pwrite64:signal=SIGKILL:when={point}");
+        let strace = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=fsync,rename,renameat,renameat2,pwrite64",
+            "-e",
+            &inject,
+        ];
+        sandbox.run_under(&strace, &["startup", "--accept-new-database"]);
+        let next = sandbox.run(&["startup"]);
+        assert!(
+            next.code == 65 || (next.code == 0 && next.outcome() == "setup_required"),
+            "killed at {point}: {} {}",
+            next.code,
+            next.stdout
+        );
+        let again = sandbox.run(&["startup", "--accept-new-database"]).expect(0);
+        assert_eq!(again.outcome(), "setup_required", "killed at {point}");
+    }
+}
+
+#[test]
+fn c14_two_tokens_of_one_label_are_not_taken_for_a_fresh_node() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.initialise_token();
+    fs::remove_dir_all(sandbox.root("")).unwrap();
+    sandbox.run(&["startup"]).expect_error(78, "config");
+    assert!(!sandbox.database().exists());
+}

@@ -102,3 +102,17 @@ fn c03_a_reachable_module_without_the_token_is_a_lost_kek() {
     );
     assert_eq!(run.report["context"]["has_kek"], false);
 }
+
+#[test]
+fn c03_a_token_that_is_not_shown_is_said_to_be_not_shown() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.lose_runtime();
+    sandbox.lose_token();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "recovery_required");
+    assert!(
+        run.warnings().contains("mounted and readable"),
+        "{}",
+        run.warnings()
+    );
+}

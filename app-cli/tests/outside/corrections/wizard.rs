@@ -126,19 +126,81 @@ fn c09_a_new_container_with_an_old_database_is_ready() {
             assert_eq!(run.outcome(), "ready");
             assert_eq!(run.text("/context/wizard_state"), "COMPLETED");
             assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
-            assert!(run.stderr.contains("is repaired"), "{}", run.stderr);
+            let warnings = run.warnings();
+            assert!(warnings.contains("is repaired"), "{warnings}");
         }
     }
 }
 
+/// A stray file opens no setup page on a live node: not its start, and not `setup` itself.
 #[test]
-fn c09_a_setup_that_was_begun_again_is_not_completed() {
-    let sandbox = Sandbox::software();
-    sandbox.put_wizard(&["WIZARD_SETUP_MODE"]);
-    for _ in 0..2 {
-        let run = sandbox.run(&["startup"]).expect(0);
-        assert_eq!(run.outcome(), "setup_required");
-        assert_eq!(sandbox.wizard(), "WIZARD_SETUP_CRYPTO_STORAGE");
+fn c09_the_mark_wins_whatever_the_directory_holds() {
+    for sandbox in [Sandbox::software(), Sandbox::softhsm()] {
+        let before = sandbox.run(&["startup"]).expect(0).fingerprint();
+        let marked = "SELECT setup_completed_at FROM installation";
+        let mark = sandbox.sql(marked);
+        let setup = ["setup", "--storage", "software"];
+        for state in SetupWizardState::ALL {
+            sandbox.put_wizard(&[state.name()]);
+            let shown = sandbox.run(&["status"]).expect(0);
+            assert_eq!(shown.outcome(), "ready", "{state}");
+            sandbox.run(&setup).expect_error(78, "config");
+            let run = sandbox.run(&["startup"]).expect(0);
+            assert_eq!(run.outcome(), "ready", "{state}");
+            assert_eq!(run.fingerprint(), before);
+            assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+            assert_eq!(sandbox.sql(marked), mark, "{state}");
+            for warnings in [shown.warnings(), run.warnings()] {
+                let warns = warnings.contains("remembers that setup was completed");
+                assert_eq!(warns, !state.counts_as_completed(), "{state}: {warnings}");
+            }
+        }
+        assert!(!sandbox.run(&["startup"]).warnings().contains("remembers"));
+    }
+}
+
+/// Nor does it do so where the node is not ready.
+#[test]
+fn c09_a_stray_file_does_not_end_the_wait_for_the_password() {
+    let sandbox = lost(Sandbox::softhsm());
+    sandbox.put_wizard(&["WIZARD_DEMO_DATA"]);
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "recovery_required");
+    assert!(
+        run.warnings().contains("WIZARD_DEMO_DATA"),
+        "{}",
+        run.warnings()
+    );
+    assert_eq!(sandbox.wizard(), "WIZARD_AUTO_RESTORE_PASSWORD");
+}
+
+/// ADR 4: wherever setup is completed, the file moves before the database is marked.
+#[test]
+fn the_file_moves_before_the_mark_is_set() {
+    let by_start = Sandbox::software();
+    by_start.sql("UPDATE installation SET setup_completed_at = NULL");
+    by_start.put_wizard(&["WIZARD_AUTO_RESTORE_PASSWORD"]);
+    let by_setup = Sandbox::new();
+    by_setup.run(&["startup"]).expect(0);
+    let setup = ["setup", "--storage", "software"];
+    for (sandbox, command) in [(by_start, &["startup"][..]), (by_setup, &setup)] {
+        let wanted = "trace=openat,pwrite64,rename,renameat,renameat2";
+        let (run, calls) = sandbox.run_traced(&["-y", "-e", wanted], command);
+        run.expect(0);
+        let calls: Vec<_> = calls.lines().collect();
+        let moved = calls
+            .iter()
+            .position(|call| call.contains("rename") && call.contains("\"WIZARD_COMPLETED\""))
+            .unwrap();
+        let writes = |call: &&str| call.contains("pwrite64") && call.contains("trustpoint.db>");
+        let marks = |calls: &[&str]| calls.iter().filter(|call| writes(call)).count();
+        // The start writes the mark and the record of it after the move, and nothing before.
+        if command == ["startup"] {
+            assert_eq!(marks(&calls[..moved]), 0, "{calls:#?}");
+        }
+        assert!(marks(&calls[moved..]) > 0, "{calls:#?}");
+        let count = sandbox.sql("SELECT count(setup_completed_at) FROM installation");
+        assert_eq!(count.trim(), "1");
     }
 }
 

@@ -11,7 +11,7 @@ const MOVES: &str = "rename,renameat,renameat2,symlink,symlinkat,unlink,unlinkat
 /// The calls that make something last.
 const SYNCS: &str = "fsync,fdatasync";
 /// The calls that need room on the disk.
-const WRITES: &str = "write,pwrite64,mkdir,symlink,fallocate";
+const WRITES: &str = "write,pwrite64,mkdir,mkdirat,symlink,symlinkat,fallocate";
 
 /// A node as it stands, so that each kill meets the same one.
 struct Saved<'a>(&'a Sandbox);

@@ -119,7 +119,7 @@ fn f08_no_wizard_state_on_a_completed_node_opens_no_setup_page() {
         assert_eq!(run.outcome(), "ready");
         assert_eq!(run.fingerprint(), before);
         assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
-        assert!(run.stderr.contains("repaired"), "{}", run.stderr);
+        assert!(run.warnings().contains("repaired"), "{}", run.warnings());
     }
 }
 

@@ -165,3 +165,12 @@ fn versions_are_compared_by_precedence() {
         assert_eq!(start_as(&mut sandbox, version).0, scenario, "{version}");
     }
 }
+
+#[test]
+fn c06_a_newer_database_is_changed_by_no_command() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.sql("UPDATE app_version SET version = '99.0.0'");
+    for command in [&["setup", "--reset"][..], &["keys", "rotate-kek"]] {
+        sandbox.fails_unchanged(command, 12, "version_downgrade");
+    }
+}

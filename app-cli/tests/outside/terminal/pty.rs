@@ -67,11 +67,6 @@ impl Terminal {
         Self::start(&sandbox.command(arguments), Some(out))
     }
 
-    /// Runs another program so.
-    pub fn run_other(command: &Command) -> Self {
-        Self::start(command, None)
-    }
-
     fn start(command: &Command, out: Option<&Path>) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
@@ -85,7 +80,8 @@ impl Terminal {
             .unwrap();
         let side = || Stdio::from(slave.try_clone().unwrap());
         // A session of its own, whose terminal this is: Ctrl-C reaches the program.
-        let mut command: Command = wrapped(&["setsid", "--ctty", "--wait"], command, None);
+        let session = ["env", "--default-signal", "setsid", "--ctty", "--wait"];
+        let mut command: Command = wrapped(&session, command, None);
         let stdout = out.map_or_else(side, |path| Stdio::from(File::create(path).unwrap()));
         let program = command
             .stdin(side())
@@ -146,8 +142,8 @@ impl Terminal {
         self.master.write_all(&[key]).unwrap();
     }
 
-    /// Sends SIGTERM to the program, the only child of setsid.
-    pub fn terminate(&mut self) {
+    /// Sends a signal to the program, the only child of setsid.
+    pub fn signal(&mut self, signal: &str) {
         let parent = self.program.id().to_string();
         let children = format!("/proc/{parent}/task/{parent}/children");
         let child = std::fs::read_to_string(children).unwrap();
@@ -156,7 +152,7 @@ impl Terminal {
             "" => &parent,
             child => child,
         };
-        tool("kill", ["-TERM", child]);
+        tool("kill", ["-s", signal, child]);
     }
 
     /// Waits for the end of the program.

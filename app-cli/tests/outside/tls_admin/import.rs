@@ -242,7 +242,7 @@ fn what_is_not_valid_now_is_taken_by_force_alone() {
         arguments.push("--force");
         let run = sandbox.run(&arguments).expect(0);
         assert!(
-            run.warnings().contains("not valid now"),
+            run.warnings().contains("is not valid "),
             "{}",
             run.warnings()
         );

@@ -1,4 +1,4 @@
-//! Suites of lock, PIN memory, DEK cache and wizard state.
+//! Suites of lock, PIN ledger, DEK cache and wizard state.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use domain::SetupWizardState as S;
 
 use super::{Case, Fresh, kind_of, run};
 use crate::{
-    CachedDek, Dek, DekCache, FaultKind, PinMemory, RejectedPin, StartLock, WizardDirectory,
+    CachedDek, Dek, DekCache, FaultKind, PinLedger, PinMemory, StartLock, TryEnd, WizardDirectory,
     WizardStore,
 };
 
@@ -41,43 +41,85 @@ pub fn start_lock(fresh: Fresh<'_, dyn StartLock>) {
     run("start lock", &CASES, fresh);
 }
 
-fn rejected(token_serial: &str, hash: &str) -> RejectedPin {
-    RejectedPin {
-        token_serial: token_serial.to_owned(),
+fn ledger(memory: Box<dyn PinMemory>, serial: &str) -> Box<dyn PinLedger> {
+    memory.open(serial, Duration::from_secs(60)).unwrap()
+}
+
+/// One try that ended so.
+fn tried(memory: Box<dyn PinMemory>, serial: &str, end: TryEnd) {
+    let mut ledger = ledger(memory, serial);
+    ledger.note_try().unwrap();
+    ledger.end_try(end).unwrap();
+}
+
+fn rejected(hash: &str) -> TryEnd {
+    TryEnd::Rejected {
         hash: hash.to_owned(),
     }
 }
 
+fn assert_ledger(memory: Box<dyn PinMemory>, serial: &str, unseen: u8, hashes: &[&str]) {
+    let ledger = ledger(memory, serial);
+    assert_eq!(ledger.unseen(), unseen, "{serial}");
+    assert_eq!(ledger.rejected(), hashes, "{serial}");
+}
+
 /// Suite of [`PinMemory`].
 pub fn pin_memory(fresh: Fresh<'_, dyn PinMemory>) {
-    const CASES: [Case<dyn PinMemory>; 4] = [
-        ("nothing is remembered at first", |open| {
-            assert_eq!(open().recall("1").unwrap(), None);
-            open().forget("1").unwrap();
+    const CASES: [Case<dyn PinMemory>; 7] = [
+        ("nothing is noted at first", |open| {
+            assert_ledger(open(), "1", 0, &[]);
+            assert_ledger(open(), "1", 0, &[]);
         }),
-        ("c18: a rejected PIN is remembered over a restart", |open| {
-            open().remember(&rejected("1", "$a$b")).unwrap();
-            assert_eq!(open().recall("1").unwrap(), Some(rejected("1", "$a$b")));
-            assert_eq!(open().recall("2").unwrap(), None);
+        ("c18: one process at a time", |open| {
+            let first = ledger(open(), "1");
+            for serial in ["1", "2"] {
+                let second = open().open(serial, Duration::ZERO);
+                assert_eq!(kind_of(second), FaultKind::Busy);
+            }
+            drop(first);
+            assert_ledger(open(), "1", 0, &[]);
         }),
-        ("one hash a token", |open| {
-            open().remember(&rejected("1", "$a$b")).unwrap();
-            open().remember(&rejected("2 x", "$c$d")).unwrap();
-            open().remember(&rejected("1", "$e$f")).unwrap();
-            assert_eq!(open().recall("1").unwrap(), Some(rejected("1", "$e$f")));
-            assert_eq!(open().recall("2 x").unwrap(), Some(rejected("2 x", "$c$d")));
+        ("c18: tries whose end nobody saw are counted", |open| {
+            for unseen in 1..=2 {
+                ledger(open(), "1").note_try().unwrap();
+                assert_ledger(open(), "1", unseen, &[]);
+                assert_ledger(open(), "2", 0, &[]);
+            }
         }),
-        ("one token is forgotten, the others are not", |open| {
-            open().remember(&rejected("1", "$a$b")).unwrap();
-            open().remember(&rejected("2", "$c$d")).unwrap();
-            open().forget("1").unwrap();
-            assert_eq!(open().recall("1").unwrap(), None);
-            assert_eq!(open().recall("2").unwrap(), Some(rejected("2", "$c$d")));
-            open().forget("2").unwrap();
-            assert_eq!(open().recall("2").unwrap(), None);
+        (
+            "c18: a login that works ends the count and forgets",
+            |open| {
+                tried(open(), "1", rejected("$a$b"));
+                tried(open(), "2", rejected("$c$d"));
+                ledger(open(), "1").note_try().unwrap();
+                tried(open(), "1", TryEnd::Accepted);
+                assert_ledger(open(), "1", 0, &[]);
+                assert_ledger(open(), "2", 0, &["$c$d"]);
+                tried(open(), "1", TryEnd::Accepted);
+                assert_ledger(open(), "1", 0, &[]);
+            },
+        ),
+        ("c18: every rejected PIN is kept", |open| {
+            for (serial, hash) in [("1", "$a$b"), ("2 x", "$c$d"), ("1", "$e$f")] {
+                tried(open(), serial, rejected(hash));
+            }
+            assert_ledger(open(), "1", 0, &["$a$b", "$e$f"]);
+            assert_ledger(open(), "2 x", 0, &["$c$d"]);
+        }),
+        ("c18: a rejection crosses out its own try alone", |open| {
+            ledger(open(), "1").note_try().unwrap();
+            tried(open(), "1", rejected("$a$b"));
+            assert_ledger(open(), "1", 1, &["$a$b"]);
+        }),
+        ("c18: another end crosses out its own try alone", |open| {
+            tried(open(), "1", rejected("$a$b"));
+            ledger(open(), "1").note_try().unwrap();
+            tried(open(), "1", TryEnd::Other);
+            assert_ledger(open(), "1", 1, &["$a$b"]);
         }),
     ];
-    run("PIN memory", &CASES, fresh);
+    run("PIN ledger", &CASES, fresh);
 }
 
 fn dek(byte: u8) -> Dek {
@@ -139,7 +181,7 @@ pub fn wizard_store(fresh: Fresh<'_, dyn WizardStore>) {
             assert_eq!(open().read().unwrap(), WizardDirectory::Empty);
             open().go_to(S::SetupCryptoStorage).unwrap();
             open().go_to(S::SetupHsm).unwrap();
-            assert_eq!(kind_of(open().go_to(S::Completed)), FaultKind::Internal);
+            assert_eq!(kind_of(open().go_to(S::Restore)), FaultKind::Internal);
             assert_eq!(open().read().unwrap(), WizardDirectory::State(S::SetupHsm));
         }),
     ];

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use domain::SchemaState;
 use time::OffsetDateTime;
 
-use super::{FakeDatabase, State, corrupt, unknown_schema};
+use super::{FakeDatabase, Kept, State, corrupt, unknown_schema};
 use crate::{
-    Backup, BackupManifest, BackupOrigin, BackupPlace, Backups, Database, Fault, FaultKind,
-    NodeRecord, StagedBackup,
+    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Fault, FaultKind,
+    NodeRecord, ResultExt as _, StagedBackup,
 };
 
 /// Backups of a [`FakeDatabase`]; clones share their files.
@@ -69,6 +69,21 @@ impl FakeBackups {
             .insert(file.to_owned(), File::Damaged);
     }
 
+    /// A stream says which backup it is.
+    fn content_of(&self, source: BackupSource<'_>) -> Result<Content, Fault> {
+        match source {
+            BackupSource::File(file) => self.content(file),
+            BackupSource::Stream(stream) => {
+                let mut name = String::new();
+                stream
+                    .read_to_string(&mut name)
+                    .or_io(|| "reading a fake backup")?;
+                self.content(&name)
+                    .map_err(|_| corrupt("the fake stream is no backup"))
+            }
+        }
+    }
+
     fn content(&self, file: &str) -> Result<Content, Fault> {
         match self.files.borrow().get(file) {
             Some(File::Backup(content)) => match content.node.schema {
@@ -85,20 +100,29 @@ impl FakeBackups {
     }
 }
 
-impl Backups for FakeBackups {
-    fn place(&self, file: &str) -> Result<BackupPlace, Fault> {
-        Ok(match self.files.borrow().get(file) {
-            None => BackupPlace::Free,
-            Some(File::Backup(_) | File::Damaged) => BackupPlace::Backup,
-        })
+fn backup_of(content: Content) -> Backup {
+    Backup {
+        manifest: Some(content.manifest),
+        record: content.node,
     }
+}
 
+impl Backups for FakeBackups {
     fn create(
         &self,
-        file: &str,
+        target: BackupTarget<'_>,
         origin: &BackupOrigin,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, Fault> {
+        if let BackupTarget::New(file) = target
+            && self.files.borrow().contains_key(file)
+        {
+            return Err(Fault::new(
+                FaultKind::Io,
+                format!("there is a fake backup {file} already"),
+                "take another name",
+            ));
+        }
         let state = self.database.0.borrow();
         let mut node = state.node.clone().ok_or_else(|| {
             Fault::new(
@@ -112,7 +136,7 @@ impl Backups for FakeBackups {
         }
         let token = node.token.as_ref();
         let manifest = BackupManifest {
-            format: 1,
+            format: 2,
             application_version: origin.application_version.clone(),
             schema: "V1__fake".to_owned(),
             sha256: format!("{:064x}", state.revision),
@@ -132,24 +156,30 @@ impl Backups for FakeBackups {
             active: state.active.clone(),
         };
         let backup = File::Backup(Box::new(content));
-        self.files.borrow_mut().insert(file.to_owned(), backup);
+        let file = match target {
+            BackupTarget::New(file) | BackupTarget::Replace(file) => file.to_owned(),
+            BackupTarget::Stream(stream) => {
+                let file = format!("fake stream {}", self.files.borrow().len());
+                stream
+                    .write_all(file.as_bytes())
+                    .or_io(|| "writing a fake backup")?;
+                file
+            }
+        };
+        self.files.borrow_mut().insert(file, backup);
         Ok(manifest)
     }
 
-    fn read(&self, file: &str) -> Result<Backup, Fault> {
-        let content = self.content(file)?;
-        Ok(Backup {
-            manifest: Some(content.manifest),
-            record: content.node,
-        })
+    fn read(&self, source: BackupSource<'_>) -> Result<Backup, Fault> {
+        Ok(backup_of(self.content_of(source)?))
     }
 
-    fn stage(&self, file: &str) -> Result<Box<dyn StagedBackup>, Fault> {
-        let backup = self.read(file)?;
+    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault> {
+        let content = self.content_of(source)?;
         Ok(Box::new(FakeStaged {
             database: self.database.clone(),
-            content: self.content(file)?,
-            backup,
+            backup: backup_of(content.clone()),
+            content,
         }))
     }
 }
@@ -165,23 +195,20 @@ impl StagedBackup for FakeStaged {
         &self.backup
     }
 
-    fn is_in_place(&self) -> bool {
-        self.content.is_of(&self.database.0.borrow())
+    fn is_in_place(&self) -> Result<bool, Fault> {
+        Ok(self.content.is_of(&self.database.0.borrow()))
     }
 
     fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
-        if self.database.0.borrow().node.is_none() {
+        let mut state = self.database.0.borrow_mut();
+        if state.node.is_none() {
             return Ok(None);
         }
-        let made = self.database.snapshot(now)?;
-        Ok(match made {
-            Some(snapshot) => Some(snapshot.path),
-            None => self
-                .database
-                .snapshots()?
-                .first()
-                .map(|kept| kept.path.clone()),
-        })
+        if let Some(made) = state.keep(now, Kept::Replaced)? {
+            return Ok(Some(made.path));
+        }
+        let same = state.newest(Kept::Replaced);
+        Ok(same.map(|kept| kept.snapshot.path.clone()))
     }
 
     fn put_in_place(self: Box<Self>) -> Result<(), Fault> {

@@ -9,8 +9,8 @@ use domain::SetupWizardState;
 
 use super::FileFailures;
 use crate::{
-    CachedDek, Dek, DekCache, Fault, FaultKind, PinMemory, RejectedPin, StartLock, StartLockGuard,
-    WizardDirectory, WizardStore,
+    CachedDek, Dek, DekCache, Fault, FaultKind, PinLedger, PinMemory, StartLock, StartLockGuard,
+    TryEnd, WizardDirectory, WizardStore,
 };
 
 /// The start lock. It never sleeps: a holder keeps it for all of any wait.
@@ -53,38 +53,87 @@ impl StartLock for FakeLock {
     }
 }
 
-/// The memory of rejected PINs.
+/// The ledger of PIN tries. It never sleeps: a holder keeps it for all of any wait.
 #[derive(Clone, Debug, Default)]
 pub struct FakePinMemory {
     /// Operations that fail.
     pub failures: FileFailures,
-    entries: Rc<RefCell<BTreeMap<String, String>>>,
+    held: Rc<Cell<bool>>,
+    entries: Rc<RefCell<BTreeMap<String, Tries>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tries {
+    unseen: u8,
+    rejected: Vec<String>,
+}
+
+struct FakeLedger {
+    memory: FakePinMemory,
+    serial: String,
+    tries: Tries,
+}
+
+impl Drop for FakeLedger {
+    fn drop(&mut self) {
+        self.memory.held.set(false);
+    }
+}
+
+impl FakeLedger {
+    fn store(&mut self, tries: Tries) {
+        self.tries = tries;
+        let mut entries = self.memory.entries.borrow_mut();
+        entries.insert(self.serial.clone(), self.tries.clone());
+    }
 }
 
 impl PinMemory for FakePinMemory {
-    fn recall(&self, token_serial: &str) -> Result<Option<RejectedPin>, Fault> {
-        self.failures.check("recall")?;
-        Ok(self
-            .entries
-            .borrow()
-            .get(token_serial)
-            .map(|hash| RejectedPin {
-                token_serial: token_serial.to_owned(),
-                hash: hash.clone(),
-            }))
+    fn open(&self, token_serial: &str, _wait: Duration) -> Result<Box<dyn PinLedger>, Fault> {
+        self.failures.check("open")?;
+        if self.held.replace(true) {
+            return Err(Fault::new(
+                FaultKind::Busy,
+                "the fake ledger is held",
+                "drop the one that holds it",
+            ));
+        }
+        let tries = self.entries.borrow().get(token_serial).cloned();
+        Ok(Box::new(FakeLedger {
+            memory: self.clone(),
+            serial: token_serial.to_owned(),
+            tries: tries.unwrap_or_default(),
+        }))
+    }
+}
+
+impl PinLedger for FakeLedger {
+    fn rejected(&self) -> &[String] {
+        &self.tries.rejected
     }
 
-    fn remember(&self, rejected: &RejectedPin) -> Result<(), Fault> {
-        self.failures.check("remember")?;
-        self.entries
-            .borrow_mut()
-            .insert(rejected.token_serial.clone(), rejected.hash.clone());
+    fn unseen(&self) -> u8 {
+        self.tries.unseen
+    }
+
+    fn note_try(&mut self) -> Result<(), Fault> {
+        self.memory.failures.check("note_try")?;
+        let mut tries = self.tries.clone();
+        tries.unseen += 1;
+        self.store(tries);
         Ok(())
     }
 
-    fn forget(&self, token_serial: &str) -> Result<(), Fault> {
-        self.failures.check("forget")?;
-        self.entries.borrow_mut().remove(token_serial);
+    fn end_try(&mut self, end: TryEnd) -> Result<(), Fault> {
+        self.memory.failures.check("end_try")?;
+        let mut tries = self.tries.clone();
+        tries.unseen = tries.unseen.saturating_sub(1);
+        match end {
+            TryEnd::Accepted => tries = Tries::default(),
+            TryEnd::Rejected { hash } => tries.rejected.push(hash),
+            TryEnd::Other => {}
+        }
+        self.store(tries);
         Ok(())
     }
 }

@@ -1,35 +1,12 @@
 //! The device behind the fake: its tokens and its switches.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use domain::{InstallationId, KekId};
 
 use super::FakeHsm;
-use crate::{Fault, PinMemory, PinState, RejectedPin, Secret, WrapFormat};
-
-/// Rejected PINs in memory; clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct PinBook(Rc<RefCell<BTreeMap<String, RejectedPin>>>);
-
-impl PinMemory for PinBook {
-    fn recall(&self, token_serial: &str) -> Result<Option<RejectedPin>, Fault> {
-        Ok(self.0.borrow().get(token_serial).cloned())
-    }
-
-    fn remember(&self, rejected: &RejectedPin) -> Result<(), Fault> {
-        self.0
-            .borrow_mut()
-            .insert(rejected.token_serial.clone(), rejected.clone());
-        Ok(())
-    }
-
-    fn forget(&self, token_serial: &str) -> Result<(), Fault> {
-        self.0.borrow_mut().remove(token_serial);
-        Ok(())
-    }
-}
+use crate::{PinMemory, PinState, Secret, WrapFormat};
 
 /// How the device fails, every call of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::contract::hsm::{PIN, Rig, by_label, reached, suite};
+use crate::fake::FakePinMemory;
 
 #[derive(Default)]
 struct FakeRig {
     device: FakeDevice,
-    book: PinBook,
+    book: FakePinMemory,
 }
 
 impl Rig for FakeRig {

@@ -1,0 +1,230 @@
+//! Files in memory for the private copy of a database (see `copy.rs`): without a name, but for the
+//! moment in which SQLite opens them.
+
+use std::fs::{File, Permissions};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use ports::{Fault, FaultKind, ResultExt as _};
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, open, openat, statfs, statvfs,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use tempfile::TempDir;
+
+/// In front of the name of every private directory.
+const PREFIX: &str = "trustpointctl-database-";
+/// The name of the database in it.
+const NAME: &str = "copy.db";
+/// Magic numbers of the file systems in memory (statfs(2)).
+const TMPFS: u32 = 0x0102_1994;
+const RAMFS: u32 = 0x8584_58f6;
+const TRIES: usize = 5;
+
+/// No key may reach a disk by way of a copy.
+fn is_memory(place: &Path) -> bool {
+    // The field's type differs between architectures; every magic number has 32 bits.
+    statfs(place).is_ok_and(|stat| matches!(stat.f_type as u32, TMPFS | RAMFS))
+}
+
+fn candidates() -> [PathBuf; 3] {
+    ["/dev/shm".into(), "/run".into(), std::env::temp_dir()]
+}
+
+/// A directory in memory in which `bytes` have room.
+pub(crate) fn place_for(path: &Utf8Path, bytes: u64) -> Result<PathBuf, Fault> {
+    let mut seen = Vec::new();
+    for place in candidates() {
+        match unfit(&place, bytes) {
+            None => return Ok(place),
+            Some(why) => seen.push(format!("{} {why}", place.display())),
+        }
+    }
+    Err(Fault::new(
+        FaultKind::Io,
+        format!(
+            "the database {path} cannot be read without a change to it: its writer has died or \
+             it uses write-ahead logging, and there is no room in memory for a private copy of it, \
+             {} KiB ({})",
+            bytes.div_ceil(1024),
+            seen.join("; ")
+        ),
+        "run `startup`, which may write: it recovers the database where it stands, without a copy; \
+         or mount a larger tmpfs on /dev/shm, or set TMPDIR to one",
+    ))
+}
+
+/// Why a copy cannot be made there.
+fn unfit(place: &Path, bytes: u64) -> Option<String> {
+    if !is_memory(place) {
+        return Some("is no tmpfs".to_owned());
+    }
+    let free = match statvfs(place) {
+        // A file system without a limit says that it has no blocks at all.
+        Ok(volume) if volume.f_blocks == 0 => u64::MAX,
+        Ok(volume) => volume.f_bavail.saturating_mul(volume.f_frsize),
+        Err(error) => return Some(format!("cannot be asked for its room: {error}")),
+    };
+    if free < bytes {
+        return Some(format!("has {} KiB free", free >> 10));
+    }
+    match unnamed(place) {
+        Ok(_) => None,
+        Err(error) => Some(format!("cannot be written: {error}")),
+    }
+}
+
+/// A file that no other process can open, and that ends with this one.
+pub(crate) fn unnamed(place: &Path) -> std::io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(open(place, flags, Mode::RUSR | Mode::WUSR).map(File::from)?)
+}
+
+/// A private directory in which unnamed files have names for a moment. A process that is killed in
+/// it leaves the directory; [`remove_leftovers`] knows it by the lock that nobody holds any more.
+pub(crate) struct Named {
+    directory: TempDir,
+    _lock: File,
+}
+
+impl Named {
+    /// The database, with what stands beside it.
+    pub(crate) fn of(place: &Path, parts: &[(&str, File)]) -> Result<Self, Fault> {
+        let what = || {
+            format!(
+                "naming a private copy of the database in {}",
+                place.display()
+            )
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match Self::once(place, parts) {
+                // Another process took it for a leftover before it was locked.
+                Err(error)
+                    if tries < TRIES
+                        && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {}
+                made => return made.or_io(what),
+            }
+        }
+    }
+
+    fn once(place: &Path, parts: &[(&str, File)]) -> std::io::Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(place)?;
+        let lock = File::open(directory.path())?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        for (suffix, file) in parts {
+            let name = format!("{NAME}{suffix}");
+            let number = format!("/proc/self/fd/{}", file.as_raw_fd());
+            match linkat(CWD, &number, &lock, &name, AtFlags::SYMLINK_FOLLOW) {
+                // Where /proc is not mounted; older kernels want a capability for it.
+                Err(Errno::NOENT) => linkat(file, "", &lock, &name, AtFlags::EMPTY_PATH)?,
+                linked => linked?,
+            }
+        }
+        Ok(Self {
+            directory,
+            _lock: lock,
+        })
+    }
+
+    /// Where SQLite finds the database.
+    pub(crate) fn database(&self) -> Result<Utf8PathBuf, Fault> {
+        Utf8PathBuf::from_path_buf(self.directory.path().join(NAME)).map_err(|path| {
+            Fault::new(
+                FaultKind::Config,
+                format!("the directory for temporary files {path:?} is not UTF-8"),
+                "set TMPDIR to another directory",
+            )
+        })
+    }
+
+    /// Takes the names away again; what is open stays open.
+    pub(crate) fn remove(self) -> Result<(), Fault> {
+        self.directory
+            .close()
+            .or_io(|| "removing the private copy of the database")
+    }
+}
+
+/// Removes what killed processes of this user have left. What cannot be removed now is tried
+/// again by the next one.
+pub(crate) fn remove_leftovers() {
+    for place in candidates() {
+        if !is_memory(&place) {
+            continue;
+        }
+        for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+            let is_private = entry.file_name().to_string_lossy().starts_with(PREFIX);
+            if is_private && let Ok(Some(_lock)) = abandoned(&entry.path()) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+/// The directory, locked, if it is this user's and nobody uses it.
+fn abandoned(path: &Path) -> std::io::Result<Option<File>> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = File::from(openat(CWD, path, flags, Mode::empty())?);
+    if directory.metadata()?.uid() != geteuid().as_raw() {
+        return Ok(None);
+    }
+    match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(directory)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_made_in_memory_alone() {
+        assert!(is_memory(Path::new("/dev/shm")));
+        for place in ["/proc", "/no/such/place"] {
+            assert!(!is_memory(Path::new(place)), "{place}");
+        }
+    }
+
+    #[test]
+    fn without_room_it_is_said_how_much_and_where_it_was_looked_for() {
+        let fault = place_for(Utf8Path::new("/data/x.db"), u64::MAX - 1).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Io);
+        for said in [
+            "/data/x.db",
+            "/dev/shm has",
+            "KiB free",
+            "/run ",
+            "18014398509481984 KiB",
+        ] {
+            assert!(fault.to_string().contains(said), "{fault}");
+        }
+        assert!(fault.hint().contains("`startup`"), "{}", fault.hint());
+    }
+
+    #[test]
+    fn what_is_in_use_is_no_leftover() {
+        let place = tempfile::tempdir_in("/dev/shm").unwrap();
+        let parts = || [("", unnamed(place.path()).unwrap())];
+        let used = Named::of(place.path(), &parts()).unwrap();
+        assert!(used.database().unwrap().is_file());
+        assert!(abandoned(used.directory.path()).unwrap().is_none());
+        let path = used.directory.path().to_owned();
+        drop(used._lock);
+        assert!(abandoned(&path).unwrap().is_some());
+
+        let removed = Named::of(place.path(), &parts()).unwrap();
+        removed.remove().unwrap();
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}

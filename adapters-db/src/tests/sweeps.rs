@@ -1,0 +1,175 @@
+//! Whatever stands in the file: a defect of the data is never one of the program.
+
+use domain::{KekId, StorageType};
+use ports::contract::database::{credential, known_token, moment, start};
+use ports::{Credentials, Database, Dek, Fault, FaultKind};
+
+use super::{Rig, put};
+use crate::SqliteDatabase;
+
+fn full() -> Rig {
+    let rig = Rig::migrated();
+    let database = rig.open();
+    database.configure_storage(StorageType::SoftHsm).unwrap();
+    database.save_token(&known_token()).unwrap();
+    let (credential, facts) = credential("one");
+    database
+        .save_active_credential(&credential, &facts, None, moment(0))
+        .unwrap();
+    database.mark_setup_completed(moment(0)).unwrap();
+    database.record_start(&start("1.0.0", moment(0))).unwrap();
+    rig
+}
+
+/// All that a reader asks.
+fn look(database: &SqliteDatabase) -> Vec<Result<(), Fault>> {
+    let (_, facts) = credential("one");
+    let dek = Dek::from_bytes(&[1; 32]).unwrap();
+    vec![
+        database.observe().map(drop),
+        database.check_writable(),
+        database.check_integrity(),
+        database.active_credential(Some(&dek)).map(drop),
+        database.list().map(drop),
+        database.find(&facts.sha256_fingerprint, None).map(drop),
+        database.history(10).map(drop),
+    ]
+}
+
+/// And all that is changed in the life of a node.
+fn change(database: &SqliteDatabase) -> Vec<Result<(), Fault>> {
+    let (one, facts) = credential("one");
+    let dek = Dek::from_bytes(&[1; 32]).unwrap();
+    let mut token = known_token();
+    token.pending_kek = Some(KekId::new(&[9; 16]).unwrap());
+    vec![
+        database.migrate().map(drop),
+        database.snapshot(moment(1)).map(drop),
+        database.configure_storage(StorageType::SoftHsm).map(drop),
+        database.save_token(&token),
+        database.save_active_credential(&one, &facts, None, moment(2)),
+        database.seal_credentials(&dek).map(drop),
+        database.mark_setup_completed(moment(1)).map(drop),
+        database.record_start(&start("1.0.0", moment(1))),
+    ]
+}
+
+#[track_caller]
+fn is_never_our_defect(rig: &Rig, what: &str) {
+    let bytes = std::fs::read(&rig.path).unwrap();
+    let looked = look(&rig.open_read_only());
+    assert_eq!(std::fs::read(&rig.path).unwrap(), bytes, "{what}");
+    let database = rig.open();
+    let mut said = looked;
+    said.extend(look(&database));
+    said.extend(change(&database));
+    for fault in said.into_iter().filter_map(Result::err) {
+        let causes = fault.causes();
+        assert!(
+            matches!(
+                fault.kind(),
+                FaultKind::DataCorrupt | FaultKind::VersionDowngrade
+            ),
+            "{what}: {:?} {fault} {causes:?}",
+            fault.kind()
+        );
+    }
+}
+
+#[test]
+fn c04_no_byte_of_the_header_makes_a_defect_of_the_program() {
+    let rig = full();
+    let whole = std::fs::read(&rig.path).unwrap();
+    for place in 0..100 {
+        let old = whole[place];
+        for new in [0, 0xff, old ^ 1, old.wrapping_add(1)] {
+            let mut bytes = whole.clone();
+            bytes[place] = new;
+            let rig = Rig::new();
+            rig.put(&bytes);
+            is_never_our_defect(&rig, &format!("byte {place} is {new}"));
+        }
+    }
+}
+
+#[test]
+fn c04_a_header_that_forbids_writing_is_found_before_the_first_change() {
+    let rig = full();
+    let mut bytes = std::fs::read(&rig.path).unwrap();
+    bytes[18] = 3;
+    rig.put(&bytes);
+    for database in [rig.open(), rig.open_read_only()] {
+        let fault = database.observe().unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+        assert!(
+            fault.to_string().contains("no program may write"),
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn c04_no_value_of_a_column_makes_a_defect_of_the_program() {
+    let template = full();
+    let whole = std::fs::read(&template.path).unwrap();
+    let columns = "SELECT 'UPDATE ' || t.name || ' SET ' || c.name FROM sqlite_schema t, \
+                   pragma_table_info(t.name) c WHERE t.type = 'table'";
+    let columns = template.lines(columns);
+    assert!(columns.len() > 50);
+    for column in columns {
+        let update = column.split('"').nth(1).unwrap();
+        for value in [
+            "NULL",
+            "'text'",
+            "x'00ff'",
+            "9223372036854775807",
+            "-1",
+            "1e300",
+            "CAST(x'fffe41' AS TEXT)",
+            "'a' || char(0) || 'b'",
+            "zeroblob(5000)",
+            "printf('%.100000c', 'x')",
+        ] {
+            let rig = Rig::new();
+            rig.put(&whole);
+            let sql = format!("PRAGMA ignore_check_constraints = ON; {update} = {value}");
+            // A row's own number takes no text.
+            let edited = rusqlite::Connection::open(&rig.path)
+                .unwrap()
+                .execute_batch(&sql);
+            if edited.is_ok() {
+                is_never_our_defect(&rig, &sql);
+            }
+        }
+    }
+}
+
+#[test]
+fn c04_no_table_or_column_that_is_gone_makes_a_defect_of_the_program() {
+    let template = full();
+    let whole = std::fs::read(&template.path).unwrap();
+    let statements = template.lines(
+        "SELECT 'DROP TABLE ' || name FROM sqlite_schema WHERE type = 'table' UNION ALL \
+         SELECT 'ALTER TABLE ' || name || ' RENAME TO other' FROM sqlite_schema \
+         WHERE type = 'table' UNION ALL \
+         SELECT 'ALTER TABLE ' || t.name || ' DROP COLUMN ' || c.name FROM sqlite_schema t, \
+         pragma_table_info(t.name) c WHERE t.type = 'table' AND c.pk = 0 UNION ALL \
+         SELECT 'ALTER TABLE ' || t.name || ' RENAME COLUMN ' || c.name || ' TO other' \
+         FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+    );
+    assert!(statements.len() > 100);
+    for statement in statements {
+        let sql = statement.split('"').nth(1).unwrap();
+        let rig = Rig::new();
+        put(&rig.path, &whole);
+        let connection = rusqlite::Connection::open(&rig.path).unwrap();
+        // A column that an index needs cannot be dropped.
+        if connection.execute_batch(sql).is_err() {
+            continue;
+        }
+        drop(connection);
+        let fault = rig.open().observe().unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{sql}: {fault}");
+        is_never_our_defect(&rig, sql);
+    }
+}

@@ -1,0 +1,110 @@
+//! Reading what stands at a path without waiting for it, and no more of it than is expected there.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use camino::Utf8Path;
+use ports::{Fault, FaultKind, ResultExt as _};
+use rustix::fs::OFlags;
+
+/// Far more than any file of this program's own, and less than what could exhaust the memory.
+pub(super) const LIMIT: u64 = 1 << 20;
+
+/// Reads a file that may not be longer than `limit`; `None` where there is none.
+pub(crate) fn read_up_to(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, Fault> {
+    open_regular(path)?
+        .map(|file| read_all(file, path, limit))
+        .transpose()
+}
+
+/// Opens a regular file to read; `None` where there is nothing.
+pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, Fault> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(NO_WAIT.bits() as i32)
+        .open(path);
+    regular(opened, path)
+}
+
+/// Without these, a FIFO would hang whoever opens it, and a terminal could become the process's.
+pub(super) const NO_WAIT: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// The file that was opened with [`NO_WAIT`], if it is one.
+pub(super) fn regular(opened: io::Result<File>, path: &Utf8Path) -> Result<Option<File>, Fault> {
+    let what = || format!("reading {path}");
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(Fault::io(what(), error)),
+    };
+    if file.metadata().or_io(what)?.is_file() {
+        return Ok(Some(file));
+    }
+    Err(Fault::new(
+        FaultKind::Io,
+        format!("{path} cannot be read: it is no regular file"),
+        "move away what stands there, then start again",
+    ))
+}
+
+/// Reads a file to its end.
+pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8>, Fault> {
+    let what = || format!("reading {path}");
+    let length = file.metadata().or_io(what)?.len();
+    let too_long = || {
+        Fault::new(
+            FaultKind::Io,
+            format!(
+                "{path} cannot be read: it is longer than {} KiB",
+                limit >> 10
+            ),
+            "move away what stands there, then start again: no file of this kind is that long",
+        )
+    };
+    if length > limit {
+        return Err(too_long());
+    }
+    // With its room at once: a buffer that grows would leave copies of a key behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    file.take(limit + 1).read_to_end(&mut bytes).or_io(what)?;
+    if bytes.len() as u64 > limit {
+        return Err(too_long());
+    }
+    Ok(bytes)
+}
+
+/// Whether two streams have the same bytes.
+pub(crate) fn is_same_content(left: &mut File, right: &mut File) -> io::Result<bool> {
+    const CHUNK: usize = 64 * 1024;
+    let (mut left_chunk, mut right_chunk) = (vec![0; CHUNK], vec![0; CHUNK]);
+    loop {
+        let left_part = fill(left, &mut left_chunk)?;
+        let right_part = fill(right, &mut right_chunk)?;
+        if left_part != right_part {
+            return Ok(false);
+        }
+        if left_part.is_empty() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Reads until the buffer is full or the file ends.
+fn fill<'buffer>(file: &mut File, buffer: &'buffer mut [u8]) -> io::Result<&'buffer [u8]> {
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Whether the error says that there is nothing at the path.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}

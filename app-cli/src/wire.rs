@@ -1,0 +1,112 @@
+//! How the real node is wired: the only place that names adapters.
+
+use std::rc::Rc;
+
+use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
+use adapters_fs::{
+    DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
+    SelfSignedIssuer, StaticCollector, WizardDir,
+};
+use adapters_hsm::{HsmConfig, Pkcs11Hsm};
+use ports::{Fault, Output, Pins, Secret, SystemClock};
+use usecases::node::{Node, Settings};
+
+use crate::config::{Config, SecretFiles};
+
+impl Pins for SecretFiles {
+    fn user_pin(&self) -> Result<Secret, Fault> {
+        Self::user_pin(self)
+    }
+
+    fn so_pin(&self) -> Result<Secret, Fault> {
+        Self::so_pin(self)
+    }
+}
+
+/// Whether a command may write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// `status`, `history`, `--dry-run`: nothing is changed or created.
+    ReadOnly,
+    /// Everything else, under the lock.
+    ReadWrite,
+}
+
+/// Wires the real node.
+///
+/// # Errors
+/// [`ports::FaultKind::Config`] for an address that does not parse.
+pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<Node, Fault> {
+    // A configured database whose directory is missing is a volume that was not mounted; a
+    // default path below a fresh --root is simply new.
+    let create_parents = !config.database.is_explicit();
+    let path = config.database.value.clone();
+    let snapshots = config.snapshots.value.clone();
+    let database = match access {
+        Access::ReadOnly => {
+            SqliteDatabase::read_only(path, snapshots).parents_may_be_missing(create_parents)
+        }
+        Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
+    };
+    let hsm = Pkcs11Hsm::new(
+        HsmConfig {
+            module: config.hsm_module.value.clone(),
+            daemon: config.daemon()?,
+            call_deadline: config.hsm_wait.value,
+        },
+        Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
+        Rc::new(crate::process::Signals),
+    );
+    let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
+    Ok(Node {
+        database: Box::new(database.clone()),
+        credentials: Box::new(database),
+        backups: Box::new(SqliteBackups::new(
+            config.database.value.clone(),
+            config.snapshots.value.clone(),
+            create_parents,
+        )),
+        seals: Box::new(Seals),
+        hsm: Box::new(hsm),
+        pins: Box::new(config.secrets.clone()),
+        wizard: Box::new(WizardDir::new(config.wizard_state_dir.value.clone())),
+        tls: Box::new(NginxTls::new(config.tls_dir.value.clone())),
+        issuer: Box::new(SelfSignedIssuer),
+        dek_cache: Box::new(DekCacheFile::new(
+            config.runtime_dir.value.clone(),
+            config.allow_non_tmpfs.value,
+        )),
+        static_files: Box::new(StaticCollector::new(
+            config.static_sources.value.clone(),
+            config.static_root.value.clone(),
+        )),
+        messages: Box::new(MessageCompiler::new(
+            config.message_dirs.value.clone(),
+            config.message_languages.value.clone(),
+        )),
+        places: Box::new(FileSystem),
+        web_server: Box::new(ReloadCommand::new(config.nginx_reload.value.clone())),
+        lock: Box::new(FileLock::new(lock_path(config), create_parents)),
+        clock: Box::new(SystemClock),
+        output,
+        settings: Settings {
+            app_version: config.app_version.value.clone(),
+            container_id: crate::process::host_name(),
+            token_label: config.hsm_token_label.value.clone(),
+            token_serial: config.hsm_token_serial.value.clone(),
+            module_path: config.hsm_module.value.to_string(),
+            hsm_expected: hsm_configured || config.hsm_module.value.exists(),
+            hsm_configured,
+            hsm_wait: config.hsm_wait.value,
+            san: config.tls_san.value.clone(),
+            san_configured: config.tls_san.is_explicit(),
+            database_path: config.database.value.to_string(),
+        },
+    })
+}
+
+/// The lock stands beside the database, under its name.
+fn lock_path(config: &Config) -> camino::Utf8PathBuf {
+    let name = config.database.value.file_name().unwrap_or("trustpoint.db");
+    config.beside_database(&format!("{name}.lock"))
+}

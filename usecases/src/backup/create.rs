@@ -1,0 +1,85 @@
+//! `backup create`: beside a running node, under no lock, nothing of the node is changed.
+
+use domain::{SetupWizardState, StorageType, WizardState};
+use ports::{BackupManifest, BackupOrigin, BackupTarget, Fault, NodeRecord};
+
+use crate::node::Node;
+use crate::record;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport};
+
+/// What the operator wants.
+pub struct Create<'a> {
+    /// Where the backup goes.
+    pub target: BackupTarget<'a>,
+    /// What that is called.
+    pub name: String,
+}
+
+/// Makes the backup. `progress` hears how much of how much is copied.
+///
+/// # Errors
+/// Why it was refused or failed; what stood at the path still stands there.
+pub fn run(
+    node: &Node,
+    wish: Create<'_>,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<BackupManifest, Fault> {
+    let record = record::read(node)?;
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    let origin = BackupOrigin {
+        application_version: node.settings.app_version.to_string(),
+        setup_completed: setup_completed(&mut recorder, &record),
+        at: node.clock.now(),
+    };
+    let manifest = node.backups.create(wish.target, &origin, progress)?;
+    let detail = format!("{}, SHA-256 {}", wish.name, manifest.sha256);
+    recorder.note("create_backup", true, &detail);
+    recorder.report.warnings.extend(clear_keys(node, &record)?);
+    let damaged = crate::sealing::password_blob_fault(node, &record);
+    let damaged = damaged.map(|fault| format!("{fault}; {}", fault.hint()));
+    recorder.report.warnings.extend(damaged);
+    if record.storage == Some(StorageType::SoftHsm) && !manifest.backup_password_set {
+        recorder.report.warnings.push(
+            "no backup password is set: this backup opens with the token that is in use now, and \
+             with nothing else"
+                .into(),
+        );
+    }
+    Ok(manifest)
+}
+
+/// The state directory may know of a completed setup before the database does.
+fn setup_completed(recorder: &mut Recorder<'_>, record: &NodeRecord) -> bool {
+    let marked = record.setup_completed_at.is_some();
+    match recorder.node.wizard.read() {
+        Ok(directory) => {
+            SetupWizardState::effective(directory.state(), marked) == WizardState::Completed
+        }
+        Err(fault) => {
+            let warning = format!("the wizard state is not in the backup: {fault}");
+            recorder.report.warnings.push(warning);
+            marked
+        }
+    }
+}
+
+fn clear_keys(node: &Node, record: &NodeRecord) -> Result<Option<String>, Fault> {
+    let in_the_clear = record.storage != Some(StorageType::SoftHsm)
+        || node
+            .credentials
+            .list()?
+            .iter()
+            .any(|stored| !stored.is_sealed);
+    Ok(in_the_clear.then(|| {
+        "this backup holds private keys in the clear: guard it like a key, or encrypt it on its \
+         way: `trustpointctl backup create - | age -p > FILE`"
+            .to_owned()
+    }))
+}

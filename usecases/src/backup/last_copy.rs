@@ -1,0 +1,108 @@
+//! What becomes of the cached DEK where another database takes the place of the present one.
+
+use domain::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, StorageType};
+use ports::{BackupSource, CachedDek, Fault, FaultKind, NodeRecord, TokenRecord};
+
+use crate::node::Node;
+use crate::sealing::{self, copy_of};
+
+/// Refuses where the cache may hold the last copy of the present database's DEK, and says what
+/// becomes of it where nothing can be lost. The token is asked only where all hangs on it.
+///
+/// # Errors
+/// [`FaultKind::Config`] with what to do first.
+pub fn refuse_losing(
+    node: &Node,
+    present: Option<&NodeRecord>,
+    next: &NodeRecord,
+) -> Result<CacheFate, Fault> {
+    let cached = node.dek_cache.read()?;
+    if copy_of(node, next.token.as_ref(), &cached) == CacheCopy::Ours {
+        return Ok(CacheFate::Keep);
+    }
+    let known = present.and_then(|record| {
+        let known = record
+            .token
+            .as_ref()
+            .filter(|known| sealing::is_sealed(known));
+        known.map(|known| (record, known))
+    });
+    let is_judged = |known| copy_of(node, Some(known), &cached) != CacheCopy::Unknown;
+    match (known, present) {
+        (Some((record, known)), _) if is_judged(known) => {
+            let (ways, why) = ways(node, record, known)?;
+            match ways.fate(CacheEvent::OtherDatabase) {
+                CacheFate::Refuse => Err(last_copy(node, record, ways, why)),
+                fate => Ok(fate),
+            }
+        }
+        // Nothing is sealed here, and a file in the cache is nobody's.
+        (None, Some(record)) if record.storage != Some(StorageType::SoftHsm) => Ok(CacheFate::Drop),
+        _ => replaced_before(node, &cached),
+    }
+}
+
+/// The ways to the DEK. Without a password it is the token's word that counts; why it could not be
+/// asked, where it could not.
+fn ways(
+    node: &Node,
+    record: &NodeRecord,
+    known: &TokenRecord,
+) -> Result<(Sealing, Option<Fault>), Fault> {
+    let ways = sealing::ways(node, known, Kek::Unknown)?;
+    if ways.fate(CacheEvent::OtherDatabase) != CacheFate::Refuse {
+        return Ok((ways, None));
+    }
+    let (kek, why) = match sealing::unwraps(node, record, known) {
+        Ok(unwraps) => (if unwraps { Kek::Unwraps } else { Kek::Absent }, None),
+        Err(fault) => (Kek::Unknown, Some(fault)),
+    };
+    Ok((Sealing { kek, ..ways }, why))
+}
+
+/// The present database does not know the DEK: it may be of one that an earlier restore, which was
+/// cut short, has replaced. Its snapshot says which ways it has; without one it stays.
+fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Fault> {
+    if matches!(cached, CachedDek::Absent) {
+        return Ok(CacheFate::Drop);
+    }
+    for snapshot in node.database.snapshots()? {
+        // One that cannot be read tells of no way, and the file stays.
+        let Ok(backup) = node.backups.read(BackupSource::File(&snapshot.path)) else {
+            continue;
+        };
+        let Some(known) = &backup.record.token else {
+            continue;
+        };
+        if copy_of(node, Some(known), cached) == CacheCopy::Ours {
+            let (ways, _) = ways(node, &backup.record, known)?;
+            return Ok(match ways.fate(CacheEvent::OtherDatabase) {
+                CacheFate::Drop => CacheFate::Drop,
+                // There is nothing to be done first: its database is not in place.
+                CacheFate::Keep | CacheFate::Refuse => CacheFate::Keep,
+            });
+        }
+    }
+    Ok(CacheFate::Keep)
+}
+
+fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>) -> Fault {
+    let kek = match &why {
+        None => "the KEK does not unwrap it".to_owned(),
+        Some(fault) => format!("whether the KEK unwraps it could not be asked: {fault}"),
+    };
+    let fault = Fault::new(
+        FaultKind::Config,
+        format!(
+            "{} may hold the last copy of the DEK that seals {}: no backup password opens it, and \
+             {kek}",
+            node.dek_cache.path(),
+            node.settings.database_path
+        ),
+        format!("{}; then try again", sealing::way_back(node, record, ways)),
+    );
+    match why {
+        Some(why) => fault.because(why),
+        None => fault,
+    }
+}

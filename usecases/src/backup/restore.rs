@@ -1,0 +1,210 @@
+//! `backup restore`: onto a node that was never set up, and onto a live one.
+//!
+//! Each step may be the last before the power goes; running it again finishes the work.
+
+use std::time::Duration;
+
+use domain::{CacheFate, SetupWizardState, WizardState};
+use ports::{Backup, BackupSource, DatabaseState, Fault, FaultKind, NodeRecord};
+
+use super::last_copy::refuse_losing;
+use super::newer::refuse_newer;
+use crate::lock;
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport};
+
+/// What the operator wants.
+pub struct Restore<'a> {
+    /// The backup.
+    pub source: BackupSource<'a>,
+    /// What that is called.
+    pub name: String,
+    /// Whether a node that is set up may become another installation.
+    pub accept_other_installation: bool,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Restores the backup.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: Restore<'_>,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<Backup, Fault> {
+    let Restore { source, name, .. } = wish;
+    // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
+    let mut staged = node.backups.stage(source)?;
+    let backup = staged.backup().clone();
+    refuse_newer(node, &name, &backup)?;
+    let _lock = lock::acquire(node, wish.lock_wait)?;
+    let raw = node.wizard.read()?.state();
+    let present = present(node)?;
+    let accept = wish.accept_other_installation;
+    refuse_other(node, &name, accept, raw, present.as_ref(), &backup)?;
+    let cached = refuse_losing(node, present.as_ref(), &backup.record)?;
+
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    note_checked(&mut recorder, &name, &backup);
+    let path = &node.settings.database_path;
+    if staged.is_in_place()? {
+        set_wizard(&mut recorder, raw, &backup)?;
+        recorder.note("replace_database", false, &format!("{path} is this backup"));
+    } else {
+        remember_setup(node, raw, present.as_ref(), &backup)?;
+        let kept = staged.keep_replaced(node.clock.now())?;
+        match &kept {
+            Some(kept) => {
+                let kept = format!("{kept}; it stays there until you remove it");
+                recorder.note("keep_replaced", true, &kept);
+            }
+            None => recorder.note("keep_replaced", false, "there was no database"),
+        }
+        // Before the database: its mark says what it is, and a state that was left half way would
+        // have the next start forget that.
+        set_wizard(&mut recorder, raw, &backup)?;
+        staged.put_in_place()?;
+        recorder.note("replace_database", true, path);
+    }
+    drop_other_dek(&mut recorder, cached)?;
+    node.output
+        .info("the next `trustpointctl startup` says what this node needs");
+    Ok(backup)
+}
+
+/// The present database, as far as it can be read: a damaged one is what a restore is for.
+fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
+    match node.database.observe() {
+        Ok(DatabaseState::Initialised(record)) => Ok(Some(*record)),
+        Ok(DatabaseState::NotInitialised) => Ok(None),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
+            node.output
+                .warning(&format!("the present database cannot be read: {fault}"));
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A node that is set up does not become another one by a backup that was mixed up.
+fn refuse_other(
+    node: &Node,
+    name: &str,
+    accept_other_installation: bool,
+    raw: Option<SetupWizardState>,
+    present: Option<&NodeRecord>,
+    backup: &Backup,
+) -> Result<(), Fault> {
+    let Some(present) = present else {
+        return Ok(());
+    };
+    let marked = present.setup_completed_at.is_some();
+    let is_set_up = SetupWizardState::effective(raw, marked) == WizardState::Completed;
+    let (ours, theirs) = (&present.installation, &backup.record.installation);
+    if !is_set_up || ours.is_none() || ours == theirs || accept_other_installation {
+        return Ok(());
+    }
+    let id = |id: &Option<domain::InstallationId>| {
+        id.as_ref().map_or("(none)".to_owned(), ToString::to_string)
+    };
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!(
+            "the backup {name} is of installation {}; this node is set up as installation {} ({})",
+            id(theirs),
+            id(ours),
+            node.settings.database_path
+        ),
+        "use a backup of this node; to make this node that other one on purpose, add \
+         --accept-other-installation (what it replaces is kept)",
+    ))
+}
+
+fn note_checked(recorder: &mut Recorder<'_>, file: &str, backup: &Backup) {
+    match &backup.manifest {
+        Some(manifest) => recorder.note(
+            "check_backup",
+            false,
+            &format!(
+                "{file} is whole (SHA-256 {}), of version {}, made at {}",
+                manifest.sha256,
+                manifest.application_version,
+                crate::report::rfc3339(manifest.created_at)
+            ),
+        ),
+        None => {
+            recorder.note(
+                "check_backup",
+                false,
+                &format!("{file} is a whole snapshot"),
+            );
+            recorder.report.warnings.push(format!(
+                "{file} has no manifest (a snapshot has none): that it is whole is known from \
+                 SQLite's integrity check alone"
+            ));
+        }
+    }
+}
+
+/// Where only the state directory knows that the present node is set up, its database learns it
+/// before that state goes.
+fn remember_setup(
+    node: &Node,
+    raw: Option<SetupWizardState>,
+    present: Option<&NodeRecord>,
+    backup: &Backup,
+) -> Result<(), Fault> {
+    let goes = wizard_after(raw, backup).is_some();
+    let known_here_alone = present.is_some_and(|record| {
+        record.setup_completed_at.is_none() && record.schema == domain::SchemaState::Current
+    });
+    let is_set_up = raw.is_some_and(SetupWizardState::counts_as_completed);
+    if goes && known_here_alone && is_set_up {
+        node.database.mark_setup_completed(node.clock.now())?;
+    }
+    Ok(())
+}
+
+/// Where the state directory says something that the backup's database does not bear out, it goes
+/// to the first state, with which the database's mark alone decides (C9).
+fn wizard_after(raw: Option<SetupWizardState>, backup: &Backup) -> Option<SetupWizardState> {
+    let completed = backup.record.setup_completed_at.is_some();
+    match raw {
+        None | Some(SetupWizardState::SetupCryptoStorage) => None,
+        Some(state) if state.counts_as_completed() && completed => None,
+        Some(_) => Some(SetupWizardState::SetupCryptoStorage),
+    }
+}
+
+fn set_wizard(
+    recorder: &mut Recorder<'_>,
+    raw: Option<SetupWizardState>,
+    backup: &Backup,
+) -> Result<(), Fault> {
+    wizard_after(raw, backup).map_or(Ok(()), |state| recorder.go_to(state))
+}
+
+/// The cache must not hold the DEK of another database (C22), unless that may be its last copy.
+fn drop_other_dek(recorder: &mut Recorder<'_>, fate: CacheFate) -> Result<(), Fault> {
+    let node = recorder.node;
+    match fate {
+        CacheFate::Drop if node.dek_cache.remove()? => {
+            let what = "it held the DEK of another database";
+            recorder.note("drop_dek_cache", true, what);
+        }
+        CacheFate::Drop | CacheFate::Refuse => {}
+        CacheFate::Keep => {
+            let kept = format!("{} stays as it is", node.dek_cache.path());
+            recorder.skip("drop_dek_cache", &kept);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! `backup verify`: whether a backup is whole, and what opens it. Nothing is changed.
+
+use std::time::Duration;
+
+use domain::StorageType;
+use ports::{Backup, BackupSource, Dek, Fault, FaultKind, Secret, TokenRecord, TokenSight};
+
+use super::newer::refuse_newer;
+use crate::node::Node;
+use crate::report::Report;
+use crate::token;
+
+/// What the operator wants to know.
+pub struct Verify<'a> {
+    /// The backup.
+    pub source: BackupSource<'a>,
+    /// What that is called.
+    pub name: String,
+    /// The backup password, where it is to be tried.
+    pub backup_password: Option<Secret>,
+}
+
+/// Whether something opens the sealed secrets of a backup.
+pub enum Opens {
+    /// It does.
+    Yes,
+    /// It does not, and why.
+    No(String),
+    /// It could not be asked, or was not, and why.
+    Unknown(String),
+    /// Nothing is sealed.
+    NothingSealed,
+}
+
+impl Opens {
+    /// The spelling in reports.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No(_) => "no",
+            Self::Unknown(_) => "unknown",
+            Self::NothingSealed => "nothing_sealed",
+        }
+    }
+
+    /// Why, where there is a reason to give.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::No(why) | Self::Unknown(why) => Some(why),
+            Self::Yes | Self::NothingSealed => None,
+        }
+    }
+}
+
+/// What was found.
+pub struct Verified {
+    /// The backup: it is whole.
+    pub backup: Backup,
+    /// Whether the KEK on this node's token opens it.
+    pub token: Opens,
+    /// Whether the backup password opens it.
+    pub backup_password: Opens,
+}
+
+/// Proves the backup whole and tells what opens it.
+///
+/// # Errors
+/// A file that is no whole backup, or one of a newer version; [`FaultKind::Denied`] for a password
+/// that was given and does not open it.
+pub fn run(node: &Node, wish: Verify<'_>, report: &mut Report) -> Result<Verified, Fault> {
+    let Verify {
+        source,
+        name,
+        backup_password,
+    } = wish;
+    let backup = node.backups.read(source)?;
+    refuse_newer(node, &name, &backup)?;
+    if backup.manifest.is_none() {
+        report.warnings.push(format!(
+            "{name} has no manifest (a snapshot has none): that it is whole is known from SQLite's \
+             integrity check alone"
+        ));
+    }
+    let sealed = (backup.record.token.as_ref())
+        .filter(|_| backup.record.storage == Some(StorageType::SoftHsm));
+    let (token, backup_password) = match sealed {
+        None => (Opens::NothingSealed, Opens::NothingSealed),
+        Some(known) => (
+            by_token(node, &backup, known),
+            by_password(node, &name, backup_password.as_ref(), known)?,
+        ),
+    };
+    let is_open = |opens: &Opens| matches!(opens, Opens::Yes | Opens::NothingSealed);
+    if !is_open(&token) && !is_open(&backup_password) {
+        report.warnings.push(
+            "nothing that was tried opens what is sealed in this backup; see what it needs before \
+             you rely on it"
+                .into(),
+        );
+    }
+    Ok(Verified {
+        backup,
+        token,
+        backup_password,
+    })
+}
+
+fn by_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Opens {
+    if !node.settings.hsm_expected {
+        return Opens::Unknown("no HSM is configured here".into());
+    }
+    ask_token(node, backup, known).unwrap_or_else(|fault| match fault.kind() {
+        FaultKind::DataCorrupt => Opens::No(fault.to_string()),
+        _ => Opens::Unknown(fault.to_string()),
+    })
+}
+
+fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens, Fault> {
+    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
+    };
+    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
+    let found = match node
+        .hsm
+        .find_token(&token::query(node, Some(&backup.record)))?
+    {
+        TokenSight::Present(found) => found,
+        TokenSight::Absent { .. } => {
+            let label = &node.settings.token_label;
+            return Ok(Opens::No(format!("there is no token {label:?}")));
+        }
+    };
+    if let Some(theirs) = (found.marker.as_ref())
+        .filter(|theirs| Some(*theirs) != backup.record.installation.as_ref())
+    {
+        return Ok(Opens::No(format!(
+            "the token (serial {}) is of installation {theirs}",
+            found.serial
+        )));
+    }
+    node.hsm.login(&found, &node.pins.user_pin()?)?;
+    if !node.hsm.has_kek(kek)? {
+        return Ok(Opens::No(format!(
+            "the KEK {kek} is not on the token (serial {})",
+            found.serial
+        )));
+    }
+    let dek = node.hsm.unwrap_dek(kek, blob)?;
+    Ok(if is_its(node, known, &dek) {
+        Opens::Yes
+    } else {
+        Opens::No("the KEK unwraps another DEK than the one in use".into())
+    })
+}
+
+fn by_password(
+    node: &Node,
+    name: &str,
+    password: Option<&Secret>,
+    known: &TokenRecord,
+) -> Result<Opens, Fault> {
+    let Some(blob) = &known.backup_encrypted_dek else {
+        return Ok(Opens::No(
+            "it was made while no backup password was set".into(),
+        ));
+    };
+    let Some(password) = password else {
+        return Ok(Opens::Unknown(
+            "one is set; give it with --backup-password-file to try it".into(),
+        ));
+    };
+    let dek = node
+        .seals
+        .unwrap_with_password(blob, password)
+        .map_err(|fault| {
+            let message = format!("the backup {name} is whole, but: {fault}");
+            Fault::new(
+                fault.kind(),
+                message,
+                "a backup opens with the backup password that was set when it was made",
+            )
+            .because(fault)
+        })?;
+    Ok(if is_its(node, known, &dek) {
+        Opens::Yes
+    } else {
+        Opens::No("it unwraps another DEK than the one in use".into())
+    })
+}
+
+fn is_its(node: &Node, known: &TokenRecord, dek: &Dek) -> bool {
+    let expected = known.dek_check_value.as_ref();
+    expected.is_none_or(|expected| *expected == node.seals.check_value(dek))
+}

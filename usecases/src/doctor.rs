@@ -1,0 +1,149 @@
+//! `doctor`: every check, with what to do. Nothing is changed; the lock is not taken. A PIN is
+//! tried at most once, and never one that was rejected before.
+
+mod database;
+mod places;
+mod sealed;
+mod tls;
+
+use ports::{Fault, FaultKind, NodeRecord};
+
+use crate::node::Node;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// It is right.
+    Pass,
+    /// It works, and should be dealt with; or it could not be asked.
+    Warn,
+    /// It is wrong.
+    Fail(FaultKind),
+}
+
+impl Verdict {
+    /// The spelling in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail(_) => "fail",
+        }
+    }
+}
+
+/// One check.
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub detail: String,
+    /// What to do; empty where there is nothing.
+    pub hint: String,
+}
+
+/// A place that has to have room and rights.
+pub struct Place {
+    /// The name of its check.
+    pub check: &'static str,
+    /// Where it is.
+    pub path: String,
+    /// Permission bits that it must not have.
+    pub forbidden: u32,
+    /// Whether it holds secrets.
+    pub secret: bool,
+    /// Whether it is only read: then it is best kept by root.
+    pub only_read: bool,
+}
+
+/// Checks all there is to check, in an order in which each builds on those before.
+#[must_use]
+pub fn run(node: &Node, watched: &[Place], runtime_dir: &str) -> Vec<Check> {
+    let mut doctor = Doctor {
+        node,
+        checks: Vec::new(),
+        kek_lost: false,
+    };
+    doctor.rights(watched);
+    let record = doctor.database();
+    doctor.runtime(record.as_ref(), runtime_dir);
+    let dek = doctor.sealed(record.as_ref());
+    doctor.tls(record.as_ref(), dek.as_ref());
+    doctor.room(runtime_dir);
+    doctor.checks
+}
+
+/// The first check that fails.
+#[must_use]
+pub fn first_failure(checks: &[Check]) -> Option<(&Check, FaultKind)> {
+    checks.iter().find_map(|check| match check.verdict {
+        Verdict::Fail(kind) => Some((check, kind)),
+        Verdict::Pass | Verdict::Warn => None,
+    })
+}
+
+/// The checks so far.
+struct Doctor<'a> {
+    node: &'a Node,
+    checks: Vec<Check>,
+    /// The KEK does not give the DEK: a token that answers does not have it, or is not the one that
+    /// had it, or what it wrapped is damaged.
+    kek_lost: bool,
+}
+
+impl Doctor<'_> {
+    fn add(
+        &mut self,
+        name: &'static str,
+        verdict: Verdict,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.checks.push(Check {
+            name,
+            verdict,
+            detail: detail.into(),
+            hint: hint.into(),
+        });
+    }
+
+    fn pass(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.add(name, Verdict::Pass, detail, "");
+    }
+
+    fn warn(&mut self, name: &'static str, detail: impl Into<String>, hint: impl Into<String>) {
+        self.add(name, Verdict::Warn, detail, hint);
+    }
+
+    fn fail(
+        &mut self,
+        name: &'static str,
+        kind: FaultKind,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(name, Verdict::Fail(kind), detail, hint);
+    }
+
+    fn fault(&mut self, name: &'static str, fault: &Fault) {
+        let causes = fault.causes();
+        let detail = [vec![fault.to_string()], causes].concat().join(": ");
+        self.fail(name, fault.kind(), detail, fault.hint());
+    }
+
+    /// A check that needs what an earlier one did not find.
+    fn not_asked(&mut self, name: &'static str, why: &str) {
+        self.warn(
+            name,
+            format!("could not be asked: {why}"),
+            "deal with the check before, then ask again",
+        );
+    }
+}
+
+fn is_softhsm(record: Option<&NodeRecord>) -> bool {
+    record.is_some_and(|record| record.storage == Some(domain::StorageType::SoftHsm))
+}

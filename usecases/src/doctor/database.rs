@@ -1,0 +1,166 @@
+//! The database and the wizard's state, and whether they agree.
+
+use domain::{SchemaState, SetupWizardState, StorageType, Version};
+use ports::{DatabaseState, FaultKind, NodeRecord};
+
+use super::Doctor;
+use crate::sealing;
+
+impl Doctor<'_> {
+    /// Gives back what the database says, where it can be read.
+    pub(super) fn database(&mut self) -> Option<NodeRecord> {
+        const NAME: &str = "database";
+        let path = self.node.settings.database_path.clone();
+        let record = match self.node.database.observe() {
+            Ok(DatabaseState::Initialised(record)) => {
+                self.pass(NAME, format!("{path} is a database of this program"));
+                Some(*record)
+            }
+            Ok(DatabaseState::NotInitialised) => {
+                self.warn(
+                    NAME,
+                    format!("there is no database {path} yet"),
+                    "run `trustpointctl startup`, or restore a backup",
+                );
+                None
+            }
+            Err(fault) => {
+                self.fault(NAME, &fault);
+                None
+            }
+        };
+        match self.node.database.check_integrity() {
+            Ok(()) if record.is_some() => self.pass("database_integrity", "every page is right"),
+            Ok(()) => {}
+            Err(fault) => self.fault("database_integrity", &fault),
+        }
+        if let Some(record) = &record {
+            self.version(record);
+        }
+        self.wizard(record.as_ref());
+        if let Some(record) = &record {
+            self.backup_password(record);
+        }
+        record
+    }
+
+    fn version(&mut self, record: &NodeRecord) {
+        const NAME: &str = "version";
+        let ours = &self.node.settings.app_version;
+        let recorded = record.version.as_deref().unwrap_or("none");
+        let seen = format!("the database is of version {recorded}, this program of {ours}");
+        let parsed = record.version.as_deref().map(str::parse::<Version>);
+        let is_newer = matches!(&parsed, Some(Ok(version)) if ours.precedence(version).is_lt());
+        let is_older = matches!(&parsed, Some(Ok(version)) if ours.precedence(version).is_gt());
+        match record.schema {
+            _ if matches!(parsed, Some(Err(_))) => self.fail(
+                NAME,
+                FaultKind::DataCorrupt,
+                format!("the version recorded in the database cannot be read: {recorded}"),
+                "restore a backup, or correct the one row of app_version",
+            ),
+            SchemaState::Newer | SchemaState::Diverged => self.fail(
+                NAME,
+                FaultKind::VersionDowngrade,
+                format!("{seen}, which does not know its migrations"),
+                "run the newer program again, or restore a backup of this version",
+            ),
+            _ if is_newer => self.fail(
+                NAME,
+                FaultKind::VersionDowngrade,
+                seen,
+                "run the newer program again, or restore a backup of this version",
+            ),
+            SchemaState::Behind => self.warn(
+                NAME,
+                format!("{seen}; migrations are pending"),
+                "the next start makes a snapshot and migrates",
+            ),
+            SchemaState::Current if is_older => {
+                self.warn(NAME, seen, "the next start makes a snapshot and upgrades");
+            }
+            SchemaState::Current => self.pass(NAME, seen),
+        }
+    }
+
+    fn wizard(&mut self, record: Option<&NodeRecord>) {
+        const NAME: &str = "wizard_state";
+        let raw = match self.node.wizard.read() {
+            Ok(directory) => directory.state(),
+            Err(fault) => return self.fault(NAME, &fault),
+        };
+        let name = raw.map_or("none", SetupWizardState::name);
+        let Some(record) = record else {
+            return match raw {
+                Some(state) if state.counts_as_completed() => self.fail(
+                    NAME,
+                    FaultKind::DataCorrupt,
+                    format!("{name}, but there is no database"),
+                    "mount the volume of the database, or restore a backup",
+                ),
+                _ => self.pass(NAME, name),
+            };
+        };
+        let completed = sealing::is_completed(record, raw);
+        match raw {
+            Some(state) if state.is_auto_restore() => {
+                let hint = record.token.as_ref().map_or_else(
+                    || "run `trustpointctl startup`".to_owned(),
+                    |known| sealing::hint(self.node, record, known),
+                );
+                let waits = format!("{name}: the node waits for its backup password");
+                self.warn(NAME, waits, hint);
+            }
+            _ if !completed => self.warn(
+                NAME,
+                format!("{name}: setup is not finished"),
+                "run `trustpointctl setup`",
+            ),
+            Some(SetupWizardState::Completed) => self.pass(NAME, name),
+            _ => self.warn(
+                NAME,
+                format!("{name}, but the database remembers that setup was completed"),
+                "the next start repairs it",
+            ),
+        }
+    }
+
+    fn backup_password(&mut self, record: &NodeRecord) {
+        const NAME: &str = "backup_password";
+        match (record.storage, &record.token) {
+            (Some(StorageType::Software), _) => self.warn(
+                "storage",
+                "software storage: private keys stand in the database in the clear",
+                "guard the database and its backups like a key",
+            ),
+            (Some(StorageType::SoftHsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
+                self.pass("storage", "softhsm");
+                match sealing::password_blob_fault(self.node, record) {
+                    None => self.pass(NAME, "one is set"),
+                    Some(fault) => self.fault(NAME, &fault),
+                }
+            }
+            (Some(StorageType::SoftHsm), _) => {
+                self.pass("storage", "softhsm");
+                self.warn(
+                    NAME,
+                    "none is set: if the token is lost, so is everything that is sealed",
+                    "run `trustpointctl keys set-backup-password`",
+                );
+            }
+            (Some(StorageType::PhysicalHsm), _) => self.fail(
+                "storage",
+                FaultKind::StorageUnsupported,
+                domain::Refusal::PhysicalHsm.to_string(),
+                "restore a backup of a node with SOFTWARE or SOFTHSM storage",
+            ),
+            (None, _) if record.setup_completed_at.is_some() => self.fail(
+                "storage",
+                FaultKind::Config,
+                "the database names no storage",
+                "restore a backup or snapshot of the database",
+            ),
+            (None, _) => self.pass("storage", "none is chosen yet"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Rights and modes, the runtime directory, room.
+
+use ports::{FaultKind, NodeRecord, PlaceFacts};
+
+use super::{Doctor, Place, is_softhsm};
+
+/// A start cannot record itself below this.
+const LITTLE: u64 = 256 << 10;
+/// Below this, a snapshot before the next upgrade may not fit.
+const ENOUGH: u64 = 16 << 20;
+
+impl Doctor<'_> {
+    /// Each place: what stands there, whose it is, who else may read it.
+    pub(super) fn rights(&mut self, watched: &[Place]) {
+        for place in watched {
+            match self.node.places.look(&place.path) {
+                Ok(None) => self.pass(place.check, format!("{} is not there yet", place.path)),
+                Ok(Some(facts)) => self.rights_of(place, facts),
+                Err(fault) => self.fault(place.check, &fault),
+            }
+        }
+        let writable = [
+            ("database_writable", self.node.database.check_writable()),
+            ("wizard_writable", self.node.wizard.check_writable()),
+            ("tls_writable", self.node.tls.check_writable()),
+        ];
+        for (name, result) in writable {
+            match result {
+                Ok(()) => self.pass(name, "a start could write there"),
+                Err(fault) => self.fault(name, &fault),
+            }
+        }
+    }
+
+    fn rights_of(&mut self, place: &Place, facts: PlaceFacts) {
+        const ROOT: u32 = 0;
+        let seen = format!("{} has mode {:04o}", place.path, facts.mode);
+        if facts.is_open_to_all() {
+            let detail =
+                format!("{seen}: every user may replace files in it, and starts refuse it");
+            let hint = format!("chmod o-w {}", place.path);
+            return self.fail(place.check, FaultKind::Config, detail, hint);
+        }
+        let wide = facts.mode & place.forbidden;
+        if wide != 0 {
+            let right = facts.mode & !place.forbidden;
+            let hint = format!("chmod {right:04o} {}", place.path);
+            if place.secret {
+                let detail = format!("{seen}: others can read the secrets in it");
+                self.fail(place.check, FaultKind::Config, detail, hint);
+            } else {
+                self.warn(
+                    place.check,
+                    format!("{seen}, which is wider than needed"),
+                    hint,
+                );
+            }
+        } else if facts.is_own || (place.only_read && facts.owner == ROOT) {
+            self.pass(place.check, seen);
+        } else {
+            self.warn(
+                place.check,
+                format!("{seen} and belongs to user {}", facts.owner),
+                "give it to the user that runs this program, or see that it can use it",
+            );
+        }
+    }
+
+    /// The plain DEK may stand on a tmpfs alone (C22).
+    pub(super) fn runtime(&mut self, record: Option<&NodeRecord>, directory: &str) {
+        const NAME: &str = "runtime_tmpfs";
+        match self.node.dek_cache.check() {
+            Ok(None) => self.pass(NAME, format!("{directory} is, or would be, on a tmpfs")),
+            Ok(Some(warning)) => self.warn(NAME, warning, format!("mount a tmpfs at {directory}")),
+            Err(fault) if is_softhsm(record) => self.fault(NAME, &fault),
+            // No DEK, no harm yet.
+            Err(fault) => self.warn(NAME, fault.to_string(), fault.hint()),
+        }
+    }
+
+    /// Room for what a start writes.
+    pub(super) fn room(&mut self, runtime_dir: &str) {
+        let database = self.node.settings.database_path.clone();
+        let tls = self.node.tls.directory();
+        let wizard = self.node.wizard.directory();
+        for (name, path, enough) in [
+            ("room_database", database.as_str(), ENOUGH),
+            ("room_tls", tls.as_str(), LITTLE),
+            ("room_wizard", wizard.as_str(), LITTLE),
+            ("room_runtime", runtime_dir, LITTLE),
+        ] {
+            match self.node.places.room(path) {
+                Err(fault) => self.fault(name, &fault),
+                Ok(room) => {
+                    let seen = format!("{} are free for {path}", size(room.free));
+                    let hint = "free space on that file system";
+                    if room.total == 0 || room.free >= enough {
+                        self.pass(name, seen);
+                    } else if room.free >= LITTLE {
+                        self.warn(name, seen, hint);
+                    } else {
+                        self.fail(name, FaultKind::Io, seen, hint);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    if bytes >= 1 << 30 {
+        format!("{} GiB", bytes >> 30)
+    } else if bytes >= 1 << 20 {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{} KiB", bytes >> 10)
+    }
+}

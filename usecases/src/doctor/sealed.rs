@@ -1,0 +1,284 @@
+//! Daemon, module, token, PIN, KEK, DEK and its cache.
+
+use std::time::Duration;
+
+use domain::{CacheCopy, Kek};
+use ports::{CachedDek, Dek, FaultKind, NodeRecord, PinState, Token, TokenRecord, TokenSight};
+
+use super::{Doctor, is_softhsm};
+use crate::{sealing, token};
+
+impl Doctor<'_> {
+    /// Gives back the DEK, where it is accessible.
+    pub(super) fn sealed(&mut self, record: Option<&NodeRecord>) -> Option<Dek> {
+        if let Some(record) = record {
+            self.agreement(record);
+        }
+        if !is_softhsm(record) {
+            self.pass("hsm", "no HSM is needed: the storage is not SoftHSM");
+            return None;
+        }
+        let record = record?;
+        let token = self.reach(record);
+        let unwrapped = token.and_then(|token| self.keys(&token, record));
+        self.cache(record, unwrapped)
+    }
+
+    /// Whether what the database says of the keys can all be true.
+    fn agreement(&mut self, record: &NodeRecord) {
+        let raw = self.node.wizard.read().map_or(None, |found| found.state());
+        let completed = sealing::is_completed(record, raw);
+        match sealing::refuse_contradiction(self.node, record, completed, None) {
+            Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
+            Err(fault) => self.fault("keys_agree", &fault),
+        }
+    }
+
+    /// What to do where the KEK does not give the DEK.
+    fn way_back(&self, record: &NodeRecord) -> String {
+        record.token.as_ref().map_or_else(
+            || "run `trustpointctl setup --storage softhsm`".to_owned(),
+            |known| sealing::hint(self.node, record, known),
+        )
+    }
+
+    fn reach(&mut self, record: &NodeRecord) -> Option<Token> {
+        match self.node.hsm.probe_daemon() {
+            Ok(None) => self.pass(
+                "hsm_daemon",
+                "none is configured: the module works in process",
+            ),
+            Ok(Some(daemon)) => self.pass("hsm_daemon", format!("{daemon} accepts connections")),
+            Err(fault) => {
+                self.fault("hsm_daemon", &fault);
+                self.not_asked("hsm_module", "the daemon cannot be reached");
+                self.not_asked("hsm_token", "the daemon cannot be reached");
+                return None;
+            }
+        }
+        match self.node.hsm.reach(Duration::ZERO, &mut |_| ()) {
+            Ok(library) => self.pass("hsm_module", library),
+            Err(fault) => {
+                self.fault("hsm_module", &fault);
+                self.not_asked("hsm_token", "the module cannot be used");
+                return None;
+            }
+        }
+        self.token(record)
+    }
+
+    fn token(&mut self, record: &NodeRecord) -> Option<Token> {
+        const NAME: &str = "hsm_token";
+        let found = match self
+            .node
+            .hsm
+            .find_token(&token::query(self.node, Some(record)))
+        {
+            Ok(TokenSight::Present(found)) => found,
+            Ok(TokenSight::Absent { others, .. }) => {
+                let label = &self.node.settings.token_label;
+                let others = if others.is_empty() {
+                    "there is no initialised one".to_owned()
+                } else {
+                    format!("there are: {}", others.join(", "))
+                };
+                let detail = format!("no token is named {label:?}; {others}");
+                self.kek_lost = true;
+                self.fail(
+                    NAME,
+                    FaultKind::HsmUnavailable,
+                    detail,
+                    self.way_back(record),
+                );
+                return None;
+            }
+            Err(fault) => {
+                self.fault(NAME, &fault);
+                return None;
+            }
+        };
+        let seen = format!("{:?}, serial {}", found.label, found.serial);
+        if let Err(fault) = token::refuse_foreign(self.node, &found, record.installation.as_ref()) {
+            self.fault(NAME, &fault);
+            return None;
+        }
+        self.pass(NAME, seen);
+        self.pin_budget(found.pin);
+        Some(found)
+    }
+
+    fn pin_budget(&mut self, pin: PinState) {
+        const NAME: &str = "pin_budget";
+        match pin {
+            PinState::Fine => self.pass(NAME, "no wrong PIN since the last login"),
+            PinState::CountLow => self.warn(
+                NAME,
+                "wrong PINs were tried: the tries run low",
+                "see that every user of the token has the right PIN; a login that works puts it \
+                 right",
+            ),
+            PinState::FinalTry => self.fail(
+                NAME,
+                FaultKind::Denied,
+                "the next wrong PIN locks the token",
+                "log in once by hand with the PIN that is surely right (`pkcs11-tool --login`)",
+            ),
+            PinState::Locked => self.fail(
+                NAME,
+                FaultKind::Denied,
+                "the user PIN is locked",
+                "set it anew with the SO PIN (`pkcs11-tool --init-pin`)",
+            ),
+            PinState::NotInitialised => self.fail(
+                NAME,
+                FaultKind::Denied,
+                "the token has no user PIN",
+                "set it with the SO PIN (`pkcs11-tool --init-pin`)",
+            ),
+        }
+    }
+
+    fn keys(&mut self, token: &Token, record: &NodeRecord) -> Option<Dek> {
+        let login = self
+            .node
+            .pins
+            .user_pin()
+            .and_then(|pin| self.node.hsm.login(token, &pin));
+        match login {
+            Ok(()) => self.pass("pin", "the token accepts it"),
+            Err(fault) => {
+                self.fault("pin", &fault);
+                self.not_asked("kek", "the login was refused");
+                self.not_asked("dek", "the login was refused");
+                return None;
+            }
+        }
+        let Some(known) = &record.token else {
+            self.warn(
+                "kek",
+                "the database knows of no KEK yet",
+                "run `trustpointctl setup --storage softhsm`",
+            );
+            return None;
+        };
+        self.kek(record, known)
+            .then(|| self.dek(record, known))
+            .flatten()
+    }
+
+    fn kek(&mut self, record: &NodeRecord, known: &TokenRecord) -> bool {
+        const NAME: &str = "kek";
+        let Some(kek) = &known.kek else {
+            self.fail(
+                NAME,
+                FaultKind::DataCorrupt,
+                "the database names no KEK",
+                self.way_back(record),
+            );
+            return false;
+        };
+        match self.node.hsm.has_kek(kek) {
+            Ok(true) => {
+                self.pass(NAME, format!("{kek} is on the token"));
+                true
+            }
+            Ok(false) => {
+                let detail = format!("{kek} is not on the token");
+                self.kek_lost = true;
+                self.fail(
+                    NAME,
+                    FaultKind::HsmUnavailable,
+                    detail,
+                    self.way_back(record),
+                );
+                false
+            }
+            Err(fault) => {
+                self.fault(NAME, &fault);
+                false
+            }
+        }
+    }
+
+    fn dek(&mut self, record: &NodeRecord, known: &TokenRecord) -> Option<Dek> {
+        const NAME: &str = "dek";
+        let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+            self.fail(
+                NAME,
+                FaultKind::DataCorrupt,
+                "the database holds no DEK that the KEK has wrapped",
+                self.way_back(record),
+            );
+            return None;
+        };
+        match self.node.hsm.unwrap_dek(kek, blob) {
+            Ok(dek) => match sealing::refuse_contradiction(self.node, record, false, Some(&dek)) {
+                Ok(()) => {
+                    self.pass(
+                        NAME,
+                        "the KEK unwraps it: 32 bytes, the one of this database",
+                    );
+                    Some(dek)
+                }
+                Err(fault) => {
+                    self.fault(NAME, &fault);
+                    None
+                }
+            },
+            Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
+                self.kek_lost = true;
+                let ways = sealing::ways(self.node, known, Kek::Absent);
+                let fault = match ways {
+                    Ok(ways) if ways.is_in_cache_alone() => {
+                        fault.advise(sealing::way_back(self.node, record, ways))
+                    }
+                    Ok(_) | Err(_) => fault,
+                };
+                self.fault(NAME, &fault);
+                None
+            }
+            Err(fault) => {
+                self.fault(NAME, &fault);
+                None
+            }
+        }
+    }
+
+    fn cache(&mut self, record: &NodeRecord, unwrapped: Option<Dek>) -> Option<Dek> {
+        const NAME: &str = "dek_cache";
+        let path = self.node.dek_cache.path();
+        let cached = match self.node.dek_cache.read() {
+            Ok(cached) => cached,
+            Err(fault) => {
+                self.fault(NAME, &fault);
+                return unwrapped;
+            }
+        };
+        let copy = sealing::copy_of(self.node, record.token.as_ref(), &cached);
+        match cached {
+            CachedDek::Present(dek) if copy == CacheCopy::Ours => {
+                self.pass(NAME, format!("{path} holds the DEK of this database"));
+                if self.kek_lost {
+                    self.warn(
+                        "dek_last_copy",
+                        "the DEK is left in the cache alone, and gone with the next restart of \
+                         the container",
+                        self.way_back(record),
+                    );
+                }
+                return unwrapped.or(Some(dek));
+            }
+            CachedDek::Present(_) => self.warn(
+                NAME,
+                format!("{path} holds the DEK of another database"),
+                "the next start does not use it",
+            ),
+            CachedDek::Unusable(why) if self.kek_lost => {
+                self.warn(NAME, why, self.way_back(record));
+            }
+            CachedDek::Unusable(why) => self.warn(NAME, why, "the next start does not use it"),
+            CachedDek::Absent => self.pass(NAME, "nothing is cached"),
+        }
+        unwrapped
+    }
+}

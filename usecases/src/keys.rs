@@ -1,0 +1,10 @@
+//! What is done with the keys of a node that is set up: shown, rotated, given a backup password.
+
+mod password;
+mod rotate;
+mod sealed_node;
+mod show;
+
+pub use password::{may_use_password, set, verify};
+pub use rotate::{Rotation, rotate};
+pub use show::show;

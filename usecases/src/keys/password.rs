@@ -1,0 +1,99 @@
+//! The backup password: set, and proven.
+
+use std::time::Duration;
+
+use ports::{Fault, FaultKind, Secret};
+
+use super::sealed_node::SealedNode;
+use crate::lock;
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::recover::unwrap_with_password;
+use crate::report::{Report, StepReport};
+use crate::setup::check_password;
+use crate::token;
+
+/// Whether this node can have a backup password, before anybody is asked for it.
+///
+/// # Errors
+/// Why not.
+pub fn may_use_password(node: &Node) -> Result<(), Fault> {
+    SealedNode::read(node).map(drop)
+}
+
+/// Sets or changes the backup password.
+///
+/// # Errors
+/// A password that is too short, a DEK that is out of reach, the database; nothing was changed
+/// then.
+pub fn set(
+    node: &Node,
+    password: &Secret,
+    lock_wait: Duration,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    check_password(password)?;
+    let _lock = lock::acquire_installed(node, lock_wait)?;
+    let sealed = SealedNode::read(node)?;
+    let dek = sealed.dek(node)?;
+    let had_one = sealed.token.backup_encrypted_dek.is_some();
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    let blob = node.seals.wrap_with_password(&dek, password)?;
+    let mut record = token::stored(node)?;
+    record.backup_encrypted_dek = Some(blob);
+    record.backup_password_set_at = Some(node.clock.now());
+    node.database.save_token(&record)?;
+    recorder.note(
+        "set_backup_password",
+        true,
+        "the DEK is wrapped by this backup password",
+    );
+    if had_one {
+        report.warnings.push(
+            "backups and snapshots made before this still need the backup password of their time"
+                .into(),
+        );
+    }
+    Ok(())
+}
+
+/// The recovery drill: proves that the password unwraps the DEK in use, and changes nothing.
+///
+/// # Errors
+/// [`FaultKind::Denied`] for a wrong password, [`FaultKind::Config`] where none is set,
+/// [`FaultKind::DataCorrupt`] where what it unwraps is not the DEK in use.
+pub fn verify(
+    node: &Node,
+    password: &Secret,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let sealed = SealedNode::read(node)?;
+    if sealed.token.dek_check_value.is_none() {
+        return Err(Fault::new(
+            FaultKind::DataCorrupt,
+            format!(
+                "{} does not say which DEK is in use: nothing can be proven",
+                node.settings.database_path
+            ),
+            "restore a backup or snapshot of the database",
+        ));
+    }
+    unwrap_with_password(node, &sealed.token, password)?;
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    recorder.note(
+        "verify_backup_password",
+        false,
+        "the backup password unwraps the DEK in use",
+    );
+    Ok(())
+}

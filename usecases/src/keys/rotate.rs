@@ -1,0 +1,144 @@
+//! A new KEK for the same DEK.
+//!
+//! Each step may be the last before the power goes; running it again finishes the rotation. The
+//! old KEK goes last, and only where that was asked for: until then the old blob, in a backup for
+//! example, still opens.
+
+use std::time::Duration;
+
+use domain::KekId;
+use ports::{Dek, Fault, FaultKind, TokenRecord};
+
+use super::sealed_node::SealedNode;
+use crate::lock;
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport};
+use crate::sealing;
+use crate::token::{self, TokenAccess};
+
+/// What the operator wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// Whether the KEKs that wrapped the DEK before are destroyed.
+    pub destroy_old: bool,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Rotates the KEK.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn rotate(
+    node: &Node,
+    wish: Rotation,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let _lock = lock::acquire_installed(node, wish.lock_wait)?;
+    let mut sealed = SealedNode::read(node)?;
+    let access = TokenAccess::look(node, Some(&sealed.record))?;
+    if access.has_token() {
+        // Where the database names another KEK, this is the one that is retired.
+        sealed.token.kek = sealing::kek_by_blob(node, &sealed.token)?;
+    }
+    let dek = dek(node, &sealed, access.has_token())?;
+    let known = &sealed.token;
+
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    let token = access.open(&mut recorder)?;
+    match committed(node, known)? {
+        Some(kek) => recorder.note(
+            "generate_kek",
+            false,
+            &format!("the rotation to the KEK {kek}, which was cut short, is finished"),
+        ),
+        None => {
+            let kek = token::new_kek(&mut recorder, &token, Some(known))?;
+            token::store_rotated(&mut recorder, &token, &kek, &dek, known)?;
+        }
+    }
+    let stored = verify(&mut recorder, &dek)?;
+    finish(&mut recorder, stored, wish.destroy_old)
+}
+
+/// The DEK: unwrapped by the KEK, or of the cache where the KEK is gone or its blob is broken.
+fn dek(node: &Node, sealed: &SealedNode, has_token: bool) -> Result<Dek, Fault> {
+    let unwrapped = if has_token {
+        sealed.unwrapped(node)
+    } else {
+        Ok(None)
+    };
+    let fault = match unwrapped {
+        Ok(Some(dek)) => return Ok(dek),
+        Ok(None) => sealed.out_of_reach(node),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => fault,
+        Err(fault) => return Err(fault),
+    };
+    sealed.cached(node)?.ok_or(fault)
+}
+
+/// The new KEK of a rotation that was committed and not finished.
+fn committed(node: &Node, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
+    match (&known.kek, &known.pending_kek) {
+        (Some(kek), Some(pending)) if kek == pending && node.hsm.has_kek(kek)? => {
+            Ok(Some(kek.clone()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Reads what was committed and unwraps it.
+fn verify(recorder: &mut Recorder<'_>, dek: &Dek) -> Result<TokenRecord, Fault> {
+    let node = recorder.node;
+    let stored = token::stored(node)?;
+    let wrong = || {
+        Fault::new(
+            FaultKind::HsmUnavailable,
+            "the new KEK does not unwrap what was committed; the old KEK was not touched",
+            "run `trustpointctl keys rotate-kek` again",
+        )
+    };
+    let (Some(kek), Some(blob)) = (&stored.kek, &stored.encrypted_dek) else {
+        return Err(wrong());
+    };
+    let unwrapped = node
+        .hsm
+        .unwrap_dek(kek, blob)
+        .map_err(|fault| wrong().because(fault))?;
+    if !unwrapped.is_same(dek) {
+        return Err(wrong());
+    }
+    let detail = format!("read back: the KEK {kek} unwraps the DEK");
+    recorder.note("verify_dek", false, &detail);
+    Ok(stored)
+}
+
+/// Destroys the old KEKs where that was asked for, then notes that the rotation is over.
+fn finish(
+    recorder: &mut Recorder<'_>,
+    mut stored: TokenRecord,
+    destroy_old: bool,
+) -> Result<(), Fault> {
+    let node = recorder.node;
+    if destroy_old {
+        for old in std::mem::take(&mut stored.retired_keks) {
+            let destroyed = node.hsm.destroy_kek(&old)?;
+            recorder.note("destroy_kek", destroyed, &format!("the old KEK {old}"));
+        }
+    } else if !stored.retired_keks.is_empty() {
+        let ids: Vec<_> = stored.retired_keks.iter().map(KekId::to_string).collect();
+        recorder.report.warnings.push(format!(
+            "old KEKs are left on the token ({}): backups from before this rotation open with \
+             them; `keys rotate-kek --destroy-old` removes them with the next rotation",
+            ids.join(", ")
+        ));
+    }
+    stored.pending_kek = None;
+    node.database.save_token(&stored)
+}

@@ -1,0 +1,131 @@
+//! A node whose DEK a token wraps, and which is set up.
+
+use domain::{CacheCopy, SchemaState, SetupWizardState, StorageType};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
+
+use crate::node::Node;
+use crate::setup::refuse_schema;
+use crate::{record, sealing, token};
+
+/// The record of a node whose DEK a token wraps, and which is set up.
+pub(super) struct SealedNode {
+    pub(super) record: NodeRecord,
+    pub(super) token: TokenRecord,
+}
+
+impl SealedNode {
+    pub(super) fn read(node: &Node) -> Result<Self, Fault> {
+        let record = record::read(node)?;
+        refuse_schema(node, &record)?;
+        if record.schema != SchemaState::Current {
+            return Err(Fault::new(
+                FaultKind::Config,
+                format!(
+                    "the database {} is of an older schema",
+                    node.settings.database_path
+                ),
+                "run `trustpointctl startup` first",
+            ));
+        }
+        let raw = node.wizard.read()?.state();
+        if !sealing::is_completed(&record, raw) {
+            return Err(Fault::new(
+                FaultKind::Config,
+                format!(
+                    "this node is not set up (the wizard state is {})",
+                    raw.map_or("empty", SetupWizardState::name)
+                ),
+                "run `trustpointctl setup`",
+            ));
+        }
+        if record.storage != Some(StorageType::SoftHsm) {
+            return Err(Fault::new(
+                FaultKind::Config,
+                format!(
+                    "this node has no SoftHSM storage (it has {}): it has no KEK, no DEK and no \
+                     backup password",
+                    record.storage.map_or("none", StorageType::name)
+                ),
+                "nothing is to be done here; a backup of software storage can be encrypted on its way: \
+                 `trustpointctl backup create - | age -p > FILE`",
+            ));
+        }
+        match record.token.clone() {
+            Some(token) => Ok(Self { record, token }),
+            None => {
+                sealing::refuse_contradiction(node, &record, true, None)?;
+                token::stored(node).map(|token| Self { record, token })
+            }
+        }
+    }
+
+    /// The DEK: of the cache where it is there, which needs no login, else unwrapped by the KEK.
+    pub(super) fn dek(&self, node: &Node) -> Result<Dek, Fault> {
+        if let Some(dek) = self.cached(node)? {
+            return Ok(dek);
+        }
+        let pin = node.pins.user_pin()?;
+        node.hsm.reach(node.settings.hsm_wait, &mut |fault| {
+            node.output.debug(&format!("waiting for the HSM: {fault}"));
+        })?;
+        match node
+            .hsm
+            .find_token(&token::query(node, Some(&self.record)))?
+        {
+            TokenSight::Present(token) => {
+                token::refuse_foreign(node, &token, self.record.installation.as_ref())?;
+                node.hsm.login(&token, &pin)?;
+                match self.unwrapped(node)? {
+                    Some(dek) => Ok(dek),
+                    None => Err(self.out_of_reach(node)),
+                }
+            }
+            TokenSight::Absent { .. } => Err(self.out_of_reach(node)),
+        }
+    }
+
+    /// The cached DEK, where it is the one that seals this database.
+    pub(super) fn cached(&self, node: &Node) -> Result<Option<Dek>, Fault> {
+        let cached = node.dek_cache.read()?;
+        let is_ours = sealing::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
+        Ok(match cached {
+            CachedDek::Present(dek) if is_ours => Some(dek),
+            CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
+        })
+    }
+
+    /// The DEK that the KEK on the token unwraps; `None` where the KEK is not there. Needs a login.
+    pub(super) fn unwrapped(&self, node: &Node) -> Result<Option<Dek>, Fault> {
+        let Some(blob) = &self.token.encrypted_dek else {
+            return Ok(None);
+        };
+        let Some(kek) = sealing::kek_by_blob(node, &self.token)? else {
+            return Ok(None);
+        };
+        if !node.hsm.has_kek(&kek)? {
+            return Ok(None);
+        }
+        let dek = node.hsm.unwrap_dek(&kek, blob)?;
+        let record = NodeRecord {
+            token: Some(TokenRecord {
+                kek: Some(kek),
+                ..self.token.clone()
+            }),
+            ..self.record.clone()
+        };
+        sealing::refuse_contradiction(node, &record, true, Some(&dek))?;
+        Ok(Some(dek))
+    }
+
+    pub(super) fn out_of_reach(&self, node: &Node) -> Fault {
+        Fault::new(
+            FaultKind::Config,
+            format!(
+                "the DEK is out of reach: the KEK that wraps it is not on the token {:?}, and no \
+                 DEK of this database is cached",
+                node.settings.token_label
+            ),
+            sealing::hint(node, &self.record, &self.token),
+        )
+    }
+}

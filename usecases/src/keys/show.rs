@@ -1,0 +1,187 @@
+//! Identities and check values of the keys; never a byte of one.
+
+use std::time::Duration;
+
+use ports::{Fault, PinState, Token, TokenRecord, TokenSight, WrapFormat};
+use serde_json::{Value, json};
+
+use super::sealed_node::SealedNode;
+use crate::node::Node;
+use crate::report::rfc3339;
+use crate::token;
+
+/// What is shown.
+pub struct KeyFacts {
+    record: TokenRecord,
+    wrap_format: Option<&'static str>,
+    token: Option<Token>,
+    kek: Option<KekFacts>,
+    /// What could not be asked for.
+    pub warnings: Vec<String>,
+}
+
+/// What the token says of the KEK.
+struct KekFacts {
+    on_token: bool,
+    check_value: Option<String>,
+}
+
+/// Looks at the database and at the token. What the token does not tell is null, and a warning
+/// says why: the database's part is wanted most where the token is out of reach.
+///
+/// # Errors
+/// The database, or a node without keys.
+pub fn show(node: &Node) -> Result<KeyFacts, Fault> {
+    let sealed = SealedNode::read(node)?;
+    let mut facts = KeyFacts {
+        record: sealed.token.clone(),
+        wrap_format: (sealed.token.encrypted_dek.as_ref())
+            .and_then(|blob| node.hsm.wrap_format_of(blob))
+            .map(WrapFormat::name),
+        token: None,
+        kek: None,
+        warnings: Vec::new(),
+    };
+    let looked = look(node, &sealed).and_then(|token| {
+        facts.token = token;
+        kek(node, &sealed.token, facts.token.as_ref())
+    });
+    match looked {
+        Ok(kek) => facts.kek = kek,
+        Err(fault) => facts
+            .warnings
+            .push(format!("the token was not asked for the KEK: {fault}")),
+    }
+    if facts.token.is_none() && facts.warnings.is_empty() {
+        let label = &node.settings.token_label;
+        facts.warnings.push(format!("no token is named {label:?}"));
+    }
+    Ok(facts)
+}
+
+fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Token>, Fault> {
+    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
+    let query = token::query(node, Some(&sealed.record));
+    match node.hsm.find_token(&query)? {
+        TokenSight::Present(token) => {
+            token::refuse_foreign(node, &token, sealed.record.installation.as_ref())?;
+            Ok(Some(token))
+        }
+        TokenSight::Absent { .. } => Ok(None),
+    }
+}
+
+/// A KEK is private: even its check value needs a login.
+fn kek(node: &Node, known: &TokenRecord, token: Option<&Token>) -> Result<Option<KekFacts>, Fault> {
+    let (Some(kek), Some(token)) = (&known.kek, token) else {
+        return Ok(None);
+    };
+    node.hsm.login(token, &node.pins.user_pin()?)?;
+    Ok(Some(KekFacts {
+        on_token: node.hsm.has_kek(kek)?,
+        check_value: node.hsm.kek_check_value(kek)?.as_deref().map(hex),
+    }))
+}
+
+impl KeyFacts {
+    /// For programs.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let record = &self.record;
+        let check_value = self.kek.as_ref().and_then(|kek| kek.check_value.as_ref());
+        json!({
+            "token": {
+                "label": record.label,
+                "serial": record.serial,
+                "module": record.module_path,
+                "present": self.token.is_some(),
+                "pin": self.token.as_ref().map(|token| pin(token.pin)),
+            },
+            "kek": {
+                "id": record.kek.as_ref().map(ToString::to_string),
+                "on_token": self.kek.as_ref().map(|kek| kek.on_token),
+                "check_value": check_value,
+                "old": record.retired_keks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "pending": record.pending_kek.as_ref().map(ToString::to_string),
+            },
+            "dek": {
+                "wrap_format": self.wrap_format,
+                "check_value": record.dek_check_value.as_deref().map(hex),
+            },
+            "backup_password": {
+                "set": record.backup_encrypted_dek.is_some(),
+                "since": record.backup_password_set_at.map(rfc3339),
+            },
+        })
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let record = &self.record;
+        let unknown = || "unknown".to_owned();
+        let mut lines = vec![format!(
+            "token: {:?}, serial {}",
+            record.label, record.serial
+        )];
+        lines.push(format!(
+            "user PIN: {}",
+            self.token
+                .as_ref()
+                .map_or_else(unknown, |token| pin(token.pin).to_owned())
+        ));
+        let on_token = match self.kek.as_ref().map(|kek| kek.on_token) {
+            Some(true) => "on the token",
+            Some(false) => "NOT on the token",
+            None => "not looked for",
+        };
+        let id = record
+            .kek
+            .as_ref()
+            .map_or_else(unknown, ToString::to_string);
+        lines.push(format!("KEK: {id}, {on_token}"));
+        let check_value = self.kek.as_ref().and_then(|kek| kek.check_value.clone());
+        lines.push(format!(
+            "KEK check value: {}",
+            check_value.unwrap_or_else(unknown)
+        ));
+        for old in &record.retired_keks {
+            lines.push(format!("old KEK: {old}"));
+        }
+        if let Some(pending) = &record.pending_kek {
+            lines.push(format!(
+                "KEK of a change that was cut short: {pending}; `keys rotate-kek` finishes it"
+            ));
+        }
+        lines.push(format!(
+            "DEK: wrapped with {}",
+            self.wrap_format.unwrap_or("an unknown format")
+        ));
+        lines.push(format!(
+            "DEK check value: {}",
+            record.dek_check_value.as_deref().map_or_else(unknown, hex)
+        ));
+        let since = record.backup_password_set_at.map_or_else(unknown, rfc3339);
+        lines.push(if record.backup_encrypted_dek.is_some() {
+            format!("backup password: set, since {since}")
+        } else {
+            "backup password: NOT set".into()
+        });
+        lines
+    }
+}
+
+const fn pin(state: PinState) -> &'static str {
+    match state {
+        PinState::Fine => "fine",
+        PinState::CountLow => "count_low",
+        PinState::FinalTry => "final_try",
+        PinState::Locked => "locked",
+        PinState::NotInitialised => "not_initialised",
+    }
+}
+
+/// Bytes as they are shown.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

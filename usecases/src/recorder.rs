@@ -1,0 +1,77 @@
+//! The one recorder of steps: what a command did, for its report and for whoever watches.
+
+use domain::SetupWizardState;
+use ports::Fault;
+
+use crate::node::Node;
+use crate::report::{Report, StepReport, StepResult};
+
+/// Records the steps of a command.
+pub struct Recorder<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// The report.
+    pub report: &'a mut Report,
+    /// Hears of each step.
+    pub on_step: &'a mut dyn FnMut(&StepReport),
+}
+
+impl Recorder<'_> {
+    /// Notes a step that was not needed, or could not be taken without harm.
+    pub fn skip(&mut self, step: &str, detail: &str) {
+        self.push(step, StepResult::Skipped, detail);
+    }
+
+    /// Notes a step that ended.
+    pub fn note(&mut self, step: &str, changed: bool, detail: &str) {
+        let result = if changed {
+            StepResult::Done
+        } else {
+            StepResult::Unchanged
+        };
+        self.push(step, result, detail);
+    }
+
+    /// Notes a step with its result.
+    pub fn push(&mut self, step: &str, result: StepResult, detail: &str) {
+        let step = StepReport {
+            step: step.to_owned(),
+            result,
+            detail: detail.to_owned(),
+        };
+        (self.on_step)(&step);
+        self.report.steps.push(step);
+    }
+
+    /// Moves the wizard.
+    ///
+    /// # Errors
+    /// The state directory.
+    pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Fault> {
+        let moved = self.node.wizard.go_to(state)?;
+        self.note("set_wizard_state", moved, state.name());
+        Ok(())
+    }
+
+    /// Completes setup.
+    ///
+    /// # Errors
+    /// The state directory or the database.
+    pub fn complete(&mut self) -> Result<(), Fault> {
+        let moved = complete(self.node)?;
+        let state = SetupWizardState::Completed;
+        self.note("set_wizard_state", moved, state.name());
+        Ok(())
+    }
+}
+
+/// Completes setup, in the one order there is (ADR 4): the file first, then the mark. Whether the
+/// file changed.
+///
+/// # Errors
+/// The state directory or the database.
+pub fn complete(node: &Node) -> Result<bool, Fault> {
+    let moved = node.wizard.go_to(SetupWizardState::Completed)?;
+    node.database.mark_setup_completed(node.clock.now())?;
+    Ok(moved)
+}

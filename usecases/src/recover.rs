@@ -1,0 +1,273 @@
+//! Recovery: the backup password brings the DEK back onto a token that has lost its KEK.
+//!
+//! Each step may be the last before the power goes; running it again finishes the work.
+
+use std::time::Duration;
+
+use domain::{KekId, Outcome, SetupWizardState, StorageType};
+use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, Token, TokenRecord};
+
+use crate::lock;
+use crate::node::Node;
+use crate::record;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport, TlsReport};
+use crate::sealing;
+use crate::setup::refuse_schema;
+use crate::startup::{Active, TlsWork};
+use crate::tls_admin::reload;
+use crate::token::{self, TokenAccess};
+
+/// What the operator wants.
+pub struct Wish {
+    /// The backup password.
+    pub password: Secret,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Recovers the node.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: &Wish,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let _lock = lock::acquire_installed(node, wish.lock_wait)?;
+    let record = record::read(node)?;
+    let known = refuse_node(node, &record)?;
+    let access = match waiting(node, &record)? {
+        Waiting::Yes => None,
+        Waiting::No(state) => Some(open_broken(node, &record, known, state)?),
+        Waiting::NotSetUp(state) => return Err(not_waiting(state)),
+    };
+    // Before anything is changed; on a node that waits, before the token is asked for anything.
+    let dek = unwrap_with_password(node, known, &wish.password)?;
+    let work = TlsWork {
+        node,
+        dek: Some(&dek),
+        sealed: true,
+    };
+    let credential = match work.active()? {
+        Active::Readable(credential, facts) => Some((credential, facts)),
+        Active::Unusable(fault) => return Err(fault),
+        Active::Missing => None,
+    };
+    let access = match access {
+        Some(access) => access,
+        None => TokenAccess::look(node, Some(&record))?,
+    };
+
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
+    let token = access.open(&mut recorder)?;
+    let (kek, is_wrapped) = kek(&mut recorder, &token, known, &dek)?;
+    if is_wrapped && known.serial == token.serial {
+        recorder.note(
+            "wrap_dek",
+            false,
+            &format!("the KEK {kek} wraps the DEK already"),
+        );
+    } else {
+        token::store(&mut recorder, &token, &kek, &dek, Some(known))?;
+    }
+    let written = node.dek_cache.write(&dek)?;
+    recorder.note("cache_dek", written, &node.dek_cache.path());
+    let provided = match credential {
+        Some((credential, facts)) => work.publish_saved(&credential, facts, TlsSource::Database)?,
+        None => work.provide(domain::TlsGoal::FromDatabase)?,
+    };
+    recorder.note("provide_tls", provided.changed, &provided.detail);
+    recorder.report.warnings.extend(provided.warnings);
+    recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    reload(&mut recorder);
+    recorder.complete()?;
+    report.warnings.push(
+        "keys that lived on the old token alone are gone; what was sealed under the DEK is \
+         readable again"
+            .into(),
+    );
+    report.outcome = Some(Outcome::Ready);
+    Ok(())
+}
+
+/// Whether this node can be recovered, before anybody is asked for the password.
+///
+/// # Errors
+/// Why not.
+pub fn may_recover(node: &Node) -> Result<(), Fault> {
+    let record = record::read(node)?;
+    refuse_node(node, &record)?;
+    match waiting(node, &record)? {
+        // Whether its wrapped DEK is broken is seen under the lock.
+        Waiting::Yes | Waiting::No(_) => Ok(()),
+        Waiting::NotSetUp(state) => Err(not_waiting(state)),
+    }
+}
+
+/// Whether the wizard waits for the backup password.
+enum Waiting {
+    Yes,
+    /// It is completed, and what the directory says.
+    No(Option<SetupWizardState>),
+    NotSetUp(Option<SetupWizardState>),
+}
+
+fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Fault> {
+    let state = node.wizard.read()?.state();
+    let is_waiting = state.is_some_and(SetupWizardState::is_auto_restore);
+    Ok(if is_waiting {
+        Waiting::Yes
+    } else if sealing::is_completed(record, state) {
+        Waiting::No(state)
+    } else {
+        Waiting::NotSetUp(state)
+    })
+}
+
+fn not_waiting(state: Option<SetupWizardState>) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!(
+            "this node does not wait for its backup password: the wizard state is {}",
+            state.map_or("empty", SetupWizardState::name)
+        ),
+        "run `trustpointctl startup`: it finds out whether the node has to be recovered, and says \
+         so",
+    )
+}
+
+/// A completed node whose KEK is there and whose wrapped DEK does not open, or names another KEK
+/// than the database: no start gets it to wait for the password, since what is there is damaged and
+/// no key lost. The password has the DEK all the same.
+fn open_broken(
+    node: &Node,
+    record: &NodeRecord,
+    known: &TokenRecord,
+    state: Option<SetupWizardState>,
+) -> Result<TokenAccess, Fault> {
+    let access = TokenAccess::look(node, Some(record))?;
+    let contradiction = sealing::contradiction(node, record, true, None);
+    if contradiction.is_some_and(|found| found.is_about_the_kek()) {
+        return Ok(access);
+    }
+    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        return Err(not_waiting(state));
+    };
+    if !access.has_token() || !node.hsm.has_kek(kek)? {
+        return Err(not_waiting(state));
+    }
+    match node.hsm.unwrap_dek(kek, blob) {
+        Ok(dek) if known.dek_check_value == Some(node.seals.check_value(&dek)) => {
+            Err(not_waiting(state))
+        }
+        Ok(_) => Ok(access),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(access),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The node must have SoftHSM storage and a backup password.
+fn refuse_node<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
+    refuse_schema(node, record)?;
+    if record.storage != Some(StorageType::SoftHsm) {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "this node has no SoftHSM storage (it has {})",
+                record.storage.map_or("none", StorageType::name)
+            ),
+            "nothing is wrapped by a token here; run `trustpointctl startup`",
+        ));
+    }
+    if record.token.is_none() {
+        sealing::refuse_contradiction(node, record, true, None)?;
+    }
+    let nothing = |hint: String| {
+        Fault::new(
+            FaultKind::Config,
+            format!(
+                "{} holds no DEK under a backup password: no password can help",
+                node.settings.database_path
+            ),
+            hint,
+        )
+    };
+    match record.token.as_ref() {
+        None => Err(nothing("run `trustpointctl startup`".to_owned())),
+        Some(known) if known.backup_encrypted_dek.is_none() => {
+            Err(nothing(sealing::hint(node, record, known)))
+        }
+        Some(known) => Ok(known),
+    }
+}
+
+/// Unwraps the DEK and checks that it is the one that seals the database.
+///
+/// # Errors
+/// [`FaultKind::Denied`] for a wrong password, [`FaultKind::DataCorrupt`] for a blob of another
+/// DEK.
+pub fn unwrap_with_password(
+    node: &Node,
+    known: &TokenRecord,
+    password: &Secret,
+) -> Result<Dek, Fault> {
+    let Some(blob) = &known.backup_encrypted_dek else {
+        return Err(Fault::new(
+            FaultKind::Config,
+            "no backup password is set",
+            "set one with `trustpointctl keys set-backup-password` while the DEK is accessible",
+        ));
+    };
+    let dek = node.seals.unwrap_with_password(blob, password)?;
+    let expected = known.dek_check_value.as_ref();
+    if expected.is_some_and(|expected| *expected != node.seals.check_value(&dek)) {
+        return Err(Fault::new(
+            FaultKind::DataCorrupt,
+            format!(
+                "the backup password unwraps a DEK, but not the one that seals {}",
+                node.settings.database_path
+            ),
+            "restore a backup or snapshot of the database",
+        ));
+    }
+    Ok(dek)
+}
+
+/// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already
+/// (the old token came back, or an earlier try came this far). Keys of others are left alone.
+fn kek(
+    recorder: &mut Recorder<'_>,
+    token: &Token,
+    known: &TokenRecord,
+    dek: &Dek,
+) -> Result<(KekId, bool), Fault> {
+    let hsm = &recorder.node.hsm;
+    if let Some(kek) = &known.kek
+        && hsm.has_kek(kek)?
+    {
+        let wrapped = match &known.encrypted_dek {
+            Some(blob) => match hsm.unwrap_dek(kek, blob) {
+                Ok(unwrapped) => unwrapped.is_same(dek),
+                // The password has the DEK: a broken blob is made anew.
+                Err(fault) if fault.kind() == FaultKind::DataCorrupt => false,
+                Err(fault) => return Err(fault),
+            },
+            None => false,
+        };
+        recorder.note(
+            "generate_kek",
+            false,
+            &format!("the KEK {kek} is on the token"),
+        );
+        return Ok((kek.clone(), wrapped));
+    }
+    token::new_kek(recorder, token, Some(known)).map(|kek| (kek, false))
+}

@@ -1,0 +1,244 @@
+//! The report: what a command found and did, for people and for programs.
+
+use domain::{Observed, Outcome, Selection, SetupWizardState, Storage, StorageType};
+use ports::{CertificateFacts, Fault, FaultKind, TlsSource};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The report. The command line adds the version of its shape and the exit code.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The command.
+    pub command: String,
+    /// How it ended; `None` for a command that has no such outcome.
+    #[serde(serialize_with = "outcome_name")]
+    pub outcome: Option<Outcome>,
+    /// The first table's scenario.
+    pub startup_scenario: Option<&'static str>,
+    /// The second table's scenario.
+    pub restore_scenario: Option<&'static str>,
+    /// What the scenario means.
+    pub description: Option<String>,
+    /// Versions.
+    pub version: VersionReport,
+    /// What was observed.
+    pub context: Option<ContextReport>,
+    /// The steps, in their order.
+    pub steps: Vec<StepReport>,
+    /// The TLS set that Nginx has.
+    pub tls: Option<TlsReport>,
+    /// What has to be dealt with.
+    pub warnings: Vec<String>,
+    /// Why it failed or was refused.
+    pub error: Option<ErrorReport>,
+    /// What only this command reports.
+    #[serde(flatten)]
+    pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Both versions.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct VersionReport {
+    /// The database's.
+    pub database: Option<String>,
+    /// This application's.
+    pub current: Option<String>,
+}
+
+/// What selection used.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContextReport {
+    db_initialized: bool,
+    wizard_state: &'static str,
+    wizard_state_raw: Option<&'static str>,
+    /// Name of the storage.
+    pub storage_type: Option<&'static str>,
+    dek_cache_state: Option<&'static str>,
+    has_kek: Option<bool>,
+    has_backup_encrypted_dek: Option<bool>,
+}
+
+impl From<&Observed> for ContextReport {
+    fn from(observed: &Observed) -> Self {
+        let sealing = observed.sealing();
+        let storage = observed.storage().and_then(Storage::kind);
+        Self {
+            db_initialized: observed.database().is_some(),
+            wizard_state: observed.wizard_state().name(),
+            wizard_state_raw: observed.wizard_file().map(SetupWizardState::name),
+            storage_type: storage.map(StorageType::name),
+            dek_cache_state: sealing.map(|sealing| sealing.dek_cache_state().name()),
+            has_kek: sealing.and_then(|sealing| sealing.kek.presence().known()),
+            has_backup_encrypted_dek: match observed {
+                Observed::Installed(_) => {
+                    Some(sealing.is_some_and(|sealing| sealing.has_backup_password))
+                }
+                Observed::NoDatabase { .. } | Observed::Newer(_) => None,
+            },
+        }
+    }
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepResult {
+    /// It would be carried out.
+    Planned,
+    /// It changed something.
+    Done,
+    /// All was right already.
+    Unchanged,
+    /// It was not needed here.
+    Skipped,
+    /// It failed.
+    Failed,
+}
+
+/// One step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// Its name.
+    pub step: String,
+    /// What became of it.
+    pub result: StepResult,
+    /// More about it.
+    pub detail: String,
+}
+
+/// The TLS set that Nginx has.
+#[derive(Clone, Debug, Serialize)]
+pub struct TlsReport {
+    /// Where it comes from; null where something else put it there.
+    pub source: Option<&'static str>,
+    /// SHA-256 over the certificate's DER.
+    pub sha256_fingerprint: String,
+    /// End of its validity, RFC 3339.
+    pub not_after: String,
+}
+
+impl TlsReport {
+    /// Of a source and what its certificate says.
+    #[must_use]
+    pub fn new(source: Option<TlsSource>, facts: &CertificateFacts) -> Self {
+        Self {
+            source: source.map(TlsSource::name),
+            sha256_fingerprint: facts.sha256_fingerprint.clone(),
+            not_after: rfc3339(facts.not_after),
+        }
+    }
+}
+
+/// A failure.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// Its kind.
+    #[serde(serialize_with = "kind_name")]
+    pub kind: FaultKind,
+    /// What failed, and where.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+}
+
+impl From<&Fault> for ErrorReport {
+    fn from(fault: &Fault) -> Self {
+        Self {
+            kind: fault.kind(),
+            message: fault.to_string(),
+            hint: fault.hint().to_owned(),
+            causes: fault.causes(),
+        }
+    }
+}
+
+impl Report {
+    /// An empty report of a command that did its work.
+    #[must_use]
+    pub fn new(command: &str) -> Self {
+        Self {
+            command: command.to_owned(),
+            outcome: None,
+            startup_scenario: None,
+            restore_scenario: None,
+            description: None,
+            version: VersionReport::default(),
+            context: None,
+            steps: Vec::new(),
+            tls: None,
+            warnings: Vec::new(),
+            error: None,
+            data: serde_json::Map::new(),
+        }
+    }
+
+    /// The same, ended by a failure.
+    pub fn fail(&mut self, fault: &Fault) {
+        self.outcome = Some(outcome_of(fault.kind()));
+        self.error = Some(ErrorReport::from(fault));
+    }
+
+    /// What was observed, and what has to be dealt with.
+    pub fn set_observed(&mut self, observed: &Observed, warnings: &[String]) {
+        let version = observed
+            .database()
+            .and_then(|database| database.version.as_ref());
+        self.version.database = version.map(ToString::to_string);
+        self.context = Some(ContextReport::from(observed));
+        self.warnings.extend_from_slice(warnings);
+    }
+
+    /// What was selected.
+    pub fn set_selection(&mut self, selection: Selection) {
+        self.startup_scenario = Some(selection.startup.name());
+        self.description = Some(selection.startup.description().to_owned());
+        let Some(restore) = selection.restore else {
+            return;
+        };
+        self.restore_scenario = Some(restore.name());
+        self.description = Some(format!(
+            "{}. {}",
+            selection.startup.description(),
+            restore.description()
+        ));
+    }
+}
+
+fn outcome_name<S: serde::Serializer>(
+    outcome: &Option<Outcome>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    outcome.map(Outcome::name).serialize(serializer)
+}
+
+fn kind_name<S: serde::Serializer>(kind: &FaultKind, serializer: S) -> Result<S::Ok, S::Error> {
+    kind.name().serialize(serializer)
+}
+
+/// The outcome that a failure of this kind reports.
+const fn outcome_of(kind: FaultKind) -> Outcome {
+    match kind {
+        FaultKind::VersionDowngrade | FaultKind::StorageUnsupported => Outcome::Refused,
+        FaultKind::Usage
+        | FaultKind::DataCorrupt
+        | FaultKind::HsmUnavailable
+        | FaultKind::DatabaseUnavailable
+        | FaultKind::Internal
+        | FaultKind::Io
+        | FaultKind::Busy
+        | FaultKind::Denied
+        | FaultKind::Config => Outcome::Failed,
+    }
+}
+
+/// A time as RFC 3339 with seconds, UTC.
+#[must_use]
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0)
+        .unwrap_or(at)
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| at.to_string())
+}

@@ -1,0 +1,235 @@
+//! What is known of the DEK of a node: whether it contradicts itself, which ways to it are left,
+//! and what to do next. The rules are `domain`'s; the facts are gathered here, for every command.
+
+use std::time::Duration;
+
+use domain::{
+    CacheCopy, Contradiction, Kek, KekId, Sealing, SealingFacts, SetupWizardState, TokenFacts,
+    WayBack, WizardState, WrappedBy,
+};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
+
+use crate::node::Node;
+use crate::token;
+
+/// Whether setup was completed, by the database and by the state directory.
+#[must_use]
+pub fn is_completed(record: &NodeRecord, raw: Option<SetupWizardState>) -> bool {
+    let marked = record.setup_completed_at.is_some();
+    SetupWizardState::effective(raw, marked) == WizardState::Completed
+}
+
+/// What cannot all be true of what the database says, and of the DEK that the KEK unwrapped, where
+/// it did.
+#[must_use]
+pub fn contradiction(
+    node: &Node,
+    record: &NodeRecord,
+    completed: bool,
+    unwrapped: Option<&Dek>,
+) -> Option<Contradiction> {
+    let facts = |known: &TokenRecord| TokenFacts {
+        kek: known.kek.clone(),
+        wrapped: match &known.encrypted_dek {
+            None => WrappedBy::Nothing,
+            Some(blob) => (node.hsm.kek_of(blob)).map_or(WrappedBy::Unreadable, WrappedBy::Kek),
+        },
+        has_password_blob: known.backup_encrypted_dek.is_some(),
+        check_value: known.dek_check_value.clone(),
+        unwrapped: unwrapped.map(|dek| node.seals.check_value(dek)),
+    };
+    Contradiction::of(&SealingFacts {
+        storage: record.storage,
+        completed,
+        token: record.token.as_ref().map(facts),
+    })
+}
+
+/// Refuses what contradicts itself, before anything is decided by it.
+///
+/// # Errors
+/// [`FaultKind::DataCorrupt`] with both sides named.
+pub fn refuse_contradiction(
+    node: &Node,
+    record: &NodeRecord,
+    completed: bool,
+    unwrapped: Option<&Dek>,
+) -> Result<(), Fault> {
+    let Some(found) = contradiction(node, record, completed, unwrapped) else {
+        return Ok(());
+    };
+    let by_password = record
+        .token
+        .as_ref()
+        .is_some_and(|known| has_password(node, known));
+    let hint = match (found.is_about_the_kek(), by_password) {
+        (false, _) => "restore a backup or snapshot of the database",
+        (true, false) => {
+            "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
+             stores both anew; if it finds no DEK either, restore a backup or snapshot of the \
+             database"
+        }
+        (true, true) => {
+            "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
+             stores both anew; if it finds no DEK either, `trustpointctl recover` has it from the \
+             backup password"
+        }
+    };
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!(
+            "{} contradicts itself: {found}",
+            node.settings.database_path
+        ),
+        format!("{hint}; nothing was changed"),
+    ))
+}
+
+/// The KEK under which the wrapped DEK is to be tried: the one that it names, where the database
+/// names another or none and the token has it. Needs a login.
+///
+/// # Errors
+/// The token.
+pub fn kek_by_blob(node: &Node, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
+    let named = known
+        .encrypted_dek
+        .as_ref()
+        .and_then(|blob| node.hsm.kek_of(blob));
+    match named {
+        Some(named) if known.kek.as_ref() != Some(&named) && node.hsm.has_kek(&named)? => {
+            Ok(Some(named))
+        }
+        Some(_) | None => Ok(known.kek.clone()),
+    }
+}
+
+/// Whether there is a DEK under the backup password that can be one.
+#[must_use]
+pub fn has_password(node: &Node, known: &TokenRecord) -> bool {
+    let blob = known.backup_encrypted_dek.as_ref();
+    blob.is_some_and(|blob| node.seals.examine(blob).is_ok())
+}
+
+/// Why the DEK under the backup password cannot be one, where there is one that cannot.
+#[must_use]
+pub fn password_blob_fault(node: &Node, record: &NodeRecord) -> Option<Fault> {
+    let blob = record.token.as_ref()?.backup_encrypted_dek.as_ref()?;
+    let fault = node.seals.examine(blob).err()?;
+    Some(
+        Fault::new(
+            fault.kind(),
+            format!("no backup password can bring the DEK back: {fault}"),
+            "while the DEK is accessible, `trustpointctl keys set-backup-password` makes it anew",
+        )
+        .because(fault),
+    )
+}
+
+/// What the cache's content is to this database.
+#[must_use]
+pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> CacheCopy {
+    let expected = known.and_then(|known| known.dek_check_value.as_ref());
+    match cached {
+        CachedDek::Absent => CacheCopy::Absent,
+        CachedDek::Unusable(_) => CacheCopy::Untrusted,
+        CachedDek::Present(dek) if expected == Some(&node.seals.check_value(dek)) => {
+            CacheCopy::Ours
+        }
+        CachedDek::Present(_) => CacheCopy::Unknown,
+    }
+}
+
+/// The ways to the DEK; `kek` as far as it is known.
+///
+/// # Errors
+/// The cache cannot be read.
+pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Fault> {
+    Ok(Sealing {
+        kek,
+        has_backup_password: has_password(node, known),
+        cache: copy_of(node, Some(known), &node.dek_cache.read()?),
+    })
+}
+
+/// What to do next where the KEK does not give the DEK.
+#[must_use]
+pub fn way_back(node: &Node, record: &NodeRecord, ways: Sealing) -> String {
+    let path = node.dek_cache.path();
+    let raw = node
+        .wizard
+        .read()
+        .map_or(None, |directory| directory.state());
+    let wrap = if is_completed(record, raw) {
+        "`trustpointctl keys rotate-kek`"
+    } else {
+        "`trustpointctl setup --storage softhsm`"
+    };
+    match ways.way_back() {
+        WayBack::RotateKek => {
+            let or_password = if ways.has_backup_password {
+                "; should the cache be lost first, `recover` has the DEK from the backup password"
+            } else {
+                ""
+            };
+            format!(
+                "run {wrap}, which wraps the DEK of the cache with a new KEK, or bring the old \
+                 token back, before anything is restarted{or_password}"
+            )
+        }
+        WayBack::Recover => "bring the old token back, or run `trustpointctl startup` and then \
+                             `trustpointctl recover` with the backup password"
+            .to_owned(),
+        WayBack::RepairCache => format!(
+            "bring the old token back; or, if {path} is the DEK, give it to this program's user \
+             with mode 0600 and run {wrap}, before anything is restarted; if it is none, move it \
+             away"
+        ),
+        WayBack::OldToken => "bring the old token back, or restore a backup that has a backup \
+                              password"
+            .to_owned(),
+    }
+}
+
+/// The same for whoever did not look at the cache.
+#[must_use]
+pub fn hint(node: &Node, record: &NodeRecord, known: &TokenRecord) -> String {
+    // A cache that cannot be read may hold the last copy: that advice loses nothing.
+    let ways = ways(node, known, Kek::Absent).unwrap_or(Sealing {
+        kek: Kek::Absent,
+        has_backup_password: has_password(node, known),
+        cache: CacheCopy::Untrusted,
+    });
+    way_back(node, record, ways)
+}
+
+/// Whether the database has sealed anything under a DEK.
+#[must_use]
+pub fn is_sealed(known: &TokenRecord) -> bool {
+    known.encrypted_dek.is_some()
+        || known.backup_encrypted_dek.is_some()
+        || known.dek_check_value.is_some()
+}
+
+/// Whether the KEK on the token unwraps the DEK in use. Logs in.
+///
+/// # Errors
+/// The token cannot be asked.
+pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Fault> {
+    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        return Ok(false);
+    };
+    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
+    let TokenSight::Present(found) = node.hsm.find_token(&token::query(node, Some(record)))? else {
+        return Ok(false);
+    };
+    token::refuse_foreign(node, &found, record.installation.as_ref())?;
+    node.hsm.login(&found, &node.pins.user_pin()?)?;
+    if !node.hsm.has_kek(kek)? {
+        return Ok(false);
+    }
+    match node.hsm.unwrap_dek(kek, blob) {
+        Ok(dek) => Ok(known.dek_check_value.as_ref() == Some(&node.seals.check_value(&dek))),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}

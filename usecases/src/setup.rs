@@ -1,0 +1,307 @@
+//! The setup wizard: from its first state to WIZARD_COMPLETED, each move one atomic step.
+//!
+//! A setup that dies goes on where it was: what stands already is used, never made twice.
+
+mod credential;
+mod keys;
+
+use std::time::Duration;
+
+use domain::{SchemaState, SetupWizardState, StorageType};
+use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret};
+
+use crate::lock;
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport};
+use crate::sealing;
+use crate::startup::{self, Mode};
+use crate::token::{self, TokenAccess};
+
+/// Fewest characters of a backup password.
+const MIN_PASSWORD_CHARS: usize = 12;
+
+/// What the operator wants.
+pub struct Wish {
+    /// Where the node keeps its secrets.
+    pub storage: StorageType,
+    /// The backup password; `None` where the operator goes without one.
+    pub backup_password: Option<Secret>,
+    /// Names and addresses in a new certificate; empty keeps the credential there is.
+    pub san: Vec<String>,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Sets the node up.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: &Wish,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    refuse_wish(wish)?;
+    let _lock = lock::acquire(node, wish.lock_wait)?;
+    let record = begin(node)?;
+    refuse_node(node, wish, record.as_ref())?;
+    let access = match wish.storage {
+        StorageType::SoftHsm => {
+            let access = TokenAccess::look(node, record.as_ref())?;
+            if let Some(record) = &record {
+                sealing::refuse_contradiction(node, record, false, None)?;
+                keys::refuse_replacing(node, record, access.has_token())?;
+            }
+            Some(access)
+        }
+        StorageType::Software | StorageType::PhysicalHsm => None,
+    };
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+
+    let migrated = node.database.migrate()?;
+    let changed = migrated != ports::Migrated::Unchanged;
+    recorder.note(
+        "migrate_database",
+        changed,
+        "the database is of this version",
+    );
+    recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
+    node.database.configure_storage(wish.storage)?;
+    node.database.change_storage(wish.storage)?;
+    recorder.note("configure_storage", true, wish.storage.name());
+
+    let dek = match access {
+        Some(access) => {
+            recorder.go_to(SetupWizardState::SetupHsm)?;
+            Some(set_up_token(access, record.as_ref(), &mut recorder)?)
+        }
+        None => None,
+    };
+    recorder.go_to(SetupWizardState::SetupMode)?;
+    recorder.go_to(SetupWizardState::SelectTlsServerCredential)?;
+    credential::choose(&mut recorder, &wish.san, dek.as_ref())?;
+    if let Some(dek) = &dek {
+        recorder.go_to(SetupWizardState::BackupPassword)?;
+        recorder.set_backup_password(wish, dek)?;
+        let written = node.dek_cache.write(dek)?;
+        recorder.note("cache_dek", written, &node.dek_cache.path());
+    }
+    recorder.complete()?;
+    report.outcome = Some(domain::Outcome::Ready);
+    Ok(())
+}
+
+/// Returns the node to the wizard's first state; deletes nothing.
+///
+/// # Errors
+/// The lock, the database or the wizard state.
+pub fn reset(
+    node: &Node,
+    lock_wait: Duration,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let _lock = lock::acquire(node, lock_wait)?;
+    if let DatabaseState::Initialised(record) = node.database.observe()? {
+        refuse_schema(node, &record)?;
+        let cleared = node.database.clear_setup_mark()?;
+        let mut recorder = Recorder {
+            node,
+            report,
+            on_step,
+        };
+        recorder.note(
+            "clear_setup_mark",
+            cleared,
+            "the database no longer says \"set up\"",
+        );
+    }
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
+    report.outcome = Some(domain::Outcome::SetupRequired);
+    Ok(())
+}
+
+fn set_up_token(
+    access: TokenAccess,
+    record: Option<&NodeRecord>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Dek, Fault> {
+    let token = access.open(recorder)?;
+    let known = record.and_then(|record| record.token.as_ref());
+    let (kek, dek) = keys::keys(recorder, &token, record)?;
+    token::store(recorder, &token, &kek, &dek, known)?;
+    Ok(dek)
+}
+
+fn refuse_wish(wish: &Wish) -> Result<(), Fault> {
+    if wish.storage == StorageType::PhysicalHsm {
+        return Err(Fault::new(
+            FaultKind::StorageUnsupported,
+            domain::Refusal::PhysicalHsm.to_string(),
+            "run setup with --storage software or --storage softhsm",
+        ));
+    }
+    wish.backup_password.as_ref().map_or(Ok(()), check_password)
+}
+
+/// Whether a backup password may be set.
+///
+/// # Errors
+/// [`FaultKind::Usage`] for one that is too short or no text.
+pub fn check_password(password: &Secret) -> Result<(), Fault> {
+    if is_long_enough(password) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Usage,
+        format!("the backup password has fewer than {MIN_PASSWORD_CHARS} characters"),
+        "choose a longer one; it alone brings the secrets back where the token is lost",
+    ))
+}
+
+/// Whether a password has [`MIN_PASSWORD_CHARS`] characters.
+fn is_long_enough(password: &Secret) -> bool {
+    let text = password.expose_text();
+    text.is_some_and(|text| text.chars().count() >= MIN_PASSWORD_CHARS)
+}
+
+/// What the database says; the evidence of a missing one is looked for as a start does (C14).
+fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
+    match node.database.observe()? {
+        DatabaseState::Initialised(record) => Ok(Some(*record)),
+        DatabaseState::NotInitialised => {
+            startup::observe(node, Mode::CarryOut, false)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Whether this node may be set up, before anybody is asked for anything.
+///
+/// # Errors
+/// Why not.
+pub fn may_set_up(node: &Node) -> Result<(), Fault> {
+    let record = begin(node)?;
+    refuse_completed(node, record.as_ref())
+}
+
+fn refuse_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<(), Fault> {
+    refuse_completed(node, record)?;
+    let Some(record) = record else { return Ok(()) };
+    let sealed = record
+        .token
+        .as_ref()
+        .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
+    if sealed && wish.storage == StorageType::Software {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "secrets in {} are sealed under a DEK; software storage could not read them",
+                node.settings.database_path
+            ),
+            "run setup with --storage softhsm",
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_completed(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fault> {
+    let raw = node.wizard.read()?.state();
+    let Some(record) = record else { return Ok(()) };
+    refuse_schema(node, record)?;
+    if sealing::is_completed(record, raw) {
+        return Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "this node is set up already (the wizard state is {})",
+                raw.map_or("empty, and the database says so", SetupWizardState::name)
+            ),
+            "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
+             nothing",
+        ));
+    }
+    Ok(())
+}
+
+/// Setup and the like work on a database of this very program; upgrades are a start's work.
+pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+    refuse_newer(node, record)?;
+    match record.schema {
+        SchemaState::Current => Ok(()),
+        SchemaState::Behind if record.version.is_none() => Ok(()),
+        SchemaState::Behind => Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "the database {} is of an older version",
+                node.settings.database_path
+            ),
+            "run `trustpointctl startup` first: it makes a snapshot and migrates",
+        )),
+        SchemaState::Newer | SchemaState::Diverged => Err(Fault::new(
+            FaultKind::VersionDowngrade,
+            format!(
+                "the database {} is newer than this program",
+                node.settings.database_path
+            ),
+            "run the newer program again",
+        )),
+    }
+}
+
+/// By its version record the database may be newer although its schema is known.
+fn refuse_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+    let Some(recorded) = startup::recorded_version(node, record)? else {
+        return Ok(());
+    };
+    let current = &node.settings.app_version;
+    if recorded.precedence(current).is_le() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::VersionDowngrade,
+        format!(
+            "the database {} is of version {recorded}; this program is of version {current}",
+            node.settings.database_path
+        ),
+        "run the newer program again",
+    ))
+}
+
+impl Recorder<'_> {
+    fn set_backup_password(&mut self, wish: &Wish, dek: &Dek) -> Result<(), Fault> {
+        let Some(password) = &wish.backup_password else {
+            if token::stored(self.node)?.backup_encrypted_dek.is_some() {
+                self.note("set_backup_password", false, "the one of before is kept");
+                return Ok(());
+            }
+            self.report.warnings.push(
+                "no backup password is set: if the token is lost, so is everything that is sealed"
+                    .into(),
+            );
+            self.note("set_backup_password", false, "none, as asked for");
+            return Ok(());
+        };
+        let blob = self.node.seals.wrap_with_password(dek, password)?;
+        let mut token = token::stored(self.node)?;
+        token.backup_encrypted_dek = Some(blob);
+        token.backup_password_set_at = Some(self.node.clock.now());
+        self.node.database.save_token(&token)?;
+        self.note(
+            "set_backup_password",
+            true,
+            "the DEK is wrapped by the backup password too",
+        );
+        Ok(())
+    }
+}

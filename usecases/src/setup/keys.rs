@@ -1,0 +1,146 @@
+//! WIZARD_SETUP_HSM: KEK and DEK.
+
+use domain::{CacheCopy, CacheEvent, CacheFate, Kek, KekId};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, Token, TokenRecord};
+
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::{sealing, token};
+
+/// The KEK and DEK of an earlier try where they work, new ones otherwise.
+///
+/// # Errors
+/// The token, the database, or secrets that a new DEK would orphan.
+pub fn keys(
+    recorder: &mut Recorder<'_>,
+    token: &Token,
+    record: Option<&NodeRecord>,
+) -> Result<(KekId, Dek), Fault> {
+    let node = recorder.node;
+    let known = record.and_then(|record| record.token.as_ref());
+    let kek = match known.and_then(|known| known.kek.as_ref()) {
+        Some(kek) if node.hsm.has_kek(kek)? => Some(kek.clone()),
+        Some(_) | None => None,
+    };
+    let dek = match (record, known) {
+        (Some(record), Some(known)) => earlier_dek(recorder, record, known, kek.as_ref())?,
+        _ => None,
+    };
+    let kek = match kek {
+        Some(kek) => {
+            let used = format!("the KEK {kek} is used as it is");
+            recorder.note("generate_kek", false, &used);
+            kek
+        }
+        None => token::new_kek(recorder, token, known)?,
+    };
+    let dek = match dek {
+        Some(dek) => dek,
+        None => new_dek(node)?,
+    };
+    Ok((kek, dek))
+}
+
+/// Refuses where an earlier DEK would be replaced that can still be had; asked before setup changes
+/// anything.
+///
+/// # Errors
+/// [`FaultKind::Config`], and the token.
+pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Result<(), Fault> {
+    let Some(known) = record
+        .token
+        .as_ref()
+        .filter(|known| sealing::is_sealed(known))
+    else {
+        return Ok(());
+    };
+    let has_kek = match &known.kek {
+        Some(kek) if has_token => node.hsm.has_kek(kek)?,
+        Some(_) | None => false,
+    };
+    let ways = sealing::ways(node, known, Kek::Absent)?;
+    // One that the KEK has or the cache proves is used again, and nothing is replaced.
+    if (has_kek && known.encrypted_dek.is_some()) || ways.cache == CacheCopy::Ours {
+        return Ok(());
+    }
+    if ways.fate(CacheEvent::NewDek) != CacheFate::Refuse {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Config,
+        format!(
+            "the KEK that wraps this node's DEK is not on the token, and the DEK may still be had \
+             ({}): a new one would take its place",
+            if ways.has_backup_password {
+                "the backup password opens it".to_owned()
+            } else {
+                format!("{} may be the last copy", node.dek_cache.path())
+            }
+        ),
+        sealing::way_back(node, record, ways),
+    ))
+}
+
+/// The DEK of an earlier setup: unwrapped, or of the cache; none, once a snapshot keeps what a new
+/// DEK replaces.
+fn earlier_dek(
+    recorder: &mut Recorder<'_>,
+    record: &NodeRecord,
+    known: &TokenRecord,
+    kek: Option<&KekId>,
+) -> Result<Option<Dek>, Fault> {
+    let node = recorder.node;
+    if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
+        return Ok(None);
+    }
+    let damaged = match (kek, &known.encrypted_dek) {
+        (Some(kek), Some(blob)) => match node.hsm.unwrap_dek(kek, blob) {
+            Ok(dek) => {
+                sealing::refuse_contradiction(node, record, false, Some(&dek))?;
+                return Ok(Some(dek));
+            }
+            Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
+            Err(fault) => return Err(fault),
+        },
+        _ => None,
+    };
+    if let Some(dek) = cached_dek(node, known)? {
+        return Ok(Some(dek));
+    }
+    if let Some(fault) = damaged {
+        return Err(fault);
+    }
+    let made = node.database.snapshot(node.clock.now())?;
+    let removed = made
+        .as_ref()
+        .map_or(String::new(), |made| made.removed.join(", "));
+    let kept = made.map_or("an earlier snapshot".to_owned(), |made| made.snapshot.path);
+    recorder.note("snapshot_database", true, &kept);
+    if !removed.is_empty() {
+        recorder.note("remove_snapshots", true, &removed);
+    }
+    recorder.report.warnings.push(format!(
+        "the KEK of an earlier setup is not on the token: a new DEK is made; what was sealed \
+         under the old one stays in {kept}"
+    ));
+    Ok(None)
+}
+
+/// The DEK of the cache, where it is the one of this database.
+fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
+    let cached = node.dek_cache.read()?;
+    let is_ours = sealing::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
+    Ok(match cached {
+        CachedDek::Present(dek) if is_ours => Some(dek),
+        CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
+    })
+}
+
+/// 32 bytes of the token's generator.
+fn new_dek(node: &Node) -> Result<Dek, Fault> {
+    let random = node.hsm.random(domain::DEK_EXPECTED_LENGTH)?;
+    match Dek::from_bytes(random.expose()) {
+        Some(dek) => Ok(dek),
+        None => node.seals.generate(),
+    }
+}

@@ -1,0 +1,139 @@
+//! The main job. One start reads top to bottom in [`run`]: look, open the token, select, plan, check
+//! ahead, execute, record, report.
+
+mod check_ahead;
+mod execute;
+mod look;
+mod open_token;
+mod refusal;
+mod tls;
+mod traces;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use domain::{Outcome, Plan, select};
+use ports::Fault;
+
+pub use look::recorded_version;
+pub use open_token::{Mode, Observation, observe};
+pub use tls::{Active, TlsWork, problem, remedy, unusable};
+
+use crate::lock;
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport, StepResult};
+
+use check_ahead::check_ahead;
+use execute::execute;
+use look::look;
+use open_token::open_token;
+
+/// What is asked of a start.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Whether it is carried out, or only shown.
+    pub mode: Mode,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+    /// Whether a new database may be made beside traces of an installed node.
+    pub accept_new_database: bool,
+}
+
+/// Runs a start, or shows what it would do, and fills in the report.
+///
+/// `on_step` hears of each step as it ends.
+///
+/// # Errors
+/// Why the start was refused or failed; the report has what was seen and done until then.
+pub fn run(
+    node: &Node,
+    request: Request,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let program = &node.settings.app_version;
+    report.version.current = Some(program.to_string());
+    let _lock = match request.mode {
+        Mode::CarryOut => Some(lock::acquire(node, request.lock_wait)?),
+        Mode::DryRun | Mode::Status => {
+            lock::ensure_own_directories(node)?;
+            None
+        }
+    };
+    // After the lock is held: the start that had it may have changed everything.
+    let seen = open_token(node, look(node)?, request.mode, request.accept_new_database)?;
+    report.set_observed(&seen.observed, &seen.warnings);
+
+    let selection = select(&seen.observed, program);
+    report.set_selection(selection);
+    let plan = Plan::of(&seen.observed, selection)
+        .map_err(|refusal| refusal::fault(node, &seen.observed, refusal))?;
+    node.output.info(&announce(report));
+    report.outcome = Some(plan.outcome);
+    report.warnings.extend(warnings::standing(node, &seen));
+
+    // A dry run and `status` say as well what a start would fail with.
+    check_ahead(node, &seen, &plan, request.mode)?;
+
+    let mut recorder = Recorder {
+        node,
+        report,
+        on_step,
+    };
+    record_token(&mut recorder, &seen, request.mode);
+    if request.mode == Mode::CarryOut {
+        return execute(&mut recorder, &seen, selection, &plan);
+    }
+    for step in &plan.steps {
+        recorder.push(step.name(), StepResult::Planned, step.intent());
+    }
+    report.tls = tls::standing(node)?;
+    Ok(())
+}
+
+/// What was done with the token before anything was decided.
+fn record_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
+    let Some(answered) = &seen.hsm else { return };
+    let is_ready = recorder.report.outcome == Some(Outcome::Ready);
+    if mode != Mode::CarryOut {
+        recorder.push(
+            "check_hsm",
+            StepResult::Planned,
+            "check that the HSM answers",
+        );
+        if is_ready {
+            let intent = "load the KEK and unwrap the DEK";
+            recorder.push("unwrap_dek", StepResult::Planned, intent);
+        }
+        return;
+    }
+    let token = match &seen.token {
+        Some(token) => format!("token {:?}, serial {}", token.label, token.serial),
+        None => format!("no token {:?}", recorder.node.settings.token_label),
+    };
+    recorder.note("check_hsm", false, &format!("{answered}; {token}"));
+    match &seen.dek {
+        _ if !is_ready => {}
+        Some(dek) if dek.unwrapped => {
+            recorder.note("unwrap_dek", false, "the KEK unwraps the DEK: 32 bytes");
+        }
+        Some(_) | None => recorder.skip(
+            "unwrap_dek",
+            "the KEK is not on the token; the DEK is the one in the cache",
+        ),
+    }
+}
+
+fn announce(report: &Report) -> String {
+    let names = [report.startup_scenario, report.restore_scenario];
+    let names: Vec<_> = names.into_iter().flatten().collect();
+    format!(
+        "{}: {}",
+        names.join(", "),
+        report.description.as_deref().unwrap_or_default()
+    )
+}

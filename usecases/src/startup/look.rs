@@ -1,0 +1,126 @@
+//! Look: what the files and the database say. Nothing is changed, and no token is asked.
+
+use domain::{CacheCopy, Database, SetupWizardState, StartupScenario, Version, Wizard};
+use ports::{CachedDek, DatabaseState, Dek, Fault, FaultKind, NodeRecord};
+
+use crate::node::Node;
+use crate::sealing;
+
+/// What the files and the database say.
+pub enum Look {
+    /// There is no database.
+    NoDatabase {
+        /// What the state directory says.
+        wizard: Option<SetupWizardState>,
+    },
+    /// The database is newer than this program.
+    Newer(Database, Box<NodeRecord>),
+    /// A database that this program can serve.
+    Installed(Box<Installed>),
+}
+
+/// An installed node, before its token was asked.
+pub struct Installed {
+    /// What the database says of itself and of setup.
+    pub database: Database,
+    /// All that it says of the node.
+    pub record: NodeRecord,
+    /// The DEK of the cache, where it is the one that seals this database.
+    pub cached: Option<Dek>,
+    /// What the cache holds.
+    pub cache: CacheCopy,
+    /// What has to be dealt with.
+    pub warnings: Vec<String>,
+}
+
+/// Looks at the files and the database.
+///
+/// # Errors
+/// A database or state directory that cannot be read or cannot be right, and what contradicts
+/// itself.
+pub fn look(node: &Node) -> Result<Look, Fault> {
+    let state = node.database.observe()?;
+    let file = node.wizard.read()?.state();
+    let record = match state {
+        DatabaseState::NotInitialised => return Ok(Look::NoDatabase { wizard: file }),
+        DatabaseState::Initialised(record) => record,
+    };
+    let database = Database {
+        version: recorded_version(node, &record)?,
+        schema: record.schema,
+        wizard: Wizard {
+            file,
+            is_marked: record.setup_completed_at.is_some(),
+        },
+    };
+    if database.scenario(&node.settings.app_version) == StartupScenario::VersionDowngrade {
+        return Ok(Look::Newer(database, record));
+    }
+    let completed = database.wizard.state() == domain::WizardState::Completed;
+    sealing::refuse_contradiction(node, &record, completed, None)?;
+    let mut warnings = Vec::new();
+    if let Some(fault) = sealing::password_blob_fault(node, &record) {
+        warnings.push(format!("{fault}; {}", fault.hint()));
+    }
+    let (cached, cache) = match record.storage {
+        Some(domain::StorageType::SoftHsm) => cached_dek(node, &record, &mut warnings)?,
+        _ => (None, CacheCopy::Absent),
+    };
+    Ok(Look::Installed(Box::new(Installed {
+        database,
+        record: *record,
+        cached,
+        cache,
+        warnings,
+    })))
+}
+
+/// The version that the database records.
+///
+/// # Errors
+/// [`FaultKind::DataCorrupt`] for one that does not parse.
+pub fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Fault> {
+    record
+        .version
+        .as_deref()
+        .map(|text| {
+            text.parse().map_err(|error: domain::VersionError| {
+                Fault::new(
+                    FaultKind::DataCorrupt,
+                    format!(
+                        "the version recorded in {} cannot be read: {error}",
+                        node.settings.database_path
+                    ),
+                    "restore a backup or snapshot of the database, or correct the one row of \
+                     app_version to the version that last ran on it",
+                )
+            })
+        })
+        .transpose()
+}
+
+/// The DEK of the cache, where it is the one that seals this database, and what the cache holds.
+fn cached_dek(
+    node: &Node,
+    record: &NodeRecord,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<Dek>, CacheCopy), Fault> {
+    let path = node.dek_cache.path();
+    let cached = node.dek_cache.read()?;
+    let copy = sealing::copy_of(node, record.token.as_ref(), &cached);
+    let dek = match cached {
+        CachedDek::Absent => None,
+        CachedDek::Unusable(why) => {
+            warnings.push(format!("{path} is not used: {why}"));
+            None
+        }
+        CachedDek::Present(dek) if copy == CacheCopy::Ours => Some(dek),
+        CachedDek::Present(_) => {
+            warnings.push(format!(
+                "{path} is not used: it is not the DEK of this database"
+            ));
+            None
+        }
+    };
+    Ok((dek, copy))
+}

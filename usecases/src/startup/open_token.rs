@@ -1,0 +1,312 @@
+//! Open the token: reach it, log in, unwrap the DEK, so that all is known that the decision needs.
+//! One login at most; it may wait for the HSM. Nothing is changed but the ledger of PIN tries.
+
+use std::time::Duration;
+
+use domain::{
+    CacheCopy, Installed, Kek, Observed, Sealing, SetupWizardState, Storage, StorageType,
+};
+use ports::{Dek, Fault, FaultKind, NodeRecord, PinState, Token, TokenRecord, TokenSight};
+
+use super::look::{self, Look, look};
+use super::traces;
+use crate::node::Node;
+use crate::{sealing, token};
+
+/// What a start is to do: how long it waits for the HSM, and whether it logs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// A start: waits for the HSM and logs in.
+    CarryOut,
+    /// `--dry-run`: waits as the start would, logs in only where the DEK is not cached.
+    DryRun,
+    /// `status`: one try, logs in only where the DEK is not cached.
+    Status,
+}
+
+impl Mode {
+    fn wait(self, node: &Node) -> Duration {
+        match self {
+            Self::CarryOut | Self::DryRun => node.settings.hsm_wait,
+            Self::Status => Duration::ZERO,
+        }
+    }
+}
+
+/// What was seen of the node.
+pub struct Observation {
+    /// The input of the decision.
+    pub observed: Observed,
+    /// What the database says, where there is one.
+    pub record: Option<NodeRecord>,
+    /// The DEK, where it is accessible.
+    pub dek: Option<AccessibleDek>,
+    /// The token, where one was looked for and seen.
+    pub token: Option<Token>,
+    /// What answered of the HSM, for the report.
+    pub hsm: Option<String>,
+    /// What has to be dealt with.
+    pub warnings: Vec<String>,
+}
+
+impl Observation {
+    /// With nothing else seen yet.
+    fn of(observed: Observed) -> Self {
+        Self {
+            observed,
+            record: None,
+            dek: None,
+            token: None,
+            hsm: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// The plain DEK and how it was had.
+pub struct AccessibleDek {
+    /// The key.
+    pub dek: Dek,
+    /// The KEK unwrapped it just now; otherwise it was only found in the cache.
+    pub unwrapped: bool,
+}
+
+/// Looks at the node and opens its token.
+///
+/// # Errors
+/// As [`look`] and [`open_token`].
+pub fn observe(node: &Node, mode: Mode, accept_new: bool) -> Result<Observation, Fault> {
+    open_token(node, look(node)?, mode, accept_new)
+}
+
+/// Asks the token for what the files and the database leave open.
+///
+/// # Errors
+/// Whatever cannot be known for sure: an unreachable token, a PIN that is refused, a database that
+/// is missing where one stood before.
+pub fn open_token(
+    node: &Node,
+    look: Look,
+    mode: Mode,
+    accept_new: bool,
+) -> Result<Observation, Fault> {
+    match look {
+        Look::NoDatabase { wizard } => no_database(node, wizard, mode, accept_new),
+        Look::Newer(database, record) => {
+            let mut observation = Observation::of(Observed::Newer(database));
+            observation.record = Some(*record);
+            Ok(observation)
+        }
+        Look::Installed(installed) => open_installed(node, *installed, mode),
+    }
+}
+
+fn no_database(
+    node: &Node,
+    wizard: Option<SetupWizardState>,
+    mode: Mode,
+    accept_new: bool,
+) -> Result<Observation, Fault> {
+    let mut observation = Observation::of(Observed::NoDatabase { wizard });
+    let wait = if node.settings.hsm_configured {
+        mode.wait(node)
+    } else {
+        Duration::ZERO
+    };
+    let found = traces::find(node, wizard, wait, &mut observation.warnings)?;
+    if let Some(warning) = traces::refuse(node, &found, accept_new)? {
+        observation.warnings.push(warning);
+    }
+    Ok(observation)
+}
+
+fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Observation, Fault> {
+    let known = seen.record.token.as_ref();
+    let unasked = Sealing {
+        kek: Kek::Unknown,
+        has_backup_password: known.is_some_and(|known| sealing::has_password(node, known)),
+        cache: seen.cache,
+    };
+    let (storage, answer) = match seen.record.storage {
+        None => {
+            let knows_token = known.is_some();
+            (Storage::NotConfigured { knows_token }, Answer::default())
+        }
+        Some(StorageType::Software) => (Storage::Software, Answer::default()),
+        Some(StorageType::SoftHsm) => {
+            let answer = SoftHsm {
+                node,
+                seen: &seen,
+                mode,
+            }
+            .open(unasked)?;
+            let kek = answer.kek;
+            (Storage::SoftHsm(Sealing { kek, ..unasked }), answer)
+        }
+        Some(StorageType::PhysicalHsm) => {
+            // Nothing is asked of the device: what counts is whether the cache file is there.
+            let cache = if node.dek_cache.exists()? {
+                CacheCopy::Ours
+            } else {
+                CacheCopy::Absent
+            };
+            (
+                Storage::PhysicalHsm(Sealing { cache, ..unasked }),
+                Answer::default(),
+            )
+        }
+    };
+    let unwrapped = answer.dek.map(|dek| AccessibleDek {
+        dek,
+        unwrapped: true,
+    });
+    let cached = seen.cached.map(|dek| AccessibleDek {
+        dek,
+        unwrapped: false,
+    });
+    let mut observation = Observation {
+        observed: Observed::Installed(Installed {
+            database: seen.database,
+            storage,
+        }),
+        record: Some(seen.record),
+        dek: unwrapped.or(cached),
+        token: answer.token,
+        hsm: answer.hsm,
+        warnings: [seen.warnings, answer.warnings].concat(),
+    };
+    if observation.dek.is_some() && observation.observed.is_wizard_completed() {
+        observation.warnings.extend(node.dek_cache.check()?);
+    }
+    Ok(observation)
+}
+
+/// What the token answered.
+struct Answer {
+    kek: Kek,
+    dek: Option<Dek>,
+    token: Option<Token>,
+    hsm: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self {
+            kek: Kek::Unknown,
+            dek: None,
+            token: None,
+            hsm: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// A node whose DEK a SoftHSM token wraps.
+struct SoftHsm<'a> {
+    node: &'a Node,
+    seen: &'a look::Installed,
+    mode: Mode,
+}
+
+impl SoftHsm<'_> {
+    fn open(&self, unasked: Sealing) -> Result<Answer, Fault> {
+        let mut answer = Answer {
+            hsm: Some(token::reach(self.node, self.mode.wait(self.node))?),
+            ..Answer::default()
+        };
+        let record = &self.seen.record;
+        match self
+            .node
+            .hsm
+            .find_token(&token::query(self.node, Some(record)))?
+        {
+            TokenSight::Absent { .. } => answer.kek = Kek::Absent,
+            TokenSight::Present(token) => {
+                token::refuse_foreign(self.node, &token, record.installation.as_ref())?;
+                if token.pin == PinState::CountLow {
+                    answer.warnings.push(format!(
+                        "wrong PINs were tried on the token {:?} (serial {}): its tries run low",
+                        token.label, token.serial
+                    ));
+                }
+                // A token that was just initialised holds no key, whatever it held before.
+                let is_blank = token.pin == PinState::NotInitialised;
+                match record.token.as_ref().filter(|_| !is_blank) {
+                    None => answer.kek = Kek::Absent,
+                    Some(_) if self.mode != Mode::CarryOut && self.seen.cached.is_some() => {}
+                    Some(known) => {
+                        (answer.kek, answer.dek) = self
+                            .ask(&token, known)
+                            .map_err(|fault| self.advise(fault, unasked))?;
+                    }
+                }
+                answer.token = Some(token);
+            }
+        }
+        answer.warnings.extend(self.missed_token(&answer));
+        Ok(answer)
+    }
+
+    /// A wrapped DEK that is damaged is no reason to lose the one in the cache.
+    fn advise(&self, fault: Fault, unasked: Sealing) -> Fault {
+        let ways = Sealing {
+            kek: Kek::Absent,
+            ..unasked
+        };
+        if fault.kind() == FaultKind::DataCorrupt && ways.is_in_cache_alone() {
+            return fault.advise(sealing::way_back(self.node, &self.seen.record, ways));
+        }
+        fault
+    }
+
+    /// Not to see a token is no proof that it is lost (C3); nor is not to see the KEK on it, since
+    /// its directory may go while it is looked at.
+    fn missed_token(&self, answer: &Answer) -> Option<String> {
+        let known = self.seen.record.token.as_ref()?;
+        let label = &known.label;
+        let missed = match &answer.token {
+            None => format!(
+                "the token {label:?} of this database (serial {}) is not there: no token with this label is shown",
+                known.serial
+            ),
+            Some(token) if !known.serial.is_empty() && token.serial != known.serial => format!(
+                "the token {label:?} of this database (serial {}) is not there: the token shown is \
+                 another one (serial {})",
+                known.serial, token.serial
+            ),
+            Some(token) if answer.kek == Kek::Absent => {
+                let kek = known.kek.as_ref()?;
+                format!(
+                    "the token {label:?} (serial {}) is shown, and the KEK {kek} is not on it",
+                    token.serial
+                )
+            }
+            Some(_) => return None,
+        };
+        Some(format!(
+            "{missed}. See first that its directory or device is whole, mounted and readable and \
+             that hsm.token_label is right; when the old token is back, the node is ready without \
+             a password"
+        ))
+    }
+
+    /// Logs in, looks for the KEK and unwraps the DEK.
+    fn ask(&self, token: &Token, known: &TokenRecord) -> Result<(Kek, Option<Dek>), Fault> {
+        let Some(kek) = &known.kek else {
+            return Ok((Kek::Absent, None));
+        };
+        let pin = self.node.pins.user_pin()?;
+        self.node.hsm.login(token, &pin)?;
+        if !self.node.hsm.has_kek(kek)? {
+            return Ok((Kek::Absent, None));
+        }
+        let Some(blob) = &known.encrypted_dek else {
+            return Ok((Kek::OnToken, None));
+        };
+        let dek = self.node.hsm.unwrap_dek(kek, blob)?;
+        // What is stored of an unfinished setup has a check value too: it is stored with the DEK.
+        sealing::refuse_contradiction(self.node, &self.seen.record, true, Some(&dek))?;
+        Ok((Kek::Unwraps, Some(dek)))
+    }
+}

@@ -1,0 +1,98 @@
+//! Traces of an installed node beside a missing database (C14).
+
+use std::time::Duration;
+
+use domain::{SetupWizardState, Trace};
+use ports::{Fault, FaultKind, Token, TokenSight};
+
+use crate::node::Node;
+use crate::token;
+
+/// Refuses a new database beside traces, unless the operator asked for one: then a warning says so.
+///
+/// # Errors
+/// [`FaultKind::DataCorrupt`] with the evidence.
+pub(super) fn refuse(
+    node: &Node,
+    traces: &[Trace],
+    accept_new: bool,
+) -> Result<Option<String>, Fault> {
+    if traces.is_empty() {
+        return Ok(None);
+    }
+    let evidence: Vec<String> = traces.iter().map(Trace::to_string).collect();
+    let evidence = evidence.join("; ");
+    if accept_new {
+        return Ok(Some(format!("a new database is made although {evidence}")));
+    }
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!(
+            "the database {} is missing, but this node was set up before: {evidence}",
+            node.settings.database_path
+        ),
+        "mount the volume of the database, or restore a backup; to begin anew on purpose, start \
+         once with --accept-new-database",
+    ))
+}
+
+/// Looks for them: in the state directory, among the snapshots, on the token.
+///
+/// # Errors
+/// What cannot be read, and a token that cannot be told.
+pub(super) fn find(
+    node: &Node,
+    wizard: Option<SetupWizardState>,
+    wait: Duration,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Trace>, Fault> {
+    let mut traces = Vec::new();
+    if let Some(state) = wizard.filter(|state| state.counts_as_completed()) {
+        traces.push(Trace::Wizard {
+            state,
+            directory: node.wizard.directory(),
+        });
+    }
+    let snapshots = node.database.snapshots()?;
+    if let Some(newest) = snapshots.first() {
+        traces.push(Trace::Snapshots {
+            count: snapshots.len(),
+            newest: newest.path.clone(),
+        });
+    }
+    if node.settings.hsm_expected {
+        match marked_token(node, wait) {
+            Ok(marked) => traces.extend(marked),
+            // Two tokens of one label, or a marker that is damaged: there is something, and which
+            // is not for this program to guess.
+            Err(fault) if matches!(fault.kind(), FaultKind::Config | FaultKind::DataCorrupt) => {
+                return Err(fault);
+            }
+            // A fresh node may well come up before its HSM: no trace is proven, so it goes on.
+            Err(fault) => warnings.push(format!(
+                "the token could not be asked whether a node was installed on it: {fault}"
+            )),
+        }
+    }
+    Ok(traces)
+}
+
+/// Where somebody configured an HSM, it is waited for: a node whose volumes are missing must not
+/// slip through because its HSM comes up a moment later.
+fn marked_token(node: &Node, wait: Duration) -> Result<Option<Trace>, Fault> {
+    token::reach(node, wait)?;
+    let sight = node.hsm.find_token(&token::query(node, None))?;
+    Ok(match sight {
+        TokenSight::Present(Token {
+            label,
+            serial,
+            marker: Some(installation),
+            ..
+        }) => Some(Trace::TokenMarker {
+            label,
+            serial,
+            installation,
+        }),
+        TokenSight::Present(_) | TokenSight::Absent { .. } => None,
+    })
+}

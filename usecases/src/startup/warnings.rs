@@ -1,0 +1,82 @@
+//! Warnings that every start repeats until they are dealt with.
+
+use domain::{Observed, SetupWizardState};
+
+use super::open_token::Observation;
+use crate::node::Node;
+
+/// All of them.
+pub(super) fn standing(node: &Node, observation: &Observation) -> Vec<String> {
+    let observed = &observation.observed;
+    let mut warnings = Vec::new();
+    warnings.extend(stray_state(observed));
+    if observed.is_software_storage() && observed.is_wizard_completed() {
+        warnings.push(
+            "software storage: private keys stand in the database in the clear; guard it and its \
+             backups"
+                .to_owned(),
+        );
+    }
+    if observed.is_softhsm_storage() {
+        warnings.extend(dek_warnings(node, observation));
+    }
+    warnings
+}
+
+/// The mark in the database wins (C9), and whoever put the file there should know.
+fn stray_state(observed: &Observed) -> Option<String> {
+    let raw = observed.wizard_file();
+    let agrees = raw.is_some_and(SetupWizardState::counts_as_completed);
+    if agrees || !observed.is_wizard_completed() {
+        return None;
+    }
+    let said = match raw {
+        None | Some(SetupWizardState::SetupCryptoStorage) => {
+            "as in a new container; the state is repaired".to_owned()
+        }
+        Some(_) => "which no start has put there: see who did; the state is repaired, and setup \
+                    begins again by `trustpointctl setup --reset` alone"
+            .to_owned(),
+    };
+    Some(format!(
+        "the database remembers that setup was completed, and the wizard state is {}, {said}",
+        raw.map_or("empty", SetupWizardState::name)
+    ))
+}
+
+/// What is to be said of the ways to the DEK.
+fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let sealing = observation.observed.sealing().copied();
+    let (Some(sealing), Some(record)) = (sealing, &observation.record) else {
+        return warnings;
+    };
+    let way_back = || crate::sealing::way_back(node, record, sealing);
+    let completed = observation.observed.is_wizard_completed();
+    let known = record.token.as_ref();
+    let is_unset = known.is_some_and(|known| known.backup_encrypted_dek.is_none());
+    if completed && observation.dek.is_none() && !sealing.has_backup_password {
+        let why = if is_unset {
+            "no backup password was ever set"
+        } else {
+            "what the backup password should open is damaged"
+        };
+        warnings.push(format!(
+            "the DEK is out of reach and {why}: no password can help. What can: {}",
+            way_back()
+        ));
+    } else if completed && is_unset {
+        warnings.push(
+            "no backup password is set: if the token is lost, so is everything that is sealed"
+                .to_owned(),
+        );
+    }
+    if sealing.is_in_cache_alone() {
+        warnings.push(format!(
+            "the KEK is not on the token: the DEK is left in the cache alone, and gone with the \
+             next restart of the container: {}",
+            way_back()
+        ));
+    }
+    warnings
+}

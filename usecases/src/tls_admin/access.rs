@@ -1,0 +1,157 @@
+//! The right to change the credential of a node, and what every change ends with.
+
+use std::time::Duration;
+
+use domain::{Observed, Outcome, SchemaState, Storage};
+use ports::{CertificateFacts, Dek, Fault, FaultKind, StartLockGuard, TlsCredential, TlsSource};
+
+use super::reload::reload;
+use crate::lock;
+use crate::node::Node;
+use crate::recorder::Recorder;
+use crate::report::{Report, StepReport, TlsReport, rfc3339};
+use crate::startup::{self, Mode, Observation, TlsWork};
+
+/// The right to change the credential of a node, for as long as this lives.
+pub(super) struct Access {
+    _lock: Box<dyn StartLockGuard>,
+    observation: Observation,
+}
+
+impl Access {
+    /// Takes the lock and looks at the node as a start does.
+    pub(super) fn take(node: &Node, lock_wait: Duration) -> Result<Self, Fault> {
+        let lock = lock::acquire_installed(node, lock_wait)?;
+        // A PIN is used only where the DEK is not cached.
+        let observation = startup::observe(node, Mode::DryRun, false)?;
+        refuse(node, &observation)?;
+        Ok(Self {
+            _lock: lock,
+            observation,
+        })
+    }
+
+    pub(super) fn dek(&self) -> Option<&Dek> {
+        self.observation.dek.as_ref().map(|dek| &dek.dek)
+    }
+
+    pub(super) fn work<'a>(&'a self, node: &'a Node) -> TlsWork<'a> {
+        TlsWork {
+            node,
+            dek: self.dek(),
+            sealed: self.observation.observed.is_hsm_storage(),
+        }
+    }
+
+    /// What a new credential is sealed under.
+    pub(super) fn seal_with(&self) -> Option<&Dek> {
+        let sealed = self.observation.observed.is_hsm_storage();
+        self.dek().filter(|_| sealed)
+    }
+}
+
+/// A credential can be saved where the database is this program's and its DEK within reach.
+pub(super) fn refuse(node: &Node, observation: &Observation) -> Result<(), Fault> {
+    let path = &node.settings.database_path;
+    let config = |message: String, hint: &str| Err(Fault::new(FaultKind::Config, message, hint));
+    let installed = match &observation.observed {
+        Observed::NoDatabase { .. } => {
+            return config(
+                format!("there is no database {path} yet"),
+                "run `trustpointctl startup` first, or restore a backup",
+            );
+        }
+        Observed::Newer(_) => {
+            return Err(Fault::new(
+                FaultKind::VersionDowngrade,
+                format!("the database {path} is newer than this program"),
+                "run the newer program again",
+            ));
+        }
+        Observed::Installed(installed) => installed,
+    };
+    if installed.database.schema != SchemaState::Current {
+        return config(
+            format!("the database {path} is of an older version"),
+            "run `trustpointctl startup` first: it makes a snapshot and migrates",
+        );
+    }
+    match installed.storage {
+        Storage::Software => Ok(()),
+        Storage::SoftHsm(_) if observation.dek.is_some() => Ok(()),
+        Storage::SoftHsm(_) => config(
+            "the DEK is out of reach, so a private key can be neither sealed nor opened".to_owned(),
+            "run `trustpointctl startup`: it says whether `recover` is needed",
+        ),
+        Storage::PhysicalHsm(_) => Err(Fault::new(
+            FaultKind::StorageUnsupported,
+            domain::Refusal::PhysicalHsm.to_string(),
+            "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed",
+        )),
+        Storage::NotConfigured { .. } => config(
+            format!("Unexpected storage configuration: {path} names no storage"),
+            "restore a backup or snapshot of the database",
+        ),
+    }
+}
+
+/// Gives Nginx the credential that was saved just now, and has it reloaded.
+pub(super) fn publish(
+    recorder: &mut Recorder<'_>,
+    work: &TlsWork<'_>,
+    credential: &TlsCredential,
+    facts: CertificateFacts,
+    source: TlsSource,
+) -> Result<(), Fault> {
+    let provided = work.publish_saved(credential, facts, source)?;
+    recorder.note("provide_tls", provided.changed, &provided.detail);
+    recorder.report.warnings.extend(provided.warnings);
+    recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
+    reload(recorder);
+    Ok(())
+}
+
+/// Refuses a validity that does not hold now; `what` is like "the certificate".
+pub(super) fn refuse_validity(
+    node: &Node,
+    what: &str,
+    facts: &CertificateFacts,
+    force: bool,
+) -> Result<(), Fault> {
+    let now = node.clock.now();
+    if force || facts.is_valid_at(now) {
+        return Ok(());
+    }
+    let how = if now < facts.not_before {
+        format!("is not valid before {}", rfc3339(facts.not_before))
+    } else {
+        format!("expired at {}", rfc3339(facts.not_after))
+    };
+    Err(Fault::new(
+        FaultKind::DataCorrupt,
+        format!("{what} {how}"),
+        "bring one that is valid now and check this machine's clock; --force takes it all the same",
+    ))
+}
+
+pub(super) fn steps<'a>(
+    node: &'a Node,
+    report: &'a mut Report,
+    on_step: &'a mut dyn FnMut(&StepReport),
+) -> Recorder<'a> {
+    Recorder {
+        node,
+        report,
+        on_step,
+    }
+}
+
+/// A node that was set up is ready with its credential; any other stays in its setup.
+pub(super) fn end(report: &mut Report, access: &Access) {
+    let outcome = if access.observation.observed.is_wizard_completed() {
+        Outcome::Ready
+    } else {
+        Outcome::SetupRequired
+    };
+    report.outcome = Some(outcome);
+}

@@ -1,0 +1,26 @@
+//! The web server is told of a new set.
+
+use ports::Reload;
+
+use crate::recorder::Recorder;
+
+/// Has the web server take up the set. The set is in place whatever becomes of this: a web server
+/// that does not run yet reads it when it starts.
+pub fn reload(recorder: &mut Recorder<'_>) {
+    match recorder.node.web_server.reload() {
+        Ok(Reload::Done) => recorder.note("reload_web_server", true, "the reload command worked"),
+        Ok(Reload::NotConfigured) => recorder.skip(
+            "reload_web_server",
+            "no nginx.reload is configured: where nginx runs, reload it by hand",
+        ),
+        Err(fault) => {
+            let causes = fault.causes();
+            let why = [vec![fault.to_string()], causes].concat().join(": ");
+            recorder.report.warnings.push(format!(
+                "the new TLS set is in place, but nginx may still serve the old one: {why}. {}",
+                fault.hint()
+            ));
+            recorder.skip("reload_web_server", &why);
+        }
+    }
+}

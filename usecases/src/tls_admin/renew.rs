@@ -1,0 +1,74 @@
+//! `tls renew`: a new self-signed credential.
+
+use std::time::Duration;
+
+use ports::{CredentialOrigin, Fault, TlsSource};
+
+use super::access::{Access, end, publish, steps};
+use crate::node::Node;
+use crate::report::{Report, StepReport};
+use crate::startup::Active;
+
+/// What the operator wants.
+pub struct Renew {
+    /// Names and addresses; empty where they are not given.
+    pub san: Vec<String>,
+    /// How long to wait for another start.
+    pub lock_wait: Duration,
+}
+
+/// Makes a new credential and puts it to use, also where the one before cannot be read.
+///
+/// # Errors
+/// Why it was refused, with nothing changed, or which step failed; it can be run again.
+pub fn run(
+    node: &Node,
+    wish: &Renew,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&StepReport),
+) -> Result<(), Fault> {
+    let access = Access::take(node, wish.lock_wait)?;
+    let work = access.work(node);
+    let names = names(node, &access, &wish.san)?;
+    let replaced = imported(node)?;
+    let mut steps = steps(node, report, on_step);
+    if let Some(fingerprint) = replaced {
+        steps.report.warnings.push(format!(
+            "the certificate that was imported ({fingerprint}) is replaced by a self-signed one, \
+             which clients that trust its CA will refuse: `trustpointctl tls activate \
+             {fingerprint}` puts it back, `trustpointctl tls import` takes in a new one of the CA"
+        ));
+    }
+    let (credential, facts) = work.generate(&names)?;
+    let made = format!("{} for {}", facts.sha256_fingerprint, names.join(", "));
+    steps.note("save_credential", true, &made);
+    publish(&mut steps, &work, &credential, facts, TlsSource::Generated)?;
+    end(report, &access);
+    Ok(())
+}
+
+/// The fingerprint of the active credential, where it was imported.
+fn imported(node: &Node) -> Result<Option<String>, Fault> {
+    let list = node.credentials.list()?;
+    let active = list.into_iter().find(|stored| stored.is_active);
+    Ok(active
+        .filter(|stored| stored.origin == CredentialOrigin::Imported)
+        .map(|stored| stored.facts.sha256_fingerprint))
+}
+
+/// Those that were asked for, else the configured ones, else those of the credential before: names
+/// that `setup --san` was given must not get lost.
+fn names(node: &Node, access: &Access, asked: &[String]) -> Result<Vec<String>, Fault> {
+    if !asked.is_empty() {
+        return Ok(asked.to_vec());
+    }
+    if !node.settings.san_configured
+        && let Active::Readable(before, _) = access.work(node).active()?
+    {
+        let san = node.issuer.describe(&before.certificate_pem)?.san;
+        if !san.is_empty() {
+            return Ok(san);
+        }
+    }
+    Ok(node.settings.san.clone())
+}
