@@ -77,30 +77,34 @@ impl<'a> Source<'a> {
         }
         let state = begin_reading(self.connection).map_err(reading)?;
         let size = size(&state).map_err(reading)?;
-        let seen = match &self.file {
-            Some(file) => self.settle(file, draft.file(), size, || {
-                check_pages(self.path, &state)?;
-                look(&state)
-            })?,
+        let look = || {
+            check_pages(self.path, &state)?;
+            look(&state)
+        };
+        let (as_written, seen) = match &self.file {
+            Some(file) => self.settle(file, draft.file(), size, look)?,
             None => {
                 through_sqlite::copy(self.path, &state, draft, progress)?;
-                check_pages(self.path, &state)?;
-                look(&state)?
+                (false, look()?)
             }
         };
         state.commit().map_err(reading)?;
-        Ok(Copied { size, seen })
+        Ok(Copied {
+            size,
+            as_written,
+            seen,
+        })
     }
 
     /// Makes the copy the same as the database, which nobody can change now, and meanwhile does
-    /// what else is to be done in this state.
+    /// what else is to be done in this state. Tells also whether the copy was the same already.
     fn settle<T>(
         &self,
         from: &File,
         to: &File,
         size: u64,
         meanwhile: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    ) -> Result<(bool, T), Fault> {
         let what = || format!("copying the database {}", self.path);
         if is_write_ahead(self.path, from)? {
             return Err(Fault::new(
@@ -120,10 +124,11 @@ impl<'a> Source<'a> {
             let same = scope.spawn(|| make_same(from, to, size));
             (meanwhile(), same.join())
         });
-        if same.map_err(|_| thread_died())?.or_io(what)? {
-            return seen;
+        match same.map_err(|_| thread_died())?.or_io(what)? {
+            Same::Already => Ok((true, seen?)),
+            Same::Now => Ok((false, seen?)),
+            Same::Never => Err(through_sqlite::unlike(self.path)),
         }
-        Err(through_sqlite::unlike(self.path))
     }
 }
 
@@ -131,6 +136,8 @@ impl<'a> Source<'a> {
 pub(crate) struct Copied<T> {
     /// How many bytes the database has.
     pub(crate) size: u64,
+    /// Whether `progress` heard of the very bytes that are in the copy now.
+    pub(crate) as_written: bool,
     /// What was seen in the state that was copied.
     pub(crate) seen: T,
 }
@@ -237,8 +244,19 @@ fn write_back(file: &File, place: u64, count: usize) {
     let _ = fadvise(file, place, NonZeroU64::new(count as u64), Advice::DontNeed);
 }
 
-/// Copies what differs, and reads back what was copied. `false` where it still differs then.
-fn make_same(from: &File, to: &File, size: u64) -> std::io::Result<bool> {
+/// What became of a copy that may differ.
+enum Same {
+    /// It did not differ.
+    Already,
+    /// It was put right.
+    Now,
+    /// It still differs.
+    Never,
+}
+
+/// Copies what differs, and reads back what was copied.
+fn make_same(from: &File, to: &File, size: u64) -> std::io::Result<Same> {
+    let mut same = Same::Already;
     let (mut theirs, mut ours) = (vec![0; CHUNK], vec![0; CHUNK]);
     for place in (0..size).step_by(CHUNK) {
         let length = usize::try_from(size - place).map_or(CHUNK, |left| left.min(CHUNK));
@@ -249,12 +267,13 @@ fn make_same(from: &File, to: &File, size: u64) -> std::io::Result<bool> {
         if ours != theirs {
             to.write_all_at(&theirs, place)?;
             to.read_exact_at(&mut ours, place)?;
+            same = Same::Now;
         }
         if ours != theirs {
-            return Ok(false);
+            return Ok(Same::Never);
         }
     }
-    Ok(true)
+    Ok(same)
 }
 
 /// Reads until the chunk is full or the file ends.

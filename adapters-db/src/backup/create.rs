@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
+use std::thread;
 
 use camino::Utf8Path;
 use domain::SchemaState;
@@ -13,9 +14,10 @@ use ports::{
 };
 use rusqlite::Connection;
 
+use super::digest::{Digest, Trail};
 use super::{files, manifest, no_database, own};
 use crate::draft::Draft;
-use crate::duplicate::{Source, check_pages, copy_as_it_is, size};
+use crate::duplicate::{Copied, Source, check_pages, copy_as_it_is, size, thread_died};
 use crate::sql_error::{fault, parent};
 use crate::{migrate, node, schema, scrub};
 
@@ -44,20 +46,21 @@ pub(super) fn create(
     // What cannot be backed up is found out before the long part of the work.
     record(path, node::observe(path, connection, &schema::runner()?)?)?;
     let draft = Draft::within(place)?;
-    let copied = Source::of(path, connection)?.copy(&draft, progress, |state| {
+    let (copied, digest) = copy(path, connection, &draft, progress, |state| {
         let due = scrub::is_due(state).map_err(|error| fault(path, "reading", error))?;
         let seen = node::look(path, state, &schema::runner()?)?;
         let lines = manifest::lines(path, state, &record(path, seen)?, origin)?;
         Ok((lines, due))
     })?;
     let (lines, is_scrub_due) = copied.seen;
-    let (mut draft, size) = if is_scrub_due {
-        scrubbed(path, draft)?
+    let (mut draft, size, digest) = if is_scrub_due {
+        let (draft, size) = scrubbed(path, draft)?;
+        (draft, size, Digest::new())
     } else {
-        (draft, copied.size)
+        (draft, copied.size, digest)
     };
     refuse_old_header(path, draft.file(), size)?;
-    let manifest = manifest::append(draft.file(), size, &lines)?;
+    let manifest = manifest::append(draft.file(), size, &lines, digest)?;
     match target {
         BackupTarget::New(file) => {
             let file = Utf8Path::new(file);
@@ -69,6 +72,37 @@ pub(super) fn create(
         BackupTarget::Stream(stream) => send(&draft, stream)?,
     }
     Ok(manifest)
+}
+
+/// Copies, and takes the digest meanwhile, of nothing where the copy was put right afterwards.
+fn copy<T>(
+    path: &Utf8Path,
+    connection: &Connection,
+    draft: &Draft,
+    progress: &mut dyn FnMut(u64, u64),
+    look: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<(Copied<T>, Digest), Fault> {
+    let source = Source::of(path, connection)?;
+    let trail = Trail::default();
+    let (copied, digest) = thread::scope(|scope| {
+        let digest = scope.spawn(|| trail.follow(draft.file()));
+        let end = trail.until_dropped();
+        let mut progress = |done, total| {
+            trail.reaches(done);
+            progress(done, total);
+        };
+        let copied = source.copy(draft, &mut progress, look);
+        drop(end);
+        (copied, digest.join())
+    });
+    let copied = copied?;
+    if !copied.as_written {
+        return Ok((copied, Digest::new()));
+    }
+    let digest = digest.map_err(|_| thread_died())?;
+    let digest = digest.or_io(|| format!("copying the database {path}"))?;
+    let is_of_it = digest.place() == copied.size;
+    Ok((copied, if is_of_it { digest } else { Digest::new() }))
 }
 
 /// What is seen is a database that can be backed up.

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
@@ -10,20 +12,91 @@ use crate::duplicate::{CHUNK, read_at};
 
 /// Length of a digest as text.
 pub(super) const LENGTH: usize = 64;
+/// How often one who follows looks.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A digest that is being taken, of a file's first bytes.
+pub(super) struct Digest {
+    context: Context,
+    place: u64,
+}
+
+impl Digest {
+    /// Of nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            context: Context::new(&SHA256),
+            place: 0,
+        }
+    }
+
+    /// Of how many bytes it is.
+    pub(super) fn place(&self) -> u64 {
+        self.place
+    }
+
+    /// Reads on up to `end`.
+    pub(super) fn advance(&mut self, file: &File, end: u64) -> std::io::Result<()> {
+        let mut chunk = vec![0; CHUNK];
+        while self.place < end {
+            let length = usize::try_from(end - self.place).map_or(CHUNK, |left| left.min(CHUNK));
+            let chunk = chunk.get_mut(..length).unwrap_or_default();
+            file.read_exact_at(chunk, self.place)?;
+            self.context.update(chunk);
+            self.place += length as u64;
+        }
+        Ok(())
+    }
+
+    /// As text.
+    pub(super) fn finish(self) -> String {
+        HEXLOWER.encode(self.context.finish().as_ref())
+    }
+}
 
 /// The digest of the file's first `end` bytes.
 pub(super) fn up_to(file: &File, end: u64) -> std::io::Result<String> {
-    let mut context = Context::new(&SHA256);
-    let mut chunk = vec![0; CHUNK];
-    let mut place = 0;
-    while place < end {
-        let length = usize::try_from(end - place).map_or(CHUNK, |left| left.min(CHUNK));
-        let chunk = chunk.get_mut(..length).unwrap_or_default();
-        file.read_exact_at(chunk, place)?;
-        context.update(chunk);
-        place += length as u64;
+    let mut digest = Digest::new();
+    digest.advance(file, end)?;
+    Ok(digest.finish())
+}
+
+/// How far somebody has written a file.
+#[derive(Default)]
+pub(super) struct Trail {
+    place: AtomicU64,
+    has_ended: AtomicBool,
+}
+
+impl Trail {
+    /// So many bytes are written.
+    pub(super) fn reaches(&self, place: u64) {
+        self.place.store(place, Ordering::Release);
     }
-    Ok(HEXLOWER.encode(context.finish().as_ref()))
+
+    /// Ends when this is dropped.
+    pub(super) fn until_dropped(&self) -> impl Drop {
+        struct End<'a>(&'a AtomicBool);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Release);
+            }
+        }
+        End(&self.has_ended)
+    }
+
+    /// Takes the digest of what is written, behind whoever writes it.
+    pub(super) fn follow(&self, file: &File) -> std::io::Result<Digest> {
+        let mut digest = Digest::new();
+        loop {
+            let has_ended = self.has_ended.load(Ordering::Acquire);
+            digest.advance(file, self.place.load(Ordering::Acquire))?;
+            if has_ended {
+                return Ok(digest);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
 }
 
 /// Whether this is the digest of the whole file with zeros where the digest itself stands, as in
@@ -122,6 +195,25 @@ mod tests {
             assert_eq!(taken, digest(&bytes[..end]), "{end}");
         }
         assert!(up_to(&file, bytes.len() as u64 + 1).is_err());
+    }
+
+    #[test]
+    fn a_digest_that_follows_is_of_all_that_was_written() {
+        let bytes: Vec<u8> = (0..3 * CHUNK).map(|number| number as u8).collect();
+        let file = file_with(&bytes);
+        let trail = Trail::default();
+        let followed = std::thread::scope(|scope| {
+            let follower = scope.spawn(|| trail.follow(&file));
+            let end = trail.until_dropped();
+            for place in [0, 7, CHUNK, 3 * CHUNK] {
+                trail.reaches(place as u64);
+                std::thread::yield_now();
+            }
+            drop(end);
+            follower.join().unwrap().unwrap()
+        });
+        assert_eq!(followed.place(), bytes.len() as u64);
+        assert_eq!(followed.finish(), digest(&bytes));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::digest;
+use super::digest::{self, Digest};
 use crate::columns::{required, stamp, text};
 use crate::schema::HISTORY_TABLE;
 use crate::sql_error::fault;
@@ -75,13 +75,19 @@ pub(super) fn lines(
     Ok(format!("{HEAD}{}{DIGEST}", lines.concat()))
 }
 
-/// Puts the manifest after the `size` bytes of the database. The digest is taken of what is read
-/// back, and so is what is returned.
-pub(super) fn append(file: &File, size: u64, lines: &str) -> Result<BackupManifest, Fault> {
+/// Puts the manifest after the `size` bytes of the database, of which a digest may be taken already.
+/// It is taken of what is read back, and so is what is returned.
+pub(super) fn append(
+    file: &File,
+    size: u64,
+    lines: &str,
+    mut digest: Digest,
+) -> Result<BackupManifest, Fault> {
     let what = || "writing the manifest of the backup";
     file.write_all_at(lines.as_bytes(), size).or_io(what)?;
     let end = size + lines.len() as u64;
-    let sha256 = digest::up_to(file, end).or_io(what)?;
+    digest.advance(file, end).or_io(what)?;
+    let sha256 = digest.finish();
     file.write_all_at(format!("{sha256}\n").as_bytes(), end)
         .or_io(what)?;
     let (manifest, _) = read_after(file, size)?;

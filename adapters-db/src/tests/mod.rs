@@ -59,6 +59,11 @@ impl Rig {
         SqliteDatabase::new(self.path.clone(), self.snapshots.clone(), false).impatient()
     }
 
+    /// One that waits for others as long as a start does.
+    pub(crate) fn open_patient(&self) -> SqliteDatabase {
+        SqliteDatabase::new(self.path.clone(), self.snapshots.clone(), false)
+    }
+
     pub(crate) fn open_read_only(&self) -> SqliteDatabase {
         SqliteDatabase::read_only(self.path.clone(), self.snapshots.clone()).impatient()
     }

@@ -14,8 +14,7 @@ fn rounds() -> usize {
 fn c15_beside_starts_and_a_writer_every_backup_is_made_and_whole() {
     let mut sandbox = Sandbox::software();
     let database = sandbox.database().display().to_string();
-    // A counter in a row of ours, without a pause.
-    let script = "while [ ! -e \"$1\" ]; do echo \"UPDATE startup_history SET container_id = \
+    let script = "while [ ! -e \"$1\" ]; do sleep 0.001; echo \"UPDATE startup_history SET container_id = \
                   hex(randomblob(1 + abs(random() % 2000)));\"; done | \
                   sqlite3 -cmd '.timeout 60000' \"$2\"";
     let stop = sandbox.path("stop");
