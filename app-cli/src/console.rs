@@ -249,17 +249,13 @@ impl Output for Console {
                 let name = match level {
                     Level::Debug => "debug",
                     Level::Info => "info",
-                    Level::Success => "success",
                     Level::Warning => "warning",
-                    Level::Error => "error",
                 };
                 to_stderr(&serde_json::json!({ "level": name, "message": line }).to_string());
             }
             Format::Human => match level {
                 Level::Debug | Level::Info => self.say(&Line::of(line)),
-                Level::Success => self.say(&Line::painted(self.color.stdout, line, "32")),
                 Level::Warning => self.say(&Line::painted(self.color.stdout, line, "33")),
-                Level::Error => to_stderr(&Line::painted(self.color.stderr, line, "31").0),
             },
         }
     }

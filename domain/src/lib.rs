@@ -20,7 +20,7 @@ mod wizard;
 
 pub use contradiction::{Contradiction, SealingFacts, TokenFacts, WrappedBy};
 pub use evidence::Trace;
-pub use identity::{IdentityError, InstallationId, KekId};
+pub use identity::{IdentityError, InstallationId, KekId, hex};
 pub use observed::{Database, Installed, Observed, SchemaState, Storage, StorageType, Wizard};
 pub use plan::{Plan, Refusal, Step, TlsGoal};
 pub use scenario::{Outcome, RestoreScenario, StartupScenario};

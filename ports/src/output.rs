@@ -7,12 +7,8 @@ pub enum Level {
     Debug,
     /// Progress.
     Info,
-    /// Something worked.
-    Success,
     /// Something has to be dealt with.
     Warning,
-    /// Something failed.
-    Error,
 }
 
 /// Where progress goes. A line that cannot be written is dropped: a closed terminal must not
@@ -29,11 +25,6 @@ pub trait Output {
     /// Progress.
     fn info(&self, line: &str) {
         self.line(Level::Info, line);
-    }
-
-    /// Something worked.
-    fn success(&self, line: &str) {
-        self.line(Level::Success, line);
     }
 
     /// Something has to be dealt with.

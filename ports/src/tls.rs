@@ -121,12 +121,6 @@ pub trait TlsIssuer {
     /// a signature is wrong, or they do not match.
     fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault>;
 
-    /// Reads a certificate alone.
-    ///
-    /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] where it does not parse.
-    fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault>;
-
     /// Reads what else a certificate says.
     ///
     /// # Errors

@@ -18,11 +18,6 @@ const TAG: &str = "CERTIFICATE";
 const HINT: &str = "`tls renew` makes a new self-signed credential, `tls import` brings one of your \
                     CA, `tls activate` an earlier one, `backup restore` an older database";
 
-/// Reads a certificate alone.
-pub(super) fn inspect(certificate_pem: &str) -> Result<CertificateFacts, Fault> {
-    facts(certificate_pem).map_err(corrupt)
-}
-
 /// Reads the certificate and its chain, and checks that the private key is the certificate's and
 /// each certificate signed by the next.
 pub(super) fn inspect_credential(credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
@@ -95,11 +90,6 @@ fn read_chain(text: &str, leaf: &X509Certificate<'_>, block: &Pem) -> Result<Vec
 
 fn parse_all(blocks: &[Pem]) -> Result<Vec<X509Certificate<'_>>, String> {
     blocks.iter().map(|block| parse(block.contents())).collect()
-}
-
-fn facts(certificate_pem: &str) -> Result<CertificateFacts, String> {
-    let block = first_certificate(certificate_pem)?;
-    facts_of(&block, &parse(block.contents())?)
 }
 
 /// What a certificate that was parsed says.

@@ -50,10 +50,6 @@ impl TlsIssuer for SelfSignedIssuer {
         certificate::inspect_credential(credential)
     }
 
-    fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault> {
-        certificate::inspect(certificate_pem)
-    }
-
     fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault> {
         details::describe(certificate_pem)
     }

@@ -264,14 +264,10 @@ fn manifest(manifest: &BackupManifest) -> Value {
         "installation_id": manifest.installation.as_ref().map(ToString::to_string),
         "storage": manifest.storage.map(domain::StorageType::name),
         "kek_id": manifest.kek.as_ref().map(ToString::to_string),
-        "dek_check_value": manifest.dek_check_value.as_deref().map(hex),
+        "dek_check_value": manifest.dek_check_value.as_deref().map(domain::hex),
         "backup_password_set": manifest.backup_password_set,
         "setup_completed": manifest.setup_completed,
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn put(value: &mut Value, name: &str, field: Value) {

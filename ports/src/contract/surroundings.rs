@@ -2,7 +2,7 @@
 
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::{BackupWrappedDek, Clock, Dek, DekSeals, FaultKind, Level, Output, Secret};
+use crate::{BackupWrappedDek, Clock, Dek, DekSeals, FaultKind, Output, Secret};
 
 /// The time is UTC, is no time before this program was written, and does not run backwards between
 /// two looks.
@@ -19,9 +19,7 @@ pub fn output(output: &dyn Output) {
     for line in ["a line", "", "two\nlines", "\u{1b}[31m and \0", "ümläut"] {
         output.debug(line);
         output.info(line);
-        output.success(line);
         output.warning(line);
-        output.line(Level::Error, line);
     }
 }
 

@@ -79,7 +79,7 @@ fn kek(node: &Node, known: &TokenRecord, token: Option<&Token>) -> Result<Option
     node.hsm.login(token, &node.pins.user_pin()?)?;
     Ok(Some(KekFacts {
         on_token: node.hsm.has_kek(kek)?,
-        check_value: node.hsm.kek_check_value(kek)?.as_deref().map(hex),
+        check_value: node.hsm.kek_check_value(kek)?.as_deref().map(domain::hex),
     }))
 }
 
@@ -106,7 +106,7 @@ impl KeyFacts {
             },
             "dek": {
                 "wrap_format": self.wrap_format,
-                "check_value": record.dek_check_value.as_deref().map(hex),
+                "check_value": record.dek_check_value.as_deref().map(domain::hex),
             },
             "backup_password": {
                 "set": record.backup_encrypted_dek.is_some(),
@@ -159,7 +159,10 @@ impl KeyFacts {
         ));
         lines.push(format!(
             "DEK check value: {}",
-            record.dek_check_value.as_deref().map_or_else(unknown, hex)
+            record
+                .dek_check_value
+                .as_deref()
+                .map_or_else(unknown, domain::hex)
         ));
         let since = record.backup_password_set_at.map_or_else(unknown, rfc3339);
         lines.push(if record.backup_encrypted_dek.is_some() {
@@ -179,9 +182,4 @@ const fn pin(state: PinState) -> &'static str {
         PinState::Locked => "locked",
         PinState::NotInitialised => "not_initialised",
     }
-}
-
-/// Bytes as they are shown.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

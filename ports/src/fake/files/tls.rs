@@ -53,12 +53,6 @@ impl TlsIssuer for FakeTlsIssuer {
         inspect(credential)
     }
 
-    fn inspect_certificate(&self, certificate_pem: &str) -> Result<CertificateFacts, Fault> {
-        self.failures.check("inspect_certificate")?;
-        let (_, facts) = parse(certificate_pem).ok_or_else(corrupt)?;
-        Ok(facts)
-    }
-
     fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault> {
         self.failures.check("describe")?;
         let (number, _) = parse(certificate_pem).ok_or_else(corrupt)?;
