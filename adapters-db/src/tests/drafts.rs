@@ -4,10 +4,10 @@ use std::fs::{File, hard_link, remove_file, rename};
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::FaultKind;
+use ports::{Database as _, FaultKind};
 use rusqlite::OpenFlags;
 
-use super::{mode_of, put};
+use super::{Rig, mode_of, put};
 use crate::draft::{Draft, open_same};
 use crate::duplicate::copy_as_it_is;
 
@@ -165,4 +165,13 @@ fn a_file_that_was_exchanged_is_not_used() {
     let fault = draft.publish(&place.path("kept")).unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Io);
     assert_eq!(std::fs::read(place.path("kept")).unwrap(), b"theirs");
+}
+
+#[test]
+fn a_start_removes_what_a_killed_restore_left_beside_the_database() {
+    let rig = Rig::migrated();
+    let left = rig.root.join(".trustpoint-0123456789abcdef.tmp");
+    put(&left, b"half a database");
+    rig.open().migrate().unwrap();
+    assert!(!left.exists());
 }
