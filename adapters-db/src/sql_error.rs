@@ -6,7 +6,8 @@ use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use crate::damage::reason;
+use crate::directory::parent;
+use crate::shown::reason;
 
 const IN_THE_WAY: &str = "another process holds the database; end it, or wait and start again";
 pub(crate) const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
@@ -123,14 +124,6 @@ pub(crate) fn refused(place: &Utf8Path, right: Access) -> Option<(FaultKind, Str
             format!("mount the file system of {place} writable"),
         )),
         _ => None,
-    }
-}
-
-/// The directory a path stands in.
-pub(crate) fn parent(path: &Utf8Path) -> &Utf8Path {
-    match path.parent() {
-        Some(parent) if !parent.as_str().is_empty() => parent,
-        _ => Utf8Path::new("."),
     }
 }
 
