@@ -9,8 +9,10 @@ use ports::{Fault, FaultKind};
 use rusqlite::Connection;
 
 use crate::damage::unreadable;
-use crate::look::{FileFacts, Identity, Sight, header, identity, look};
-use crate::sql_error::{fault, needs_rollback, parent};
+use crate::directory::{create_directories, parent};
+use crate::identity::Identity;
+use crate::look::{FileFacts, Sight, header, look};
+use crate::sql_error::{fault, needs_rollback};
 use crate::{copy, create, memory, open, room};
 
 /// Whether anything may be changed.
@@ -134,13 +136,13 @@ impl Connections {
             Sight::Empty => {}
             Sight::Missing => return create::whole(&self.path, self.busy, write),
             Sight::MissingDirectory => {
-                open::create_directories(parent(&self.path), 0o700)?;
+                create_directories(parent(&self.path), 0o700)?;
                 return create::whole(&self.path, self.busy, write);
             }
         }
         let mut slot = self.slot()?;
         self.drop_replaced(&mut slot);
-        let identity = identity(&self.path).ok_or_else(|| vanished(&self.path))?;
+        let identity = Identity::at(&self.path).ok_or_else(|| vanished(&self.path))?;
         let opened = match slot.as_mut() {
             Some(opened) => opened,
             None => slot.insert(Opened {
@@ -194,7 +196,7 @@ impl Connections {
     fn drop_replaced(&self, slot: &mut Option<Opened>) {
         if slot
             .as_ref()
-            .is_some_and(|opened| Some(opened.identity) != identity(&self.path))
+            .is_some_and(|opened| Some(opened.identity) != Identity::at(&self.path))
         {
             *slot = None;
         }

@@ -17,9 +17,12 @@ use rusqlite::Connection;
 use rustix::fs::OFlags;
 
 use crate::damage::unreadable;
-use crate::look::{beside, open_file, resolved};
-use crate::memory::{Named, place_for, remove_leftovers, unnamed};
-use crate::{classify, open};
+use crate::directory::unnamed_file;
+use crate::file_bytes::open_file;
+use crate::integrity::{ensure_length, size};
+use crate::look::{beside, resolved};
+use crate::memory::{Named, place_for, remove_leftovers};
+use crate::open;
 
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -42,18 +45,18 @@ pub(crate) fn recovered(path: &Utf8Path, busy: Duration) -> Result<Connection, F
         .or_io(|| format!("looking at {copy}"))?
         .len();
     named.remove()?;
-    classify::refuse_short(path, length, size)?;
+    ensure_length(path, length, size)?;
     Ok(connection)
 }
 
 /// Rolls a journal back, and brings a write-ahead log into the file. The copy is ours to change.
-fn recover(copy: &Utf8Path, busy: Duration) -> rusqlite::Result<(Connection, i64)> {
+fn recover(copy: &Utf8Path, busy: Duration) -> rusqlite::Result<(Connection, u64)> {
     let connection = open::private(copy, busy)?;
     // The first read is where SQLite finds out about a journal, and takes the lock it keeps.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     connection.execute_batch("PRAGMA query_only = ON")?;
-    let size = classify::size(&connection)?;
+    let size = size(&connection)?;
     Ok((connection, size))
 }
 
@@ -98,7 +101,7 @@ fn copy_file(from: &Utf8Path, place: &Path) -> Result<Option<File>, Fault> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.or_io(what)?,
     };
-    let mut target = unnamed(place).or_io(what)?;
+    let mut target = unnamed_file(place).or_io(what)?;
     std::io::copy(&mut source, &mut target).or_io(what)?;
     Ok(Some(target))
 }

@@ -1,6 +1,5 @@
 //! A new database appears whole or not at all: it is made beside its place and then renamed.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -9,9 +8,10 @@ use rusqlite::Connection;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use crate::directory::{parent, remove_if_there, sync_directory};
 use crate::look::beside;
 use crate::open;
-use crate::sql_error::{fault, parent};
+use crate::sql_error::fault;
 
 /// Gives `write` the connection to a new database that gets the name `path` once `write` has
 /// worked.
@@ -28,7 +28,7 @@ pub(crate) fn whole<T>(
         .close()
         .map_err(|(_, error)| fault(path, "closing", error))?;
     take_the_name(&new.path, path)?;
-    open::sync_directory(parent(path))?;
+    sync_directory(parent(path))?;
     Ok(value)
 }
 
@@ -65,12 +65,7 @@ impl Unfinished {
             path: beside(path, ".new"),
         };
         for file in new.files() {
-            match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Fault::io(format!("removing {file}"), error));
-                }
-                Ok(()) | Err(_) => {}
-            }
+            remove_if_there(&file).or_io(|| format!("removing {file}"))?;
         }
         Ok(new)
     }

@@ -13,12 +13,14 @@ use refinery::Runner;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use time::OffsetDateTime;
 
-use crate::classify::{self, Found, identify};
+use crate::classify::{Found, identify};
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::duplicate::Source;
 use crate::snapshot_files::Kind;
 use crate::sql_error::fault;
-use crate::{credential, credential_list, draft, history, migrate, node, schema, snapshot, token};
+use crate::{
+    credential, credential_list, draft, history, integrity, migrate, node, schema, snapshot, token,
+};
 
 /// The node's database in one SQLite file. Clones share one connection.
 #[derive(Clone, Debug)]
@@ -147,7 +149,7 @@ impl Database for SqliteDatabase {
     }
 
     fn check_integrity(&self) -> Result<(), Fault> {
-        self.read(|connection| classify::check_all(self.connections.path(), connection))
+        self.read(|connection| integrity::check_all(self.connections.path(), connection))
             .map(drop)
     }
 

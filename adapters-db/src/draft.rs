@@ -10,7 +10,6 @@
 //! directory could have exchanged it.
 
 use std::fs::{File, Permissions, TryLockError};
-use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -20,14 +19,13 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with};
 use rustix::io::Errno;
 
-use crate::open;
+use crate::directory::{parent, remove_if_there, sync_directory, unnamed_file};
+use crate::identity::{DESCRIPTORS, Identity, descriptors_of};
 use crate::random;
-use crate::sql_error::{fault, parent};
+use crate::sql_error::fault;
 
 const PREFIX: &str = ".trustpoint-";
 const SUFFIX: &str = ".tmp";
-/// Where the kernel shows this process's open files.
-const DESCRIPTORS: &str = "/proc/self/fd";
 /// How often a name is chosen anew that another process took for a leftover before it was locked.
 const ATTEMPTS: usize = 5;
 
@@ -190,10 +188,10 @@ impl Draft {
         self.name = None;
         let what = || format!("looking at {path}");
         let stands = std::fs::symlink_metadata(path).or_io(what)?;
-        if (stands.dev(), stands.ino()) != identity(&self.file).or_io(what)? {
+        if Identity::of(&stands) != Identity::of_file(&self.file).or_io(what)? {
             return Err(exchanged(path));
         }
-        open::sync_directory(parent(path))
+        sync_directory(parent(path))
     }
 
     /// A name of its own for a file without one.
@@ -244,21 +242,6 @@ pub(crate) fn open_same(
     Err(exchanged(path))
 }
 
-/// How many descriptors of this process are of this file.
-pub(crate) fn descriptors_of(file: &File) -> std::io::Result<usize> {
-    let ours = identity(file)?;
-    let mut count = 0;
-    for entry in std::fs::read_dir(DESCRIPTORS)? {
-        count += match std::fs::metadata(entry?.path()) {
-            Ok(metadata) => usize::from((metadata.dev(), metadata.ino()) == ours),
-            // Closed meanwhile: the one that reads this directory, or another thread's.
-            Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(count)
-}
-
 /// The path as SQLite's URI file names need it.
 pub(crate) fn escaped(path: &Utf8Path) -> String {
     path.as_str().bytes().fold(String::new(), |mut text, byte| {
@@ -270,11 +253,6 @@ pub(crate) fn escaped(path: &Utf8Path) -> String {
         }
         text
     })
-}
-
-fn identity(file: &File) -> std::io::Result<(u64, u64)> {
-    file.metadata()
-        .map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn exchanged(path: &Utf8Path) -> Fault {
@@ -300,12 +278,12 @@ fn descriptor(file: &File) -> Utf8PathBuf {
 
 /// `None` where the file system knows no such files.
 fn unnamed(directory: &Utf8Path) -> std::io::Result<Option<File>> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let path = directory.as_std_path();
-    match openat(CWD, path, flags, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => Ok(Some(File::from(file))),
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
-        Err(error) => Err(error.into()),
+    match unnamed_file(directory.as_std_path()) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+            Some(_) | None => Err(error),
+        },
     }
 }
 
@@ -346,12 +324,7 @@ fn remove_leftovers(directory: &Utf8Path) -> Result<(), Fault> {
         }
         let path = directory.join(name);
         if is_left(&path) {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Fault::io(format!("removing the unfinished {path}"), error));
-                }
-                Ok(()) | Err(_) => {}
-            }
+            remove_if_there(&path).or_io(|| format!("removing the unfinished {path}"))?;
         }
     }
     Ok(())

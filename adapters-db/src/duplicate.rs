@@ -7,26 +7,20 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::num::NonZeroU64;
-use std::ops::Range;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::thread;
 
 use camino::Utf8Path;
 use ports::{Fault, FaultKind, ResultExt as _};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use rustix::fs::{Advice, fadvise};
 
-use crate::draft::{Draft, descriptors_of};
+use crate::damage::damaged;
+use crate::draft::Draft;
+use crate::file_bytes::{Same, copy_as_it_is, make_same};
+use crate::file_header::is_write_ahead;
+use crate::identity::{Identity, descriptors_of};
+use crate::integrity::{check_pages, size};
 use crate::sql_error::fault;
 use crate::through_sqlite;
-
-/// How much is read and written at a time.
-pub(crate) const CHUNK: usize = 1 << 20;
-/// Where the header says whether the file uses write-ahead logging, and what it says then.
-const LOGGING: Range<usize> = 18..20;
-const WRITE_AHEAD: [u8; 2] = [2, 2];
-const ROLLBACK: [u8; 2] = [1, 1];
 
 /// A database that is copied.
 ///
@@ -149,25 +143,6 @@ pub(crate) fn begin_reading(connection: &Connection) -> rusqlite::Result<Transac
     Ok(state)
 }
 
-/// Whether a database is whole in itself: pages, tables, indexes.
-pub(crate) fn check_pages(path: &Utf8Path, database: &Connection) -> Result<(), Fault> {
-    let verdict: String = database
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(|error| fault(path, "checking the database", error))?;
-    if verdict == "ok" {
-        return Ok(());
-    }
-    Err(damaged(path, &verdict))
-}
-
-fn damaged(path: &Utf8Path, how: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the database {path} is damaged: {how}"),
-        "keep a copy of the file, then restore the newest snapshot or a backup (`backup restore`)",
-    )
-}
-
 /// The fault of a thread that panicked.
 pub(crate) fn thread_died() -> Fault {
     Fault::new(
@@ -175,32 +150,6 @@ pub(crate) fn thread_died() -> Fault {
         "a thread of this program died",
         "this is a defect of the program; report it with this message",
     )
-}
-
-/// Bytes that a database has in its file.
-pub(crate) fn size(connection: &Connection) -> rusqlite::Result<u64> {
-    let number = |pragma: &str| -> rusqlite::Result<i64> {
-        connection.pragma_query_value(None, pragma, |row| row.get(0))
-    };
-    let size = number("page_count")?.saturating_mul(number("page_size")?);
-    Ok(u64::try_from(size).unwrap_or_default())
-}
-
-/// Takes the mark of write-ahead logging off a file that has no log beside it.
-pub(crate) fn without_log(file: &File) -> std::io::Result<()> {
-    let mut mark = [0; 2];
-    match file.read_exact_at(&mut mark, LOGGING.start as u64) {
-        Ok(()) if mark == WRITE_AHEAD => file.write_all_at(&ROLLBACK, LOGGING.start as u64),
-        result => result,
-    }
-}
-
-fn is_write_ahead(path: &Utf8Path, file: &File) -> Result<bool, Fault> {
-    let mut header = [0; LOGGING.end];
-    let count = file
-        .read_at(&mut header, 0)
-        .or_io(|| format!("reading the database {path}"))?;
-    Ok(count == header.len() && header.ends_with(&WRITE_AHEAD))
 }
 
 /// Whether it is this file that the connection has open: not a private copy of it, and not one
@@ -211,81 +160,6 @@ fn is_open(connection: &Connection, file: &File) -> Result<bool, Fault> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         metadata => metadata.or_io(what)?,
     };
-    let ours = file.metadata().or_io(what)?;
-    let is_named = (named.dev(), named.ino()) == (ours.dev(), ours.ino());
+    let is_named = Identity::of(&named) == Identity::of_file(file).or_io(what)?;
     Ok(is_named && descriptors_of(file).or_io(what)? > 1)
-}
-
-/// Copies a file that others may be writing to.
-pub(crate) fn copy_as_it_is(
-    from: &File,
-    to: &File,
-    progress: &mut dyn FnMut(u64, u64),
-) -> std::io::Result<()> {
-    let mut chunk = vec![0; CHUNK];
-    let mut place = 0;
-    loop {
-        let count = read_at(from, &mut chunk, place)?;
-        let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            break;
-        };
-        to.write_all_at(bytes, place)?;
-        write_back(to, place, count);
-        place += count as u64;
-        progress(place, from.metadata()?.len().max(place));
-    }
-    progress(place, place);
-    Ok(())
-}
-
-/// Has the disk begin with it, so that there is less to wait for at the end. What the kernel makes
-/// of the advice changes nothing but the time.
-fn write_back(file: &File, place: u64, count: usize) {
-    let _ = fadvise(file, place, NonZeroU64::new(count as u64), Advice::DontNeed);
-}
-
-/// What became of a copy that may differ.
-enum Same {
-    /// It did not differ.
-    Already,
-    /// It was put right.
-    Now,
-    /// It still differs.
-    Never,
-}
-
-/// Copies what differs, and reads back what was copied.
-fn make_same(from: &File, to: &File, size: u64) -> std::io::Result<Same> {
-    let mut same = Same::Already;
-    let (mut theirs, mut ours) = (vec![0; CHUNK], vec![0; CHUNK]);
-    for place in (0..size).step_by(CHUNK) {
-        let length = usize::try_from(size - place).map_or(CHUNK, |left| left.min(CHUNK));
-        theirs.resize(length, 0);
-        ours.resize(length, 0);
-        from.read_exact_at(&mut theirs, place)?;
-        to.read_exact_at(&mut ours, place)?;
-        if ours != theirs {
-            to.write_all_at(&theirs, place)?;
-            to.read_exact_at(&mut ours, place)?;
-            same = Same::Now;
-        }
-        if ours != theirs {
-            return Ok(Same::Never);
-        }
-    }
-    Ok(same)
-}
-
-/// Reads until the chunk is full or the file ends.
-pub(crate) fn read_at(file: &File, chunk: &mut [u8], place: u64) -> std::io::Result<usize> {
-    let mut count = 0;
-    while let Some(rest) = chunk.get_mut(count..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, place + count as u64) {
-            Ok(0) => break,
-            Ok(more) => count += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(count)
 }

@@ -4,22 +4,19 @@
 //! Nothing is opened here but by [`header`]: whoever closes a second descriptor of the database
 //! drops the locks of every connection this process has on it.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::Metadata;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt};
 use rustix::fs::OFlags;
 
 use crate::damage::{damaged, not_sqlite};
-use crate::sql_error::parent;
-
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-const HEADER: usize = 100;
-/// Offsets of the file format's write and read versions; 2 is write-ahead logging.
-const WRITE_VERSION: usize = 18;
-const READ_VERSION: usize = 19;
+use crate::directory::parent;
+use crate::file_bytes::open_file;
+use crate::file_header::{self, MAGIC};
+use crate::identity::Identity;
 
 /// What the file system shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,16 +42,6 @@ pub(crate) struct FileFacts {
     pub(crate) log: bool,
     /// Its size, with all that stands beside it.
     pub(crate) bytes: u64,
-}
-
-/// Device and inode.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Identity(u64, u64);
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Self(metadata.dev(), metadata.ino())
-    }
 }
 
 /// Looks. A missing directory is an error unless `parents_allowed`.
@@ -106,9 +93,12 @@ pub(crate) struct Header {
 /// Reads the first bytes. Only where this process has no connection to the file.
 pub(crate) fn header(path: &Utf8Path, facts: FileFacts) -> Result<Header, Fault> {
     let what = || format!("reading the database {path}");
-    let mut header = Vec::with_capacity(HEADER);
+    let mut header = Vec::with_capacity(file_header::LENGTH);
     open_file(path, OFlags::empty())
-        .and_then(|file| file.take(HEADER as u64).read_to_end(&mut header))
+        .and_then(|file| {
+            file.take(file_header::LENGTH as u64)
+                .read_to_end(&mut header)
+        })
         .or_io(what)?;
     if !header.starts_with(MAGIC) {
         // After a power cut in the very first write the header may be missing and the journal
@@ -119,33 +109,16 @@ pub(crate) fn header(path: &Utf8Path, facts: FileFacts) -> Result<Header, Fault>
             Err(not_sqlite(path))
         };
     }
-    if !facts.journal && header.get(WRITE_VERSION) > Some(&2) {
+    let (write, read) = file_header::versions(&header).unwrap_or_default();
+    if !facts.journal && write > 2 {
         return Err(unwritable(path));
     }
-    Ok(Header {
-        wal: header.get(READ_VERSION) == Some(&2),
-    })
+    Ok(Header { wal: read == 2 })
 }
 
 /// A write version that SQLite takes for "may be read and never written".
 pub(crate) fn unwritable(path: &Utf8Path) -> Fault {
     damaged(path, "its header says that no program may write it")
-}
-
-/// Opens for reading what has to be a file, and waits for nobody.
-pub(crate) fn open_file(path: &Utf8Path, more: OFlags) -> std::io::Result<File> {
-    let flags = (OFlags::NONBLOCK | more).bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(std::io::Error::new(
-        ErrorKind::InvalidInput,
-        format!("{path} is no file"),
-    ))
 }
 
 /// The path of the file itself: SQLite keeps its journal beside the file, not beside a link to it.
@@ -157,13 +130,6 @@ pub(crate) fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
         )),
         resolved => resolved.or_io(|| looking_at(path)),
     }
-}
-
-/// Which file stands at the path now, where one does.
-pub(crate) fn identity(path: &Utf8Path) -> Option<Identity> {
-    std::fs::metadata(path)
-        .ok()
-        .map(|metadata| Identity::of(&metadata))
 }
 
 /// The file that SQLite keeps beside the database: `-journal`, `-wal`, `-shm`.

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, FaultKind, ResultExt as _};
-use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, open, openat, statfs, statvfs,
-};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, openat, statfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use tempfile::TempDir;
+
+use crate::directory::unnamed_file;
+use crate::room;
 
 /// In front of the name of every private directory.
 const PREFIX: &str = "trustpointctl-database-";
@@ -63,25 +64,17 @@ fn unfit(place: &Path, bytes: u64) -> Option<String> {
     if !is_memory(place) {
         return Some("is no tmpfs".to_owned());
     }
-    let free = match statvfs(place) {
-        // A file system without a limit says that it has no blocks at all.
-        Ok(volume) if volume.f_blocks == 0 => u64::MAX,
-        Ok(volume) => volume.f_bavail.saturating_mul(volume.f_frsize),
+    let free = match room::free(place) {
+        Ok(free) => free,
         Err(error) => return Some(format!("cannot be asked for its room: {error}")),
     };
     if free < bytes {
         return Some(format!("has {} KiB free", free >> 10));
     }
-    match unnamed(place) {
+    match unnamed_file(place) {
         Ok(_) => None,
         Err(error) => Some(format!("cannot be written: {error}")),
     }
-}
-
-/// A file that no other process can open, and that ends with this one.
-pub(crate) fn unnamed(place: &Path) -> std::io::Result<File> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(open(place, flags, Mode::RUSR | Mode::WUSR).map(File::from)?)
 }
 
 /// A private directory in which unnamed files have names for a moment. A process that is killed in
@@ -215,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_in_use_is_no_leftover() {
         let place = tempfile::tempdir_in("/dev/shm").unwrap();
-        let parts = || [("", unnamed(place.path()).unwrap())];
+        let parts = || [("", unnamed_file(place.path()).unwrap())];
         let used = Named::of(place.path(), &parts()).unwrap();
         assert!(used.database().unwrap().is_file());
         assert!(abandoned(used.directory.path()).unwrap().is_none());

@@ -8,7 +8,8 @@ use ports::{Fault, FaultKind, Migrated};
 use refinery::Runner;
 use rusqlite::Connection;
 
-use crate::classify::{Found, check, identify};
+use crate::classify::{Found, identify};
+use crate::integrity::check;
 use crate::sql_error::class;
 
 /// Applies what is pending. Where nothing is, refinery is not called, because it would write.

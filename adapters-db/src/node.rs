@@ -7,9 +7,10 @@ use refinery::Runner;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use time::OffsetDateTime;
 
-use crate::classify::{Found, check, identify};
+use crate::classify::{Found, identify};
 use crate::columns::{stamp, storage, text, time as time_column};
-use crate::damage::quoted;
+use crate::integrity::check;
+use crate::shown::quoted;
 use crate::sql_error::fault;
 use crate::token;
 

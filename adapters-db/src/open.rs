@@ -1,7 +1,7 @@
 //! Opening: the settings of every connection, and the one place where the file is created.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -13,7 +13,7 @@ use rustix::fs::Access;
 
 use crate::damage::unreadable;
 use crate::look::{beside, unwritable};
-use crate::sql_error::{parent, refused};
+use crate::sql_error::refused;
 
 /// How long a lock of another process is waited for.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -113,27 +113,4 @@ pub(crate) fn create_empty(path: &Utf8Path) -> Result<(), Fault> {
         .open(path)
         .map(drop)
         .or_io(|| format!("creating the database {path}"))
-}
-
-/// Makes the directory and those above it, durable when it returns.
-pub(crate) fn create_directories(directory: &Utf8Path, mode: u32) -> Result<(), Fault> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let above = parent(directory);
-    if above != directory {
-        create_directories(above, 0o755)?;
-    }
-    match DirBuilder::new().mode(mode).create(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        result => result.or_io(|| format!("creating the directory {directory}")),
-    }?;
-    sync_directory(above)
-}
-
-/// Makes what was created, renamed or removed in the directory durable.
-pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), Fault> {
-    File::open(directory)
-        .and_then(|handle| handle.sync_all())
-        .or_io(|| format!("syncing the directory {directory}"))
 }

@@ -8,8 +8,7 @@ use ports::{Fault, ResultExt as _};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
-use crate::open;
-use crate::sql_error::parent;
+use crate::directory::{create_directories, parent};
 
 /// A user and a group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,7 +43,7 @@ impl Owner {
         if directory.is_dir() {
             return Ok(());
         }
-        open::create_directories(directory, 0o700)?;
+        create_directories(directory, 0o700)?;
         let made = OpenOptions::new()
             .read(true)
             .custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32)

@@ -1,13 +1,15 @@
 //! Whether a start could write the database, asked before its first change.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use camino::Utf8Path;
 use ports::{Fault, FaultKind, ResultExt as _};
 use rustix::fs::{Access, statvfs};
 
+use crate::directory::{nearest, parent};
 use crate::look::{Sight, beside};
-use crate::sql_error::{FREE_SPACE, parent, refused};
+use crate::sql_error::{FREE_SPACE, refused};
 
 /// What a new database takes, with its journal.
 const ROOM_TO_CREATE: u64 = 192 << 10;
@@ -16,7 +18,7 @@ const ROOM_TO_RECORD: u64 = 32 << 10;
 
 /// Whether the snapshot has room; changes nothing.
 pub(crate) fn check_snapshot(path: &Utf8Path, snapshots: &Utf8Path) -> Result<(), Fault> {
-    let directory = existing(snapshots);
+    let directory = nearest(snapshots);
     let what = format!("no snapshot of the database {path} can be made in {snapshots}");
     check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
     let mut room = 0;
@@ -39,7 +41,7 @@ fn device(directory: &Utf8Path) -> Result<u64, Fault> {
 /// Asks; changes nothing.
 pub(crate) fn check(path: &Utf8Path, sight: Sight) -> Result<(), Fault> {
     let what = format!("the database {path} cannot be written");
-    let directory = existing(parent(path));
+    let directory = nearest(parent(path));
     let (is_there, room) = match sight {
         Sight::File(_) => (true, ROOM_TO_RECORD),
         Sight::Empty => (true, ROOM_TO_CREATE),
@@ -61,12 +63,9 @@ fn check_right(what: &str, place: &Utf8Path, right: Access) -> Result<(), Fault>
 }
 
 fn check_room(what: &str, directory: &Utf8Path, room: u64) -> Result<(), Fault> {
-    let volume = statvfs(directory.as_std_path())
-        .map_err(std::io::Error::from)
-        .or_io(|| format!("asking for the room of {directory}"))?;
-    let free = volume.f_bavail.saturating_mul(volume.f_frsize);
-    // A file system without a limit says that it has no blocks at all.
-    if volume.f_blocks == 0 || free >= room {
+    let free =
+        free(directory.as_std_path()).or_io(|| format!("asking for the room of {directory}"))?;
+    if free >= room {
         return Ok(());
     }
     Err(Fault::new(
@@ -80,9 +79,13 @@ fn check_room(what: &str, directory: &Utf8Path, room: u64) -> Result<(), Fault> 
     ))
 }
 
-fn existing(directory: &Utf8Path) -> &Utf8Path {
-    directory
-        .ancestors()
-        .find(|ancestor| !ancestor.as_str().is_empty() && ancestor.exists())
-        .unwrap_or(Utf8Path::new("."))
+/// So many bytes can be written to the file system.
+pub(crate) fn free(place: &Path) -> std::io::Result<u64> {
+    let volume = statvfs(place)?;
+    // A file system without a limit says that it has no blocks at all.
+    Ok(if volume.f_blocks == 0 {
+        u64::MAX
+    } else {
+        volume.f_bavail.saturating_mul(volume.f_frsize)
+    })
 }

@@ -14,8 +14,8 @@ use ring::digest::{Context, SHA256};
 use rusqlite::{Connection, Row};
 
 use crate::columns::long_text;
-use crate::damage::quoted;
 use crate::schema::HISTORY_TABLE;
+use crate::shown::quoted;
 
 /// What a backup has more than a database (see `backup/manifest.rs`).
 const MANIFEST: (&str, &str) = (

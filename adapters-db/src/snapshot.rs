@@ -6,9 +6,10 @@ use time::OffsetDateTime;
 
 use crate::draft::Draft;
 use crate::duplicate::Source;
+use crate::file_bytes::same_bytes;
 use crate::node;
 use crate::owner::Owner;
-use crate::snapshot_files::{Kind, SnapshotFile, list, name, same_bytes, taken, version_inside};
+use crate::snapshot_files::{Kind, SnapshotFile, list, name, taken, version_inside};
 
 const KEPT: usize = 5;
 

@@ -1,7 +1,6 @@
 //! The files of the snapshot directory: `trustpoint-<version>-<UTC time>[-n].db` is what stood there
 //! before an upgrade, `replaced-<version>-<UTC time>[-n].db` what a restore has replaced.
 
-use std::fs::File;
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,7 +9,6 @@ use rusqlite::{Connection, OpenFlags};
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::draft::escaped;
-use crate::duplicate::{CHUNK, read_at};
 use crate::node;
 
 const SUFFIX: &str = ".db";
@@ -157,27 +155,6 @@ fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
         }
     }
     Ok(paths)
-}
-
-/// Whether both files have the same bytes.
-pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, Fault> {
-    let comparing = || format!("comparing a copy of the database with {other}");
-    let theirs = File::open(other).or_io(comparing)?;
-    let length = ours.metadata().or_io(comparing)?.len();
-    if theirs.metadata().or_io(comparing)?.len() != length {
-        return Ok(false);
-    }
-    let (mut one, mut two) = (vec![0; CHUNK], vec![0; CHUNK]);
-    for place in (0..length).step_by(CHUNK) {
-        let counts = [
-            read_at(ours, &mut one, place).or_io(comparing)?,
-            read_at(&theirs, &mut two, place).or_io(comparing)?,
-        ];
-        if one.get(..counts[0]) != two.get(..counts[1]) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// The version that stands inside; `None` where it cannot be told. Nothing is written, whatever

@@ -9,8 +9,9 @@ use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, OFlags, access};
 use rustix::io::Errno;
 
-use crate::damage::reason;
-use crate::look::open_file;
+use crate::directory::parent;
+use crate::file_bytes::open_file;
+use crate::shown::reason;
 
 const IN_THE_WAY: &str = "another process holds the database; end it, or wait and start again";
 pub(crate) const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
@@ -141,14 +142,6 @@ fn denied(place: &Utf8Path) -> (FaultKind, String) {
         FaultKind::Denied,
         format!("give the user that runs this program the right to {place}"),
     )
-}
-
-/// The directory a path stands in.
-pub(crate) fn parent(path: &Utf8Path) -> &Utf8Path {
-    match path.parent() {
-        Some(parent) if !parent.as_str().is_empty() => parent,
-        _ => Utf8Path::new("."),
-    }
 }
 
 fn defect() -> String {

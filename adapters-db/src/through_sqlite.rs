@@ -11,7 +11,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Transaction};
 
 use crate::draft::Draft;
-use crate::duplicate::{copy_as_it_is, without_log};
+use crate::file_bytes::copy_as_it_is;
+use crate::file_header::without_log;
 use crate::sql_error::fault;
 
 /// Pages that are copied at a time.

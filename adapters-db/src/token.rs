@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use time::OffsetDateTime;
 
 use crate::columns::{bytes, required, stamp, text, time as time_column};
-use crate::damage::quoted;
+use crate::shown::quoted;
 use crate::sql_error::fault;
 
 const TOKEN: i64 = 1;

@@ -1,7 +1,6 @@
 //! Making a backup of a live database.
 
 use std::fs::File;
-use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::thread;
@@ -15,10 +14,13 @@ use ports::{
 use rusqlite::Connection;
 
 use super::digest::{Digest, Trail};
-use super::{files, manifest, no_database, own};
+use super::{manifest, no_database, own};
+use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::{Copied, Source, check_pages, copy_as_it_is, size, thread_died};
-use crate::sql_error::{fault, parent};
+use crate::duplicate::{Copied, Source, thread_died};
+use crate::file_bytes::{copy_as_it_is, send};
+use crate::integrity::{check_pages, size};
+use crate::sql_error::fault;
 use crate::{migrate, node, schema, scrub};
 
 /// Copies, writes the manifest, reads the result back, and gives it its name or sends it on.
@@ -41,7 +43,7 @@ pub(super) fn create(
             refuse_special(Utf8Path::new(file))?;
             parent(Utf8Path::new(file))
         }
-        BackupTarget::Stream(_) => files::nearest(snapshots),
+        BackupTarget::Stream(_) => nearest_directory(snapshots),
     };
     // What cannot be backed up is found out before the long part of the work.
     record(path, node::observe(path, connection, &schema::runner()?)?)?;
@@ -69,7 +71,9 @@ pub(super) fn create(
             }
         }
         BackupTarget::Replace(file) => draft.replace(Utf8Path::new(file))?,
-        BackupTarget::Stream(stream) => send(&draft, stream)?,
+        BackupTarget::Stream(stream) => {
+            send(draft.file(), stream).or_io(|| "writing the backup to standard output")?
+        }
     }
     Ok(manifest)
 }
@@ -158,13 +162,9 @@ fn refuse_old_header(path: &Utf8Path, file: &File, size: u64) -> Result<(), Faul
     ))
 }
 
-fn send(draft: &Draft, stream: &mut dyn Write) -> Result<(), Fault> {
-    files::send(draft.file(), stream).or_io(|| "writing the backup to standard output")
-}
-
 /// Said before the long part of the work; whether the name is free is decided when it is given.
 fn refuse_standing(file: &Utf8Path) -> Result<(), Fault> {
-    match files::kind_of(file)? {
+    match kind_of(file)? {
         None => Ok(()),
         Some(_) => Err(standing(file)),
     }
@@ -180,7 +180,7 @@ fn standing(file: &Utf8Path) -> Fault {
 
 /// A directory, a device or a pipe is nothing that a backup takes the place of.
 fn refuse_special(file: &Utf8Path) -> Result<(), Fault> {
-    match files::kind_of(file)? {
+    match kind_of(file)? {
         Some(kind) if !kind.is_file() && !kind.is_symlink() => Err(Fault::new(
             FaultKind::Io,
             format!("{file} is no regular file: it is not overwritten"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 
-use crate::duplicate::{CHUNK, read_at};
+use crate::file_bytes::{CHUNK, read_at};
 
 /// Length of a digest as text.
 pub(super) const LENGTH: usize = 64;

@@ -4,7 +4,6 @@
 
 mod create;
 mod digest;
-mod files;
 mod manifest;
 mod own;
 mod read;

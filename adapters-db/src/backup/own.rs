@@ -1,12 +1,11 @@
 //! What must never be overwritten by a backup: the node's own files.
 
-use std::os::unix::fs::MetadataExt as _;
-
 use camino::Utf8Path;
 use ports::{Fault, FaultKind};
 
+use crate::directory::parent;
 use crate::draft::is_private;
-use crate::sql_error::parent;
+use crate::identity::Identity;
 
 /// What SQLite takes for a part of the database whose name comes before.
 const PARTS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -51,10 +50,7 @@ fn is_own_name(name: &str, database: &Utf8Path) -> bool {
 
 /// Whether both are one file, through every link.
 fn same(one: &Utf8Path, other: &Utf8Path) -> bool {
-    match (std::fs::metadata(one), std::fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
-    }
+    Identity::at(one).is_some_and(|one| Some(one) == Identity::at(other))
 }
 
 fn no_place(file: &Utf8Path, why: &str, hint: &str) -> Fault {

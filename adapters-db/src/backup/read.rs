@@ -15,16 +15,18 @@ use ports::{
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
-use super::files::{self, Refused};
 use super::{digest, manifest};
+use crate::directory::nearest_directory;
 use crate::draft::{Draft, open_same};
-use crate::duplicate::{read_at, size, thread_died};
+use crate::duplicate::thread_died;
+use crate::file_bytes::{self, Refused, read_at};
+use crate::file_header::MAGIC;
+use crate::integrity::{size, wrong_pages};
 use crate::look::{beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::sql_error::fault;
 use crate::{migrate, node, open as sqlite_open, schema};
 
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// What a stream is called.
 const STREAM: &str = "standard input";
 
@@ -78,7 +80,7 @@ pub(super) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
         }
         BackupSource::Stream(stream) => {
             let name = Utf8Path::new(STREAM);
-            let draft = Draft::within(files::nearest(snapshots))?;
+            let draft = Draft::within(nearest_directory(snapshots))?;
             take_in(stream, name, &draft)?;
             refused(name, || prove_draft(&draft, name))
         }
@@ -95,7 +97,7 @@ pub(super) fn name(source: &BackupSource<'_>) -> String {
 
 /// Takes a stream in.
 pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> Result<(), Fault> {
-    files::take_in(stream, draft.file()).map_err(|refused| match refused {
+    file_bytes::take_in(stream, draft.file()).map_err(|refused| match refused {
         Refused::Reading(error) => Fault::io(format!("reading the backup {name}"), error),
         Refused::Writing(error) => Fault::io(format!("copying the backup {name}"), error),
     })
@@ -151,17 +153,17 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
     refuse_foreign(name, connection)?;
     let (manifest, digested) = manifest_of(candidate)?;
     // Both read the whole file: side by side.
-    let (verdict, digest) = thread::scope(|scope| {
+    let (wrong, digest) = thread::scope(|scope| {
         let digest = manifest.as_ref().map(|manifest| {
             scope.spawn(|| match digested {
                 Some(end) => Ok(digest::up_to(file, end)? == manifest.sha256),
                 None => digest::is_right_within(file, &manifest.sha256),
             })
         });
-        let verdict = connection.query_row("PRAGMA integrity_check(1)", [], |row| {
-            row.get::<_, String>(0)
-        });
-        (verdict, digest.map(thread::ScopedJoinHandle::join))
+        (
+            wrong_pages(connection),
+            digest.map(thread::ScopedJoinHandle::join),
+        )
     });
     if let Some(digest) = digest
         && !digest
@@ -172,9 +174,8 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
             "its SHA-256 is not the one in its manifest: it was altered, or damaged",
         ));
     }
-    let verdict = verdict.map_err(|error| unreadable(name, error))?;
-    if verdict != "ok" {
-        return Err(corrupt(&format!("it is damaged: {verdict}")));
+    if let Some(wrong) = wrong.map_err(|error| unreadable(name, error))? {
+        return Err(corrupt(&format!("it is damaged: {wrong}")));
     }
     // Whatever else the schema has than ours is refused where the schema is identified.
     let mut record = match node::look(name, connection, &schema::runner()?)? {

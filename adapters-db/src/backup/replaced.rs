@@ -1,19 +1,16 @@
 //! What a restore replaces is kept: as a snapshot, or byte for byte where it cannot be read.
 
-use std::io::ErrorKind;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Fault, ResultExt as _};
 use time::OffsetDateTime;
 
-use super::files::send;
+use crate::directory::{parent, remove_if_there, sync_directory};
 use crate::draft::Draft;
+use crate::file_bytes::{same_bytes, send};
 use crate::look::{beside, has_bytes};
-use crate::open;
 use crate::owner::Owner;
 use crate::snapshot;
-use crate::snapshot_files::{Kind, name, same_bytes, taken};
-use crate::sql_error::parent;
+use crate::snapshot_files::{Kind, name, taken};
 
 /// Beside the database there may be what belongs to it. The database is the last: where its name
 /// is, all is there.
@@ -98,14 +95,10 @@ pub(super) fn remove_beside(path: &Utf8Path) -> Result<(), Fault> {
     let mut removed = false;
     for part in ["-journal", "-wal", "-shm"] {
         let file = beside(path, part);
-        match std::fs::remove_file(&file) {
-            Ok(()) => removed = true,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Fault::io(format!("removing {file}"), error)),
-        }
+        removed |= remove_if_there(&file).or_io(|| format!("removing {file}"))?;
     }
     if removed {
-        open::sync_directory(parent(path))?;
+        sync_directory(parent(path))?;
     }
     Ok(())
 }

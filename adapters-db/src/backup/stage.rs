@@ -9,16 +9,20 @@ use ports::{Backup, BackupSource, Fault, FaultKind, ResultExt as _, StagedBackup
 use rusqlite::Connection;
 use time::OffsetDateTime;
 
-use super::{files, manifest, read, replaced};
+use super::{manifest, read, replaced};
 use crate::classify::Found;
+use crate::directory::{create_directories, nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::{Source, size, without_log};
+use crate::duplicate::Source;
+use crate::file_bytes::same_bytes;
+use crate::file_header::without_log;
+use crate::integrity::size;
 use crate::look::{beside, has_bytes};
 use crate::owner::Owner;
 use crate::schema::APPLICATION_ID;
-use crate::snapshot_files::{Kind, same_bytes};
-use crate::sql_error::{fault, parent};
-use crate::{classify, look, node, open, schema, snapshot};
+use crate::snapshot_files::Kind;
+use crate::sql_error::fault;
+use crate::{classify, integrity, look, node, open, schema, snapshot};
 
 /// A backup on the file system of the database, ready to take its place.
 pub(super) struct Staged {
@@ -61,7 +65,7 @@ impl Staged {
             }
             BackupSource::Stream(stream) => stream,
         };
-        let draft = Draft::within(files::nearest(parent(&path)))?;
+        let draft = Draft::within(nearest_directory(parent(&path)))?;
         read::take_in(stream, name, &draft)?;
         let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
@@ -96,7 +100,7 @@ impl Staged {
         if refuse_foreign(&self.path, &connection)? == Found::Nothing {
             return Ok(None);
         }
-        classify::check(&self.path, &connection)?;
+        integrity::check(&self.path, &connection)?;
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
             .map_err(holding)?;
@@ -172,7 +176,7 @@ impl StagedBackup for Staged {
             ..
         } = *self;
         if create_parents {
-            open::create_directories(parent(&path), 0o700)?;
+            create_directories(parent(&path), 0o700)?;
         }
         Owner::of_database(&path)?.take(draft.file(), &path)?;
         // A journal of the old database would be played back into the new one. Where the old one

@@ -9,7 +9,7 @@ use rusqlite::OpenFlags;
 
 use super::{Rig, mode_of, put};
 use crate::draft::{Draft, open_same};
-use crate::duplicate::copy_as_it_is;
+use crate::file_bytes::copy_as_it_is;
 
 struct Place {
     _keep: tempfile::TempDir,

@@ -4,39 +4,11 @@
 //! a new value over that store, as each start does.
 
 mod assets;
+mod cases;
 mod state;
 mod tls;
 
 pub use assets::{MessagesRig, StaticFilesRig, messages, static_files};
+pub use cases::{Fresh, Open};
 pub use state::{dek_cache, pin_memory, start_lock, wizard_store};
 pub use tls::{tls_issuer, tls_store};
-
-/// Opens a new value over one store.
-pub type Open<P> = Box<dyn Fn() -> Box<P>>;
-
-/// Makes a fresh store.
-pub type Fresh<'make, P> = &'make mut dyn FnMut() -> Open<P>;
-
-type Case<P> = (&'static str, fn(&dyn Fn() -> Box<P>));
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the name of the promise stands above the panic that broke it"
-)]
-fn run<P: ?Sized>(port: &str, cases: &[Case<P>], fresh: Fresh<'_, P>) {
-    for (name, case) in cases {
-        println!("{port} contract: {name}");
-        case(&*fresh());
-    }
-}
-
-/// The kind of the fault that a call must end with.
-fn kind_of<T>(result: Result<T, crate::Fault>) -> crate::FaultKind {
-    match result {
-        Ok(_) => panic!("the call worked, and it must not"),
-        Err(fault) => {
-            assert!(!fault.hint().is_empty(), "no hint: {fault}");
-            fault.kind()
-        }
-    }
-}

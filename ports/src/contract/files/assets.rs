@@ -1,6 +1,6 @@
 //! Suites of static files and messages.
 
-use super::kind_of;
+use super::cases::kind_of;
 use crate::{FaultKind, Messages, StaticFiles};
 
 /// A static root and its sources, fresh for one case.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::SetupWizardState as S;
 
-use super::{Case, Fresh, kind_of, run};
+use super::cases::{Case, Fresh, kind_of, run};
 use crate::{
     CachedDek, Dek, DekCache, FaultKind, PinLedger, PinMemory, StartLock, TryEnd, WizardDirectory,
     WizardStore,

@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Fresh, kind_of};
+use super::cases::{Fresh, kind_of};
 use crate::{
     CredentialFiles, FaultKind, Published, Secret, TlsCredential, TlsIssuer, TlsSet, TlsSource,
     TlsStore, TlsView,

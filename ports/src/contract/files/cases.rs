@@ -1,0 +1,31 @@
+//! What the suites of the files share.
+
+/// Opens a new value over one store.
+pub type Open<P> = Box<dyn Fn() -> Box<P>>;
+
+/// Makes a fresh store.
+pub type Fresh<'make, P> = &'make mut dyn FnMut() -> Open<P>;
+
+pub(super) type Case<P> = (&'static str, fn(&dyn Fn() -> Box<P>));
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the name of the promise stands above the panic that broke it"
+)]
+pub(super) fn run<P: ?Sized>(port: &str, cases: &[Case<P>], fresh: Fresh<'_, P>) {
+    for (name, case) in cases {
+        println!("{port} contract: {name}");
+        case(&*fresh());
+    }
+}
+
+/// The kind of the fault that a call must end with.
+pub(super) fn kind_of<T>(result: Result<T, crate::Fault>) -> crate::FaultKind {
+    match result {
+        Ok(_) => panic!("the call worked, and it must not"),
+        Err(fault) => {
+            assert!(!fault.hint().is_empty(), "no hint: {fault}");
+            fault.kind()
+        }
+    }
+}
