@@ -162,8 +162,10 @@ impl PinLedger for Ledger {
         match end {
             TryEnd::Other => self.write_unseen(before, false),
             TryEnd::Accepted => {
-                // A count that survives a power cut costs nothing: the next login ends it.
-                self.write_unseen(0, false)?;
+                // One that survives a power cut costs nothing: the next login ends it. Two of them
+                // must not add up, though each login worked.
+                let synced = self.unseen() > 1;
+                self.write_unseen(0, synced)?;
                 if self.rejected().is_empty() {
                     return Ok(());
                 }

@@ -32,10 +32,12 @@ impl Pkcs11Hsm {
                 self.logged_in.set(true);
                 ledger.end_try(TryEnd::Accepted)
             }
-            Login::Failed(fault) => {
+            Login::NotTried(fault) => {
                 let crossed_out = ledger.end_try(TryEnd::Other);
                 Err(with_the_end_noted(fault, crossed_out))
             }
+            // Whether the token has counted it nobody saw: the try stays noted.
+            Login::Unknown(fault) => Err(fault),
             Login::Rejected(rejection) => {
                 let kept =
                     budget::hash(pin).and_then(|hash| ledger.end_try(TryEnd::Rejected { hash }));

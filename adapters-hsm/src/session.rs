@@ -55,10 +55,13 @@ impl UserSession {
 pub(crate) enum Login {
     /// The PIN works.
     Accepted,
-    /// CKR_PIN_INCORRECT.
+    /// The token refuses this PIN.
     Rejected(Fault),
-    /// It failed in another way.
-    Failed(Fault),
+    /// It failed before the token looked at the PIN.
+    NotTried(Fault),
+    /// It failed, and whether the token has counted a wrong PIN is unknown: a connection that is cut
+    /// in C_Login comes back as an error of the device.
+    Unknown(Fault),
 }
 
 /// All that a login needs but the PIN. The flags of the token are looked at again, right before
@@ -85,13 +88,42 @@ pub(crate) fn login(module: &mut Module, pin: &Secret) -> Result<Login, Fault> {
     match user.session.login_with_raw(UserType::User, &pin) {
         Ok(()) => {}
         Err(error) if is(&error, RvError::UserAlreadyLoggedIn) => {}
-        Err(error) if is(&error, RvError::PinIncorrect) => {
+        Err(error) if is_about_the_pin(&error) => {
             return Ok(Login::Rejected(rejected(&user, error)));
         }
-        Err(error) => return Ok(Login::Failed(refused(&user, error))),
+        Err(error) if is_before_the_pin(&error) => {
+            return Ok(Login::NotTried(refused(&user, error)));
+        }
+        Err(error) => return Ok(Login::Unknown(refused(&user, error))),
     }
     module.keep(user);
     Ok(Login::Accepted)
+}
+
+/// The token refuses the PIN itself (PKCS#11 v3.1, section 5.1.6).
+fn is_about_the_pin(error: &Error) -> bool {
+    [
+        RvError::PinIncorrect,
+        RvError::PinInvalid,
+        RvError::PinLenRange,
+    ]
+    .into_iter()
+    .any(|code| is(error, code))
+}
+
+/// The call was refused before the PIN was looked at.
+fn is_before_the_pin(error: &Error) -> bool {
+    [
+        RvError::CryptokiNotInitialized,
+        RvError::SessionHandleInvalid,
+        RvError::SessionClosed,
+        RvError::UserPinNotInitialized,
+        RvError::UserTypeInvalid,
+        RvError::UserAnotherAlreadyLoggedIn,
+        RvError::UserTooManyTypes,
+    ]
+    .into_iter()
+    .any(|code| is(error, code))
 }
 
 fn rejected(user: &UserSession, error: Error) -> Fault {

@@ -106,10 +106,18 @@ fn c18_a_count_that_is_low_allows_one_try() {
 }
 
 #[test]
-fn c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered() {
-    // PIN_INVALID, PIN_LEN_RANGE, PIN_EXPIRED, PIN_LOCKED, USER_PIN_NOT_INITIALIZED.
-    for code in ["18:A1", "18:A2", "18:A3", "18:A4", "18:102"] {
-        let test = "c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered";
+fn c18_every_refusal_of_a_pin_is_denied_and_noted_for_what_it_is() {
+    // PIN_INVALID, PIN_LEN_RANGE, PIN_EXPIRED, PIN_LOCKED, USER_PIN_NOT_INITIALIZED: how many tries
+    // stay noted, and how many hashes.
+    const CODES: [(&str, (u8, usize)); 5] = [
+        ("18:A1", (0, 1)),
+        ("18:A2", (0, 1)),
+        ("18:A3", (1, 0)),
+        ("18:A4", (1, 0)),
+        ("18:102", (0, 0)),
+    ];
+    for (code, _) in CODES {
+        let test = "c18_every_refusal_of_a_pin_is_denied_and_noted_for_what_it_is";
         isolated(test, &[("SHIM_FAULT", code)], |sandbox| {
             sandbox.token("T");
             let book = FakePinMemory::default();
@@ -118,7 +126,10 @@ fn c18_every_refusal_of_a_pin_is_denied_and_only_a_wrong_one_is_remembered() {
             let token = present(&hsm, "T");
             let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
-            assert_eq!(ledger(&book, &token.serial), (0, vec![]));
+            let (unseen, hashes) = ledger(&book, &token.serial);
+            let code = std::env::var("SHIM_FAULT").unwrap();
+            let noted = CODES.iter().find(|(told, _)| *told == code).unwrap().1;
+            assert_eq!((unseen, hashes.len()), noted, "{code}");
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;

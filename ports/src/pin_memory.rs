@@ -18,7 +18,7 @@ pub enum TryEnd {
         /// breaks (the PHC string format); opaque to the store.
         hash: String,
     },
-    /// It failed in a way that says nothing about the PIN.
+    /// It failed before the token looked at the PIN.
     Other,
 }
 
@@ -53,7 +53,7 @@ pub trait PinLedger {
     fn note_try(&mut self) -> Result<(), Fault>;
 
     /// Notes how the try ended that was noted last. Accepted: MUST forget all other tries and all
-    /// hashes of this token. Rejected: MUST add the hash and cross out this one try, durably and
+    /// hashes of this token, durably where an earlier try is noted beside this one. Rejected: MUST add the hash and cross out this one try, durably and
     /// in one step. Otherwise: MUST cross out this one try. A ledger that is dropped without this
     /// leaves a try whose end nobody saw, and so does an error.
     ///

@@ -133,15 +133,35 @@ fn c18_a_login_that_never_answers_is_a_try() {
     assert_eq!(counted_logins(&sandbox), 2);
 }
 
+/// CKR_SESSION_HANDLE_INVALID: the token did not look at the PIN.
 #[test]
-fn c18_an_error_that_says_nothing_of_the_pin_is_no_unseen_try() {
-    let mut sandbox = counted("18:30");
+fn c18_an_error_before_the_token_looks_at_the_pin_is_no_try() {
+    let mut sandbox = counted("18:B3");
     for _ in 0..4 {
         let said = sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
-        assert!(said.contains("CKR_DEVICE_ERROR"), "{said}");
+        assert!(said.contains("CKR_SESSION_HANDLE_INVALID"), "{said}");
     }
     sandbox.unset("SHIM_FAULT");
     sandbox.run(&["startup"]).expect(0);
+}
+
+/// A connection that is cut in C_Login comes back as CKR_DEVICE_ERROR, and the token behind it may
+/// have counted a wrong PIN: CKR_DEVICE_ERROR, one of a vendor, CKR_FUNCTION_FAILED.
+#[test]
+fn c18_an_error_that_may_hide_a_wrong_pin_is_a_try_whose_end_nobody_saw() {
+    for code in ["30", "80000123", "6"] {
+        let mut sandbox = counted(&format!("18:{code}"));
+        for _ in 0..2 {
+            sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
+        }
+        for _ in 0..3 {
+            sandbox.fails_unchanged(&["startup"], 77, "denied");
+        }
+        assert_eq!(counted_logins(&sandbox), 2, "{code}");
+        sandbox.unset("SHIM_FAULT");
+        fs::remove_file(memory(&sandbox)).unwrap();
+        sandbox.run(&["startup"]).expect(0);
+    }
 }
 
 #[test]
