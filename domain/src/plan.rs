@@ -237,14 +237,15 @@ fn restore_steps(observed: &Observed, restore: RestoreScenario) -> Result<Vec<St
 }
 
 /// A DEK does not stay cached on a node that is not ready (C22), unless it may be the last copy.
-/// Where nothing is sealed, a file in the cache is nobody's.
+/// Where nothing is sealed, a file in the cache is nobody's; without a database nobody can tell: the
+/// volume that has it may only be missing.
 fn not_ready(observed: &Observed) -> Step {
-    let fate = observed.sealing().map_or(CacheFate::Drop, |sealing| {
-        sealing.fate(CacheEvent::NotReady)
-    });
-    match fate {
-        CacheFate::Drop => Step::DropDekCache,
-        CacheFate::Keep | CacheFate::Refuse => Step::KeepDekCache,
+    match (observed, observed.sealing()) {
+        (Observed::NoDatabase { .. }, _) => Step::KeepDekCache,
+        (_, Some(sealing)) if sealing.fate(CacheEvent::NotReady) != CacheFate::Drop => {
+            Step::KeepDekCache
+        }
+        _ => Step::DropDekCache,
     }
 }
 

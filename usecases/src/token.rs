@@ -235,6 +235,7 @@ pub fn store(
     dek: &Dek,
     known: Option<&TokenRecord>,
 ) -> Result<(), Fault> {
+    keep_other_token(recorder, token, known)?;
     store_as(recorder, kek, dek, next_record(recorder.node, token, known))
 }
 
@@ -250,6 +251,7 @@ pub fn store_rotated(
     dek: &Dek,
     known: &TokenRecord,
 ) -> Result<(), Fault> {
+    keep_other_token(recorder, token, Some(known))?;
     let mut record = next_record(recorder.node, token, Some(known));
     if let Some(old) = &known.kek
         && recorder.node.hsm.has_kek(old)?
@@ -258,6 +260,38 @@ pub fn store_rotated(
     }
     record.pending_kek = Some(kek.clone());
     store_as(recorder, kek, dek, record)
+}
+
+/// What another token wraps is about to be replaced: a snapshot keeps it. That token may only have
+/// been away.
+fn keep_other_token(
+    recorder: &mut Recorder<'_>,
+    token: &Token,
+    known: Option<&TokenRecord>,
+) -> Result<(), Fault> {
+    let Some(known) = known.filter(|known| {
+        known.encrypted_dek.is_some() && !known.serial.is_empty() && known.serial != token.serial
+    }) else {
+        return Ok(());
+    };
+    let database = &recorder.node.database;
+    let made = database.snapshot(recorder.node.clock.now())?;
+    let kept = match made {
+        Some(made) => Some(made.snapshot.path),
+        None => database
+            .snapshots()?
+            .into_iter()
+            .next()
+            .map(|newest| newest.path),
+    };
+    let kept = kept.unwrap_or_default();
+    recorder.note("snapshot_database", true, &kept);
+    recorder.report.warnings.push(format!(
+        "the DEK as the token {:?} (serial {}) wraps it stays in {kept} alone: should that token come \
+         back and this one be lost, `trustpointctl backup restore {kept}` goes back to it",
+        known.label, known.serial
+    ));
+    Ok(())
 }
 
 fn store_as(

@@ -172,3 +172,59 @@ fn c22_a_cache_that_is_not_trusted_is_kept_while_nothing_else_has_the_dek() {
     fs::set_permissions(sandbox.dek_cache(), fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }
+
+/// The database's volume is away, and the image's wizard state is a new one.
+#[test]
+fn c22_a_start_without_a_database_keeps_a_cached_dek() {
+    let sandbox = cache_alone(lose_token);
+    let dek = fs::read(sandbox.dek_cache()).unwrap();
+    let away = sandbox.path("away");
+    fs::rename(sandbox.path("root/var/lib/trustpoint"), &away).unwrap();
+    fs::remove_dir_all(sandbox.path("root/etc/trustpoint/wizard")).unwrap();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.step("drop_dek_cache"), "skipped");
+    assert_eq!(fs::read(sandbox.dek_cache()).unwrap(), dek);
+    fs::remove_dir_all(sandbox.path("root/var/lib/trustpoint")).unwrap();
+    fs::rename(&away, sandbox.path("root/var/lib/trustpoint")).unwrap();
+    sandbox.run(&["keys", "rotate-kek"]).expect(0);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+/// A token whose volume was only not mounted while the hint of the start was followed.
+#[test]
+fn c22_a_rotation_onto_another_token_keeps_what_the_first_one_wraps() {
+    let sandbox = Sandbox::softhsm_without_password();
+    let before = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let tokens = sandbox.path("tokens");
+    let away = sandbox.path("tokens.away");
+    fs::rename(&tokens, &away).unwrap();
+    fs::create_dir(&tokens).unwrap();
+    sandbox.run(&["startup"]).expect(0);
+    let run = sandbox.run(&["keys", "rotate-kek"]).expect(0);
+    assert!(
+        run.warnings().contains("backup restore"),
+        "{}",
+        run.warnings()
+    );
+    let kept = run.report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["step"] == "snapshot_database")
+        .and_then(|step| step["detail"].as_str())
+        .unwrap()
+        .to_owned();
+    fs::remove_dir_all(&tokens).unwrap();
+    fs::rename(&away, &tokens).unwrap();
+    sandbox.lose_runtime();
+    assert_eq!(
+        sandbox.run(&["startup"]).expect(0).outcome(),
+        "recovery_required"
+    );
+    sandbox.run(&["backup", "restore", &kept]).expect(0);
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(
+        (run.outcome().as_str(), run.fingerprint()),
+        ("ready", before)
+    );
+}

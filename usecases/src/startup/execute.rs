@@ -118,7 +118,7 @@ impl Execution<'_> {
             Step::ProvideTls(goal) => self.provide_tls(goal),
             Step::CacheDek => self.cache_dek(),
             Step::DropDekCache => self.drop_dek_cache(),
-            Step::KeepDekCache => Ok(self.keep_dek_cache()),
+            Step::KeepDekCache => self.keep_dek_cache(),
             Step::SetWizard(state) => self.set_wizard(state),
             Step::AnnounceRecovery => Ok(announce_recovery()),
             Step::RecordStart => self.record_start(changes),
@@ -202,11 +202,14 @@ impl Execution<'_> {
         sealing.is_none_or(|sealing| sealing.fate(CacheEvent::NotReady) == CacheFate::Drop)
     }
 
-    fn keep_dek_cache(&self) -> StepNote {
-        StepNote::skipped(format!(
+    fn keep_dek_cache(&self) -> Result<StepNote, Fault> {
+        if !self.node.dek_cache.exists()? {
+            return Ok(StepNote::unchanged("nothing is cached"));
+        }
+        Ok(StepNote::skipped(format!(
             "{} is kept: it may hold the last copy of the DEK",
             self.node.dek_cache.path()
-        ))
+        )))
     }
 
     fn drop_dek_cache(&self) -> Result<StepNote, Fault> {
