@@ -59,6 +59,7 @@ fn create(
     let target = match &mut stream {
         Some(stream) => BackupTarget::Stream(stream),
         None => {
+            ensure_no_own_file(config, &arguments.file)?;
             refuse_own_directories(config, &arguments.file)?;
             if arguments.force {
                 BackupTarget::Replace(file)
@@ -170,6 +171,25 @@ fn refuse_own_directories(config: &Config, file: &Utf8Path) -> Result<(), Fault>
         FaultKind::Usage,
         format!("{directory} is a directory of the node's own files: no backup is written there"),
         "give a path in another directory",
+    ))
+}
+
+/// `--force` is for what a backup may replace, and not for what the node reads at each start.
+fn ensure_no_own_file(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
+    let pins = [&config.secrets.pin, &config.secrets.so_pin];
+    let pins = pins.into_iter().flatten().map(|pin| &pin.value);
+    let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
+    let target = real(file);
+    let is_own = pins
+        .chain([&config.file.value])
+        .any(|own| target.is_some() && real(own) == target);
+    if !is_own {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Usage,
+        format!("{file} is one of the node's own files: it is never overwritten by a backup"),
+        "give another path",
     ))
 }
 

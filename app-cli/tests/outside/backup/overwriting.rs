@@ -87,6 +87,21 @@ fn the_nodes_own_files_are_never_overwritten() {
 }
 
 #[test]
+fn what_the_node_reads_at_each_start_is_never_overwritten() {
+    let mut sandbox = Sandbox::software();
+    let config = sandbox.root("etc/trustpoint/trustpointctl.toml");
+    put(&config, "[tls]\nsan = [\"127.0.0.1\"]\n");
+    let pin = sandbox.path("pin");
+    put(&pin, "1234\n");
+    sandbox.set("HSM_PIN_FILE", pin.to_str().unwrap());
+    for file in [config, pin] {
+        let file = file.to_str().unwrap();
+        sandbox.fails_unchanged(&["backup", "create", file, "--force"], 2, "usage");
+    }
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
 fn of_two_at_once_to_one_path_one_is_made_and_the_other_says_so() {
     let sandbox = Sandbox::software();
     let file = sandbox.path("node.backup").display().to_string();
