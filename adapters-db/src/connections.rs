@@ -9,9 +9,10 @@ use ports::{Fault, FaultKind};
 use rusqlite::Connection;
 
 use crate::damage::unreadable;
-use crate::directory::{create_directories, parent};
+use crate::directory::parent;
 use crate::identity::Identity;
 use crate::look::{FileFacts, Sight, header, look};
+use crate::owner::create_directories;
 use crate::sql_error::{fault, needs_rollback};
 use crate::{copy, create, memory, open, room};
 
@@ -61,6 +62,10 @@ impl Connections {
         self.busy
     }
 
+    pub(crate) fn parents_allowed(&self) -> bool {
+        self.parents_allowed
+    }
+
     pub(crate) fn allowing_parents(&self, allowed: bool) -> Self {
         Self::new(self.path.clone(), self.mode, allowed)
     }
@@ -94,6 +99,18 @@ impl Connections {
         match self.opened(&mut slot)? {
             None => Err(not_initialised(&self.path)),
             Some(opened) => write(self.limited(opened)?),
+        }
+    }
+
+    /// Closes the connection that is kept; the next use opens it again. Nobody else can have the
+    /// database alone before, not even another connection of this process.
+    pub(crate) fn close(&self) -> Result<(), Fault> {
+        match self.slot()?.take() {
+            None => Ok(()),
+            Some(opened) => opened
+                .connection
+                .close()
+                .map_err(|(_, error)| fault(&self.path, "closing", error)),
         }
     }
 

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::directory::{parent, remove_if_there, sync_directory};
 use crate::look::beside;
 use crate::open;
+use crate::owner::Owner;
 use crate::sql_error::fault;
 
 /// Gives `write` the connection to a new database that gets the name `path` once `write` has
@@ -21,7 +22,10 @@ pub(crate) fn whole<T>(
     write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let new = Unfinished::of(path)?;
-    open::create_empty(&new.path)?;
+    let file = open::create_empty(&new.path)?;
+    Owner::of_database(path)?.take(&file, path)?;
+    // Before SQLite opens it: closing it later would drop SQLite's locks.
+    drop(file);
     let mut connection = open::read_write(&new.path, busy)?;
     let value = write(&mut connection)?;
     connection

@@ -62,9 +62,12 @@ impl SqliteDatabase {
         self
     }
 
-    #[cfg(test)]
-    pub(crate) fn connections(&self) -> &Connections {
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
         &self.connections
+    }
+
+    pub(crate) fn snapshot_directory(&self) -> &Utf8Path {
+        &self.snapshots
     }
 
     #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Directories, and what is made and removed in them.
 
-use std::fs::{DirBuilder, File, FileType};
+use std::fs::{File, FileType};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use camino::Utf8Path;
@@ -31,22 +30,6 @@ fn nearest_that(path: &Utf8Path, fits: impl Fn(&Utf8Path) -> bool) -> &Utf8Path 
     path.ancestors()
         .find(|ancestor| !ancestor.as_str().is_empty() && fits(ancestor))
         .unwrap_or(Utf8Path::new("."))
-}
-
-/// Makes the directory and those above it, durable when it returns.
-pub(crate) fn create_directories(directory: &Utf8Path, mode: u32) -> Result<(), Fault> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let above = parent(directory);
-    if above != directory {
-        create_directories(above, 0o755)?;
-    }
-    match DirBuilder::new().mode(mode).create(directory) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        result => result.or_io(|| format!("creating the directory {directory}")),
-    }?;
-    sync_directory(above)
 }
 
 /// Makes what was created, renamed or removed in the directory durable.

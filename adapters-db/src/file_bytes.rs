@@ -146,8 +146,8 @@ pub(crate) enum Refused {
     Writing(std::io::Error),
 }
 
-/// Takes the whole stream in.
-pub(crate) fn take_in(stream: &mut dyn Read, file: &File) -> Result<(), Refused> {
+/// Takes the whole stream in; gives back how many bytes that were.
+pub(crate) fn take_in(stream: &mut dyn Read, file: &File) -> Result<u64, Refused> {
     let mut chunk = vec![0; CHUNK];
     let mut place = 0;
     loop {
@@ -158,7 +158,7 @@ pub(crate) fn take_in(stream: &mut dyn Read, file: &File) -> Result<(), Refused>
         };
         let bytes = chunk.get(..count).unwrap_or_default();
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(place);
         }
         file.write_all_at(bytes, place).map_err(Refused::Writing)?;
         place += count as u64;

@@ -1,6 +1,6 @@
 //! Opening: the settings of every connection, and the one place where the file is created.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
@@ -105,12 +105,11 @@ pub(crate) fn limit(connection: &mut Connection, bytes: u64) -> rusqlite::Result
 
 /// Makes the empty file, readable by its owner alone from the first moment; SQLite gives its
 /// journals the mode of the database.
-pub(crate) fn create_empty(path: &Utf8Path) -> Result<(), Fault> {
+pub(crate) fn create_empty(path: &Utf8Path) -> Result<File, Fault> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map(drop)
         .or_io(|| format!("creating the database {path}"))
 }

@@ -59,13 +59,9 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {
+        backups: Box::new(SqliteBackups::of(&database)),
         database: Box::new(database.clone()),
         credentials: Box::new(database),
-        backups: Box::new(SqliteBackups::new(
-            config.database.value.clone(),
-            config.snapshots.value.clone(),
-            create_parents,
-        )),
         seals: Box::new(Seals),
         hsm: Box::new(hsm),
         pins: Box::new(config.secrets.clone()),

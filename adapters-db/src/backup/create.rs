@@ -1,7 +1,6 @@
 //! Making a backup of a live database.
 
 use std::fs::File;
-use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::thread;
 
@@ -19,6 +18,7 @@ use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
 use crate::duplicate::{Copied, Source, thread_died};
 use crate::file_bytes::{copy_as_it_is, send};
+use crate::file_header::{number, stated_size};
 use crate::integrity::{check_pages, size};
 use crate::sql_error::fault;
 use crate::{migrate, node, schema, scrub};
@@ -143,16 +143,8 @@ fn refuse_old_header(path: &Utf8Path, file: &File, size: u64) -> Result<(), Faul
     let mut header = [0; 100];
     file.read_exact_at(&mut header, 0)
         .or_io(|| format!("reading a copy of the database {path}"))?;
-    let number = |range: Range<usize>| {
-        let bytes = header.get(range).and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(0, u32::from_be_bytes)
-    };
-    let page_size = match header.get(16..18) {
-        Some([0, 1]) => 65536,
-        Some(&[high, low]) => u64::from(u16::from_be_bytes([high, low])),
-        _ => 0,
-    };
-    if number(24..28) == number(92..96) && u64::from(number(28..32)) * page_size == size {
+    let is_counted = number(&header, 24..28) == number(&header, 92..96);
+    if is_counted && stated_size(&header) == size {
         return Ok(());
     }
     Err(Fault::new(

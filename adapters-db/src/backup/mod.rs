@@ -10,31 +10,32 @@ mod read;
 mod replaced;
 mod stage;
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Fault, FaultKind,
     StagedBackup,
 };
 
-use crate::connections::{Connections, Mode};
+use crate::connections::Connections;
+use crate::database::SqliteDatabase;
 
 /// Backups of the node's database in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteBackups {
-    connections: Connections,
+    connections: Arc<Connections>,
     snapshots: Utf8PathBuf,
-    create_parents: bool,
 }
 
 impl SqliteBackups {
-    /// Of the database at `path`, with its snapshots in `snapshots`. With `create_parents` a
-    /// directory that is missing is made by a restore.
+    /// Of this database, whose connection it shares: a restore closes that, or it would stand in
+    /// its own way. A directory that is missing is made by a restore where the database may.
     #[must_use]
-    pub fn new(path: Utf8PathBuf, snapshots: Utf8PathBuf, create_parents: bool) -> Self {
+    pub fn of(database: &SqliteDatabase) -> Self {
         Self {
-            connections: Connections::new(path, Mode::ReadOnly, create_parents),
-            snapshots,
-            create_parents,
+            connections: Arc::clone(database.connections()),
+            snapshots: database.snapshot_directory().to_owned(),
         }
     }
 }
@@ -58,13 +59,7 @@ impl Backups for SqliteBackups {
     }
 
     fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault> {
-        let staged = stage::Staged::of(
-            source,
-            self.connections.path(),
-            &self.snapshots,
-            self.create_parents,
-            self.connections.busy(),
-        )?;
+        let staged = stage::Staged::of(source, Arc::clone(&self.connections), &self.snapshots)?;
         Ok(Box::new(staged))
     }
 }

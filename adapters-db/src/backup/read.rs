@@ -20,7 +20,7 @@ use crate::directory::nearest_directory;
 use crate::draft::{Draft, open_same};
 use crate::duplicate::thread_died;
 use crate::file_bytes::{self, Refused, read_at};
-use crate::file_header::MAGIC;
+use crate::file_header::{MAGIC, SIZES_END, stated_size};
 use crate::integrity::{size, wrong_pages};
 use crate::look::{beside, has_bytes};
 use crate::schema::APPLICATION_ID;
@@ -29,6 +29,9 @@ use crate::{migrate, node, open as sqlite_open, schema};
 
 /// What a stream is called.
 const STREAM: &str = "standard input";
+/// Far more than any manifest has.
+const LONGEST_MANIFEST: u64 = 1 << 20;
+const FOREIGN: &str = "it is no SQLite database";
 
 /// A file that may be a backup.
 pub(super) struct Candidate<'a> {
@@ -95,12 +98,32 @@ pub(super) fn name(source: &BackupSource<'_>) -> String {
     }
 }
 
-/// Takes a stream in.
+/// Takes a stream in: a database and its manifest, and no more than that.
 pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> Result<(), Fault> {
-    file_bytes::take_in(stream, draft.file()).map_err(|refused| match refused {
-        Refused::Reading(error) => Fault::io(format!("reading the backup {name}"), error),
-        Refused::Writing(error) => Fault::io(format!("copying the backup {name}"), error),
-    })
+    let refuse = |why: &str| refused(name, || Err(corrupt(why)));
+    let mut head = Vec::new();
+    for up_to in [MAGIC.len(), SIZES_END] {
+        let more = (up_to - head.len()) as u64;
+        let read = Read::take(&mut *stream, more).read_to_end(&mut head);
+        read.or_io(|| format!("reading the backup {name}"))?;
+        if !head.starts_with(MAGIC) {
+            return refuse(FOREIGN);
+        }
+    }
+    let most = stated_size(&head) + LONGEST_MANIFEST;
+    let mut stream = head.as_slice().chain(stream).take(most + 1);
+    let length =
+        file_bytes::take_in(&mut stream, draft.file()).map_err(|refused| match refused {
+            Refused::Reading(error) => Fault::io(format!("reading the backup {name}"), error),
+            Refused::Writing(error) => Fault::io(format!("copying the backup {name}"), error),
+        })?;
+    if length > most {
+        return refuse(&format!(
+            "it is longer than it says: its header tells of {} bytes",
+            stated_size(&head)
+        ));
+    }
+    Ok(())
 }
 
 /// Proves the copy of a backup whole.
@@ -224,7 +247,7 @@ fn refuse_other(file: &File, name: &Utf8Path) -> Result<(), Fault> {
     if count == MAGIC.len() && magic == *MAGIC {
         return Ok(());
     }
-    Err(corrupt("it is no SQLite database"))
+    Err(corrupt(FOREIGN))
 }
 
 fn refuse_foreign(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {

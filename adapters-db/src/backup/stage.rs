@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::time::Duration;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{Backup, BackupSource, Fault, FaultKind, ResultExt as _, StagedBackup};
@@ -11,14 +11,15 @@ use time::OffsetDateTime;
 
 use super::{manifest, read, replaced};
 use crate::classify::Found;
-use crate::directory::{create_directories, nearest_directory, parent};
+use crate::connections::Connections;
+use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
 use crate::duplicate::Source;
 use crate::file_bytes::same_bytes;
 use crate::file_header::without_log;
 use crate::integrity::size;
 use crate::look::{beside, has_bytes};
-use crate::owner::Owner;
+use crate::owner::{Owner, create_directories};
 use crate::schema::APPLICATION_ID;
 use crate::snapshot_files::Kind;
 use crate::sql_error::fault;
@@ -31,8 +32,7 @@ pub(super) struct Staged {
     /// The database, through every symbolic link.
     path: Utf8PathBuf,
     snapshots: Utf8PathBuf,
-    create_parents: bool,
-    busy: Duration,
+    connections: Arc<Connections>,
     held: Option<Held>,
 }
 
@@ -48,12 +48,10 @@ impl Staged {
     /// directory that is missing will stand on the file system of the one above it.
     pub(super) fn of(
         source: BackupSource<'_>,
-        path: &Utf8Path,
+        connections: Arc<Connections>,
         snapshots: &Utf8Path,
-        create_parents: bool,
-        busy: Duration,
     ) -> Result<Self, Fault> {
-        let path = resolved(path)?;
+        let path = resolved(connections.path())?;
         let name = read::name(&source);
         let name = Utf8Path::new(&name);
         let is_file = matches!(source, BackupSource::File(_));
@@ -82,8 +80,7 @@ impl Staged {
             draft,
             path,
             snapshots: snapshots.to_owned(),
-            create_parents,
-            busy,
+            connections,
             held: None,
         })
     }
@@ -96,7 +93,7 @@ impl Staged {
             return Ok(None);
         }
         let holding = |error| fault(&self.path, "closing it for writers", error);
-        let connection = open::read_write(&self.path, self.busy)?;
+        let connection = open::read_write(&self.path, self.connections.busy())?;
         if refuse_foreign(&self.path, &connection)? == Found::Nothing {
             return Ok(None);
         }
@@ -121,7 +118,7 @@ impl Staged {
         let Some(transaction) = self.hold()? else {
             return Ok(None);
         };
-        let reader = open::read_only(&self.path, self.busy)?;
+        let reader = open::read_only(&self.path, self.connections.busy())?;
         let source = Source::of(&self.path, &reader)?;
         let made = snapshot::make(&source, &self.snapshots, Kind::Replaced, now);
         self.held = Some(Held {
@@ -144,6 +141,8 @@ impl StagedBackup for Staged {
     }
 
     fn is_in_place(&self) -> Result<bool, Fault> {
+        // Closing a file that is compared would drop the locks of a connection to it.
+        self.connections.close()?;
         if !self.path.is_file() {
             return Ok(false);
         }
@@ -156,6 +155,8 @@ impl StagedBackup for Staged {
     }
 
     fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
+        // In write-ahead mode it would keep the database from being held.
+        self.connections.close()?;
         match self.keep_snapshot(now) {
             // It cannot be read: a restore is for that, too.
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
@@ -172,10 +173,10 @@ impl StagedBackup for Staged {
             mut draft,
             path,
             held,
-            create_parents,
+            connections,
             ..
         } = *self;
-        if create_parents {
+        if connections.parents_allowed() {
             create_directories(parent(&path), 0o700)?;
         }
         Owner::of_database(&path)?.take(draft.file(), &path)?;

@@ -12,7 +12,7 @@ use ports::{BackupOrigin, BackupSource, BackupTarget, Backups as _, Database as 
 use rusqlite::Connection;
 
 use super::{OtherProcess, Rig, put};
-use crate::SqliteBackups;
+use crate::{SqliteBackups, SqliteDatabase};
 
 /// How often it is tried beside a writer. A stress test takes more: `STRESS=2000`.
 fn rounds() -> usize {
@@ -20,7 +20,8 @@ fn rounds() -> usize {
 }
 
 fn backups(rig: &Rig) -> SqliteBackups {
-    SqliteBackups::new(rig.path.clone(), rig.snapshots.clone(), false)
+    let (path, snapshots) = (rig.path.clone(), rig.snapshots.clone());
+    SqliteBackups::of(&SqliteDatabase::read_only(path, snapshots))
 }
 
 fn origin() -> BackupOrigin {

@@ -157,7 +157,9 @@ impl BackupsRig for Rig {
 
     fn backups(&self) -> Box<dyn Backups> {
         let (path, snapshots) = (self.path.clone(), self.snapshots.clone());
-        Box::new(crate::SqliteBackups::new(path, snapshots, false))
+        Box::new(crate::SqliteBackups::of(&SqliteDatabase::read_only(
+            path, snapshots,
+        )))
     }
 
     fn file(&self, name: &str) -> String {

@@ -10,6 +10,7 @@ mod owners;
 mod pipes;
 mod refusals;
 mod restore;
+mod write_ahead;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -126,6 +126,39 @@ fn what_comes_in_cut_or_altered_changes_nothing() {
 }
 
 #[test]
+fn what_never_ends_is_refused_before_it_fills_the_disk() {
+    let sandbox = Sandbox::software();
+    create(&sandbox, "node.backup");
+    let before = sandbox.picture();
+    for (source, why) in [
+        ("cat /dev/zero", "no SQLite database"),
+        // What begins otherwise is not waited for.
+        (
+            "printf 0123456789abcdef; exec sleep 1000",
+            "no SQLite database",
+        ),
+        ("cat node.backup /dev/zero", "longer than it says"),
+        (
+            "printf 'SQLite format 3\\0'; exec cat /dev/zero",
+            "longer than it says",
+        ),
+    ] {
+        for command in ["verify", "restore"] {
+            // A file that grows beyond this limit ends the program.
+            let script = format!(
+                "exec 3< <({source}); ulimit -f 16384; timeout 100 $T --format json backup \
+                 {command} - <&3; code=$?; kill $!; exit $code"
+            );
+            let said = shell(&sandbox, &script).expect_error(65, "data_corrupt");
+            assert!(said.contains("standard input"), "{said}");
+            assert!(said.contains(why), "{said}");
+        }
+    }
+    assert_eq!(before, sandbox.picture());
+    assert_no_clear_copy(&sandbox);
+}
+
+#[test]
 fn at_a_terminal_no_backup_comes_or_goes() {
     let sandbox = Sandbox::software();
     for command in ["create", "verify", "restore"] {

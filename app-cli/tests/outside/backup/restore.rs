@@ -7,7 +7,7 @@ use super::{create, restore, sql_in};
 use crate::sandbox::{Run, Sandbox, put, tool};
 
 /// What stands in the directory of the snapshots.
-fn kept(sandbox: &Sandbox) -> Vec<PathBuf> {
+pub(super) fn kept(sandbox: &Sandbox) -> Vec<PathBuf> {
     let directory = sandbox.root("var/lib/trustpoint/snapshots");
     let mut files: Vec<_> = fs::read_dir(directory)
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
@@ -18,7 +18,7 @@ fn kept(sandbox: &Sandbox) -> Vec<PathBuf> {
 
 /// Nothing is left of the work beside the database.
 #[track_caller]
-fn assert_tidy(sandbox: &Sandbox) {
+pub(super) fn assert_tidy(sandbox: &Sandbox) {
     let directory = sandbox.root("var/lib/trustpoint");
     for entry in fs::read_dir(directory).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -36,7 +36,7 @@ fn assert_tidy(sandbox: &Sandbox) {
 }
 
 #[track_caller]
-fn assert_ready(sandbox: &Sandbox, fingerprint: &str) -> Run {
+pub(super) fn assert_ready(sandbox: &Sandbox, fingerprint: &str) -> Run {
     let run = sandbox.run(&["startup"]).expect(0);
     assert_eq!(run.outcome(), "ready");
     assert_eq!(run.fingerprint(), fingerprint);

@@ -114,6 +114,23 @@ fn what_root_does_on_a_node_of_another_user_does_not_lock_that_user_out() {
 }
 
 #[test]
+fn what_root_starts_or_sets_up_first_belongs_to_the_nodes_own_user() {
+    if !is_root() {
+        return;
+    }
+    for first in [&["startup"][..], &["setup", "--storage", "software"]] {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("root")).unwrap();
+        // From here on all belongs to nobody.
+        let mut start = sandbox.command_of_a_user(&["--format", "json", "startup"]);
+        sandbox.run(first).expect(0);
+        assert_nobodys(&sandbox.path("root"));
+        Run::end_of(&mut start).expect(0);
+        assert_nobodys(&sandbox.path("root"));
+    }
+}
+
+#[test]
 fn a_configuration_that_root_keeps_is_as_it_should_be() {
     let sandbox = Sandbox::software();
     let file = sandbox.root("etc/trustpoint/trustpointctl.toml");
