@@ -9,7 +9,8 @@ use ports::{Fault, FaultKind, PinState, Secret, Token};
 use crate::classify::{Cause, Operation, fault, is};
 use crate::marker;
 use crate::module::Module;
-use crate::token::{Seen, Survey, check_label, describe, pin_state};
+use crate::survey::{Seen, Survey};
+use crate::token::{check_label, describe, pin_state};
 
 /// Initialises a free slot, or finishes a token that was initialised and has no user PIN yet: the
 /// power may have gone between the two.

@@ -21,8 +21,10 @@ mod probe;
 mod quirks;
 mod random;
 mod session;
+mod survey;
 mod token;
 mod uri;
+mod user_login;
 mod worker;
 mod wrap;
 

@@ -5,7 +5,7 @@ use ports::{Fault, FaultKind, Secret, Token, TryEnd};
 use crate::Pkcs11Hsm;
 use crate::budget;
 use crate::interrupts::Held;
-use crate::session::{self, Login};
+use crate::user_login::{self, Login};
 
 impl Pkcs11Hsm {
     /// Tries the PIN where it may be tried. The ledger is open from before the first look until the
@@ -66,7 +66,7 @@ impl Pkcs11Hsm {
     fn prepare(&self, token: &Token) -> Result<(), Fault> {
         let (label, serial) = (token.label.clone(), token.serial.clone());
         self.worker()?.call("opening a session", move |module| {
-            session::prepare(module, &label, &serial)
+            user_login::prepare(module, &label, &serial)
         })
     }
 
@@ -75,7 +75,7 @@ impl Pkcs11Hsm {
         *self.tried.borrow_mut() = Some(token.serial.clone());
         let pin = pin.clone();
         self.worker()?
-            .call("the login", move |module| session::login(module, &pin))
+            .call("the login", move |module| user_login::login(module, &pin))
     }
 }
 

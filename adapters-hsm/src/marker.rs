@@ -11,7 +11,7 @@ use ports::{Fault, FaultKind};
 
 use crate::classify::{Operation, fault, is};
 use crate::session::UserSession;
-use crate::token::Seen;
+use crate::survey::Seen;
 
 const APPLICATION: &[u8] = b"trustpointctl";
 const LABEL: &[u8] = b"trustpoint-installation";

@@ -1,9 +1,6 @@
 //! A database in memory, each of whose methods can be made to fail.
 
-mod backups;
 mod credentials;
-
-pub use backups::FakeBackups;
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -62,39 +59,39 @@ pub enum DatabaseCall {
 
 /// The database; clones share it, so that a test keeps one and gives the other away.
 #[derive(Clone, Debug, Default)]
-pub struct FakeDatabase(Rc<RefCell<State>>);
+pub struct FakeDatabase(pub(super) Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
-struct State {
-    node: Option<NodeRecord>,
-    credentials: Vec<Stored>,
-    active: Option<String>,
+pub(super) struct State {
+    pub(super) node: Option<NodeRecord>,
+    pub(super) credentials: Vec<Stored>,
+    pub(super) active: Option<String>,
     /// Oldest first.
-    history: Vec<HistoryRow>,
+    pub(super) history: Vec<HistoryRow>,
     /// Newest first.
-    snapshots: Vec<KeptSnapshot>,
+    pub(super) snapshots: Vec<KeptSnapshot>,
     /// Counts changes.
-    revision: u64,
-    failures: BTreeMap<DatabaseCall, FaultKind>,
-    calls: Vec<DatabaseCall>,
+    pub(super) revision: u64,
+    pub(super) failures: BTreeMap<DatabaseCall, FaultKind>,
+    pub(super) calls: Vec<DatabaseCall>,
 }
 
 /// Why a snapshot was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kept {
+pub(super) enum Kept {
     Upgrade,
     Replaced,
 }
 
 #[derive(Clone, Debug)]
-struct KeptSnapshot {
+pub(super) struct KeptSnapshot {
     revision: u64,
     why: Kept,
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
 }
 
 #[derive(Clone, Debug)]
-struct Stored {
+pub(super) struct Stored {
     facts: CertificateFacts,
     origin: CredentialOrigin,
     stored_at: OffsetDateTime,
@@ -169,12 +166,16 @@ impl State {
         }
     }
 
-    fn newest(&self, why: Kept) -> Option<&KeptSnapshot> {
+    pub(super) fn newest(&self, why: Kept) -> Option<&KeptSnapshot> {
         self.snapshots.iter().find(|kept| kept.why == why)
     }
 
     /// `None` where the newest of its kind is of this state.
-    fn keep(&mut self, now: OffsetDateTime, why: Kept) -> Result<Option<Snapshot>, Fault> {
+    pub(super) fn keep(
+        &mut self,
+        now: OffsetDateTime,
+        why: Kept,
+    ) -> Result<Option<Snapshot>, Fault> {
         let revision = self.revision;
         let version = self.node()?.version.clone();
         if self
@@ -194,13 +195,13 @@ impl State {
         Ok(Some(snapshot))
     }
 
-    fn change<T>(&mut self, value: T) -> Result<T, Fault> {
+    pub(super) fn change<T>(&mut self, value: T) -> Result<T, Fault> {
         self.revision += 1;
         Ok(value)
     }
 }
 
-fn unknown_schema() -> Fault {
+pub(super) fn unknown_schema() -> Fault {
     Fault::new(
         FaultKind::VersionDowngrade,
         "the fake database has a schema that is not known",
@@ -399,17 +400,16 @@ fn is_equal(row: &HistoryRow, start: &StartRecord) -> bool {
         && row.changes == start.changes
 }
 
-fn corrupt(what: &str) -> Fault {
+pub(super) fn corrupt(what: &str) -> Fault {
     Fault::new(FaultKind::DataCorrupt, what, "the test wants it so")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::backups::{self, BackupsRig};
+    use crate::Credentials;
     use crate::contract::credentials::{self, CredentialsRig};
     use crate::contract::database::{DatabaseRig, suite};
-    use crate::{Backups, Credentials};
 
     impl DatabaseRig for FakeDatabase {
         fn database(&self) -> Box<dyn Database> {
@@ -427,29 +427,10 @@ mod tests {
         }
     }
 
-    impl BackupsRig for FakeBackups {
-        fn database(&self) -> Box<dyn Database> {
-            Box::new(self.database_value())
-        }
-
-        fn backups(&self) -> Box<dyn Backups> {
-            Box::new(self.clone())
-        }
-
-        fn file(&self, name: &str) -> String {
-            name.to_owned()
-        }
-
-        fn damage(&self, file: &str) {
-            Self::damage(self, file);
-        }
-    }
-
     #[test]
     fn the_fake_keeps_the_contract() {
         suite(&mut || Box::new(FakeDatabase::default()));
         credentials::suite(&mut || Box::new(FakeDatabase::default()));
-        backups::suite(&mut || Box::new(FakeBackups::of(&FakeDatabase::default())));
     }
 
     #[test]

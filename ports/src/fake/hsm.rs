@@ -50,6 +50,14 @@ fn xored(kek: &KekId, bytes: &[u8]) -> Vec<u8> {
     bytes.iter().zip(stream).map(|(a, b)| a ^ b).collect()
 }
 
+impl FakeDevice {
+    /// A value for one start.
+    #[must_use]
+    pub fn hsm(&self, memory: Box<dyn PinMemory>) -> FakeHsm {
+        FakeHsm::new(self.clone(), memory)
+    }
+}
+
 impl FakeHsm {
     fn new(device: FakeDevice, memory: Box<dyn PinMemory>) -> Self {
         Self {

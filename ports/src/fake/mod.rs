@@ -1,10 +1,12 @@
 //! Fakes: implementations in memory, for the error paths that the real parts cannot show.
 
+mod backups;
 mod database;
 mod files;
 mod hsm;
 mod surroundings;
 
+pub use backups::FakeBackups;
 pub use database::*;
 pub use files::*;
 pub use hsm::*;

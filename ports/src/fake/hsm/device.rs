@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use domain::{InstallationId, KekId};
 
-use super::FakeHsm;
-use crate::{PinMemory, PinState, Secret, WrapFormat};
+use crate::{PinState, Secret, WrapFormat};
 
 /// How the device fails, every call of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,7 +39,7 @@ pub(super) struct Device {
     pub(super) made: u64,
 }
 
-/// The device; clones share it. Each start asks it for a new [`FakeHsm`].
+/// The device; clones share it. Each start asks it for a value of its own.
 #[derive(Clone, Debug)]
 pub struct FakeDevice(pub(super) Rc<RefCell<Device>>);
 
@@ -58,12 +57,6 @@ impl Default for FakeDevice {
 }
 
 impl FakeDevice {
-    /// A value for one start.
-    #[must_use]
-    pub fn hsm(&self, memory: Box<dyn PinMemory>) -> FakeHsm {
-        FakeHsm::new(self.clone(), memory)
-    }
-
     /// Adds an initialised token and returns its serial number.
     pub fn add_token(&self, label: &str, pin: &str) -> String {
         let mut device = self.0.borrow_mut();

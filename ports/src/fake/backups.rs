@@ -7,7 +7,7 @@ use std::rc::Rc;
 use domain::SchemaState;
 use time::OffsetDateTime;
 
-use super::{FakeDatabase, Kept, State, corrupt, unknown_schema};
+use super::database::{FakeDatabase, Kept, State, Stored, corrupt, unknown_schema};
 use crate::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Fault, FaultKind,
     NodeRecord, ResultExt as _, StagedBackup,
@@ -30,7 +30,7 @@ enum File {
 struct Content {
     manifest: BackupManifest,
     node: NodeRecord,
-    credentials: Vec<super::Stored>,
+    credentials: Vec<Stored>,
     active: Option<String>,
 }
 
@@ -217,5 +217,35 @@ impl StagedBackup for FakeStaged {
         state.credentials = self.content.credentials;
         state.active = self.content.active;
         state.change(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Database;
+    use crate::contract::backups::{BackupsRig, suite};
+
+    impl BackupsRig for FakeBackups {
+        fn database(&self) -> Box<dyn Database> {
+            Box::new(self.database_value())
+        }
+
+        fn backups(&self) -> Box<dyn Backups> {
+            Box::new(self.clone())
+        }
+
+        fn file(&self, name: &str) -> String {
+            name.to_owned()
+        }
+
+        fn damage(&self, file: &str) {
+            Self::damage(self, file);
+        }
+    }
+
+    #[test]
+    fn the_fake_keeps_the_contract() {
+        suite(&mut || Box::new(FakeBackups::of(&FakeDatabase::default())));
     }
 }
