@@ -1,6 +1,6 @@
 //! The one place where files change: temporary file, fsync, rename, fsync of the directory.
 //!
-//! Every change is made through an open [`Directory`]: what stands at a path may be swapped by
+//! Every change is made through an open directory: what stands at a path may be swapped by
 //! whoever owns the directory above, what an open handle leads to may not. A temporary file stands
 //! in the directory of the file it becomes, is created exclusively and with its final mode and
 //! owner, and is named `.NAME.tpctl-RANDOM`. One that a killed process left behind is never read by

@@ -74,7 +74,7 @@ pub struct AccessibleDek {
 /// Looks at the node and opens its token.
 ///
 /// # Errors
-/// As [`look`] and [`open_token`].
+/// What the look at the node or at its token could not find out.
 pub fn observe(node: &Node, mode: Mode, accept_new: bool) -> Result<Observation, Fault> {
     open_token(node, look(node)?, mode, accept_new)
 }
