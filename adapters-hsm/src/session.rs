@@ -1,19 +1,13 @@
-//! The session of the user, and the login that opens it.
+//! A session on a token.
 
 use std::fmt;
 
-use cryptoki::context::Pkcs11;
-use cryptoki::error::{Error, RvError};
-use cryptoki::session::{Session, SessionState, UserType};
-use cryptoki::types::RawAuthPin;
-use ports::{Fault, FaultKind, PinState, Secret, WrapFormat};
+use cryptoki::session::{Session, SessionState};
+use ports::{Fault, FaultKind, WrapFormat};
 
-use crate::budget;
-use crate::classify::{Operation, fault, is};
-use crate::module::Module;
-use crate::token::{Seen, Survey, pin_state, wrap_format};
+use crate::classify::{Operation, fault};
 
-/// A session in which the user is logged in.
+/// The session in which the user logs in, and is from then on.
 pub(crate) struct UserSession {
     pub(crate) session: Session,
     pub(crate) label: String,
@@ -49,86 +43,4 @@ impl UserSession {
             }
         }
     }
-}
-
-/// What became of the one C_Login.
-pub(crate) enum Login {
-    /// The PIN works.
-    Accepted,
-    /// CKR_PIN_INCORRECT.
-    Rejected(Fault),
-    /// It failed in another way.
-    Failed(Fault),
-}
-
-/// All that a login needs but the PIN. The flags of the token are looked at again, right before
-/// the try.
-pub(crate) fn prepare(module: &mut Module, label: &str, serial: &str) -> Result<(), Fault> {
-    let survey = Survey::of(module)?;
-    let seen = survey.by_serial(label, serial)?;
-    budget::check_flags(label, serial, pin_state(&seen.info))?;
-    let context = module.context()?;
-    let user = UserSession {
-        session: open(context, seen)?,
-        label: label.to_owned(),
-        serial: serial.to_owned(),
-        format: wrap_format(context, seen)?,
-    };
-    module.prepare(user);
-    Ok(())
-}
-
-/// The one C_Login, in the session that was prepared.
-pub(crate) fn login(module: &mut Module, pin: &Secret) -> Result<Login, Fault> {
-    let user = module.take_prepared()?;
-    let pin = RawAuthPin::new(Box::new(pin.expose().to_vec()));
-    match user.session.login_with_raw(UserType::User, &pin) {
-        Ok(()) => {}
-        Err(error) if is(&error, RvError::UserAlreadyLoggedIn) => {}
-        Err(error) if is(&error, RvError::PinIncorrect) => {
-            return Ok(Login::Rejected(rejected(&user, error)));
-        }
-        Err(error) => return Ok(Login::Failed(refused(&user, error))),
-    }
-    module.keep(user);
-    Ok(Login::Accepted)
-}
-
-fn rejected(user: &UserSession, error: Error) -> Fault {
-    fault(
-        Operation::Other,
-        format!("the {user} rejected the user PIN"),
-        error,
-    )
-}
-
-fn refused(user: &UserSession, error: Error) -> Fault {
-    if is(&error, RvError::PinLocked) {
-        return budget::refusal(&user.label, &user.serial, PinState::Locked);
-    }
-    fault(
-        Operation::Other,
-        format!("the login to the {user} failed"),
-        error,
-    )
-}
-
-/// A session that can write, where the token can be written to.
-fn open(context: &Pkcs11, seen: &Seen) -> Result<Session, Fault> {
-    match context.open_rw_session(seen.slot) {
-        Err(error) if is(&error, RvError::TokenWriteProtected) => {
-            context.open_ro_session(seen.slot)
-        }
-        opened => opened,
-    }
-    .map_err(|error| {
-        fault(
-            Operation::Other,
-            format!(
-                "no session could be opened on the token {:?} (serial {})",
-                seen.label, seen.serial
-            ),
-            error,
-        )
-    })
 }

@@ -2,10 +2,8 @@
 
 mod database;
 mod files;
-mod hsm;
 mod surroundings;
 
 pub use database::*;
 pub use files::*;
-pub use hsm::*;
 pub use surroundings::*;
