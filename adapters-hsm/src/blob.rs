@@ -9,7 +9,7 @@
 //! which has none, every field of it has one right value alone.
 
 use domain::{DEK_EXPECTED_LENGTH, KekId};
-use ports::{Fault, FaultKind, WrapFormat, WrappedDek};
+use ports::{DekBlobs, Fault, FaultKind, WrapFormat, WrappedDek};
 
 const MAGIC: &[u8] = b"TPDK";
 const VERSION: u8 = 1;
@@ -57,19 +57,23 @@ const fn named(code: u8) -> Option<WrapFormat> {
     }
 }
 
-/// The format that a stored form names.
-pub(crate) fn format(stored: &WrappedDek) -> Option<WrapFormat> {
-    match stored.0.strip_prefix(MAGIC)? {
-        [VERSION, code, ..] => named(*code),
-        _ => None,
-    }
-}
+/// What a stored form says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Pkcs11Blobs;
 
-/// The KEK that a stored form names.
-pub(crate) fn kek(stored: &WrappedDek) -> Option<KekId> {
-    format(stored)?;
-    let (length, rest) = stored.0.get(MAGIC.len() + 2..)?.split_first()?;
-    KekId::new(rest.get(..usize::from(*length))?).ok()
+impl DekBlobs for Pkcs11Blobs {
+    fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat> {
+        match blob.0.strip_prefix(MAGIC)? {
+            [VERSION, code, ..] => named(*code),
+            _ => None,
+        }
+    }
+
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
+        self.wrap_format_of(blob)?;
+        let (length, rest) = blob.0.get(MAGIC.len() + 2..)?.split_first()?;
+        KekId::new(rest.get(..usize::from(*length))?).ok()
+    }
 }
 
 /// All that stands before the IV.
@@ -222,10 +226,10 @@ mod tests {
             assert_eq!(stored.0[6], 16);
             assert_eq!(&stored.0[7..23], kek().as_bytes());
             assert_eq!(Blob::parse(&stored, &kek()).unwrap(), blob);
-            assert_eq!(super::kek(&stored), Some(kek()));
+            assert_eq!(Pkcs11Blobs.kek_of(&stored), Some(kek()));
             for length in 0..23 {
                 let cut = WrappedDek(stored.0[..length].to_vec());
-                assert_eq!(super::kek(&cut), None, "{length}");
+                assert_eq!(Pkcs11Blobs.kek_of(&cut), None, "{length}");
             }
         }
     }

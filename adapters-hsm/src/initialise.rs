@@ -4,13 +4,13 @@ use cryptoki::error::RvError;
 use cryptoki::session::UserType;
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
-use ports::{Fault, FaultKind, PinState, Secret, Token};
+use ports::{Fault, FaultKind, PinState, Secret};
 
 use crate::classify::{Cause, Operation, fault, is};
+use crate::find::{check_label, describe};
 use crate::marker;
 use crate::module::Module;
-use crate::survey::{Seen, Survey};
-use crate::token::{check_label, describe, pin_state};
+use crate::slots::{SlotToken, Slots, pin_state};
 
 /// Initialises a free slot, or finishes a token that was initialised and has no user PIN yet: the
 /// power may have gone between the two.
@@ -19,39 +19,32 @@ pub(crate) fn initialise(
     label: &str,
     so_pin: &Secret,
     pin: &Secret,
-) -> Result<Token, Fault> {
+) -> Result<ports::TokenInfo, Fault> {
     check_label(label)?;
-    if module.has_session() {
-        return Err(Fault::new(
-            FaultKind::Internal,
-            "a token is to be initialised while a user is logged in",
-            "this is a defect of this program: report it",
-        ));
-    }
-    let survey = Survey::of(module)?;
-    let serial = match unfinished(&survey, label)? {
-        Some(seen) => {
-            check_pins(&seen.info, so_pin, pin)?;
-            set_pin(module, seen, so_pin, pin)?;
-            seen.serial.clone()
+    let slots = Slots::of(module)?;
+    let serial = match unfinished(&slots, label)? {
+        Some(token) => {
+            check_pins(&token.info, so_pin, pin)?;
+            set_pin(module, token, so_pin, pin)?;
+            token.serial.clone()
         }
         None => {
-            let made = make(module, &survey, label, so_pin, pin)?;
+            let made = make(module, &slots, label, so_pin, pin)?;
             set_pin(module, &made, so_pin, pin)?;
             made.serial
         }
     };
     // Slot numbers may have changed.
-    let survey = Survey::of(module)?;
-    let seen = survey.by_serial(label, &serial)?;
-    let context = module.context()?;
-    describe(context, seen, marker::read(context, seen)?)
+    let slots = Slots::of(module)?;
+    let token = slots.by_serial(label, &serial)?;
+    let context = module.context();
+    describe(context, token, marker::read(context, token)?)
 }
 
 /// A token with our label and no user PIN. One that has its PIN is refused: it may hold keys, and
 /// a second token under its label would make both ambiguous.
-fn unfinished<'a>(survey: &'a Survey, label: &str) -> Result<Option<&'a Seen>, Fault> {
-    let mut labelled = survey.labelled(label);
+fn unfinished<'a>(slots: &'a Slots, label: &str) -> Result<Option<&'a SlotToken>, Fault> {
+    let mut labelled = slots.labelled(label);
     let Some(first) = labelled.next() else {
         return Ok(None);
     };
@@ -71,13 +64,13 @@ fn unfinished<'a>(survey: &'a Survey, label: &str) -> Result<Option<&'a Seen>, F
 /// C_InitToken on a slot that was free a moment ago.
 fn make(
     module: &Module,
-    survey: &Survey,
+    slots: &Slots,
     label: &str,
     so_pin: &Secret,
     pin: &Secret,
-) -> Result<Seen, Fault> {
-    let context = module.context()?;
-    let slot = *survey.free.first().ok_or_else(|| no_free_slot(survey))?;
+) -> Result<SlotToken, Fault> {
+    let context = module.context();
+    let slot = *slots.free.first().ok_or_else(|| no_free_slot(slots))?;
     let read = |slot: Slot| {
         context.get_token_info(slot).map_err(|error| {
             fault(
@@ -89,7 +82,7 @@ fn make(
     };
     let info = read(slot)?;
     if info.token_initialized() {
-        return Err(no_free_slot(survey));
+        return Err(no_free_slot(slots));
     }
     check_pins(&info, so_pin, pin)?;
     context
@@ -102,9 +95,9 @@ fn make(
             )
         })?;
     let info = read(slot)?;
-    let seen = Seen::new(slot, info);
-    if seen.label == label && seen.info.token_initialized() {
-        return Ok(seen);
+    let token = SlotToken::new(slot, info);
+    if token.label == label && token.info.token_initialized() {
+        return Ok(token);
     }
     Err(Fault::new(
         FaultKind::HsmUnavailable,
@@ -116,11 +109,11 @@ fn make(
     ))
 }
 
-fn no_free_slot(survey: &Survey) -> Fault {
-    let labels: Vec<&str> = survey
+fn no_free_slot(slots: &Slots) -> Fault {
+    let labels: Vec<&str> = slots
         .tokens
         .iter()
-        .map(|seen| seen.label.as_str())
+        .map(|token| token.label.as_str())
         .collect();
     Fault::new(
         FaultKind::Config,
@@ -165,9 +158,9 @@ fn auth(secret: &Secret, name: &str) -> Result<AuthPin, Fault> {
 }
 
 /// C_InitPIN as the security officer, in a session of its own.
-fn set_pin(module: &Module, seen: &Seen, so_pin: &Secret, pin: &Secret) -> Result<(), Fault> {
-    let (label, serial) = (&seen.label, &seen.serial);
-    if seen.info.so_pin_locked() || seen.info.so_pin_final_try() {
+fn set_pin(module: &Module, token: &SlotToken, so_pin: &Secret, pin: &Secret) -> Result<(), Fault> {
+    let (label, serial) = (&token.label, &token.serial);
+    if token.info.so_pin_locked() || token.info.so_pin_final_try() {
         return Err(Fault::new(
             FaultKind::Denied,
             format!("the token {label:?} (serial {serial}) has no try of the SO PIN to spare"),
@@ -183,14 +176,14 @@ fn set_pin(module: &Module, seen: &Seen, so_pin: &Secret, pin: &Secret) -> Resul
         )
     };
     let session = module
-        .context()?
-        .open_rw_session(seen.slot)
+        .context()
+        .open_rw_session(token.slot)
         .map_err(|error| failed("opening a session", error))?;
     session
         .login(UserType::So, Some(&auth(so_pin, "SO PIN")?))
         .map_err(|error| {
             if is(&error, RvError::PinIncorrect) {
-                return wrong_so_pin(seen).because(Cause::from(error));
+                return wrong_so_pin(token).because(Cause::from(error));
             }
             failed("the login as security officer", error)
         })?;
@@ -202,12 +195,12 @@ fn set_pin(module: &Module, seen: &Seen, so_pin: &Secret, pin: &Secret) -> Resul
         .map_err(|error| failed("the logout of the security officer", error))
 }
 
-fn wrong_so_pin(seen: &Seen) -> Fault {
+fn wrong_so_pin(token: &SlotToken) -> Fault {
     Fault::new(
         FaultKind::Denied,
         format!(
             "the token {:?} (serial {}) rejected the SO PIN",
-            seen.label, seen.serial
+            token.label, token.serial
         ),
         "put the SO PIN that the token was initialised with where hsm.so_pin_file says",
     )

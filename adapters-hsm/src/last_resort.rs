@@ -82,9 +82,9 @@ pub(crate) fn ended() -> Option<End> {
 pub(crate) fn in_module<T>(call: impl FnOnce() -> T) -> T {
     install();
     arm();
-    IN_MODULE.set(true);
+    let before = IN_MODULE.replace(true);
     let result = call();
-    IN_MODULE.set(false);
+    IN_MODULE.set(before);
     result
 }
 

@@ -1,15 +1,15 @@
-//! The HSM port on PKCS#11: module, daemon, token, PIN budget, KEK and wrapping.
+//! The token port on PKCS#11: module, daemon, token, PIN budget, KEK and wrapping.
 //!
-//! One [`Pkcs11Hsm`] serves one start. Every call into the module runs on one thread of its own
-//! and has a deadline (`worker`), so that a token that accepts and never answers is an error like
-//! any other, and so is a module that ends the process (`last_resort`).
+//! One [`Pkcs11Module`] serves one process. Every call into the module runs on one thread of its
+//! own and has a deadline (`worker`), so that a token that accepts and never answers is an error
+//! like any other, and so is a module that ends the process (`last_resort`).
 
 mod blob;
 mod budget;
 mod classify;
 mod config;
+mod find;
 mod flush;
-mod hsm;
 mod initialise;
 mod interrupts;
 mod kek;
@@ -20,16 +20,20 @@ mod module;
 mod probe;
 mod quirks;
 mod random;
+mod reached;
 mod session;
-mod survey;
-mod token;
+mod shared;
+mod slots;
+mod token_module;
+mod token_session;
 mod uri;
 mod user_login;
 mod worker;
 mod wrap;
 
+pub use blob::Pkcs11Blobs;
 pub use config::{Daemon, HsmConfig};
-pub use hsm::Pkcs11Hsm;
 pub use interrupts::Interrupts;
+pub use token_module::Pkcs11Module;
 pub use uri::TokenUri;
 pub use worker::{any_module_hung, any_module_started};

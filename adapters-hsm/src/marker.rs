@@ -11,24 +11,24 @@ use ports::{Fault, FaultKind};
 
 use crate::classify::{Operation, fault, is};
 use crate::session::UserSession;
-use crate::survey::Seen;
+use crate::slots::SlotToken;
 
 const APPLICATION: &[u8] = b"trustpointctl";
 const LABEL: &[u8] = b"trustpoint-installation";
 
 /// The marker of a token, read without a login.
-pub(crate) fn read(context: &Pkcs11, seen: &Seen) -> Result<Option<InstallationId>, Fault> {
-    let session = context.open_ro_session(seen.slot).map_err(|error| {
+pub(crate) fn read(context: &Pkcs11, token: &SlotToken) -> Result<Option<InstallationId>, Fault> {
+    let session = context.open_ro_session(token.slot).map_err(|error| {
         fault(
             Operation::Other,
             format!(
                 "no session could be opened on the token {:?} (serial {})",
-                seen.label, seen.serial
+                token.label, token.serial
             ),
             error,
         )
     })?;
-    read_in(&session, &seen.label, &seen.serial)
+    read_in(&session, &token.label, &token.serial)
 }
 
 /// Writes the marker where there is none.

@@ -1,4 +1,4 @@
-//! The session in which the user is logged in.
+//! A session on a token.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use ports::{Fault, FaultKind, WrapFormat};
 
 use crate::classify::{Operation, fault};
 
-/// A session in which the user is logged in.
+/// The session in which the user logs in, and is from then on.
 pub(crate) struct UserSession {
     pub(crate) session: Session,
     pub(crate) label: String,

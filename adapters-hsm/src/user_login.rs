@@ -1,4 +1,4 @@
-//! The one C_Login of the user: what it needs, and what became of it.
+//! The session for a login, and the login itself.
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
@@ -10,8 +10,7 @@ use crate::budget;
 use crate::classify::{Operation, fault, is};
 use crate::module::Module;
 use crate::session::UserSession;
-use crate::survey::{Seen, Survey};
-use crate::token::{pin_state, wrap_format};
+use crate::slots::{SlotToken, Slots, pin_state, wrap_format};
 
 /// What became of the one C_Login.
 pub(crate) enum Login {
@@ -28,38 +27,29 @@ pub(crate) enum Login {
 
 /// All that a login needs but the PIN. The flags of the token are looked at again, right before
 /// the try.
-pub(crate) fn prepare(module: &mut Module, label: &str, serial: &str) -> Result<(), Fault> {
-    let survey = Survey::of(module)?;
-    let seen = survey.by_serial(label, serial)?;
-    budget::check_flags(label, serial, pin_state(&seen.info))?;
-    let context = module.context()?;
-    let user = UserSession {
-        session: open(context, seen)?,
+pub(crate) fn open(module: &Module, label: &str, serial: &str) -> Result<UserSession, Fault> {
+    let slots = Slots::of(module)?;
+    let token = slots.by_serial(label, serial)?;
+    budget::check_flags(label, serial, pin_state(&token.info))?;
+    let context = module.context();
+    Ok(UserSession {
+        session: open_in(context, token)?,
         label: label.to_owned(),
         serial: serial.to_owned(),
-        format: wrap_format(context, seen)?,
-    };
-    module.prepare(user);
-    Ok(())
+        format: wrap_format(context, token)?,
+    })
 }
 
-/// The one C_Login, in the session that was prepared.
-pub(crate) fn login(module: &mut Module, pin: &Secret) -> Result<Login, Fault> {
-    let user = module.take_prepared()?;
+/// The one C_Login, in the session that was opened for it.
+pub(crate) fn log_in(user: &UserSession, pin: &Secret) -> Login {
     let pin = RawAuthPin::new(Box::new(pin.expose().to_vec()));
     match user.session.login_with_raw(UserType::User, &pin) {
-        Ok(()) => {}
-        Err(error) if is(&error, RvError::UserAlreadyLoggedIn) => {}
-        Err(error) if is_about_the_pin(&error) => {
-            return Ok(Login::Rejected(rejected(&user, error)));
-        }
-        Err(error) if is_before_the_pin(&error) => {
-            return Ok(Login::NotTried(refused(&user, error)));
-        }
-        Err(error) => return Ok(Login::Unknown(refused(&user, error))),
+        Ok(()) => Login::Accepted,
+        Err(error) if is(&error, RvError::UserAlreadyLoggedIn) => Login::Accepted,
+        Err(error) if is_about_the_pin(&error) => Login::Rejected(rejected(user, error)),
+        Err(error) if is_before_the_pin(&error) => Login::NotTried(refused(user, error)),
+        Err(error) => Login::Unknown(refused(user, error)),
     }
-    module.keep(user);
-    Ok(Login::Accepted)
 }
 
 /// The token refuses the PIN itself (PKCS#11 v3.1, section 5.1.6).
@@ -108,10 +98,10 @@ fn refused(user: &UserSession, error: Error) -> Fault {
 }
 
 /// A session that can write, where the token can be written to.
-fn open(context: &Pkcs11, seen: &Seen) -> Result<Session, Fault> {
-    match context.open_rw_session(seen.slot) {
+fn open_in(context: &Pkcs11, token: &SlotToken) -> Result<Session, Fault> {
+    match context.open_rw_session(token.slot) {
         Err(error) if is(&error, RvError::TokenWriteProtected) => {
-            context.open_ro_session(seen.slot)
+            context.open_ro_session(token.slot)
         }
         opened => opened,
     }
@@ -120,7 +110,7 @@ fn open(context: &Pkcs11, seen: &Seen) -> Result<Session, Fault> {
             Operation::Other,
             format!(
                 "no session could be opened on the token {:?} (serial {})",
-                seen.label, seen.serial
+                token.label, token.serial
             ),
             error,
         )

@@ -1,23 +1,26 @@
-//! The one thread that calls into the module, and the deadline of each call.
+//! The thread that calls into the module, and the deadline of each call.
 //!
 //! A token that accepts and never answers blocks its caller for ever, and no call of PKCS#11 has a
 //! timeout. So the module lives on a thread of its own, and who waits for it waits for so long and
 //! no longer. A thread that does not come back is left alone: nothing joins it. One in which the
 //! module ends the process is another one that does not come back (`last_resort`).
+//!
+//! What the module gives lives on its thread: made there, used there, given up there. A caller has
+//! a [`Remote`] of it, and a value that was never made has none.
 
-use std::cell::Cell;
+use std::any::Any;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use ports::{Fault, FaultKind};
 
 use crate::interrupts::{Held, Interrupts};
 use crate::last_resort::{self, End};
-use crate::module::Module;
 
 /// How long it may take until it is seen that the module has ended the process.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -42,15 +45,157 @@ pub fn any_module_started() -> bool {
     ANY_STARTED.load(Ordering::Relaxed)
 }
 
-type Job = Box<dyn FnOnce(&mut Module) + Send>;
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// The thread.
-pub(crate) struct Worker {
-    jobs: mpsc::Sender<Job>,
-    module: Utf8PathBuf,
-    deadline: Duration,
-    interrupts: Rc<dyn Interrupts>,
-    hung: Cell<bool>,
+/// What the thread gives back of a value that it was to make: how it is reached, and what else is
+/// to be known of it.
+type Made<T, R, E> = Result<(Sender<Job<T>>, R), E>;
+
+/// A value on the thread of the module.
+pub(crate) struct Remote<T> {
+    // The order counts: without `jobs` the thread gives the value up, `gone` waits for that, and
+    // what the value was made of is given up after it.
+    jobs: Sender<Job<T>>,
+    gone: Gone,
+    _made_of: Option<Rc<dyn Any>>,
+}
+
+impl<T: 'static> Remote<T> {
+    /// Starts the thread and makes the value on it; `doing` names that: "loading".
+    pub(crate) fn start<R: Send + 'static, E: Send + 'static>(
+        watch: &Rc<Watch>,
+        doing: &str,
+        make: impl FnOnce() -> Result<(T, R), E> + Send + 'static,
+    ) -> Result<Result<(Self, R), E>, Fault> {
+        ANY_STARTED.store(true, Ordering::Relaxed);
+        watch.check(doing)?;
+        let _held = Held::new(&*watch.interrupts);
+        let (answer, answers) = mpsc::sync_channel(1);
+        let (alive, gone) = mpsc::channel();
+        thread::Builder::new()
+            .name("pkcs11".into())
+            .spawn(move || keep(last_resort::in_module(make), answer, alive))
+            .map_err(|error| watch.no_thread(error))?;
+        Self::receive(watch, doing, &answers, gone, None)
+    }
+
+    /// Makes a further value of this one, on the same thread. This one lives on with it, and
+    /// answers no call until the further one is dropped.
+    pub(crate) fn make<U: 'static, E: Send + 'static>(
+        self: &Rc<Self>,
+        doing: &str,
+        make: impl FnOnce(&mut T) -> Result<U, E> + Send + 'static,
+    ) -> Result<Result<Remote<U>, E>, Fault> {
+        let watch = &self.gone.watch;
+        let _held = Held::new(&*watch.interrupts);
+        let (answer, answers) = mpsc::sync_channel(1);
+        let (alive, gone) = mpsc::channel();
+        self.send(
+            doing,
+            Box::new(move |value| keep(make(value).map(|made| (made, ())), answer, alive)),
+        )?;
+        let made_of = Rc::<Self>::clone(self);
+        let made = Remote::receive(watch, doing, &answers, gone, Some(made_of))?;
+        Ok(made.map(|(remote, ())| remote))
+    }
+
+    /// Runs `job` on the thread; `doing` names it: "looking for the token". The end of the process
+    /// from outside waits for it.
+    pub(crate) fn call<R: Send + 'static>(
+        &self,
+        doing: &str,
+        job: impl FnOnce(&mut T) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let watch = &self.gone.watch;
+        let _held = Held::new(&*watch.interrupts);
+        let (answer, answers) = mpsc::sync_channel(1);
+        self.send(
+            doing,
+            Box::new(move |value| {
+                // Nobody waits any longer where this fails; what was to be sent is zeroed by its
+                // drop.
+                let _ = answer.send(job(value));
+            }),
+        )?;
+        watch.answer(doing, &answers)?
+    }
+
+    fn send(&self, doing: &str, job: Job<T>) -> Result<(), Fault> {
+        let watch = &self.gone.watch;
+        watch.check(doing)?;
+        self.jobs.send(job).map_err(|_| watch.died(doing))
+    }
+
+    fn receive<R, E>(
+        watch: &Rc<Watch>,
+        doing: &str,
+        answers: &Receiver<Made<T, R, E>>,
+        alive: Receiver<Infallible>,
+        made_of: Option<Rc<dyn Any>>,
+    ) -> Result<Result<(Self, R), E>, Fault> {
+        let gone = Gone {
+            alive,
+            watch: Rc::clone(watch),
+        };
+        let made = watch.answer(doing, answers)?;
+        Ok(made.map(|(jobs, more)| {
+            let remote = Self {
+                jobs,
+                gone,
+                _made_of: made_of,
+            };
+            (remote, more)
+        }))
+    }
+}
+
+/// On the thread: serves the value until nobody can ask for it any more, and gives it up.
+fn keep<T, R, E>(
+    made: Result<(T, R), E>,
+    answer: SyncSender<Made<T, R, E>>,
+    alive: Sender<Infallible>,
+) {
+    match made {
+        Ok((mut value, more)) => {
+            let (jobs, queue) = mpsc::channel::<Job<T>>();
+            // Where nobody waits any longer nobody can ask either.
+            let _ = answer.send(Ok((jobs, more)));
+            for job in queue {
+                last_resort::in_module(|| job(&mut value));
+            }
+            last_resort::in_module(|| drop(value));
+        }
+        Err(error) => {
+            let _ = answer.send(Err(error));
+        }
+    }
+    drop(alive);
+}
+
+/// Waits until the thread has given a value up. One that hangs there is noted in [`ANY_HUNG`]; there
+/// is nobody to tell otherwise.
+struct Gone {
+    alive: Receiver<Infallible>,
+    watch: Rc<Watch>,
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        if any_module_hung() {
+            return;
+        }
+        let _held = Held::new(&*self.watch.interrupts);
+        match self.watch.wait(&self.alive) {
+            Ok(never) => match never {},
+            Err(Silence::Died) => {}
+            Err(Silence::Hangs | Silence::Ended(_)) => lose(),
+        }
+    }
+}
+
+/// The thread will never come back.
+fn lose() {
+    ANY_HUNG.store(true, Ordering::Relaxed);
 }
 
 /// Why there is no answer.
@@ -59,76 +204,37 @@ enum Silence {
     Hangs,
     /// The module has ended the process.
     Ended(End),
-    /// The thread is gone.
+    /// Nobody is left who could give one.
     Died,
 }
 
-impl Worker {
-    /// Starts the thread; the module is not loaded yet.
-    pub(crate) fn start(
-        module: &Utf8Path,
-        deadline: Duration,
-        interrupts: Rc<dyn Interrupts>,
-    ) -> Result<Self, Fault> {
-        ANY_STARTED.store(true, Ordering::Relaxed);
-        let (jobs, queue) = mpsc::channel::<Job>();
-        let path = module.to_owned();
-        thread::Builder::new()
-            .name("pkcs11".into())
-            .spawn(move || {
-                let mut module = Module::new(path);
-                for job in queue {
-                    last_resort::in_module(|| job(&mut module));
-                }
-            })
-            .map_err(|error| {
-                Fault::new(
-                    FaultKind::HsmUnavailable,
-                    format!("no thread could be started for the PKCS#11 module {module}"),
-                    "raise the limits on threads and memory of this process, then start again",
-                )
-                .because(error)
-            })?;
-        Ok(Self {
-            jobs,
-            module: module.to_owned(),
-            deadline,
-            interrupts,
-            hung: Cell::new(false),
-        })
-    }
+/// How long the thread is waited for, and what is said of it.
+pub(crate) struct Watch {
+    pub(crate) module: Utf8PathBuf,
+    pub(crate) deadline: Duration,
+    pub(crate) interrupts: Rc<dyn Interrupts>,
+}
 
-    /// Runs `job` on the thread; `doing` names it: "looking for the token". The end of the process
-    /// from outside waits for it.
-    pub(crate) fn call<T: Send + 'static>(
-        &self,
-        doing: &str,
-        job: impl FnOnce(&mut Module) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
+impl Watch {
+    /// Refuses to ask where nobody answers any more.
+    fn check(&self, doing: &str) -> Result<(), Fault> {
         if let Some(end) = last_resort::ended() {
             return Err(self.ended(doing, end));
         }
-        if self.hung.get() {
+        if any_module_hung() {
             return Err(self.hangs(doing, "an earlier call into it never came back"));
         }
-        let _held = Held::new(&*self.interrupts);
-        let (answer, answers) = mpsc::sync_channel(1);
-        let sent = self.jobs.send(Box::new(move |module: &mut Module| {
-            // Nobody waits any longer where this fails; what was to be sent is zeroed by its drop.
-            let _ = answer.send(job(module));
-        }));
-        if sent.is_err() {
-            return Err(self.died(doing));
-        }
-        self.wait(&answers).unwrap_or_else(|silence| {
-            Err(match silence {
-                Silence::Hangs => {
-                    self.lose();
-                    self.hangs(doing, &format!("no answer within {:?}", self.deadline))
-                }
-                Silence::Ended(end) => self.ended(doing, end),
-                Silence::Died => self.died(doing),
-            })
+        Ok(())
+    }
+
+    fn answer<A>(&self, doing: &str, answers: &Receiver<A>) -> Result<A, Fault> {
+        self.wait(answers).map_err(|silence| match silence {
+            Silence::Hangs => {
+                lose();
+                self.hangs(doing, &format!("no answer within {:?}", self.deadline))
+            }
+            Silence::Ended(end) => self.ended(doing, end),
+            Silence::Died => self.died(doing),
         })
     }
 
@@ -150,15 +256,16 @@ impl Worker {
         }
     }
 
-    /// The thread will never come back.
-    fn lose(&self) {
-        self.hung.set(true);
-        ANY_HUNG.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a call never came back.
-    pub(crate) fn is_hung(&self) -> bool {
-        self.hung.get()
+    fn no_thread(&self, error: std::io::Error) -> Fault {
+        Fault::new(
+            FaultKind::HsmUnavailable,
+            format!(
+                "no thread could be started for the PKCS#11 module {}",
+                self.module
+            ),
+            "raise the limits on threads and memory of this process, then start again",
+        )
+        .because(error)
     }
 
     fn hangs(&self, doing: &str, why: &str) -> Fault {
@@ -171,10 +278,11 @@ impl Worker {
             "check the token's daemon: it accepts connections and does not serve them; restart \
              it, or raise hsm.wait where it is slow",
         )
+        .unanswered()
     }
 
     fn ended(&self, doing: &str, end: End) -> Fault {
-        self.lose();
+        lose();
         Fault::new(
             FaultKind::HsmUnavailable,
             format!(
@@ -186,6 +294,7 @@ impl Worker {
              put an object that is damaged back from a backup of the token; this says nothing \
              about the other keys on the token",
         )
+        .unanswered()
     }
 
     fn died(&self, doing: &str) -> Fault {
@@ -197,18 +306,5 @@ impl Worker {
             ),
             "this is a defect of this program or of the module: report it",
         )
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if self.hung.get() {
-            return;
-        }
-        // A module that hangs here is noted in `ANY_HUNG`; there is nobody to tell otherwise.
-        let _ = self.call("closing", |module| {
-            module.close();
-            Ok(())
-        });
     }
 }

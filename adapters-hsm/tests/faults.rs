@@ -18,18 +18,17 @@ use std::time::Duration;
 
 use adapters_hsm::{HsmConfig, any_module_hung};
 use common::{
-    SOFTHSM, config, hsm, isolated, logged_in, present, query, reached, secret, unavailable,
-    with_daemon,
+    SOFTHSM, config, initialise, isolated, logged_in, module, not_found, present, refused, secret,
+    unavailable, with_daemon,
 };
-use ports::contract::hsm::PIN;
-use ports::{Fault, Hsm};
+use ports::contract::token::{PIN, SO_PIN};
+use ports::{Fault, TokenModule as _};
 
 /// Tries once more than a permanent failure allows, and counts the waits.
 fn reach(config: HsmConfig, patience: Duration) -> (Fault, usize) {
     let mut waits = 0;
-    let hsm = hsm(config);
-    let fault = hsm.reach(patience, &mut |_| waits += 1).unwrap_err();
-    (fault, waits)
+    let reached = module(config).reach(patience, &mut |_| waits += 1);
+    (reached.err().unwrap(), waits)
 }
 
 #[test]
@@ -43,15 +42,15 @@ fn what_is_no_module_is_unavailable_at_once() {
         .into_iter()
         .find(|path| Path::new(path).exists())
         .unwrap();
-        for (module, word) in [
+        for (path, word) in [
             (sandbox.path("missing.so"), "does not exist"),
             (sandbox.path("tokens"), "no file"),
             (text, "cannot be loaded"),
             (zlib.into(), "no PKCS#11 module"),
         ] {
-            let (fault, waits) = reach(config(module.clone()), Duration::from_secs(60));
+            let (fault, waits) = reach(config(path.clone()), Duration::from_secs(60));
             unavailable(&fault, word);
-            unavailable(&fault, module.as_str());
+            unavailable(&fault, path.as_str());
             unavailable(&fault, "hsm.module");
             assert_eq!(waits, 0, "no further try can work: {fault}");
         }
@@ -92,14 +91,15 @@ fn a_daemon_that_comes_up_is_reached() {
     isolated("a_daemon_that_comes_up_is_reached", &[], |sandbox| {
         common::require_softhsm();
         let socket = sandbox.path("socket");
-        let hsm = hsm(with_daemon(SOFTHSM, &format!("unix:{socket}")));
+        let module = module(with_daemon(SOFTHSM, &format!("unix:{socket}")));
         let mut listener = None;
-        let library = hsm
+        let reached = module
             .reach(Duration::from_secs(60), &mut |fault| {
                 unavailable(fault, socket.as_str());
                 listener = Some(UnixListener::bind(&socket).unwrap());
             })
             .unwrap();
+        let library = reached.description();
         assert!(library.contains("SoftHSM"), "{library}");
         assert!(library.contains(socket.as_str()), "{library}");
     });
@@ -114,16 +114,13 @@ fn a_module_that_hangs_at_any_call_is_unavailable() {
         isolated(test, &[("SHIM_FAULT", &fault)], |sandbox| {
             let mut config = config(sandbox.module("shim.c"));
             config.call_deadline = Duration::from_millis(300);
-            let hsm = hsm(config);
-            let mut waits = 0;
-            let fault = hsm
-                .reach(Duration::from_secs(60), &mut |_| waits += 1)
-                .unwrap_err();
+            let (fault, waits) = reach(config.clone(), Duration::from_secs(60));
             unavailable(&fault, "accepts and never answers");
             assert_eq!(waits, 0, "its thread is lost");
-            assert!(hsm.is_hung() && any_module_hung());
-            let fault = hsm.find_token(&query("T")).unwrap_err();
+            assert!(fault.is_unanswered() && any_module_hung());
+            let (fault, _) = reach(config, Duration::ZERO);
             unavailable(&fault, "accepts and never answers");
+            unavailable(&fault, "an earlier call");
             println!("{name}");
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
@@ -141,13 +138,11 @@ fn a_module_that_hangs_in_the_login_is_unavailable() {
             sandbox.token("T");
             let mut config = config(sandbox.module("shim.c"));
             config.call_deadline = Duration::from_secs(5);
-            let hsm = reached(config);
-            let token = present(&hsm, "T");
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            let module = module(config);
+            let fault = refused(&module, "T", PIN);
             unavailable(&fault, "the login");
-            assert!(hsm.is_hung());
-            let kek = domain::KekId::new(&[1]).unwrap();
-            unavailable(&hsm.has_kek(&kek).unwrap_err(), "never came back");
+            assert!(fault.is_unanswered() && any_module_hung());
+            unavailable(&not_found(&module, "T"), "never came back");
         },
     );
 }
@@ -160,9 +155,9 @@ fn a_module_that_hangs_when_it_is_closed_is_left_alone() {
         |sandbox| {
             let mut config = config(sandbox.module("shim.c"));
             config.call_deadline = Duration::from_secs(5);
-            let hsm = reached(config);
+            let reached = common::reach(&module(config)).unwrap();
             assert!(!any_module_hung());
-            drop(hsm);
+            drop(reached);
             assert!(any_module_hung());
         },
     );
@@ -174,8 +169,7 @@ fn c03_a_device_error_is_tried_again_and_then_unavailable() {
         "c03_a_device_error_is_tried_again_and_then_unavailable",
         &[("SHIM_FAULT", "0:30")],
         |sandbox| {
-            let module = sandbox.module("shim.c");
-            let (fault, waits) = reach(config(module), Duration::from_secs(1));
+            let (fault, waits) = reach(config(sandbox.module("shim.c")), Duration::from_secs(1));
             unavailable(&fault, "C_Initialize: CKR_DEVICE_ERROR");
             assert!(waits >= 1);
         },
@@ -189,12 +183,15 @@ fn a_device_error_that_goes_away_is_survived() {
         &[("SHIM_FAULT", "0:30"), ("SHIM_ONCE", "{dir}/once")],
         |sandbox| {
             sandbox.token("T");
-            let hsm = hsm(config(sandbox.module("shim.c")));
+            let module = module(config(sandbox.module("shim.c")));
             let mut waits = 0;
-            hsm.reach(Duration::from_secs(60), &mut |_| waits += 1)
-                .unwrap();
+            drop(
+                module
+                    .reach(Duration::from_secs(60), &mut |_| waits += 1)
+                    .unwrap(),
+            );
             assert_eq!(waits, 1);
-            logged_in(&hsm, "T");
+            logged_in(&module, "T");
         },
     );
 }
@@ -219,9 +216,9 @@ fn c03_a_slot_that_cannot_be_read_is_no_absence() {
         let test = "c03_a_slot_that_cannot_be_read_is_no_absence";
         isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
             sandbox.token("T");
-            let hsm = reached(config(sandbox.module("shim.c")));
+            let module = module(config(sandbox.module("shim.c")));
             for label in ["T", "Other"] {
-                let fault = hsm.find_token(&query(label)).unwrap_err();
+                let fault = not_found(&module, label);
                 unavailable(&fault, "cannot be read");
                 unavailable(&fault, "CKR_");
             }
@@ -244,11 +241,10 @@ fn c03_no_failed_call_says_that_the_kek_is_not_there() {
                 sandbox.token("T");
                 // The faults begin after the login.
                 let once = sandbox.file("on", b"");
-                let hsm = reached(config(sandbox.module("shim.c")));
-                logged_in(&hsm, "T");
+                let session = logged_in(&module(config(sandbox.module("shim.c"))), "T");
                 fs::remove_file(once).unwrap();
                 let kek = domain::KekId::new(&[1]).unwrap();
-                let fault = hsm.has_kek(&kek).unwrap_err();
+                let fault = session.has_kek(&kek).unwrap_err();
                 unavailable(&fault, "CKR_");
             },
         );
@@ -265,19 +261,14 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
     let test = "an_interrupted_initialisation_is_finished_by_the_next";
     isolated(test, &environment, |sandbox| {
         common::require_softhsm();
-        let so_pin = secret(ports::contract::hsm::SO_PIN);
-        let module = sandbox.module("shim.c");
-        let hsm = reached(config(module.clone()));
-        let fault = hsm
-            .initialise_token("T", &so_pin, &secret(PIN))
-            .unwrap_err();
+        let path = sandbox.module("shim.c");
+        let first = module(config(path.clone()));
+        let fault = initialise(&first, "T", SO_PIN, PIN).err().unwrap();
         unavailable(&fault, "C_InitPIN: CKR_DEVICE_ERROR");
-        let half = present(&hsm, "T");
-        drop(hsm);
-        let hsm = reached(config(module));
-        let whole = hsm.initialise_token("T", &so_pin, &secret(PIN)).unwrap();
-        assert_eq!(whole.serial, half.serial);
-        hsm.login(&whole, &secret(PIN)).unwrap();
+        let half = present(&first, "T").info().clone();
+        let whole = initialise(&module(config(path)), "T", SO_PIN, PIN).unwrap();
+        assert_eq!(whole.info().serial, half.serial);
+        whole.log_in(&secret(PIN)).unwrap();
     });
 }
 
@@ -299,29 +290,29 @@ fn a_module_that_ends_the_process_is_unavailable_and_named() {
         ];
         isolated(test, &environment, |sandbox| {
             sandbox.token("T");
-            let module = sandbox.module("shim.c");
+            let path = sandbox.module("shim.c");
             let once = sandbox.file("on", b"");
-            let hsm = hsm(config(module.clone()));
+            let module = module(config(path.clone()));
             let fault = if std::env::var("SHIM_FAULT").unwrap().starts_with("0:") {
                 fs::remove_file(once).unwrap();
-                hsm.reach(Duration::ZERO, &mut |_| {}).unwrap_err()
+                common::reach(&module).err().unwrap()
             } else {
-                hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-                let token = present(&hsm, "T");
+                let token = present(&module, "T");
                 fs::remove_file(once).unwrap();
-                let login = hsm.login(&token, &secret(PIN));
                 let kek = domain::KekId::new(&[1]).unwrap();
-                login.and_then(|()| hsm.has_kek(&kek)).unwrap_err()
+                token
+                    .log_in(&secret(PIN))
+                    .and_then(|session| session.has_kek(&kek))
+                    .unwrap_err()
             };
             let word = std::env::var("EXPECTED").unwrap();
             unavailable(&fault, &word);
-            unavailable(&fault, module.as_str());
+            unavailable(&fault, path.as_str());
             unavailable(&fault, "may be damaged");
-            assert!(hsm.is_hung() && any_module_hung());
-            // It is not called again, and nobody waits for it.
-            unavailable(&hsm.find_token(&query("T")).unwrap_err(), &word);
-            // An ordinary end of the process is still one.
-            drop(hsm);
+            assert!(fault.is_unanswered() && any_module_hung());
+            // It is not called again, and nobody waits for it: an ordinary end of the process is
+            // still one.
+            unavailable(&common::reach(&module).err().unwrap(), &word);
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;

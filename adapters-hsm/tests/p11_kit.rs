@@ -15,11 +15,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{
-    SOFTHSM, Sandbox, config, hsm, isolated, logged_in, query, run, softhsm, unavailable,
+    SOFTHSM, Sandbox, config, initialise, isolated, logged_in, module, not_found, run, secret,
+    softhsm, unavailable,
 };
 use domain::{InstallationId, KekId};
-use ports::contract::hsm::{PIN, SO_PIN};
-use ports::{Dek, FaultKind, Hsm, TokenSight, WrapFormat};
+use ports::contract::token::{PIN, SO_PIN};
+use ports::{Dek, FaultKind, TokenModule as _, WrapFormat};
 
 /// Where Debian puts p11-kit's client module.
 const PLACES: [&str; 2] = [
@@ -64,18 +65,18 @@ impl Drop for Server {
     }
 }
 
-/// A server and a value that waited for it; calls have `deadline`.
-fn served(sandbox: &Sandbox, deadline: Duration) -> (Server, adapters_hsm::Pkcs11Hsm) {
+/// A server and a module that waited for it; calls have `deadline`.
+fn served(sandbox: &Sandbox, deadline: Duration) -> (Server, adapters_hsm::Pkcs11Module) {
     let mut server = None;
     let mut config = config(client());
     config.call_deadline = deadline;
-    let hsm = hsm(config);
-    hsm.reach(Duration::from_secs(60), &mut |fault| {
+    let module = module(config);
+    let reached = module.reach(Duration::from_secs(60), &mut |fault| {
         unavailable(fault, "no slots");
         server.get_or_insert_with(|| Server::start(sandbox));
-    })
-    .unwrap();
-    (server.unwrap(), hsm)
+    });
+    drop(reached.unwrap());
+    (server.unwrap(), module)
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -84,11 +85,9 @@ const LONG: Duration = Duration::from_secs(20);
 fn c03_a_client_without_its_server_is_unreachable() {
     let test = "c03_a_client_without_its_server_is_unreachable";
     isolated(test, &[ADDRESS], |_| {
-        let hsm = hsm(config(client()));
         let mut waits = 0;
-        let fault = hsm
-            .reach(Duration::from_secs(1), &mut |_| waits += 1)
-            .unwrap_err();
+        let reached = module(config(client())).reach(Duration::from_secs(1), &mut |_| waits += 1);
+        let fault = reached.err().unwrap();
         unavailable(&fault, "no slots");
         unavailable(&fault, "no connection");
         assert!(waits >= 1, "the server may come up");
@@ -102,10 +101,10 @@ fn a_server_is_reached_when_it_comes_up() {
         &[ADDRESS],
         |sandbox| {
             sandbox.token("T");
-            let (_server, hsm) = served(sandbox, LONG);
-            logged_in(&hsm, "T");
-            let kek = hsm.generate_kek().unwrap();
-            assert!(hsm.has_kek(&kek).unwrap());
+            let (_server, module) = served(sandbox, LONG);
+            let session = logged_in(&module, "T");
+            let kek = session.generate_kek().unwrap();
+            assert!(session.has_kek(&kek).unwrap());
         },
     );
 }
@@ -116,18 +115,16 @@ fn a_token_is_initialised_through_p11_kit() {
     isolated(test, &[ADDRESS], |sandbox| {
         sandbox.token("Other");
         let before = sandbox.tokens();
-        let (_server, hsm) = served(sandbox, LONG);
-        let pin = common::secret(PIN);
-        let made = hsm
-            .initialise_token("T", &common::secret(SO_PIN), &pin)
-            .unwrap();
-        hsm.login(&made, &pin).unwrap();
+        let (_server, module) = served(sandbox, LONG);
+        let made = initialise(&module, "T", SO_PIN, PIN).unwrap();
+        let session = made.log_in(&secret(PIN)).unwrap();
         let installation = InstallationId::from_random([7; 16]);
-        hsm.mark(&installation).unwrap();
-        drop(hsm);
+        session.mark(&installation).unwrap();
+        let serial = session.info().serial.clone();
+        drop(session);
         let found = common::present(&softhsm(), "T");
-        assert_eq!(found.serial, made.serial);
-        assert_eq!(found.marker, Some(installation));
+        assert_eq!(found.info().serial, serial);
+        assert_eq!(found.info().marker, Some(installation));
         for file in before {
             assert!(sandbox.tokens().contains(&file), "{:?}", file.0);
         }
@@ -140,24 +137,23 @@ fn c16_through_p11_kit_a_dek_is_wrapped_with_gcm_or_not_at_all() {
     isolated(test, &[ADDRESS], |sandbox| {
         sandbox.token("T");
         let dek = Dek::from_bytes(&[3; 32]).unwrap();
-        let direct = softhsm();
-        logged_in(&direct, "T");
+        let direct = logged_in(&softhsm(), "T");
         let kek = direct.generate_kek().unwrap();
         let key_wrap = direct.wrap_dek(&kek, &dek).unwrap();
         drop(direct);
-        let (_server, hsm) = served(sandbox, LONG);
-        let token = logged_in(&hsm, "T");
-        let wrapped = hsm.wrap_dek(&kek, &dek);
+        let (_server, module) = served(sandbox, LONG);
+        let session = logged_in(&module, "T");
+        let wrapped = session.wrap_dek(&kek, &dek);
         // p11-kit passes AES_GCM from 0.25.5 on, and AES_KEY_WRAP never.
-        match token.wrap_format {
+        match session.info().wrap_format {
             Some(WrapFormat::AesGcm) => {
-                let back = hsm.unwrap_dek(&kek, &wrapped.unwrap()).unwrap();
+                let back = session.unwrap_dek(&kek, &wrapped.unwrap()).unwrap();
                 assert!(back.is_same(&dek));
             }
             None => assert_eq!(wrapped.unwrap_err().kind(), FaultKind::Config),
             Some(WrapFormat::AesKeyWrap) => panic!("p11-kit passes AES_KEY_WRAP now"),
         }
-        let fault = hsm.unwrap_dek(&kek, &key_wrap).unwrap_err();
+        let fault = session.unwrap_dek(&kek, &key_wrap).unwrap_err();
         assert_eq!(
             fault.kind(),
             FaultKind::Config,
@@ -173,14 +169,16 @@ fn c03_a_server_that_dies_under_way_is_unreachable() {
     let test = "c03_a_server_that_dies_under_way_is_unreachable";
     isolated(test, &[ADDRESS], |sandbox| {
         sandbox.token("T");
-        let (server, hsm) = served(sandbox, LONG);
-        logged_in(&hsm, "T");
+        let (server, module) = served(sandbox, LONG);
+        let session = logged_in(&module, "T");
         drop(server);
         let kek = KekId::new(&[1; 16]).unwrap();
-        unavailable(&hsm.has_kek(&kek).unwrap_err(), "CKR_DEVICE_ERROR");
-        unavailable(&hsm.find_token(&query("T")).unwrap_err(), client());
-        unavailable(&hsm.generate_kek().unwrap_err(), "CKR_DEVICE_ERROR");
-        assert!(!hsm.is_hung());
+        let fault = session.has_kek(&kek).unwrap_err();
+        unavailable(&fault, "CKR_DEVICE_ERROR");
+        assert!(!fault.is_unanswered());
+        unavailable(&session.generate_kek().unwrap_err(), "CKR_DEVICE_ERROR");
+        drop(session);
+        unavailable(&not_found(&module, "T"), client());
     });
 }
 
@@ -189,12 +187,13 @@ fn c03_a_server_that_stops_under_way_is_unreachable() {
     let test = "c03_a_server_that_stops_under_way_is_unreachable";
     isolated(test, &[ADDRESS], |sandbox| {
         sandbox.token("T");
-        let (server, hsm) = served(sandbox, Duration::from_secs(5));
-        logged_in(&hsm, "T");
+        let (server, module) = served(sandbox, Duration::from_secs(5));
+        let session = logged_in(&module, "T");
         server.signal("-STOP");
         let kek = KekId::new(&[1; 16]).unwrap();
-        unavailable(&hsm.has_kek(&kek).unwrap_err(), "never answers");
-        assert!(hsm.is_hung());
+        let fault = session.has_kek(&kek).unwrap_err();
+        unavailable(&fault, "never answers");
+        assert!(fault.is_unanswered());
     });
 }
 
@@ -206,14 +205,12 @@ fn c03_a_server_that_accepts_and_never_answers_is_unreachable() {
         let _silent = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let mut config = common::with_daemon(client(), &format!("unix:{path}"));
         config.call_deadline = Duration::from_millis(500);
-        let hsm = hsm(config);
         let mut waits = 0;
-        let fault = hsm
-            .reach(Duration::from_secs(60), &mut |_| waits += 1)
-            .unwrap_err();
+        let reached = module(config).reach(Duration::from_secs(60), &mut |_| waits += 1);
+        let fault = reached.err().unwrap();
         unavailable(&fault, "never answers");
         assert_eq!(waits, 0);
-        assert!(hsm.is_hung());
+        assert!(fault.is_unanswered());
     });
 }
 
@@ -225,15 +222,10 @@ fn c03_a_server_without_the_right_to_softhsm_shows_no_absence() {
         sandbox.token("T");
         std::fs::remove_file(sandbox.path("softhsm2.conf")).unwrap();
         let server = Server::start(sandbox);
-        let hsm = hsm(config(client()));
         while !sandbox.path("server").exists() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        let reached = hsm.reach(Duration::ZERO, &mut |_| {});
-        let fault = reached
-            .and_then(|_| hsm.find_token(&query("T")))
-            .map(|sight: TokenSight| panic!("{sight:?}"))
-            .unwrap_err();
+        let fault = not_found(&module(config(client())), "T");
         assert_eq!(fault.kind(), FaultKind::HsmUnavailable, "{fault}");
         drop(server);
     });

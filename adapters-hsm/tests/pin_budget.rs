@@ -13,11 +13,12 @@ use std::fs;
 use std::time::Duration;
 
 use common::{
-    Sandbox, config, hsm_with, isolated, ledger, logged_in, present, reached, secret, unavailable,
+    Sandbox, config, isolated, ledger, log_in, logged_in, module, module_with, present, refused,
+    secret, unavailable,
 };
-use ports::contract::hsm::PIN;
+use ports::FaultKind;
+use ports::contract::token::PIN;
 use ports::fake::FakePinMemory;
-use ports::{FaultKind, Hsm};
 
 fn logins(sandbox: &Sandbox) -> usize {
     fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
@@ -33,13 +34,11 @@ fn c18_a_restart_loop_uses_one_try_in_all() {
         |sandbox| {
             sandbox.token("T");
             let book = FakePinMemory::default();
-            let module = sandbox.module("shim.c");
+            let path = sandbox.module("shim.c");
             let start = |pin: &str| {
-                let hsm = hsm_with(config(module.clone()), &book);
-                hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-                let token = present(&hsm, "T");
-                let serial = token.serial.clone();
-                (hsm.login(&token, &secret(pin)), serial)
+                let token = present(&module_with(config(path.clone()), &book), "T");
+                let serial = token.info().serial.clone();
+                (token.log_in(&secret(pin)).map(drop), serial)
             };
             let (first, serial) = start("wrong");
             let first = first.unwrap_err();
@@ -74,13 +73,8 @@ fn c18_flags_of_the_token_forbid_the_try() {
         let test = "c18_flags_of_the_token_forbid_the_try";
         isolated(test, &[COUNT_LOGINS, ("SHIM_FLAGS", flags)], |sandbox| {
             sandbox.token("T");
-            let hsm = reached(config(sandbox.module("shim.c")));
-            let mut token = present(&hsm, "T");
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
-            // What the caller saw earlier does not count: the token is asked again.
-            token.pin = ports::PinState::Fine;
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            let module = module(config(sandbox.module("shim.c")));
+            let fault = refused(&module, "T", PIN);
             assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
             assert_eq!(logins(sandbox), 0);
         });
@@ -98,8 +92,7 @@ fn c18_a_count_that_is_low_allows_one_try() {
         &environment,
         |sandbox| {
             sandbox.token("T");
-            let hsm = reached(config(sandbox.module("shim.c")));
-            logged_in(&hsm, "T");
+            logged_in(&module(config(sandbox.module("shim.c"))), "T");
             assert_eq!(logins(sandbox), 1);
         },
     );
@@ -121,12 +114,11 @@ fn c18_every_refusal_of_a_pin_is_denied_and_noted_for_what_it_is() {
         isolated(test, &[("SHIM_FAULT", code)], |sandbox| {
             sandbox.token("T");
             let book = FakePinMemory::default();
-            let hsm = hsm_with(config(sandbox.module("shim.c")), &book);
-            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-            let token = present(&hsm, "T");
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            let token = present(&module_with(config(sandbox.module("shim.c")), &book), "T");
+            let serial = token.info().serial.clone();
+            let fault = token.log_in(&secret(PIN)).err().unwrap();
             assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
-            let (unseen, hashes) = ledger(&book, &token.serial);
+            let (unseen, hashes) = ledger(&book, &serial);
             let code = std::env::var("SHIM_FAULT").unwrap();
             let noted = CODES.iter().find(|(told, _)| *told == code).unwrap().1;
             assert_eq!((unseen, hashes.len()), noted, "{code}");
@@ -144,9 +136,7 @@ fn c03_a_login_that_fails_for_another_reason_is_unavailable() {
         &[("SHIM_FAULT", "18:30")],
         |sandbox| {
             sandbox.token("T");
-            let hsm = reached(config(sandbox.module("shim.c")));
-            let token = present(&hsm, "T");
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            let fault = refused(&module(config(sandbox.module("shim.c"))), "T", PIN);
             unavailable(&fault, "C_Login: CKR_DEVICE_ERROR");
         },
     );
@@ -160,15 +150,13 @@ fn c18_nobody_logs_in_where_the_try_cannot_be_noted() {
         for operation in ["open", "note_try"] {
             let book = FakePinMemory::default();
             book.failures.set(operation, FaultKind::Io);
-            let hsm = hsm_with(config(sandbox.module("shim.c")), &book);
-            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-            let token = present(&hsm, "T");
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            let module = module_with(config(sandbox.module("shim.c")), &book);
+            let fault = refused(&module, "T", PIN);
             assert_eq!(fault.kind(), FaultKind::Io, "{fault}");
             assert!(fault.to_string().contains("is not tried"), "{fault}");
             assert_eq!(logins(sandbox), 0);
             book.failures.clear(operation);
-            hsm.login(&token, &secret(PIN)).unwrap();
+            log_in(&module, "T", PIN).unwrap();
             fs::remove_file(sandbox.path("logins")).unwrap();
         }
     });
@@ -181,15 +169,13 @@ fn c18_a_rejection_that_cannot_be_kept_allows_one_more_try_and_no_third() {
         sandbox.token("T");
         let book = FakePinMemory::default();
         book.failures.set("end_try", FaultKind::Io);
-        let module = sandbox.module("shim.c");
+        let path = sandbox.module("shim.c");
         for (start, word) in ["not be noted", "not be noted", "nobody saw", "nobody saw"]
             .iter()
             .enumerate()
         {
-            let hsm = hsm_with(config(module.clone()), &book);
-            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-            let token = present(&hsm, "T");
-            let fault = hsm.login(&token, &secret("wrong")).unwrap_err();
+            let module = module_with(config(path.clone()), &book);
+            let fault = refused(&module, "T", "wrong");
             assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
             assert!(fault.to_string().contains(word), "{start}: {fault}");
         }
@@ -210,13 +196,12 @@ fn c18_what_fails_before_the_login_is_no_try() {
             let book = FakePinMemory::default();
             let mut config = config(sandbox.module("shim.c"));
             config.call_deadline = Duration::from_secs(5);
-            let hsm = hsm_with(config, &book);
-            hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-            let token = present(&hsm, "T");
+            let token = present(&module_with(config, &book), "T");
+            let serial = token.info().serial.clone();
             fs::remove_file(once).unwrap();
-            let fault = hsm.login(&token, &secret(PIN)).unwrap_err();
+            let fault = token.log_in(&secret(PIN)).err().unwrap();
             unavailable(&fault, "opening a session");
-            assert_eq!(ledger(&book, &token.serial), (0, vec![]));
+            assert_eq!(ledger(&book, &serial), (0, vec![]));
         },
     );
 }

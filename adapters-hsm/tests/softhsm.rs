@@ -11,14 +11,14 @@ mod common;
 
 use std::io::Write as _;
 use std::process::Command;
-use std::time::Duration;
 
 use common::{
-    SOFTHSM, SoftHsmRig, config, hsm, isolated, logged_in, present, query, run, secret, softhsm,
+    SOFTHSM, SoftHsmRig, initialise, isolated, logged_in, not_found, present, query, reach,
+    refused, run, secret, softhsm,
 };
 use domain::InstallationId;
-use ports::contract::hsm::{PIN, SO_PIN, suite};
-use ports::{Dek, FaultKind, Hsm, PinState, TokenSight, WrapFormat};
+use ports::contract::token::{PIN, SO_PIN, suite};
+use ports::{Dek, FaultKind, Found, PinState, WrapFormat};
 
 #[test]
 fn softhsm_keeps_the_contract() {
@@ -31,11 +31,10 @@ fn softhsm_keeps_the_contract() {
 fn c16_softhsm_wraps_with_the_key_wrap() {
     isolated("c16_softhsm_wraps_with_the_key_wrap", &[], |sandbox| {
         sandbox.token("T");
-        let hsm = softhsm();
-        let token = logged_in(&hsm, "T");
-        assert_eq!(token.wrap_format, Some(WrapFormat::AesKeyWrap));
-        let kek = hsm.generate_kek().unwrap();
-        let blob = hsm
+        let session = logged_in(&softhsm(), "T");
+        assert_eq!(session.info().wrap_format, Some(WrapFormat::AesKeyWrap));
+        let kek = session.generate_kek().unwrap();
+        let blob = session
             .wrap_dek(&kek, &Dek::from_bytes(&[1; 32]).unwrap())
             .unwrap();
         assert_eq!(blob.0.len(), 4 + 3 + 16 + 40);
@@ -50,12 +49,11 @@ fn other_tools_see_a_protected_kek_and_the_marker() {
         &[],
         |sandbox| {
             sandbox.token("T");
-            let hsm = softhsm();
-            logged_in(&hsm, "T");
-            let kek = hsm.generate_kek().unwrap();
+            let session = logged_in(&softhsm(), "T");
+            let kek = session.generate_kek().unwrap();
             let installation = InstallationId::from_random([0xA5; 16]);
-            hsm.mark(&installation).unwrap();
-            drop(hsm);
+            session.mark(&installation).unwrap();
+            drop(session);
             let tool = |arguments: &[&str]| {
                 run(Command::new("pkcs11-tool")
                     .args(["--module", SOFTHSM, "--token-label", "T"])
@@ -100,12 +98,11 @@ fn c03_a_key_under_our_label_is_not_our_kek() {
         tool("01");
         tool("02");
         tool("02");
-        let hsm = softhsm();
-        logged_in(&hsm, "T");
+        let session = logged_in(&softhsm(), "T");
         let id = |byte| domain::KekId::new(&[byte]).unwrap();
-        assert!(hsm.has_kek(&id(1)).unwrap());
-        assert!(!hsm.has_kek(&id(3)).unwrap());
-        let two = hsm.has_kek(&id(2)).unwrap_err();
+        assert!(session.has_kek(&id(1)).unwrap());
+        assert!(!session.has_kek(&id(3)).unwrap());
+        let two = session.has_kek(&id(2)).unwrap_err();
         assert_eq!(two.kind(), FaultKind::DataCorrupt);
         assert!(two.to_string().contains("2 keys"), "{two}");
     });
@@ -119,19 +116,19 @@ fn a_half_initialised_token_is_finished() {
         run(Command::new("pkcs11-tool")
             .args(["--module", SOFTHSM, "--label", "T"])
             .args(init));
-        let hsm = softhsm();
-        let half = present(&hsm, "T");
+        let module = softhsm();
+        let half = present(&module, "T").info().clone();
         assert_eq!(half.pin, PinState::NotInitialised);
-        let denied = hsm.login(&half, &secret(PIN)).unwrap_err();
-        assert_eq!(denied.kind(), FaultKind::Denied);
-        let wrong = hsm.initialise_token("T", &secret("00000000"), &secret(PIN));
-        assert_eq!(wrong.unwrap_err().kind(), FaultKind::Denied);
-        let whole = hsm
-            .initialise_token("T", &secret(SO_PIN), &secret(PIN))
+        assert_eq!(refused(&module, "T", PIN).kind(), FaultKind::Denied);
+        let wrong = initialise(&module, "T", "00000000", PIN).err().unwrap();
+        assert_eq!(wrong.kind(), FaultKind::Denied);
+        let reached = present(&module, "T").into_module();
+        let whole = reached
+            .initialise("T", &secret(SO_PIN), &secret(PIN))
             .unwrap();
-        assert_eq!(whole.serial, half.serial, "no second token is made");
-        assert_eq!(whole.pin, PinState::Fine);
-        hsm.login(&whole, &secret(PIN)).unwrap();
+        assert_eq!(whole.info().serial, half.serial, "no second token is made");
+        assert_eq!(whole.info().pin, PinState::Fine);
+        whole.log_in(&secret(PIN)).unwrap();
     });
 }
 
@@ -141,19 +138,15 @@ fn pins_that_the_token_refuses_leave_no_token_behind() {
         "pins_that_the_token_refuses_leave_no_token_behind",
         &[],
         |sandbox| {
-            let hsm = softhsm();
+            let module = softhsm();
             for (so_pin, pin) in [(SO_PIN, "123"), ("123", PIN), (SO_PIN, ""), ("", PIN)] {
-                let fault = hsm
-                    .initialise_token("T", &secret(so_pin), &secret(pin))
-                    .unwrap_err();
+                let fault = initialise(&module, "T", so_pin, pin).err().unwrap();
                 assert_eq!(fault.kind(), FaultKind::Denied, "{fault}");
             }
             for label in ["", "ends in a space ", &"x".repeat(33)] {
-                let fault = hsm
-                    .initialise_token(label, &secret(SO_PIN), &secret(PIN))
-                    .unwrap_err();
+                let fault = initialise(&module, label, SO_PIN, PIN).err().unwrap();
                 assert_eq!(fault.kind(), FaultKind::Config, "{fault}");
-                let fault = hsm.find_token(&query(label)).unwrap_err();
+                let fault = not_found(&module, label);
                 assert_eq!(fault.kind(), FaultKind::Config, "{fault}");
             }
             assert_eq!(sandbox.tokens(), []);
@@ -166,9 +159,7 @@ fn looking_changes_no_file_of_the_token() {
     isolated("looking_changes_no_file_of_the_token", &[], |sandbox| {
         sandbox.token("T");
         let before = sandbox.tokens();
-        let hsm = softhsm();
-        present(&hsm, "T");
-        drop(hsm);
+        present(&softhsm(), "T");
         assert_eq!(sandbox.tokens(), before);
     });
 }
@@ -184,7 +175,7 @@ fn a_damaged_marker_is_corrupt() {
             .args(["--pin", PIN, "--label", "trustpoint-installation"])
             .args(["--application-label", "trustpointctl"])
             .args(write));
-        let fault = softhsm().find_token(&query("T")).unwrap_err();
+        let fault = not_found(&softhsm(), "T");
         assert_eq!(fault.kind(), FaultKind::DataCorrupt);
         assert!(fault.to_string().contains("marker"), "{fault}");
     });
@@ -197,18 +188,22 @@ fn c03_a_token_that_is_gone_after_a_known_serial_is_absent_after_several_looks()
         &[],
         |sandbox| {
             sandbox.token("Other");
-            let hsm = softhsm();
-            let mut query = query("T");
-            query.serial = Some("0123456789abcdef".into());
-            match hsm.find_token(&query).unwrap() {
-                TokenSight::Absent { others, free_slot } => {
-                    assert_eq!(others, ["Other"]);
-                    assert!(free_slot);
-                }
-                present @ TokenSight::Present(_) => panic!("{present:?}"),
-            }
-            // The value still works.
-            logged_in(&hsm, "Other");
+            let mut missing = query("T");
+            missing.serial = Some("0123456789abcdef".into());
+            let found = reach(&softhsm()).unwrap().find(&missing).unwrap();
+            let Found::Absent {
+                module,
+                others,
+                free_slot,
+            } = found
+            else {
+                panic!("{missing:?} is there");
+            };
+            assert_eq!(others, ["Other"]);
+            assert!(free_slot);
+            // The module that comes back still works.
+            let found = module.find(&query("Other")).unwrap();
+            assert!(matches!(found, Found::Present(_)));
         },
     );
 }
@@ -220,12 +215,9 @@ fn a_second_value_in_the_process_does_not_break_the_first() {
         &[],
         |sandbox| {
             sandbox.token("T");
-            let first = softhsm();
-            logged_in(&first, "T");
-            let second = hsm(config(SOFTHSM));
-            let fault = second.reach(Duration::ZERO, &mut |_| {}).unwrap_err();
+            let first = logged_in(&softhsm(), "T");
+            let fault = reach(&softhsm()).err().unwrap();
             assert_eq!(fault.kind(), FaultKind::Internal);
-            drop(second);
             first.generate_kek().unwrap();
         },
     );
@@ -244,7 +236,7 @@ fn a_token_that_softhsm_was_killed_at_making_is_no_token() {
                 [&attribute.map(u64::to_be_bytes).concat(), value].concat()
             };
             let flags = [0x8000_534B_u64, 2, 0x00C0_0425].map(u64::to_be_bytes);
-            let stillborn = [
+            let without_pins = [
                 4_u64.to_be_bytes().to_vec(),
                 object(1, format!("{:32}", "T").as_bytes()),
                 object(2, b"0123456789abcdef"),
@@ -253,18 +245,21 @@ fn a_token_that_softhsm_was_killed_at_making_is_no_token() {
             for (path, _) in sandbox.tokens() {
                 if path.ends_with("token.object") {
                     std::fs::File::create(path)
-                        .and_then(|mut file| file.write_all(&stillborn.concat()))
+                        .and_then(|mut file| file.write_all(&without_pins.concat()))
                         .unwrap();
                 }
             }
-            let hsm = softhsm();
-            match hsm.find_token(&query("T")).unwrap() {
-                TokenSight::Absent { free_slot, .. } => assert!(free_slot),
-                present @ TokenSight::Present(_) => panic!("{present:?}"),
-            }
-            hsm.initialise_token("T", &secret(SO_PIN), &secret(PIN))
-                .unwrap();
-            logged_in(&hsm, "T");
+            let found = reach(&softhsm()).unwrap().find(&query("T")).unwrap();
+            let Found::Absent {
+                module,
+                free_slot: true,
+                ..
+            } = found
+            else {
+                panic!("it counts as a token, or takes the free slot");
+            };
+            let made = module.initialise("T", &secret(SO_PIN), &secret(PIN));
+            made.unwrap().log_in(&secret(PIN)).unwrap();
         },
     );
 }

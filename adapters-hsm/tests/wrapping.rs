@@ -11,10 +11,9 @@ mod common;
 
 use std::fs;
 
-use adapters_hsm::Pkcs11Hsm;
-use common::{Sandbox, SoftHsmRig, config, isolated, logged_in, query, reached, unavailable};
-use ports::contract::hsm::suite;
-use ports::{Dek, FaultKind, Hsm, TokenSight, WrapFormat, WrappedDek};
+use common::{Sandbox, SoftHsmRig, config, isolated, logged_in, module, present, unavailable};
+use ports::contract::token::suite;
+use ports::{Dek, FaultKind, TokenSession, WrapFormat, WrappedDek};
 
 const HIDE_KEY_WRAP: (&str, &str) = ("SHIM_HIDE", "2109");
 
@@ -22,13 +21,10 @@ const HIDE_KEY_WRAP: (&str, &str) = ("SHIM_HIDE", "2109");
 fn c16_without_the_key_wrap_gcm_keeps_the_contract() {
     let test = "c16_without_the_key_wrap_gcm_keeps_the_contract";
     isolated(test, &[HIDE_KEY_WRAP], |sandbox| {
-        let module = sandbox.module("shim.c");
-        suite(&mut || Box::new(SoftHsmRig::new(sandbox, module.clone())));
-        let hsm = reached(config(module));
-        assert!(matches!(
-            hsm.find_token(&query("Contract-Token")).unwrap(),
-            TokenSight::Present(token) if token.wrap_format == Some(WrapFormat::AesGcm)
-        ));
+        let path = sandbox.module("shim.c");
+        suite(&mut || Box::new(SoftHsmRig::new(sandbox, path.clone())));
+        let token = present(&module(config(path)), "Contract-Token");
+        assert_eq!(token.info().wrap_format, Some(WrapFormat::AesGcm));
     });
 }
 
@@ -38,16 +34,14 @@ fn c16_a_blob_is_unwrapped_in_its_own_format() {
     isolated(test, &[HIDE_KEY_WRAP], |sandbox| {
         sandbox.token("T");
         let dek = Dek::from_bytes(&[3; 32]).unwrap();
-        let shimmed = reached(config(sandbox.module("shim.c")));
-        logged_in(&shimmed, "T");
+        let shimmed = logged_in(&module(config(sandbox.module("shim.c"))), "T");
         let kek = shimmed.generate_kek().unwrap();
         let gcm = shimmed.wrap_dek(&kek, &dek).unwrap();
         assert_eq!((gcm.0[5], gcm.0.len()), (2, 4 + 3 + 16 + 12 + 48));
         let again = shimmed.wrap_dek(&kek, &dek).unwrap();
         assert_ne!(gcm, again, "a random IV each time");
         drop(shimmed);
-        let direct = common::softhsm();
-        logged_in(&direct, "T");
+        let direct = logged_in(&common::softhsm(), "T");
         assert!(direct.unwrap_dek(&kek, &gcm).unwrap().is_same(&dek));
         assert_eq!(direct.wrap_dek(&kek, &dek).unwrap().0[5], 1);
     });
@@ -59,9 +53,9 @@ fn c16_a_format_that_the_token_lacks_is_a_config_fault() {
     let environment = [("SHIM_FAULT", "61:70"), ("SHIM_ONCE", "{dir}/on")];
     let test = "c16_a_format_that_the_token_lacks_is_a_config_fault";
     isolated(test, &environment, |sandbox| {
-        let (hsm, kek, blob, on) = wrapped(sandbox);
+        let (session, kek, blob, on) = wrapped(sandbox);
         fs::remove_file(on).unwrap();
-        let fault = hsm.unwrap_dek(&kek, &blob).unwrap_err();
+        let fault = session.unwrap_dek(&kek, &blob).unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Config);
         assert!(fault.to_string().contains("AES_KEY_WRAP"), "{fault}");
         assert!(fault.hint().contains("in process"), "{}", fault.hint());
@@ -69,15 +63,21 @@ fn c16_a_format_that_the_token_lacks_is_a_config_fault() {
 }
 
 /// A wrapped DEK on the shim, whose faults begin when the file is removed.
-fn wrapped(sandbox: &Sandbox) -> (Pkcs11Hsm, domain::KekId, WrappedDek, camino::Utf8PathBuf) {
+fn wrapped(
+    sandbox: &Sandbox,
+) -> (
+    Box<dyn TokenSession>,
+    domain::KekId,
+    WrappedDek,
+    camino::Utf8PathBuf,
+) {
     sandbox.token("T");
     let on = sandbox.file("on", b"");
-    let hsm = reached(config(sandbox.module("shim.c")));
-    logged_in(&hsm, "T");
-    let kek = hsm.generate_kek().unwrap();
+    let session = logged_in(&module(config(sandbox.module("shim.c"))), "T");
+    let kek = session.generate_kek().unwrap();
     let dek = Dek::from_bytes(&[3; 32]).unwrap();
-    let blob = hsm.wrap_dek(&kek, &dek).unwrap();
-    (hsm, kek, blob, on)
+    let blob = session.wrap_dek(&kek, &dek).unwrap();
+    (session, kek, blob, on)
 }
 
 #[test]
@@ -87,17 +87,15 @@ fn c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt() {
         let test = "c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt";
         isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
             sandbox.token("T");
-            let direct = common::softhsm();
-            logged_in(&direct, "T");
+            let direct = logged_in(&common::softhsm(), "T");
             let kek = direct.generate_kek().unwrap();
             let dek = Dek::from_bytes(&[3; 32]).unwrap();
             let blob = direct.wrap_dek(&kek, &dek).unwrap();
             drop(direct);
-            let hsm = reached(config(sandbox.module("shim.c")));
-            logged_in(&hsm, "T");
-            unavailable(&hsm.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
+            let session = logged_in(&module(config(sandbox.module("shim.c"))), "T");
+            unavailable(&session.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
             // C16: what cannot be unwrapped is not given to the caller to store.
-            unavailable(&hsm.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
+            unavailable(&session.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;
@@ -111,12 +109,11 @@ fn a_token_without_an_authenticated_mechanism_is_a_config_fault() {
     let test = "a_token_without_an_authenticated_mechanism_is_a_config_fault";
     isolated(test, &[("SHIM_FAULT", "8:70")], |sandbox| {
         sandbox.token("T");
-        let hsm = reached(config(sandbox.module("shim.c")));
-        let token = logged_in(&hsm, "T");
-        assert_eq!(token.wrap_format, None);
-        let kek = hsm.generate_kek().unwrap();
+        let session = logged_in(&module(config(sandbox.module("shim.c"))), "T");
+        assert_eq!(session.info().wrap_format, None);
+        let kek = session.generate_kek().unwrap();
         let dek = Dek::from_bytes(&[3; 32]).unwrap();
-        let fault = hsm.wrap_dek(&kek, &dek).unwrap_err();
+        let fault = session.wrap_dek(&kek, &dek).unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Config);
         assert!(fault.hint().contains("never used"), "{}", fault.hint());
     });

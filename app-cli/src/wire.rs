@@ -7,7 +7,7 @@ use adapters_fs::{
     DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
     SelfSignedIssuer, StaticCollector, WizardDir,
 };
-use adapters_hsm::{HsmConfig, Pkcs11Hsm};
+use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
 use ports::{Fault, Output, Pins, Secret, SystemClock};
 use usecases::node::{Node, Settings};
 
@@ -48,7 +48,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
         }
         Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
     };
-    let hsm = Pkcs11Hsm::new(
+    let hsm = Pkcs11Module::new(
         HsmConfig {
             module: config.hsm_module.value.clone(),
             daemon: config.daemon()?,
@@ -63,6 +63,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
         database: Box::new(database.clone()),
         credentials: Box::new(database),
         seals: Box::new(Seals),
+        blobs: Box::new(Pkcs11Blobs),
         hsm: Box::new(hsm),
         pins: Box::new(config.secrets.clone()),
         wizard: Box::new(WizardDir::new(config.wizard_state_dir.value.clone())),

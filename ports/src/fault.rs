@@ -74,6 +74,7 @@ pub struct Fault {
     message: String,
     hint: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    is_unanswered: bool,
 }
 
 impl Fault {
@@ -84,7 +85,15 @@ impl Fault {
             message: message.into(),
             hint: hint.into(),
             source: None,
+            is_unanswered: false,
         }
+    }
+
+    /// The same for a call that never came back: whoever would have answered is not asked again.
+    #[must_use]
+    pub fn unanswered(mut self) -> Self {
+        self.is_unanswered = true;
+        self
     }
 
     /// The same with the error that caused it.
@@ -138,6 +147,12 @@ impl Fault {
     #[must_use]
     pub fn kind(&self) -> FaultKind {
         self.kind
+    }
+
+    /// Whether a call never came back, and none after it will.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.is_unanswered
     }
 
     /// What to do next.

@@ -11,7 +11,6 @@ mod credentials;
 mod database;
 mod dek_cache;
 mod fault;
-mod hsm;
 mod lock;
 mod output;
 mod pin_memory;
@@ -20,6 +19,7 @@ mod places;
 mod seals;
 mod secret;
 mod tls;
+mod token;
 mod web_server;
 mod wizard_store;
 
@@ -52,7 +52,6 @@ pub use database::{
 };
 pub use dek_cache::{CachedDek, DekCache};
 pub use fault::{Fault, FaultKind, ResultExt};
-pub use hsm::{Hsm, PinState, Token, TokenQuery, TokenSight, WrapFormat};
 pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
@@ -63,6 +62,10 @@ pub use secret::{Dek, Secret};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
     TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+};
+pub use token::{
+    DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
+    TokenSession, WrapFormat,
 };
 pub use web_server::{Reload, WebServer};
 pub use wizard_store::{WizardDirectory, WizardStore};

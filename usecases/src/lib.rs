@@ -16,6 +16,7 @@ mod recorder;
 pub mod recover;
 pub mod report;
 mod sealing;
+mod session;
 pub mod setup;
 pub mod startup;
 pub mod tls_admin;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::Version;
 use ports::{
-    Backups, Clock, Credentials, Database, DekCache, DekSeals, Hsm, Messages, Output, Pins, Places,
-    StartLock, StaticFiles, TlsIssuer, TlsStore, WebServer, WizardStore,
+    Backups, Clock, Credentials, Database, DekBlobs, DekCache, DekSeals, Messages, Output, Pins,
+    Places, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer, WizardStore,
 };
 
 /// What a use case has to know beside the ports.
@@ -48,8 +48,10 @@ pub struct Node {
     pub backups: Box<dyn Backups>,
     /// What is done with a DEK outside the token.
     pub seals: Box<dyn DekSeals>,
-    /// The token.
-    pub hsm: Box<dyn Hsm>,
+    /// What a wrapped DEK says of itself.
+    pub blobs: Box<dyn DekBlobs>,
+    /// The module of the token.
+    pub hsm: Box<dyn TokenModule>,
     /// The PINs.
     pub pins: Box<dyn Pins>,
     /// The wizard state.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
-use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, Token, TokenRecord};
+use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
 
 use crate::lock;
 use crate::node::Node;
@@ -13,7 +13,8 @@ use crate::record;
 use crate::recorder::Recorder;
 use crate::report::{Report, StepReport, TlsReport};
 use crate::sealing;
-use crate::setup::refuse_schema;
+use crate::session::{self, Unwrapped};
+use crate::setup::ensure_schema;
 use crate::startup::{Active, TlsWork};
 use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
@@ -38,7 +39,7 @@ pub fn run(
 ) -> Result<(), Fault> {
     let _lock = lock::acquire_installed(node, wish.lock_wait)?;
     let record = record::read(node)?;
-    let known = refuse_node(node, &record)?;
+    let known = ensure_recoverable(node, &record)?;
     let access = match waiting(node, &record)? {
         Waiting::Yes => None,
         Waiting::No(state) => Some(open_broken(node, &record, known, state)?),
@@ -67,16 +68,16 @@ pub fn run(
         on_step,
     };
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
-    let token = access.open(&mut recorder)?;
-    let (kek, is_wrapped) = kek(&mut recorder, &token, known, &dek)?;
-    if is_wrapped && known.serial == token.serial {
+    let session = access.open(&mut recorder)?;
+    let (kek, is_wrapped) = kek(&mut recorder, &*session, known, &dek)?;
+    if is_wrapped && known.serial == session.info().serial {
         recorder.note(
             "wrap_dek",
             false,
             &format!("the KEK {kek} wraps the DEK already"),
         );
     } else {
-        token::store(&mut recorder, &token, &kek, &dek, Some(known))?;
+        token::store(&mut recorder, &*session, &kek, &dek, Some(known))?;
     }
     let written = node.dek_cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.dek_cache.path());
@@ -104,7 +105,7 @@ pub fn run(
 /// Why not.
 pub fn may_recover(node: &Node) -> Result<(), Fault> {
     let record = record::read(node)?;
-    refuse_node(node, &record)?;
+    ensure_recoverable(node, &record)?;
     match waiting(node, &record)? {
         // Whether its wrapped DEK is broken is seen under the lock.
         Waiting::Yes | Waiting::No(_) => Ok(()),
@@ -158,25 +159,22 @@ fn open_broken(
     if contradiction.is_some_and(|found| found.is_about_the_kek()) {
         return Ok(access);
     }
-    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
-        return Err(not_waiting(state));
-    };
-    if !access.has_token() || !node.hsm.has_kek(kek)? {
+    if known.kek.is_none() || known.encrypted_dek.is_none() {
         return Err(not_waiting(state));
     }
-    match node.hsm.unwrap_dek(kek, blob) {
-        Ok(dek) if known.dek_check_value == Some(node.seals.check_value(&dek)) => {
-            Err(not_waiting(state))
-        }
-        Ok(_) => Ok(access),
-        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(access),
-        Err(fault) => Err(fault),
+    let Some(session) = access.session() else {
+        return Err(not_waiting(state));
+    };
+    match session::unwrap(session, known)? {
+        Unwrapped::NoKek | Unwrapped::NothingWrapped => Err(not_waiting(state)),
+        Unwrapped::Dek(dek) if sealing::is_dek_of(node, known, &dek) => Err(not_waiting(state)),
+        Unwrapped::Dek(_) | Unwrapped::Damaged(_) => Ok(access),
     }
 }
 
 /// The node must have SoftHSM storage and a backup password.
-fn refuse_node<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
-    refuse_schema(node, record)?;
+fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
+    ensure_schema(node, record)?;
     if record.storage != Some(StorageType::SoftHsm) {
         return Err(Fault::new(
             FaultKind::Config,
@@ -188,7 +186,7 @@ fn refuse_node<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecor
         ));
     }
     if record.token.is_none() {
-        sealing::refuse_contradiction(node, record, true, None)?;
+        sealing::ensure_consistent(node, record, true, None)?;
     }
     let nothing = |hint: String| {
         Fault::new(
@@ -227,8 +225,9 @@ pub fn unwrap_with_password(
         ));
     };
     let dek = node.seals.unwrap_with_password(blob, password)?;
-    let expected = known.dek_check_value.as_ref();
-    if expected.is_some_and(|expected| *expected != node.seals.check_value(&dek)) {
+    // Where the database does not say which DEK seals it, the password's word is the only one there
+    // is, and recovery stores it.
+    if known.dek_check_value.is_some() && !sealing::is_dek_of(node, known, &dek) {
         return Err(Fault::new(
             FaultKind::DataCorrupt,
             format!(
@@ -245,29 +244,20 @@ pub fn unwrap_with_password(
 /// (the old token came back, or an earlier try came this far). Keys of others are left alone.
 fn kek(
     recorder: &mut Recorder<'_>,
-    token: &Token,
+    session: &dyn TokenSession,
     known: &TokenRecord,
     dek: &Dek,
 ) -> Result<(KekId, bool), Fault> {
-    let hsm = &recorder.node.hsm;
-    if let Some(kek) = &known.kek
-        && hsm.has_kek(kek)?
-    {
-        let wrapped = match &known.encrypted_dek {
-            Some(blob) => match hsm.unwrap_dek(kek, blob) {
-                Ok(unwrapped) => unwrapped.is_same(dek),
-                // The password has the DEK: a broken blob is made anew.
-                Err(fault) if fault.kind() == FaultKind::DataCorrupt => false,
-                Err(fault) => return Err(fault),
-            },
-            None => false,
-        };
-        recorder.note(
-            "generate_kek",
-            false,
-            &format!("the KEK {kek} is on the token"),
-        );
-        return Ok((kek.clone(), wrapped));
+    let wrapped = match (&known.kek, session::unwrap(session, known)?) {
+        (None, _) | (_, Unwrapped::NoKek) => None,
+        (Some(kek), Unwrapped::Dek(unwrapped)) => Some((kek, unwrapped.is_same(dek))),
+        // The password has the DEK: a broken blob is made anew.
+        (Some(kek), Unwrapped::NothingWrapped | Unwrapped::Damaged(_)) => Some((kek, false)),
+    };
+    if let Some((kek, is_wrapped)) = wrapped {
+        let found = format!("the KEK {kek} is on the token");
+        recorder.note("generate_kek", false, &found);
+        return Ok((kek.clone(), is_wrapped));
     }
-    token::new_kek(recorder, token, Some(known)).map(|kek| (kek, false))
+    token::new_kek(recorder, session, Some(known)).map(|kek| (kek, false))
 }

@@ -7,10 +7,10 @@ use domain::{
     CacheCopy, Contradiction, Kek, KekId, Sealing, SealingFacts, SetupWizardState, TokenFacts,
     WayBack, WizardState, WrappedBy,
 };
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSession};
 
 use crate::node::Node;
-use crate::token;
+use crate::session::{self, Unwrapped};
 
 /// Whether setup was completed, by the database and by the state directory.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn contradiction(
         kek: known.kek.clone(),
         wrapped: match &known.encrypted_dek {
             None => WrappedBy::Nothing,
-            Some(blob) => (node.hsm.kek_of(blob)).map_or(WrappedBy::Unreadable, WrappedBy::Kek),
+            Some(blob) => (node.blobs.kek_of(blob)).map_or(WrappedBy::Unreadable, WrappedBy::Kek),
         },
         has_password_blob: known.backup_encrypted_dek.is_some(),
         check_value: known.dek_check_value.clone(),
@@ -49,7 +49,7 @@ pub fn contradiction(
 ///
 /// # Errors
 /// [`FaultKind::DataCorrupt`] with both sides named.
-pub fn refuse_contradiction(
+pub fn ensure_consistent(
     node: &Node,
     record: &NodeRecord,
     completed: bool,
@@ -86,17 +86,21 @@ pub fn refuse_contradiction(
 }
 
 /// The KEK under which the wrapped DEK is to be tried: the one that it names, where the database
-/// names another or none and the token has it. Needs a login.
+/// names another or none and the token has it.
 ///
 /// # Errors
 /// The token.
-pub fn kek_by_blob(node: &Node, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
+pub fn kek_by_blob(
+    node: &Node,
+    session: &dyn TokenSession,
+    known: &TokenRecord,
+) -> Result<Option<KekId>, Fault> {
     let named = known
         .encrypted_dek
         .as_ref()
-        .and_then(|blob| node.hsm.kek_of(blob));
+        .and_then(|blob| node.blobs.kek_of(blob));
     match named {
-        Some(named) if known.kek.as_ref() != Some(&named) && node.hsm.has_kek(&named)? => {
+        Some(named) if known.kek.as_ref() != Some(&named) && session.has_kek(&named)? => {
             Ok(Some(named))
         }
         Some(_) | None => Ok(known.kek.clone()),
@@ -125,14 +129,20 @@ pub fn password_blob_fault(node: &Node, record: &NodeRecord) -> Option<Fault> {
     )
 }
 
+/// Whether this is the DEK that seals the database. Where the database does not say which one does,
+/// none is proven to be (and the node contradicts itself, see [`ensure_consistent`]).
+#[must_use]
+pub fn is_dek_of(node: &Node, known: &TokenRecord, dek: &Dek) -> bool {
+    known.dek_check_value.as_ref() == Some(&node.seals.check_value(dek))
+}
+
 /// What the cache's content is to this database.
 #[must_use]
 pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> CacheCopy {
-    let expected = known.and_then(|known| known.dek_check_value.as_ref());
     match cached {
         CachedDek::Absent => CacheCopy::Absent,
         CachedDek::Unusable(_) => CacheCopy::Untrusted,
-        CachedDek::Present(dek) if expected == Some(&node.seals.check_value(dek)) => {
+        CachedDek::Present(dek) if known.is_some_and(|known| is_dek_of(node, known, dek)) => {
             CacheCopy::Ours
         }
         CachedDek::Present(_) => CacheCopy::Unknown,
@@ -215,21 +225,15 @@ pub fn is_sealed(known: &TokenRecord) -> bool {
 /// # Errors
 /// The token cannot be asked.
 pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Fault> {
-    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
-        return Ok(false);
-    };
-    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
-    let TokenSight::Present(found) = node.hsm.find_token(&token::query(node, Some(record)))? else {
-        return Ok(false);
-    };
-    token::refuse_foreign(node, &found, record.installation.as_ref())?;
-    node.hsm.login(&found, &node.pins.user_pin()?)?;
-    if !node.hsm.has_kek(kek)? {
+    if known.kek.is_none() || known.encrypted_dek.is_none() {
         return Ok(false);
     }
-    match node.hsm.unwrap_dek(kek, blob) {
-        Ok(dek) => Ok(known.dek_check_value.as_ref() == Some(&node.seals.check_value(&dek))),
-        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(false),
-        Err(fault) => Err(fault),
-    }
+    let module = session::reach(node, Duration::ZERO)?;
+    let Some(session) = session::open(node, module, record, || node.pins.user_pin())? else {
+        return Ok(false);
+    };
+    Ok(match session::unwrap(&*session, known)? {
+        Unwrapped::Dek(dek) => is_dek_of(node, known, &dek),
+        Unwrapped::NoKek | Unwrapped::NothingWrapped | Unwrapped::Damaged(_) => false,
+    })
 }

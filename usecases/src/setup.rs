@@ -43,16 +43,16 @@ pub fn run(
     report: &mut Report,
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
-    refuse_wish(wish)?;
+    ensure_wish(wish)?;
     let _lock = lock::acquire(node, wish.lock_wait)?;
     let record = begin(node)?;
-    refuse_node(node, wish, record.as_ref())?;
+    ensure_node(node, wish, record.as_ref())?;
     let access = match wish.storage {
         StorageType::SoftHsm => {
             let access = TokenAccess::look(node, record.as_ref())?;
             if let Some(record) = &record {
-                sealing::refuse_contradiction(node, record, false, None)?;
-                keys::refuse_replacing(node, record, access.has_token())?;
+                sealing::ensure_consistent(node, record, false, None)?;
+                keys::ensure_nothing_replaced(node, record, access.session())?;
             }
             Some(access)
         }
@@ -109,7 +109,7 @@ pub fn reset(
 ) -> Result<(), Fault> {
     let _lock = lock::acquire(node, lock_wait)?;
     if let DatabaseState::Initialised(record) = node.database.observe()? {
-        refuse_schema(node, &record)?;
+        ensure_schema(node, &record)?;
         let cleared = node.database.clear_setup_mark()?;
         let mut recorder = Recorder {
             node,
@@ -137,14 +137,14 @@ fn set_up_token(
     record: Option<&NodeRecord>,
     recorder: &mut Recorder<'_>,
 ) -> Result<Dek, Fault> {
-    let token = access.open(recorder)?;
+    let session = access.open(recorder)?;
     let known = record.and_then(|record| record.token.as_ref());
-    let (kek, dek) = keys::keys(recorder, &token, record)?;
-    token::store(recorder, &token, &kek, &dek, known)?;
+    let (kek, dek) = keys::keys(recorder, &*session, record)?;
+    token::store(recorder, &*session, &kek, &dek, known)?;
     Ok(dek)
 }
 
-fn refuse_wish(wish: &Wish) -> Result<(), Fault> {
+fn ensure_wish(wish: &Wish) -> Result<(), Fault> {
     if wish.storage == StorageType::PhysicalHsm {
         return Err(Fault::new(
             FaultKind::StorageUnsupported,
@@ -193,11 +193,11 @@ fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
 /// Why not.
 pub fn may_set_up(node: &Node) -> Result<(), Fault> {
     let record = begin(node)?;
-    refuse_completed(node, record.as_ref())
+    ensure_not_set_up(node, record.as_ref())
 }
 
-fn refuse_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<(), Fault> {
-    refuse_completed(node, record)?;
+fn ensure_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<(), Fault> {
+    ensure_not_set_up(node, record)?;
     let Some(record) = record else { return Ok(()) };
     let sealed = record
         .token
@@ -216,10 +216,10 @@ fn refuse_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<
     Ok(())
 }
 
-fn refuse_completed(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fault> {
+fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fault> {
     let raw = node.wizard.read()?.state();
     let Some(record) = record else { return Ok(()) };
-    refuse_schema(node, record)?;
+    ensure_schema(node, record)?;
     if sealing::is_completed(record, raw) {
         return Err(Fault::new(
             FaultKind::Config,
@@ -235,8 +235,8 @@ fn refuse_completed(node: &Node, record: Option<&NodeRecord>) -> Result<(), Faul
 }
 
 /// Setup and the like work on a database of this very program; upgrades are a start's work.
-pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
-    refuse_newer(node, record)?;
+pub fn ensure_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+    ensure_not_newer(node, record)?;
     match record.schema {
         SchemaState::Current => Ok(()),
         SchemaState::Behind if record.version.is_none() => Ok(()),
@@ -260,7 +260,7 @@ pub fn refuse_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
 }
 
 /// By its version record the database may be newer although its schema is known.
-fn refuse_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
     let Some(recorded) = startup::recorded_version(node, record)? else {
         return Ok(());
     };

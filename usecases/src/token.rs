@@ -1,74 +1,30 @@
-//! The token of a node: found or initialised, never overwritten, and logged in to.
-
-use std::time::Duration;
+//! The token of a node for a command that writes to it: found or initialised, never overwritten,
+//! given a KEK, and recorded.
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, Fault, FaultKind, NodeRecord, PinState, Secret, Token, TokenQuery, TokenRecord, TokenSight,
+    Dek, Fault, FaultKind, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo,
+    TokenRecord, TokenSession,
 };
 
 use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
+use crate::session;
 
 /// What a command needs of the token, seen before anything is changed.
-pub struct TokenAccess {
-    token: Option<Token>,
-    pin: Secret,
-    so_pin: Option<Secret>,
-}
-
-/// Which token a node means: its label, and what its database remembers of it.
-#[must_use]
-pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
-    let remembered = record.and_then(|record| record.token.as_ref());
-    TokenQuery {
-        label: node.settings.token_label.clone(),
-        serial: (node.settings.token_serial.clone())
-            .or_else(|| remembered.map(|token| token.serial.clone())),
-        installation: record.and_then(|record| record.installation.clone()),
-    }
-}
-
-/// A token of another installation is named as such, never used (C23).
-///
-/// # Errors
-/// [`FaultKind::Config`] where it is another's.
-pub fn refuse_foreign(
-    node: &Node,
-    token: &Token,
-    ours: Option<&InstallationId>,
-) -> Result<(), Fault> {
-    match &token.marker {
-        Some(theirs) if ours != Some(theirs) => Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "the token {:?} (serial {}) belongs to another installation ({theirs}); {} is of \
-                 installation {}",
-                token.label,
-                token.serial,
-                node.settings.database_path,
-                ours.map_or("(none yet)", InstallationId::as_str)
-            ),
-            "mount the token of this installation, or name another one with hsm.token_label or \
-             hsm.uri; nothing was changed on either",
-        )),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Reaches the HSM; that it has to be waited for is said once.
-///
-/// # Errors
-/// It does not answer.
-pub fn reach(node: &Node, wait: Duration) -> Result<String, Fault> {
-    let mut told = false;
-    node.hsm.reach(wait, &mut |fault| {
-        if !told {
-            node.output.info(&format!("waiting for the HSM: {fault}"));
-            told = true;
-        }
-    })
+pub enum TokenAccess {
+    /// The token is there, and its user logged in.
+    Open(Box<dyn TokenSession>),
+    /// There is none with a user PIN yet, and room for one.
+    ToInitialise {
+        /// The module that shows no such token.
+        module: Box<dyn ReachedModule>,
+        /// The SO PIN of the new one.
+        so_pin: Secret,
+        /// The user PIN of the new one.
+        pin: Secret,
+    },
 }
 
 impl TokenAccess {
@@ -82,81 +38,65 @@ impl TokenAccess {
             node.output.warning(&warning);
         }
         let pin = node.pins.user_pin()?;
-        node.hsm.reach(node.settings.hsm_wait, &mut |fault| {
-            node.output.debug(&format!("waiting for the HSM: {fault}"));
-        })?;
-        match node.hsm.find_token(&query(node, record))? {
-            TokenSight::Present(token) => {
-                let ours = record.and_then(|record| record.installation.as_ref());
-                refuse_foreign(node, &token, ours)?;
-                if token.pin == PinState::NotInitialised {
-                    let so_pin = Some(node.pins.so_pin()?);
-                    return Ok(Self {
-                        token: None,
-                        pin,
-                        so_pin,
-                    });
-                }
-                node.hsm.login(&token, &pin)?;
-                Ok(Self {
-                    token: Some(token),
-                    pin,
-                    so_pin: None,
-                })
+        let module = match session::find(node, session::reach_for_command(node)?, record)? {
+            Found::Present(token) if token.info().pin != PinState::NotInitialised => {
+                return token.log_in(&pin).map(Self::Open);
             }
-            TokenSight::Absent {
-                free_slot: true, ..
-            } => Ok(Self {
-                token: None,
-                pin,
-                so_pin: Some(node.pins.so_pin()?),
-            }),
-            TokenSight::Absent {
+            Found::Present(token) => token.into_module(),
+            Found::Absent {
+                module,
+                free_slot: true,
+                ..
+            } => module,
+            Found::Absent {
                 free_slot: false,
                 others,
-            } => Err(no_place(node, &others)),
-        }
+                ..
+            } => return Err(no_place(node, &others)),
+        };
+        Ok(Self::ToInitialise {
+            module,
+            so_pin: node.pins.so_pin()?,
+            pin,
+        })
     }
 
-    /// Whether the token is there, and its user logged in.
+    /// The session, where the token is there.
     #[must_use]
-    pub fn has_token(&self) -> bool {
-        self.token.is_some()
+    pub fn session(&self) -> Option<&dyn TokenSession> {
+        match self {
+            Self::Open(session) => Some(&**session),
+            Self::ToInitialise { .. } => None,
+        }
     }
 
     /// Initialises the token where it is missing, logs in, and leaves this installation's marker.
     ///
     /// # Errors
     /// The token.
-    pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Token, Fault> {
+    pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Box<dyn TokenSession>, Fault> {
         let node = recorder.node;
-        let token = match (self.token, self.so_pin) {
-            (Some(token), _) => {
-                let found = format!(
-                    "{:?}, serial {}, is used as it is",
-                    token.label, token.serial
-                );
+        let session = match self {
+            Self::Open(session) => {
+                let TokenInfo { label, serial, .. } = session.info();
+                let found = format!("{label:?}, serial {serial}, is used as it is");
                 recorder.note("initialise_token", false, &found);
-                token
+                session
             }
-            (None, Some(so_pin)) => {
-                let label = &node.settings.token_label;
-                let token = node.hsm.initialise_token(label, &so_pin, &self.pin)?;
-                let made = format!("{:?}, serial {}", token.label, token.serial);
+            Self::ToInitialise {
+                module,
+                so_pin,
+                pin,
+            } => {
+                let token = module.initialise(&node.settings.token_label, &so_pin, &pin)?;
+                let TokenInfo { label, serial, .. } = token.info();
+                let made = format!("{label:?}, serial {serial}");
                 recorder.note("initialise_token", true, &made);
-                token
-            }
-            (None, None) => {
-                return Err(Fault::new(
-                    FaultKind::Internal,
-                    "there is neither a token nor an SO PIN to make one",
-                    "report this",
-                ));
+                token.log_in(&pin)?
             }
         };
-        node.hsm.login(&token, &self.pin)?;
-        node.hsm.mark(&installation(node)?)?;
-        Ok(token)
+        session.mark(&installation(node)?)?;
+        Ok(session)
     }
 }
 
@@ -167,7 +107,7 @@ impl TokenAccess {
 /// The token or the database.
 pub fn new_kek(
     recorder: &mut Recorder<'_>,
-    token: &Token,
+    session: &dyn TokenSession,
     known: Option<&TokenRecord>,
 ) -> Result<KekId, Fault> {
     let node = recorder.node;
@@ -176,8 +116,8 @@ pub fn new_kek(
         pending.filter(|pending| known.kek.as_ref() != Some(pending))
     });
     let half = match &noted {
-        Some(kek) if node.hsm.has_kek(kek)? => {
-            if wraps(node, kek)? {
+        Some(kek) if session.has_kek(kek)? => {
+            if wraps(node, session, kek)? {
                 let detail = format!("the KEK {kek} of a try that was cut short is used");
                 recorder.note("generate_kek", false, &detail);
                 return Ok(kek.clone());
@@ -189,33 +129,35 @@ pub fn new_kek(
     let kek = match noted {
         Some(kek) if half.is_none() => kek,
         Some(_) | None => {
-            let kek = node.hsm.new_kek_id()?;
-            let mut record = known.cloned().unwrap_or_else(|| blank(node, token));
+            let kek = session.new_kek_id()?;
+            let mut record = known
+                .cloned()
+                .unwrap_or_else(|| blank(node, session.info()));
             record.pending_kek = Some(kek.clone());
             node.database.save_token(&record)?;
             kek
         }
     };
-    node.hsm.generate_kek_as(&kek)?;
+    session.generate_kek_as(&kek)?;
     recorder.note("generate_kek", true, &format!("KEK {kek}"));
     if let Some(half) = half
-        && wraps(node, &kek)?
+        && wraps(node, session, &kek)?
     {
         // SoftHSM writes a key in parts, and what it was killed at is half a key. That the token
         // wraps with another one shows that it is the key, and not the token, that is no good.
-        let destroyed = node.hsm.destroy_kek(&half)?;
+        let destroyed = session.destroy_kek(&half)?;
         let detail = format!("the KEK {half}, which was never whole");
         recorder.note("destroy_kek", destroyed, &detail);
     }
     Ok(kek)
 }
 
-/// Whether the KEK wraps and unwraps a key of no account.
-fn wraps(node: &Node, kek: &KekId) -> Result<bool, Fault> {
+/// Whether the KEK wraps and unwraps a key that was made to try it.
+fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, Fault> {
     let probe = node.seals.generate()?;
-    match node.hsm.wrap_dek(kek, &probe) {
+    match session.wrap_dek(kek, &probe) {
         Ok(_) => Ok(true),
-        Err(fault) if node.hsm.is_hung() => Err(fault),
+        Err(fault) if fault.is_unanswered() => Err(fault),
         Err(fault) => {
             let why = format!("the KEK {kek} wraps nothing: {fault}");
             node.output.warning(&why);
@@ -230,13 +172,14 @@ fn wraps(node: &Node, kek: &KekId) -> Result<bool, Fault> {
 /// The token or the database.
 pub fn store(
     recorder: &mut Recorder<'_>,
-    token: &Token,
+    session: &dyn TokenSession,
     kek: &KekId,
     dek: &Dek,
     known: Option<&TokenRecord>,
 ) -> Result<(), Fault> {
-    keep_other_token(recorder, token, known)?;
-    store_as(recorder, kek, dek, next_record(recorder.node, token, known))
+    keep_other_token(recorder, session.info(), known)?;
+    let record = next_record(recorder.node, session.info(), known);
+    store_as(recorder, session, kek, dek, record)
 }
 
 /// The same in the middle of a rotation: the KEK before stays known, and so does that the rotation
@@ -246,27 +189,27 @@ pub fn store(
 /// The token or the database.
 pub fn store_rotated(
     recorder: &mut Recorder<'_>,
-    token: &Token,
+    session: &dyn TokenSession,
     kek: &KekId,
     dek: &Dek,
     known: &TokenRecord,
 ) -> Result<(), Fault> {
-    keep_other_token(recorder, token, Some(known))?;
-    let mut record = next_record(recorder.node, token, Some(known));
+    keep_other_token(recorder, session.info(), Some(known))?;
+    let mut record = next_record(recorder.node, session.info(), Some(known));
     if let Some(old) = &known.kek
-        && recorder.node.hsm.has_kek(old)?
+        && session.has_kek(old)?
     {
         record.retired_keks.push(old.clone());
     }
     record.pending_kek = Some(kek.clone());
-    store_as(recorder, kek, dek, record)
+    store_as(recorder, session, kek, dek, record)
 }
 
 /// What another token wraps is about to be replaced: a snapshot keeps it. That token may only have
 /// been away.
 fn keep_other_token(
     recorder: &mut Recorder<'_>,
-    token: &Token,
+    token: &TokenInfo,
     known: Option<&TokenRecord>,
 ) -> Result<(), Fault> {
     let Some(known) = known.filter(|known| {
@@ -296,12 +239,13 @@ fn keep_other_token(
 
 fn store_as(
     recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
     kek: &KekId,
     dek: &Dek,
     mut record: TokenRecord,
 ) -> Result<(), Fault> {
     let node = recorder.node;
-    record.encrypted_dek = Some(node.hsm.wrap_dek(kek, dek)?);
+    record.encrypted_dek = Some(session.wrap_dek(kek, dek)?);
     record.kek = Some(kek.clone());
     record.retired_keks.retain(|retired| retired != kek);
     record.dek_check_value = Some(node.seals.check_value(dek));
@@ -313,7 +257,7 @@ fn store_as(
 
 /// What stays known where this token is the node's from now on: KEKs of another token are not on
 /// it.
-fn next_record(node: &Node, token: &Token, known: Option<&TokenRecord>) -> TokenRecord {
+fn next_record(node: &Node, token: &TokenInfo, known: Option<&TokenRecord>) -> TokenRecord {
     let mut record = blank(node, token);
     if let Some(known) = known {
         record.backup_encrypted_dek = known.backup_encrypted_dek.clone();
@@ -325,7 +269,7 @@ fn next_record(node: &Node, token: &Token, known: Option<&TokenRecord>) -> Token
     record
 }
 
-fn blank(node: &Node, token: &Token) -> TokenRecord {
+fn blank(node: &Node, token: &TokenInfo) -> TokenRecord {
     TokenRecord {
         label: token.label.clone(),
         serial: token.serial.clone(),

@@ -13,11 +13,14 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
-use adapters_hsm::{Daemon, HsmConfig, Interrupts, Pkcs11Hsm};
+use adapters_hsm::{Daemon, HsmConfig, Interrupts, Pkcs11Blobs, Pkcs11Module};
 use camino::Utf8PathBuf;
-use ports::contract::hsm::{PIN, Rig, SO_PIN};
+use ports::contract::token::{PIN, Rig, SO_PIN};
 use ports::fake::FakePinMemory;
-use ports::{Fault, FaultKind, Hsm, PinMemory, Secret, Token, TokenQuery, TokenSight};
+use ports::{
+    DekBlobs, Fault, FaultKind, PinMemory, ReachedModule, Secret, Token, TokenModule, TokenQuery,
+    TokenSession,
+};
 
 /// SoftHSM's module.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -188,15 +191,15 @@ impl Interrupts for Undisturbed {
     fn release(&self) {}
 }
 
-/// A value with this ledger.
-pub fn hsm_with(config: HsmConfig, memory: &FakePinMemory) -> Pkcs11Hsm {
+/// A module with this ledger.
+pub fn module_with(config: HsmConfig, memory: &FakePinMemory) -> Pkcs11Module {
     let memory = Box::new(memory.clone());
-    Pkcs11Hsm::new(config, memory, Rc::new(Undisturbed))
+    Pkcs11Module::new(config, memory, Rc::new(Undisturbed))
 }
 
-/// A value with a ledger of its own.
-pub fn hsm(config: HsmConfig) -> Pkcs11Hsm {
-    hsm_with(config, &FakePinMemory::default())
+/// A module with a ledger of its own.
+pub fn module(config: HsmConfig) -> Pkcs11Module {
+    module_with(config, &FakePinMemory::default())
 }
 
 /// Tries whose end nobody saw, and hashes of rejected PINs.
@@ -205,17 +208,34 @@ pub fn ledger(memory: &dyn PinMemory, serial: &str) -> (u8, Vec<String>) {
     (ledger.unseen(), ledger.rejected().to_vec())
 }
 
-/// A value on SoftHSM that has reached it.
-pub fn softhsm() -> Pkcs11Hsm {
+/// SoftHSM.
+pub fn softhsm() -> Pkcs11Module {
     require_softhsm();
-    reached(config(SOFTHSM))
+    module(config(SOFTHSM))
 }
 
-/// A value that has reached its module.
-pub fn reached(config: HsmConfig) -> Pkcs11Hsm {
-    let hsm = hsm(config);
-    hsm.reach(Duration::ZERO, &mut |_| {}).unwrap();
-    hsm
+/// The module, reached in one try.
+pub fn reach(module: &Pkcs11Module) -> Result<Box<dyn ReachedModule>, Fault> {
+    module.reach(Duration::ZERO, &mut |_| {})
+}
+
+/// Why the token with this label could not be looked for.
+pub fn not_found(module: &Pkcs11Module, label: &str) -> Fault {
+    reach(module)
+        .and_then(|reached| reached.find(&query(label)))
+        .err()
+        .unwrap()
+}
+
+/// Initialises a token.
+pub fn initialise(
+    module: &Pkcs11Module,
+    label: &str,
+    so_pin: &str,
+    pin: &str,
+) -> Result<Box<dyn Token>, Fault> {
+    let reached = reach(module).unwrap();
+    reached.initialise(label, &secret(so_pin), &secret(pin))
 }
 
 /// A secret.
@@ -225,22 +245,31 @@ pub fn secret(text: &str) -> Secret {
 
 /// A query by label.
 pub fn query(label: &str) -> TokenQuery {
-    ports::contract::hsm::by_label(label)
+    ports::contract::token::by_label(label)
 }
 
 /// The token with the label.
-pub fn present(hsm: &dyn Hsm, label: &str) -> Token {
-    match hsm.find_token(&query(label)).unwrap() {
-        TokenSight::Present(token) => token,
-        absent @ TokenSight::Absent { .. } => panic!("{absent:?}"),
-    }
+pub fn present(module: &Pkcs11Module, label: &str) -> Box<dyn Token> {
+    ports::contract::token::present(module, &query(label))
 }
 
-/// The token with the label, logged in.
-pub fn logged_in(hsm: &dyn Hsm, label: &str) -> Token {
-    let token = present(hsm, label);
-    hsm.login(&token, &secret(PIN)).unwrap();
-    token
+/// One login to the token with the label.
+pub fn log_in(
+    module: &Pkcs11Module,
+    label: &str,
+    pin: &str,
+) -> Result<Box<dyn TokenSession>, Fault> {
+    present(module, label).log_in(&secret(pin))
+}
+
+/// Why the token with the label could not be logged in to.
+pub fn refused(module: &Pkcs11Module, label: &str, pin: &str) -> Fault {
+    log_in(module, label, pin).err().unwrap()
+}
+
+/// A session on the token with the label.
+pub fn logged_in(module: &Pkcs11Module, label: &str) -> Box<dyn TokenSession> {
+    log_in(module, label, PIN).unwrap()
 }
 
 /// A rig on a module that shows SoftHSM's tokens. Each new rig empties the token directory.
@@ -265,8 +294,12 @@ impl SoftHsmRig {
 }
 
 impl Rig for SoftHsmRig {
-    fn hsm(&self) -> Box<dyn Hsm> {
-        Box::new(hsm_with(config(self.module.clone()), &self.book))
+    fn module(&self) -> Box<dyn TokenModule> {
+        Box::new(module_with(config(self.module.clone()), &self.book))
+    }
+
+    fn blobs(&self) -> Box<dyn DekBlobs> {
+        Box::new(Pkcs11Blobs)
     }
 
     fn memory(&self) -> Box<dyn PinMemory> {

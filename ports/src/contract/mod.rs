@@ -7,5 +7,6 @@ pub mod backups;
 pub mod credentials;
 pub mod database;
 pub mod files;
-pub mod hsm;
+
 pub mod surroundings;
+pub mod token;

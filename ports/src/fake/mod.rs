@@ -3,11 +3,9 @@
 mod backups;
 mod database;
 mod files;
-mod hsm;
 mod surroundings;
 
 pub use backups::FakeBackups;
 pub use database::*;
 pub use files::*;
-pub use hsm::*;
 pub use surroundings::*;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use domain::StorageType;
-use ports::{Backup, BackupSource, Dek, Fault, FaultKind, Secret, TokenRecord, TokenSight};
+use ports::{Backup, BackupSource, Dek, Fault, FaultKind, Found, Secret, TokenRecord};
 
 use super::newer::refuse_newer;
 use crate::node::Node;
 use crate::report::Report;
-use crate::token;
+use crate::sealing;
+use crate::session::{self, Unwrapped};
 
 /// What the operator wants to know.
 pub struct Verify<'a> {
@@ -118,41 +119,33 @@ fn by_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Opens {
 }
 
 fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens, Fault> {
-    let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+    let (Some(kek), Some(_)) = (&known.kek, &known.encrypted_dek) else {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
     };
-    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
-    let found = match node
-        .hsm
-        .find_token(&token::query(node, Some(&backup.record)))?
-    {
-        TokenSight::Present(found) => found,
-        TokenSight::Absent { .. } => {
+    let module = session::reach(node, Duration::ZERO)?;
+    let token = match module.find(&session::query(node, Some(&backup.record)))? {
+        Found::Present(token) => token,
+        Found::Absent { .. } => {
             let label = &node.settings.token_label;
             return Ok(Opens::No(format!("there is no token {label:?}")));
         }
     };
-    if let Some(theirs) = (found.marker.as_ref())
+    let serial = token.info().serial.clone();
+    if let Some(theirs) = (token.info().marker.as_ref())
         .filter(|theirs| Some(*theirs) != backup.record.installation.as_ref())
     {
         return Ok(Opens::No(format!(
-            "the token (serial {}) is of installation {theirs}",
-            found.serial
+            "the token (serial {serial}) is of installation {theirs}"
         )));
     }
-    node.hsm.login(&found, &node.pins.user_pin()?)?;
-    if !node.hsm.has_kek(kek)? {
-        return Ok(Opens::No(format!(
-            "the KEK {kek} is not on the token (serial {})",
-            found.serial
-        )));
+    let session = token.log_in(&node.pins.user_pin()?)?;
+    match session::unwrap(&*session, known)? {
+        Unwrapped::Dek(dek) => Ok(judge(node, known, &dek, "the KEK unwraps")),
+        Unwrapped::Damaged(fault) => Err(fault),
+        Unwrapped::NoKek | Unwrapped::NothingWrapped => Ok(Opens::No(format!(
+            "the KEK {kek} is not on the token (serial {serial})"
+        ))),
     }
-    let dek = node.hsm.unwrap_dek(kek, blob)?;
-    Ok(if is_its(node, known, &dek) {
-        Opens::Yes
-    } else {
-        Opens::No("the KEK unwraps another DEK than the one in use".into())
-    })
 }
 
 fn by_password(
@@ -183,14 +176,15 @@ fn by_password(
             )
             .because(fault)
         })?;
-    Ok(if is_its(node, known, &dek) {
-        Opens::Yes
-    } else {
-        Opens::No("it unwraps another DEK than the one in use".into())
-    })
+    Ok(judge(node, known, &dek, "it unwraps"))
 }
 
-fn is_its(node: &Node, known: &TokenRecord, dek: &Dek) -> bool {
-    let expected = known.dek_check_value.as_ref();
-    expected.is_none_or(|expected| *expected == node.seals.check_value(dek))
+fn judge(node: &Node, known: &TokenRecord, dek: &Dek, what_unwraps: &str) -> Opens {
+    if sealing::is_dek_of(node, known, dek) {
+        Opens::Yes
+    } else if known.dek_check_value.is_some() {
+        Opens::No(format!("{what_unwraps} another DEK than the one in use"))
+    } else {
+        Opens::Unknown("the backup does not say which DEK seals it".into())
+    }
 }

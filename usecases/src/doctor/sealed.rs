@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use domain::{CacheCopy, Kek};
-use ports::{CachedDek, Dek, FaultKind, NodeRecord, PinState, Token, TokenRecord, TokenSight};
+use ports::{
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
+    TokenSession,
+};
 
 use super::{Doctor, is_softhsm};
-use crate::{sealing, token};
+use crate::{sealing, session};
 
 impl Doctor<'_> {
     /// Gives back the DEK, where it is accessible.
@@ -19,8 +22,10 @@ impl Doctor<'_> {
             return None;
         }
         let record = record?;
-        let token = self.reach(record);
-        let unwrapped = token.and_then(|token| self.keys(&token, record));
+        let unwrapped = self
+            .module()
+            .and_then(|module| self.token(module, record))
+            .and_then(|token| self.keys(token, record));
         self.cache(record, unwrapped)
     }
 
@@ -28,7 +33,7 @@ impl Doctor<'_> {
     fn agreement(&mut self, record: &NodeRecord) {
         let raw = self.node.wizard.read().map_or(None, |found| found.state());
         let completed = sealing::is_completed(record, raw);
-        match sealing::refuse_contradiction(self.node, record, completed, None) {
+        match sealing::ensure_consistent(self.node, record, completed, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
             Err(fault) => self.fault("keys_agree", &fault),
         }
@@ -42,7 +47,7 @@ impl Doctor<'_> {
         )
     }
 
-    fn reach(&mut self, record: &NodeRecord) -> Option<Token> {
+    fn module(&mut self) -> Option<Box<dyn ReachedModule>> {
         match self.node.hsm.probe_daemon() {
             Ok(None) => self.pass(
                 "hsm_daemon",
@@ -56,26 +61,28 @@ impl Doctor<'_> {
                 return None;
             }
         }
-        match self.node.hsm.reach(Duration::ZERO, &mut |_| ()) {
-            Ok(library) => self.pass("hsm_module", library),
+        match session::reach(self.node, Duration::ZERO) {
+            Ok(module) => {
+                self.pass("hsm_module", module.description());
+                Some(module)
+            }
             Err(fault) => {
                 self.fault("hsm_module", &fault);
                 self.not_asked("hsm_token", "the module cannot be used");
-                return None;
+                None
             }
         }
-        self.token(record)
     }
 
-    fn token(&mut self, record: &NodeRecord) -> Option<Token> {
+    fn token(
+        &mut self,
+        module: Box<dyn ReachedModule>,
+        record: &NodeRecord,
+    ) -> Option<Box<dyn Token>> {
         const NAME: &str = "hsm_token";
-        let found = match self
-            .node
-            .hsm
-            .find_token(&token::query(self.node, Some(record)))
-        {
-            Ok(TokenSight::Present(found)) => found,
-            Ok(TokenSight::Absent { others, .. }) => {
+        let token = match session::find(self.node, module, Some(record)) {
+            Ok(Found::Present(token)) => token,
+            Ok(Found::Absent { others, .. }) => {
                 let label = &self.node.settings.token_label;
                 let others = if others.is_empty() {
                     "there is no initialised one".to_owned()
@@ -97,14 +104,10 @@ impl Doctor<'_> {
                 return None;
             }
         };
-        let seen = format!("{:?}, serial {}", found.label, found.serial);
-        if let Err(fault) = token::refuse_foreign(self.node, &found, record.installation.as_ref()) {
-            self.fault(NAME, &fault);
-            return None;
-        }
-        self.pass(NAME, seen);
-        self.pin_budget(found.pin);
-        Some(found)
+        let info = token.info();
+        self.pass(NAME, format!("{:?}, serial {}", info.label, info.serial));
+        self.pin_budget(info.pin);
+        Some(token)
     }
 
     fn pin_budget(&mut self, pin: PinState) {
@@ -138,21 +141,18 @@ impl Doctor<'_> {
         }
     }
 
-    fn keys(&mut self, token: &Token, record: &NodeRecord) -> Option<Dek> {
-        let login = self
-            .node
-            .pins
-            .user_pin()
-            .and_then(|pin| self.node.hsm.login(token, &pin));
-        match login {
-            Ok(()) => self.pass("pin", "the token accepts it"),
+    fn keys(&mut self, token: Box<dyn Token>, record: &NodeRecord) -> Option<Dek> {
+        let pin = self.node.pins.user_pin();
+        let session = match pin.and_then(|pin| token.log_in(&pin)) {
+            Ok(session) => session,
             Err(fault) => {
                 self.fault("pin", &fault);
                 self.not_asked("kek", "the login was refused");
                 self.not_asked("dek", "the login was refused");
                 return None;
             }
-        }
+        };
+        self.pass("pin", "the token accepts it");
         let Some(known) = &record.token else {
             self.warn(
                 "kek",
@@ -161,12 +161,17 @@ impl Doctor<'_> {
             );
             return None;
         };
-        self.kek(record, known)
-            .then(|| self.dek(record, known))
+        self.kek(&*session, record, known)
+            .then(|| self.dek(&*session, record, known))
             .flatten()
     }
 
-    fn kek(&mut self, record: &NodeRecord, known: &TokenRecord) -> bool {
+    fn kek(
+        &mut self,
+        session: &dyn TokenSession,
+        record: &NodeRecord,
+        known: &TokenRecord,
+    ) -> bool {
         const NAME: &str = "kek";
         let Some(kek) = &known.kek else {
             self.fail(
@@ -177,7 +182,7 @@ impl Doctor<'_> {
             );
             return false;
         };
-        match self.node.hsm.has_kek(kek) {
+        match session.has_kek(kek) {
             Ok(true) => {
                 self.pass(NAME, format!("{kek} is on the token"));
                 true
@@ -200,7 +205,12 @@ impl Doctor<'_> {
         }
     }
 
-    fn dek(&mut self, record: &NodeRecord, known: &TokenRecord) -> Option<Dek> {
+    fn dek(
+        &mut self,
+        session: &dyn TokenSession,
+        record: &NodeRecord,
+        known: &TokenRecord,
+    ) -> Option<Dek> {
         const NAME: &str = "dek";
         let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
             self.fail(
@@ -211,8 +221,8 @@ impl Doctor<'_> {
             );
             return None;
         };
-        match self.node.hsm.unwrap_dek(kek, blob) {
-            Ok(dek) => match sealing::refuse_contradiction(self.node, record, false, Some(&dek)) {
+        match session.unwrap_dek(kek, blob) {
+            Ok(dek) => match sealing::ensure_consistent(self.node, record, false, Some(&dek)) {
                 Ok(()) => {
                     self.pass(
                         NAME,

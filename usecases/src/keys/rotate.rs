@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use domain::KekId;
-use ports::{Dek, Fault, FaultKind, TokenRecord};
+use ports::{Dek, Fault, FaultKind, TokenRecord, TokenSession};
 
 use super::sealed_node::SealedNode;
 use crate::lock;
@@ -39,11 +39,11 @@ pub fn rotate(
     let _lock = lock::acquire_installed(node, wish.lock_wait)?;
     let mut sealed = SealedNode::read(node)?;
     let access = TokenAccess::look(node, Some(&sealed.record))?;
-    if access.has_token() {
+    if let Some(session) = access.session() {
         // Where the database names another KEK, this is the one that is retired.
-        sealed.token.kek = sealing::kek_by_blob(node, &sealed.token)?;
+        sealed.token.kek = sealing::kek_by_blob(node, session, &sealed.token)?;
     }
-    let dek = dek(node, &sealed, access.has_token())?;
+    let dek = dek(node, &sealed, access.session())?;
     let known = &sealed.token;
 
     let mut recorder = Recorder {
@@ -51,28 +51,27 @@ pub fn rotate(
         report,
         on_step,
     };
-    let token = access.open(&mut recorder)?;
-    match committed(node, known)? {
+    let session = access.open(&mut recorder)?;
+    match committed(&*session, known)? {
         Some(kek) => recorder.note(
             "generate_kek",
             false,
             &format!("the rotation to the KEK {kek}, which was cut short, is finished"),
         ),
         None => {
-            let kek = token::new_kek(&mut recorder, &token, Some(known))?;
-            token::store_rotated(&mut recorder, &token, &kek, &dek, known)?;
+            let kek = token::new_kek(&mut recorder, &*session, Some(known))?;
+            token::store_rotated(&mut recorder, &*session, &kek, &dek, known)?;
         }
     }
-    let stored = verify(&mut recorder, &dek)?;
-    finish(&mut recorder, stored, wish.destroy_old)
+    let stored = verify(&mut recorder, &*session, &dek)?;
+    finish(&mut recorder, &*session, stored, wish.destroy_old)
 }
 
 /// The DEK: unwrapped by the KEK, or of the cache where the KEK is gone or its blob is broken.
-fn dek(node: &Node, sealed: &SealedNode, has_token: bool) -> Result<Dek, Fault> {
-    let unwrapped = if has_token {
-        sealed.unwrapped(node)
-    } else {
-        Ok(None)
+fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> Result<Dek, Fault> {
+    let unwrapped = match session {
+        Some(session) => sealed.unwrapped(node, session),
+        None => Ok(None),
     };
     let fault = match unwrapped {
         Ok(Some(dek)) => return Ok(dek),
@@ -84,9 +83,9 @@ fn dek(node: &Node, sealed: &SealedNode, has_token: bool) -> Result<Dek, Fault> 
 }
 
 /// The new KEK of a rotation that was committed and not finished.
-fn committed(node: &Node, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
+fn committed(session: &dyn TokenSession, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
     match (&known.kek, &known.pending_kek) {
-        (Some(kek), Some(pending)) if kek == pending && node.hsm.has_kek(kek)? => {
+        (Some(kek), Some(pending)) if kek == pending && session.has_kek(kek)? => {
             Ok(Some(kek.clone()))
         }
         _ => Ok(None),
@@ -94,9 +93,12 @@ fn committed(node: &Node, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
 }
 
 /// Reads what was committed and unwraps it.
-fn verify(recorder: &mut Recorder<'_>, dek: &Dek) -> Result<TokenRecord, Fault> {
-    let node = recorder.node;
-    let stored = token::stored(node)?;
+fn verify(
+    recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
+    dek: &Dek,
+) -> Result<TokenRecord, Fault> {
+    let stored = token::stored(recorder.node)?;
     let wrong = || {
         Fault::new(
             FaultKind::HsmUnavailable,
@@ -107,8 +109,7 @@ fn verify(recorder: &mut Recorder<'_>, dek: &Dek) -> Result<TokenRecord, Fault> 
     let (Some(kek), Some(blob)) = (&stored.kek, &stored.encrypted_dek) else {
         return Err(wrong());
     };
-    let unwrapped = node
-        .hsm
+    let unwrapped = session
         .unwrap_dek(kek, blob)
         .map_err(|fault| wrong().because(fault))?;
     if !unwrapped.is_same(dek) {
@@ -122,13 +123,14 @@ fn verify(recorder: &mut Recorder<'_>, dek: &Dek) -> Result<TokenRecord, Fault> 
 /// Destroys the old KEKs where that was asked for, then notes that the rotation is over.
 fn finish(
     recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
     mut stored: TokenRecord,
     destroy_old: bool,
 ) -> Result<(), Fault> {
     let node = recorder.node;
     if destroy_old {
         for old in std::mem::take(&mut stored.retired_keks) {
-            let destroyed = node.hsm.destroy_kek(&old)?;
+            let destroyed = session.destroy_kek(&old)?;
             recorder.note("destroy_kek", destroyed, &format!("the old KEK {old}"));
         }
     } else if !stored.retired_keks.is_empty() {

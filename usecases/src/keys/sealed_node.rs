@@ -1,10 +1,11 @@
 //! A node whose DEK a token wraps, and which is set up.
 
 use domain::{CacheCopy, SchemaState, SetupWizardState, StorageType};
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSight};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSession};
 
 use crate::node::Node;
-use crate::setup::refuse_schema;
+use crate::session::{self, Unwrapped};
+use crate::setup::ensure_schema;
 use crate::{record, sealing, token};
 
 /// The record of a node whose DEK a token wraps, and which is set up.
@@ -16,7 +17,7 @@ pub(super) struct SealedNode {
 impl SealedNode {
     pub(super) fn read(node: &Node) -> Result<Self, Fault> {
         let record = record::read(node)?;
-        refuse_schema(node, &record)?;
+        ensure_schema(node, &record)?;
         if record.schema != SchemaState::Current {
             return Err(Fault::new(
                 FaultKind::Config,
@@ -53,7 +54,7 @@ impl SealedNode {
         match record.token.clone() {
             Some(token) => Ok(Self { record, token }),
             None => {
-                sealing::refuse_contradiction(node, &record, true, None)?;
+                sealing::ensure_consistent(node, &record, true, None)?;
                 token::stored(node).map(|token| Self { record, token })
             }
         }
@@ -65,23 +66,12 @@ impl SealedNode {
             return Ok(dek);
         }
         let pin = node.pins.user_pin()?;
-        node.hsm.reach(node.settings.hsm_wait, &mut |fault| {
-            node.output.debug(&format!("waiting for the HSM: {fault}"));
-        })?;
-        match node
-            .hsm
-            .find_token(&token::query(node, Some(&self.record)))?
-        {
-            TokenSight::Present(token) => {
-                token::refuse_foreign(node, &token, self.record.installation.as_ref())?;
-                node.hsm.login(&token, &pin)?;
-                match self.unwrapped(node)? {
-                    Some(dek) => Ok(dek),
-                    None => Err(self.out_of_reach(node)),
-                }
-            }
-            TokenSight::Absent { .. } => Err(self.out_of_reach(node)),
-        }
+        let module = session::reach_for_command(node)?;
+        let unwrapped = match session::open(node, module, &self.record, || Ok(pin))? {
+            Some(session) => self.unwrapped(node, &*session)?,
+            None => None,
+        };
+        unwrapped.ok_or_else(|| self.out_of_reach(node))
     }
 
     /// The cached DEK, where it is the one that seals this database.
@@ -94,27 +84,31 @@ impl SealedNode {
         })
     }
 
-    /// The DEK that the KEK on the token unwraps; `None` where the KEK is not there. Needs a login.
-    pub(super) fn unwrapped(&self, node: &Node) -> Result<Option<Dek>, Fault> {
-        let Some(blob) = &self.token.encrypted_dek else {
-            return Ok(None);
-        };
-        let Some(kek) = sealing::kek_by_blob(node, &self.token)? else {
-            return Ok(None);
-        };
-        if !node.hsm.has_kek(&kek)? {
+    /// The DEK that the KEK on the token unwraps; `None` where the KEK is not there.
+    pub(super) fn unwrapped(
+        &self,
+        node: &Node,
+        session: &dyn TokenSession,
+    ) -> Result<Option<Dek>, Fault> {
+        if self.token.encrypted_dek.is_none() {
             return Ok(None);
         }
-        let dek = node.hsm.unwrap_dek(&kek, blob)?;
-        let record = NodeRecord {
-            token: Some(TokenRecord {
-                kek: Some(kek),
-                ..self.token.clone()
-            }),
-            ..self.record.clone()
+        let known = TokenRecord {
+            kek: sealing::kek_by_blob(node, session, &self.token)?,
+            ..self.token.clone()
         };
-        sealing::refuse_contradiction(node, &record, true, Some(&dek))?;
-        Ok(Some(dek))
+        match session::unwrap(session, &known)? {
+            Unwrapped::NoKek | Unwrapped::NothingWrapped => Ok(None),
+            Unwrapped::Damaged(fault) => Err(fault),
+            Unwrapped::Dek(dek) => {
+                let record = NodeRecord {
+                    token: Some(known),
+                    ..self.record.clone()
+                };
+                sealing::ensure_consistent(node, &record, true, Some(&dek))?;
+                Ok(Some(dek))
+            }
+        }
     }
 
     pub(super) fn out_of_reach(&self, node: &Node) -> Fault {

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use ports::{Fault, PinState, Token, TokenRecord, TokenSight, WrapFormat};
+use ports::{Fault, Found, PinState, Token, TokenInfo, TokenRecord, WrapFormat};
 use serde_json::{Value, json};
 
 use super::sealed_node::SealedNode;
 use crate::node::Node;
 use crate::report::rfc3339;
-use crate::token;
+use crate::session;
 
 /// What is shown.
 pub struct KeyFacts {
     record: TokenRecord,
     wrap_format: Option<&'static str>,
-    token: Option<Token>,
+    token: Option<TokenInfo>,
     kek: Option<KekFacts>,
     /// What could not be asked for.
     pub warnings: Vec<String>,
@@ -36,15 +36,15 @@ pub fn show(node: &Node) -> Result<KeyFacts, Fault> {
     let mut facts = KeyFacts {
         record: sealed.token.clone(),
         wrap_format: (sealed.token.encrypted_dek.as_ref())
-            .and_then(|blob| node.hsm.wrap_format_of(blob))
+            .and_then(|blob| node.blobs.wrap_format_of(blob))
             .map(WrapFormat::name),
         token: None,
         kek: None,
         warnings: Vec::new(),
     };
     let looked = look(node, &sealed).and_then(|token| {
-        facts.token = token;
-        kek(node, &sealed.token, facts.token.as_ref())
+        facts.token = token.as_ref().map(|token| token.info().clone());
+        kek(node, &sealed.token, token)
     });
     match looked {
         Ok(kek) => facts.kek = kek,
@@ -59,27 +59,27 @@ pub fn show(node: &Node) -> Result<KeyFacts, Fault> {
     Ok(facts)
 }
 
-fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Token>, Fault> {
-    node.hsm.reach(Duration::ZERO, &mut |_| ())?;
-    let query = token::query(node, Some(&sealed.record));
-    match node.hsm.find_token(&query)? {
-        TokenSight::Present(token) => {
-            token::refuse_foreign(node, &token, sealed.record.installation.as_ref())?;
-            Ok(Some(token))
-        }
-        TokenSight::Absent { .. } => Ok(None),
-    }
+fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Box<dyn Token>>, Fault> {
+    let module = session::reach(node, Duration::ZERO)?;
+    Ok(match session::find(node, module, Some(&sealed.record))? {
+        Found::Present(token) => Some(token),
+        Found::Absent { .. } => None,
+    })
 }
 
 /// A KEK is private: even its check value needs a login.
-fn kek(node: &Node, known: &TokenRecord, token: Option<&Token>) -> Result<Option<KekFacts>, Fault> {
+fn kek(
+    node: &Node,
+    known: &TokenRecord,
+    token: Option<Box<dyn Token>>,
+) -> Result<Option<KekFacts>, Fault> {
     let (Some(kek), Some(token)) = (&known.kek, token) else {
         return Ok(None);
     };
-    node.hsm.login(token, &node.pins.user_pin()?)?;
+    let session = token.log_in(&node.pins.user_pin()?)?;
     Ok(Some(KekFacts {
-        on_token: node.hsm.has_kek(kek)?,
-        check_value: node.hsm.kek_check_value(kek)?.as_deref().map(domain::hex),
+        on_token: session.has_kek(kek)?,
+        check_value: session.kek_check_value(kek)?.as_deref().map(domain::hex),
     }))
 }
 

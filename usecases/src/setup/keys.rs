@@ -1,7 +1,7 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, Kek, KekId};
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, Token, TokenRecord};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSession};
 
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -13,17 +13,17 @@ use crate::{sealing, token};
 /// The token, the database, or secrets that a new DEK would orphan.
 pub fn keys(
     recorder: &mut Recorder<'_>,
-    token: &Token,
+    session: &dyn TokenSession,
     record: Option<&NodeRecord>,
 ) -> Result<(KekId, Dek), Fault> {
     let node = recorder.node;
     let known = record.and_then(|record| record.token.as_ref());
     let kek = match known.and_then(|known| known.kek.as_ref()) {
-        Some(kek) if node.hsm.has_kek(kek)? => Some(kek.clone()),
+        Some(kek) if session.has_kek(kek)? => Some(kek.clone()),
         Some(_) | None => None,
     };
     let dek = match (record, known) {
-        (Some(record), Some(known)) => earlier_dek(recorder, record, known, kek.as_ref())?,
+        (Some(record), Some(known)) => earlier_dek(recorder, session, record, known, kek.as_ref())?,
         _ => None,
     };
     let kek = match kek {
@@ -32,11 +32,11 @@ pub fn keys(
             recorder.note("generate_kek", false, &used);
             kek
         }
-        None => token::new_kek(recorder, token, known)?,
+        None => token::new_kek(recorder, session, known)?,
     };
     let dek = match dek {
         Some(dek) => dek,
-        None => new_dek(node)?,
+        None => new_dek(node, session)?,
     };
     Ok((kek, dek))
 }
@@ -46,7 +46,11 @@ pub fn keys(
 ///
 /// # Errors
 /// [`FaultKind::Config`], and the token.
-pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Result<(), Fault> {
+pub fn ensure_nothing_replaced(
+    node: &Node,
+    record: &NodeRecord,
+    session: Option<&dyn TokenSession>,
+) -> Result<(), Fault> {
     let Some(known) = record
         .token
         .as_ref()
@@ -54,9 +58,9 @@ pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Re
     else {
         return Ok(());
     };
-    let has_kek = match &known.kek {
-        Some(kek) if has_token => node.hsm.has_kek(kek)?,
-        Some(_) | None => false,
+    let has_kek = match (&known.kek, session) {
+        (Some(kek), Some(session)) => session.has_kek(kek)?,
+        _ => false,
     };
     let ways = sealing::ways(node, known, Kek::Absent)?;
     // One that the KEK has or the cache proves is used again, and nothing is replaced.
@@ -85,6 +89,7 @@ pub fn refuse_replacing(node: &Node, record: &NodeRecord, has_token: bool) -> Re
 /// DEK replaces.
 fn earlier_dek(
     recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
     record: &NodeRecord,
     known: &TokenRecord,
     kek: Option<&KekId>,
@@ -94,9 +99,9 @@ fn earlier_dek(
         return Ok(None);
     }
     let damaged = match (kek, &known.encrypted_dek) {
-        (Some(kek), Some(blob)) => match node.hsm.unwrap_dek(kek, blob) {
+        (Some(kek), Some(blob)) => match session.unwrap_dek(kek, blob) {
             Ok(dek) => {
-                sealing::refuse_contradiction(node, record, false, Some(&dek))?;
+                sealing::ensure_consistent(node, record, false, Some(&dek))?;
                 return Ok(Some(dek));
             }
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
@@ -137,8 +142,8 @@ fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
 }
 
 /// 32 bytes of the token's generator.
-fn new_dek(node: &Node) -> Result<Dek, Fault> {
-    let random = node.hsm.random(domain::DEK_EXPECTED_LENGTH)?;
+fn new_dek(node: &Node, session: &dyn TokenSession) -> Result<Dek, Fault> {
+    let random = session.random(domain::DEK_EXPECTED_LENGTH)?;
     match Dek::from_bytes(random.expose()) {
         Some(dek) => Ok(dek),
         None => node.seals.generate(),

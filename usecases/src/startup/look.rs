@@ -57,7 +57,7 @@ pub fn look(node: &Node) -> Result<Look, Fault> {
         return Ok(Look::Newer(database, record));
     }
     let completed = database.wizard.state() == domain::WizardState::Completed;
-    sealing::refuse_contradiction(node, &record, completed, None)?;
+    sealing::ensure_consistent(node, &record, completed, None)?;
     let mut warnings = Vec::new();
     if let Some(fault) = sealing::password_blob_fault(node, &record) {
         warnings.push(format!("{fault}; {}", fault.hint()));

@@ -6,12 +6,13 @@ use std::time::Duration;
 use domain::{
     CacheCopy, Installed, Kek, Observed, Sealing, SetupWizardState, Storage, StorageType,
 };
-use ports::{Dek, Fault, FaultKind, NodeRecord, PinState, Token, TokenRecord, TokenSight};
+use ports::{Dek, Fault, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo, TokenRecord};
 
 use super::look::{self, Look, look};
 use super::traces;
 use crate::node::Node;
-use crate::{sealing, token};
+use crate::sealing;
+use crate::session::{self, Unwrapped};
 
 /// What a start is to do: how long it waits for the HSM, and whether it logs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,7 +43,7 @@ pub struct Observation {
     /// The DEK, where it is accessible.
     pub dek: Option<AccessibleDek>,
     /// The token, where one was looked for and seen.
-    pub token: Option<Token>,
+    pub token: Option<TokenInfo>,
     /// What answered of the HSM, for the report.
     pub hsm: Option<String>,
     /// What has to be dealt with.
@@ -114,7 +115,7 @@ fn no_database(
         Duration::ZERO
     };
     let found = traces::find(node, wizard, wait, &mut observation.warnings)?;
-    if let Some(warning) = traces::refuse(node, &found, accept_new)? {
+    if let Some(warning) = traces::ensure_none(node, &found, accept_new)? {
         observation.warnings.push(warning);
     }
     Ok(observation)
@@ -185,7 +186,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
 struct Answer {
     kek: Kek,
     dek: Option<Dek>,
-    token: Option<Token>,
+    token: Option<TokenInfo>,
     hsm: Option<String>,
     warnings: Vec<String>,
 }
@@ -211,37 +212,34 @@ struct SoftHsm<'a> {
 
 impl SoftHsm<'_> {
     fn open(&self, unasked: Sealing) -> Result<Answer, Fault> {
+        let module = session::reach(self.node, self.mode.wait(self.node))?;
         let mut answer = Answer {
-            hsm: Some(token::reach(self.node, self.mode.wait(self.node))?),
+            hsm: Some(module.description().to_owned()),
             ..Answer::default()
         };
         let record = &self.seen.record;
-        match self
-            .node
-            .hsm
-            .find_token(&token::query(self.node, Some(record)))?
-        {
-            TokenSight::Absent { .. } => answer.kek = Kek::Absent,
-            TokenSight::Present(token) => {
-                token::refuse_foreign(self.node, &token, record.installation.as_ref())?;
-                if token.pin == PinState::CountLow {
+        match session::find(self.node, module, Some(record))? {
+            Found::Absent { .. } => answer.kek = Kek::Absent,
+            Found::Present(token) => {
+                let info = token.info().clone();
+                if info.pin == PinState::CountLow {
                     answer.warnings.push(format!(
                         "wrong PINs were tried on the token {:?} (serial {}): its tries run low",
-                        token.label, token.serial
+                        info.label, info.serial
                     ));
                 }
                 // A token that was just initialised holds no key, whatever it held before.
-                let is_blank = token.pin == PinState::NotInitialised;
+                let is_blank = info.pin == PinState::NotInitialised;
                 match record.token.as_ref().filter(|_| !is_blank) {
                     None => answer.kek = Kek::Absent,
                     Some(_) if self.mode != Mode::CarryOut && self.seen.cached.is_some() => {}
                     Some(known) => {
                         (answer.kek, answer.dek) = self
-                            .ask(&token, known)
+                            .ask(token, known)
                             .map_err(|fault| self.advise(fault, unasked))?;
                     }
                 }
-                answer.token = Some(token);
+                answer.token = Some(info);
             }
         }
         answer.warnings.extend(self.missed_token(&answer));
@@ -292,21 +290,21 @@ impl SoftHsm<'_> {
     }
 
     /// Logs in, looks for the KEK and unwraps the DEK.
-    fn ask(&self, token: &Token, known: &TokenRecord) -> Result<(Kek, Option<Dek>), Fault> {
-        let Some(kek) = &known.kek else {
-            return Ok((Kek::Absent, None));
-        };
-        let pin = self.node.pins.user_pin()?;
-        self.node.hsm.login(token, &pin)?;
-        if !self.node.hsm.has_kek(kek)? {
+    fn ask(&self, token: Box<dyn Token>, known: &TokenRecord) -> Result<(Kek, Option<Dek>), Fault> {
+        if known.kek.is_none() {
             return Ok((Kek::Absent, None));
         }
-        let Some(blob) = &known.encrypted_dek else {
-            return Ok((Kek::OnToken, None));
-        };
-        let dek = self.node.hsm.unwrap_dek(kek, blob)?;
-        // What is stored of an unfinished setup has a check value too: it is stored with the DEK.
-        sealing::refuse_contradiction(self.node, &self.seen.record, true, Some(&dek))?;
-        Ok((Kek::Unwraps, Some(dek)))
+        let session = token.log_in(&self.node.pins.user_pin()?)?;
+        match session::unwrap(&*session, known)? {
+            Unwrapped::NoKek => Ok((Kek::Absent, None)),
+            Unwrapped::NothingWrapped => Ok((Kek::OnToken, None)),
+            Unwrapped::Damaged(fault) => Err(fault),
+            Unwrapped::Dek(dek) => {
+                // What is stored of an unfinished setup has a check value too: it is stored with
+                // the DEK.
+                sealing::ensure_consistent(self.node, &self.seen.record, true, Some(&dek))?;
+                Ok((Kek::Unwraps, Some(dek)))
+            }
+        }
     }
 }

@@ -1,21 +1,25 @@
 //! A start whose ports fail one by one: what the real parts cannot be made to do.
 
+mod token;
+
 use std::time::Duration;
 
 use domain::{InstallationId, Outcome, StorageType};
 use ports::fake::{
-    DatabaseCall, FakeBackups, FakeClock, FakeDatabase, FakeDekCache, FakeDevice, FakeHsmFailure,
-    FakeLock, FakeMessages, FakeOutput, FakePinMemory, FakePlaces, FakeSeals, FakeStaticFiles,
-    FakeTlsIssuer, FakeTlsStore, FakeWebServer, FakeWizardStore,
+    DatabaseCall, FakeBackups, FakeClock, FakeDatabase, FakeDekCache, FakeLock, FakeMessages,
+    FakeOutput, FakePlaces, FakeSeals, FakeStaticFiles, FakeTlsIssuer, FakeTlsStore, FakeWebServer,
+    FakeWizardStore,
 };
 use ports::{
     CachedDek, Database as _, DekCache as _, Fault, FaultKind, Pins, Secret, TokenRecord,
-    WizardStore as _,
+    TokenSession as _, WizardStore as _,
 };
 
 use super::{Mode, Request, run};
 use crate::node::{Node, Settings};
 use crate::report::{Report, StepResult};
+
+use token::{Call, FakeToken};
 
 /// The step that fails, and what makes it.
 type Breakage = (&'static str, fn(&World));
@@ -39,7 +43,7 @@ impl Pins for OnePin {
 #[derive(Default)]
 struct World {
     database: FakeDatabase,
-    device: FakeDevice,
+    token: FakeToken,
     wizard: FakeWizardStore,
     tls: FakeTlsStore,
     issuer: FakeTlsIssuer,
@@ -56,7 +60,8 @@ impl World {
             credentials: Box::new(self.database.clone()),
             backups: Box::new(FakeBackups::of(&self.database)),
             seals: Box::new(FakeSeals::default()),
-            hsm: Box::new(self.device.hsm(Box::new(FakePinMemory::default()))),
+            blobs: Box::new(self.token.clone()),
+            hsm: Box::new(self.token.clone()),
             pins: Box::new(OnePin),
             wizard: Box::new(self.wizard.clone()),
             tls: Box::new(self.tls.clone()),
@@ -88,24 +93,15 @@ impl World {
     fn softhsm() -> Self {
         let world = Self::default();
         assert_eq!(world.start().1, None);
-        let serial = world.device.add_token(LABEL, PIN);
         let node = world.node();
-        node.hsm.reach(Duration::ZERO, &mut |_| ()).unwrap();
-        let query = crate::token::query(&node, None);
-        let ports::TokenSight::Present(token) = node.hsm.find_token(&query).unwrap() else {
-            panic!("the token is not shown");
-        };
-        node.hsm
-            .login(&token, &Secret::from(PIN.to_owned()))
-            .unwrap();
-        let kek = node.hsm.generate_kek().unwrap();
+        let kek = FakeToken::kek();
         let dek = node.seals.generate().unwrap();
-        let blob = node.hsm.wrap_dek(&kek, &dek).unwrap();
+        let blob = world.token.wrap_dek(&kek, &dek).unwrap();
         node.database.change_storage(StorageType::SoftHsm).unwrap();
         node.database
             .save_token(&TokenRecord {
                 label: LABEL.into(),
-                serial,
+                serial: world.token.serial(),
                 kek: Some(kek),
                 encrypted_dek: Some(blob),
                 dek_check_value: Some(node.seals.check_value(&dek)),
@@ -206,16 +202,18 @@ fn c05_a_step_that_failed_is_made_good_by_the_next_start() {
 
 #[test]
 fn c03_an_hsm_that_fails_in_any_way_changes_nothing() {
-    for failure in [
-        FakeHsmFailure::Unreachable,
-        FakeHsmFailure::Hangs,
-        FakeHsmFailure::DeviceError,
+    for call in [
+        Call::Reach,
+        Call::Find,
+        Call::LogIn,
+        Call::HasKek,
+        Call::Unwrap,
     ] {
         let world = World::softhsm();
         let revision = world.database.revision();
-        world.device.fail(Some(failure));
+        world.token.fail_at(call);
         let (report, fault) = world.start();
-        assert_eq!(fault, Some(FaultKind::HsmUnavailable));
+        assert_eq!(fault, Some(FaultKind::HsmUnavailable), "{call:?}");
         assert!(report.steps.is_empty(), "{report:?}");
         assert_eq!(world.database.revision(), revision);
         assert_eq!(
@@ -226,25 +224,13 @@ fn c03_an_hsm_that_fails_in_any_way_changes_nothing() {
 }
 
 #[test]
-fn c18_a_token_on_its_final_try_is_not_tried() {
-    for state in [ports::PinState::FinalTry, ports::PinState::Locked] {
-        let world = World::softhsm();
-        let serial = world.node_serial();
-        world.device.set_pin_state(&serial, state);
-        let logins = world.device.logins();
-        assert_eq!(world.start().1, Some(FaultKind::Denied));
-        assert_eq!(world.device.logins(), logins, "{state:?}");
-    }
-}
-
-#[test]
 fn c23_a_token_of_another_installation_is_not_logged_in_to() {
     let world = World::softhsm();
     let theirs = InstallationId::from_random([7; 16]);
-    world.device.set_marker(&world.node_serial(), Some(theirs));
-    let logins = world.device.logins();
+    world.token.mark_as(theirs);
+    let logins = world.token.logins();
     assert_eq!(world.start().1, Some(FaultKind::Config));
-    assert_eq!(world.device.logins(), logins);
+    assert_eq!(world.token.logins(), logins);
 }
 
 #[test]
@@ -262,7 +248,7 @@ fn c22_a_start_that_fails_takes_back_what_the_kek_gives_again_and_nothing_else()
     assert!(!is_cached(&world), "this start had cached it");
     // The last copy, and one that stood there before.
     let world = World::softhsm();
-    world.device.destroy_keks(&world.node_serial());
+    world.token.lose_kek();
     fails(&world);
     assert!(is_cached(&world));
 }
@@ -272,10 +258,10 @@ fn c03_a_token_that_goes_while_it_is_looked_at_is_warned_about() {
     // Seen when it was looked for, and empty when its KEK was asked for.
     let world = World::softhsm();
     world.dek_cache.remove().unwrap();
-    world.device.destroy_keks(&world.node_serial());
+    world.token.lose_kek();
     let (report, _) = world.start();
     let warnings = report.warnings.join("\n");
-    assert!(warnings.contains(&world.node_serial()), "{warnings}");
+    assert!(warnings.contains(&world.token.serial()), "{warnings}");
     assert!(warnings.contains("mounted and readable"), "{warnings}");
 }
 
@@ -290,10 +276,4 @@ fn a_completed_setup_is_not_marked_before_its_file_has_moved() {
     assert_eq!(world.start().1, Some(FaultKind::Io));
     let record = crate::record::read(&world.node()).unwrap();
     assert_eq!(record.setup_completed_at, None);
-}
-
-impl World {
-    fn node_serial(&self) -> String {
-        crate::token::stored(&self.node()).unwrap().serial
-    }
 }

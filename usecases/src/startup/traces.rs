@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use domain::{SetupWizardState, Trace};
-use ports::{Fault, FaultKind, Token, TokenSight};
+use ports::{Fault, FaultKind, Found};
 
 use crate::node::Node;
-use crate::token;
+use crate::session;
 
 /// Refuses a new database beside traces, unless the operator asked for one: then a warning says so.
 ///
 /// # Errors
 /// [`FaultKind::DataCorrupt`] with the evidence.
-pub(super) fn refuse(
+pub(super) fn ensure_none(
     node: &Node,
     traces: &[Trace],
     accept_new: bool,
@@ -80,19 +80,17 @@ pub(super) fn find(
 /// Where somebody configured an HSM, it is waited for: a node whose volumes are missing must not
 /// slip through because its HSM comes up a moment later.
 fn marked_token(node: &Node, wait: Duration) -> Result<Option<Trace>, Fault> {
-    token::reach(node, wait)?;
-    let sight = node.hsm.find_token(&token::query(node, None))?;
-    Ok(match sight {
-        TokenSight::Present(Token {
-            label,
-            serial,
-            marker: Some(installation),
-            ..
-        }) => Some(Trace::TokenMarker {
-            label,
-            serial,
-            installation,
-        }),
-        TokenSight::Present(_) | TokenSight::Absent { .. } => None,
+    let module = session::reach(node, wait)?;
+    Ok(match module.find(&session::query(node, None))? {
+        Found::Present(token) => {
+            let info = token.info();
+            let marked = |installation| Trace::TokenMarker {
+                label: info.label.clone(),
+                serial: info.serial.clone(),
+                installation,
+            };
+            info.marker.clone().map(marked)
+        }
+        Found::Absent { .. } => None,
     })
 }

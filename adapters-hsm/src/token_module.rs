@@ -1,0 +1,93 @@
+//! The beginning of the chain: the module that is configured, and how it is reached.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ports::{Fault, PinMemory, ReachedModule, TokenModule};
+
+use crate::config::HsmConfig;
+use crate::interrupts::Interrupts;
+use crate::module::LoadError;
+use crate::probe::probe;
+use crate::reached::{Loaded, Reached};
+use crate::shared::Shared;
+
+/// The longest that one try to reach the daemon takes.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The pause before the first further try; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The PKCS#11 module that is configured.
+pub struct Pkcs11Module(Rc<Shared>);
+
+impl Pkcs11Module {
+    /// Loads nothing yet and starts no thread.
+    #[must_use]
+    pub fn new(
+        config: HsmConfig,
+        memory: Box<dyn PinMemory>,
+        interrupts: Rc<dyn Interrupts>,
+    ) -> Self {
+        Self(Rc::new(Shared {
+            config,
+            memory,
+            interrupts,
+            tried: OnceCell::new(),
+            warnings: RefCell::new(Vec::new()),
+        }))
+    }
+
+    /// One try to reach daemon and module.
+    fn try_once(&self, limit: Duration) -> Result<Loaded, LoadError> {
+        if let Some(daemon) = &self.0.config.daemon {
+            probe(daemon, limit).map_err(LoadError::Transient)?;
+        }
+        Loaded::load(&self.0)
+    }
+}
+
+impl TokenModule for Pkcs11Module {
+    fn reach(
+        &self,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&Fault),
+    ) -> Result<Box<dyn ReachedModule>, Fault> {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut limit = match patience {
+            Duration::ZERO => PROBE_LIMIT,
+            patience => PROBE_LIMIT.min(patience),
+        };
+        loop {
+            let fault = match self.try_once(limit) {
+                Ok(loaded) => return Ok(Box::new(Reached::new(Rc::clone(&self.0), loaded))),
+                Err(LoadError::Permanent(fault)) => return Err(fault),
+                Err(LoadError::Transient(fault)) => fault,
+            };
+            let left = patience.saturating_sub(start.elapsed());
+            if left <= pause {
+                return Err(fault);
+            }
+            waiting(&fault);
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            limit = PROBE_LIMIT.min(patience.saturating_sub(start.elapsed()).max(FIRST_PAUSE));
+        }
+    }
+
+    fn probe_daemon(&self) -> Result<Option<String>, Fault> {
+        let Some(daemon) = &self.0.config.daemon else {
+            return Ok(None);
+        };
+        probe(daemon, PROBE_LIMIT)?;
+        Ok(Some(daemon.to_string()))
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        self.0.warnings.take()
+    }
+}

@@ -1,0 +1,271 @@
+//! The token that wraps the DEK (PKCS#11 v3.1), as a chain of types: a [`TokenModule`] that was
+//! reached gives tokens, a [`Token`] that was found gives a [`TokenSession`], and keys are asked of
+//! a session alone. What has to come first is seen to by the compiler.
+//!
+//! Every call MUST come back within the configured deadline, whatever the module does: a call that
+//! does not is [`FaultKind::HsmUnavailable`], as are all calls after it. Unreachable MUST NOT look
+//! like absent (C3): module missing or not a library, daemon down or silent, no slots at all, device
+//! errors are errors, never "no token" or "no key".
+//!
+//! Errors of every method: [`FaultKind::HsmUnavailable`] for unreachable, [`FaultKind::Denied`] for
+//! a login or PIN that is refused, [`FaultKind::DataCorrupt`] for a blob or key that cannot be
+//! right, [`FaultKind::Config`] for a configuration that cannot be.
+
+use std::time::Duration;
+
+use domain::{InstallationId, KekId};
+
+use crate::{Dek, Fault, FaultKind, Secret, WrappedDek};
+
+/// Length of a new CKA_ID.
+const KEK_ID_LENGTH: usize = 16;
+
+/// How the token stands to user PINs (the flags of CK_TOKEN_INFO, PKCS#11 v3.1 section 3.2).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum PinState {
+    /// No flag is set.
+    Fine,
+    /// CKF_USER_PIN_COUNT_LOW: at least one wrong PIN since the last good one.
+    CountLow,
+    /// CKF_USER_PIN_FINAL_TRY: the next wrong PIN locks the token.
+    FinalTry,
+    /// CKF_USER_PIN_LOCKED.
+    Locked,
+    /// The user PIN was never set.
+    NotInitialised,
+}
+
+/// How a DEK is wrapped; the blob names it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum WrapFormat {
+    /// CKM_AES_KEY_WRAP (RFC 3394).
+    AesKeyWrap,
+    /// CKM_AES_GCM with the blob's header as associated data.
+    AesGcm,
+}
+
+impl WrapFormat {
+    /// The spelling in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AesKeyWrap => "AES_KEY_WRAP",
+            Self::AesGcm => "AES_GCM",
+        }
+    }
+}
+
+/// Which token is meant. A label is not unique and a slot number changes, so what is known beside
+/// the label decides.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenQuery {
+    /// CKA_LABEL of the token.
+    pub label: String,
+    /// The serial number that the database remembers, or that the configuration asks for.
+    pub serial: Option<String>,
+    /// This node's installation id, where it has one.
+    pub installation: Option<InstallationId>,
+}
+
+/// What an initialised token says of itself without a login.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenInfo {
+    /// Its label.
+    pub label: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Its user PIN.
+    pub pin: PinState,
+    /// The installation id of this project's public marker object, where it carries one (C23).
+    pub marker: Option<InstallationId>,
+    /// How it can wrap; `None` where it offers no authenticated mechanism this program knows.
+    pub wrap_format: Option<WrapFormat>,
+}
+
+/// The module that is configured. Nothing is loaded yet. One value serves one process.
+pub trait TokenModule {
+    /// Loads the module and sees that it shows at least one slot; where a daemon is configured, it
+    /// is reached first. Tries again until `patience` is over where a later try could work (a
+    /// daemon that is down, no slots, a device error), and not where it could not (no such file,
+    /// no PKCS#11 module). `waiting` is called before each further try.
+    ///
+    /// One at a time: what came of an earlier call MUST be dropped first.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn reach(
+        &self,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&Fault),
+    ) -> Result<Box<dyn ReachedModule>, Fault>;
+
+    /// Whether the daemon accepts a connection, in one try: its address. MUST be `None` where none
+    /// is configured. Says nothing of the module behind it.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn probe_daemon(&self) -> Result<Option<String>, Fault>;
+
+    /// What was seen on the way and has to be dealt with; each is told once.
+    fn take_warnings(&self) -> Vec<String>;
+}
+
+/// A module that answers. It is closed when it, or what came of it, is dropped.
+pub trait ReachedModule {
+    /// What answered, for the report.
+    fn description(&self) -> &str;
+
+    /// Looks for the token without a login.
+    ///
+    /// Of several tokens with the label the one with the serial number is meant, else the one with
+    /// this installation's marker, else MUST be [`FaultKind::Config`] with the serial numbers
+    /// listed. A token that carries another installation's marker is returned as it is: the caller
+    /// must not use it.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, Fault>;
+
+    /// Initialises a free slot: label, SO PIN, user PIN. MUST NOT touch a slot that holds an
+    /// initialised token, but for one with this label and no user PIN yet, which it finishes. No
+    /// login counts towards the PIN budget here.
+    ///
+    /// # Errors
+    /// See the file's head; MUST be [`FaultKind::Config`] where no slot is free.
+    fn initialise(
+        self: Box<Self>,
+        label: &str,
+        so_pin: &Secret,
+        pin: &Secret,
+    ) -> Result<Box<dyn Token>, Fault>;
+}
+
+/// What came of looking for a token.
+pub enum Found {
+    /// No initialised token with the label.
+    Absent {
+        /// The module, which can still initialise one.
+        module: Box<dyn ReachedModule>,
+        /// Labels of the initialised tokens that are there.
+        others: Vec<String>,
+        /// Whether a slot is free to be initialised.
+        free_slot: bool,
+    },
+    /// The token.
+    Present(Box<dyn Token>),
+}
+
+/// An initialised token; nobody is logged in.
+pub trait Token {
+    /// What it says of itself.
+    fn info(&self) -> &TokenInfo;
+
+    /// Back to its module, to finish one that has no user PIN yet.
+    fn into_module(self: Box<Self>) -> Box<dyn ReachedModule>;
+
+    /// Logs in as the user, at most one C_Login in the life of the [`TokenModule`] (C18). MUST NOT
+    /// try where the token says FINAL_TRY or LOCKED, nor with a PIN that the ledger knows as
+    /// rejected by this token, nor after [`crate::MOST_UNSEEN_TRIES`] whose end nobody saw, nor
+    /// where the try cannot be noted in the ledger; MUST hold the ledger from there until the end
+    /// of the try is noted.
+    ///
+    /// # Errors
+    /// See the file's head; MUST be [`FaultKind::Denied`] for every refusal, and the ledger's own
+    /// error where it cannot be used.
+    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, Fault>;
+}
+
+/// A session in which the user is logged in.
+pub trait TokenSession {
+    /// What the token said of itself before the login.
+    fn info(&self) -> &TokenInfo;
+
+    /// Whether the token holds the KEK with this CKA_ID.
+    ///
+    /// # Errors
+    /// See the file's head; MUST be [`FaultKind::DataCorrupt`] for two keys with the id.
+    fn has_kek(&self, kek: &KekId) -> Result<bool, Fault>;
+
+    /// Unwraps with the KEK that the blob names.
+    ///
+    /// # Errors
+    /// See the file's head; MUST be [`FaultKind::DataCorrupt`] for a blob that is cut, altered, or
+    /// names another KEK than `kek`, and for a key that is not 32 bytes.
+    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, Fault>;
+
+    /// Wraps, unwraps what came out and compares (C16).
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault>;
+
+    /// Generates a KEK with a new random CKA_ID, as [`TokenSession::generate_kek_as`] does.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn generate_kek(&self) -> Result<KekId, Fault> {
+        let kek = self.new_kek_id()?;
+        self.generate_kek_as(&kek)?;
+        Ok(kek)
+    }
+
+    /// A random CKA_ID for a KEK that is not generated yet, so that it can be noted down before:
+    /// who dies in between finds the key again.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn new_kek_id(&self) -> Result<KekId, Fault> {
+        let random = self.random(KEK_ID_LENGTH)?;
+        KekId::new(random.expose()).map_err(|error| {
+            Fault::new(
+                FaultKind::Internal,
+                "no id could be made for a new KEK",
+                "this is a defect of this program: report it",
+            )
+            .because(error)
+        })
+    }
+
+    /// Generates the KEK with this CKA_ID: AES-256, on the token, private, sensitive, never
+    /// extractable. MUST NOT be called where the token holds it.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn generate_kek_as(&self, kek: &KekId) -> Result<(), Fault>;
+
+    /// CKA_CHECK_VALUE of the KEK; MUST be `None` where the token does not hold it or gives none.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Destroys the KEK with this CKA_ID and no other object; `false` where the token does not
+    /// hold it. What the token was given before MUST be on the disk by then.
+    ///
+    /// # Errors
+    /// See the file's head; MUST be [`FaultKind::DataCorrupt`] for two keys with the id.
+    fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault>;
+
+    /// Random bytes of the token's generator.
+    ///
+    /// # Errors
+    /// See the file's head.
+    fn random(&self, length: usize) -> Result<Secret, Fault>;
+
+    /// Leaves this installation's marker on the token, readable without a login; one that is
+    /// right already stays.
+    ///
+    /// # Errors
+    /// See the file's head; MUST be [`FaultKind::Config`] where another installation's stands
+    /// there.
+    fn mark(&self, installation: &InstallationId) -> Result<(), Fault>;
+}
+
+/// What a wrapped DEK says of itself. No token is needed for it.
+pub trait DekBlobs {
+    /// The format that the blob names; MUST be `None` for what is no blob of the token's.
+    fn wrap_format_of(&self, blob: &WrappedDek) -> Option<WrapFormat>;
+
+    /// The KEK that the blob names; MUST be `None` for what is no blob of the token's.
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId>;
+}

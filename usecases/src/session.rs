@@ -1,0 +1,142 @@
+//! The way to the keys on the token of a node: its module is reached, its token found and seen to
+//! be this node's, its user logged in, its wrapped DEK unwrapped. Each of these stands here once.
+
+use std::time::Duration;
+
+use domain::InstallationId;
+use ports::{
+    Dek, Fault, FaultKind, Found, NodeRecord, ReachedModule, Secret, TokenInfo, TokenQuery,
+    TokenRecord, TokenSession,
+};
+
+use crate::node::Node;
+
+/// Which token a node means: its label, and what its database remembers of it.
+#[must_use]
+pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
+    let remembered = record.and_then(|record| record.token.as_ref());
+    TokenQuery {
+        label: node.settings.token_label.clone(),
+        serial: (node.settings.token_serial.clone())
+            .or_else(|| remembered.map(|token| token.serial.clone())),
+        installation: record.and_then(|record| record.installation.clone()),
+    }
+}
+
+/// Reaches the module; that it has to be waited for is said once.
+///
+/// # Errors
+/// It does not answer.
+pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Fault> {
+    let mut told = false;
+    node.hsm.reach(wait, &mut |fault| {
+        if !told {
+            node.output.info(&format!("waiting for the HSM: {fault}"));
+            told = true;
+        }
+    })
+}
+
+/// The same for a command that an operator waits for: each further try is told to whoever asked for
+/// details.
+///
+/// # Errors
+/// As [`reach`].
+pub fn reach_for_command(node: &Node) -> Result<Box<dyn ReachedModule>, Fault> {
+    node.hsm.reach(node.settings.hsm_wait, &mut |fault| {
+        node.output.debug(&format!("waiting for the HSM: {fault}"));
+    })
+}
+
+/// Looks for the token of a node; one of another installation is refused.
+///
+/// # Errors
+/// The token, and as [`ensure_ours`].
+pub fn find(
+    node: &Node,
+    module: Box<dyn ReachedModule>,
+    record: Option<&NodeRecord>,
+) -> Result<Found, Fault> {
+    let found = module.find(&query(node, record))?;
+    if let Found::Present(token) = &found {
+        let ours = record.and_then(|record| record.installation.as_ref());
+        ensure_ours(node, token.info(), ours)?;
+    }
+    Ok(found)
+}
+
+/// A token of another installation is named as such, never used (C23).
+///
+/// # Errors
+/// [`FaultKind::Config`] where it is another's.
+pub fn ensure_ours(
+    node: &Node,
+    token: &TokenInfo,
+    ours: Option<&InstallationId>,
+) -> Result<(), Fault> {
+    match &token.marker {
+        Some(theirs) if ours != Some(theirs) => Err(Fault::new(
+            FaultKind::Config,
+            format!(
+                "the token {:?} (serial {}) belongs to another installation ({theirs}); {} is of \
+                 installation {}",
+                token.label,
+                token.serial,
+                node.settings.database_path,
+                ours.map_or("(none yet)", InstallationId::as_str)
+            ),
+            "mount the token of this installation, or name another one with hsm.token_label or \
+             hsm.uri; nothing was changed on either",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Finds the token and logs in; `None` where it is not there. The PIN is asked for only then.
+///
+/// # Errors
+/// As [`find`], and a login that is refused.
+pub fn open(
+    node: &Node,
+    module: Box<dyn ReachedModule>,
+    record: &NodeRecord,
+    pin: impl FnOnce() -> Result<Secret, Fault>,
+) -> Result<Option<Box<dyn TokenSession>>, Fault> {
+    match find(node, module, Some(record))? {
+        Found::Present(token) => token.log_in(&pin()?).map(Some),
+        Found::Absent { .. } => Ok(None),
+    }
+}
+
+/// What the token makes of the wrapped DEK of a database.
+pub enum Unwrapped {
+    /// The database names no KEK, or it is not on the token.
+    NoKek,
+    /// The KEK is there; the database holds no DEK that one has wrapped.
+    NothingWrapped,
+    /// What is stored cannot be right, and why.
+    Damaged(Fault),
+    /// A DEK. Whose it is, is for `sealing` to say.
+    Dek(Dek),
+}
+
+/// Unwraps the DEK with the KEK that the database names.
+///
+/// # Errors
+/// The token.
+pub fn unwrap(session: &dyn TokenSession, known: &TokenRecord) -> Result<Unwrapped, Fault> {
+    let Some(kek) = &known.kek else {
+        return Ok(Unwrapped::NoKek);
+    };
+    if !session.has_kek(kek)? {
+        return Ok(Unwrapped::NoKek);
+    }
+    let Some(blob) = &known.encrypted_dek else {
+        return Ok(Unwrapped::NothingWrapped);
+    };
+    match session.unwrap_dek(kek, blob) {
+        Ok(dek) => Ok(Unwrapped::Dek(dek)),
+        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(Unwrapped::Damaged(fault)),
+        Err(fault) => Err(fault),
+    }
+}

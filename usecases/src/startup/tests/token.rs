@@ -1,0 +1,201 @@
+//! A token as far as a start asks for one, which fails where it is told to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::{InstallationId, KekId};
+use ports::{
+    Dek, DekBlobs, Fault, FaultKind, Found, PinState, ReachedModule, Secret, Token, TokenInfo,
+    TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
+};
+
+/// Where a call fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Call {
+    Reach,
+    Find,
+    LogIn,
+    HasKek,
+    Unwrap,
+}
+
+/// The token; clones share it.
+#[derive(Clone)]
+pub struct FakeToken {
+    state: Rc<RefCell<State>>,
+    info: TokenInfo,
+}
+
+struct State {
+    failing: Option<Call>,
+    marker: Option<InstallationId>,
+    has_kek: bool,
+    logins: usize,
+}
+
+impl Default for FakeToken {
+    fn default() -> Self {
+        Self {
+            state: Rc::new(RefCell::new(State {
+                failing: None,
+                marker: None,
+                has_kek: true,
+                logins: 0,
+            })),
+            info: TokenInfo {
+                label: super::LABEL.into(),
+                serial: "0123456789abcdef".into(),
+                pin: PinState::Fine,
+                marker: None,
+                wrap_format: Some(WrapFormat::AesKeyWrap),
+            },
+        }
+    }
+}
+
+impl FakeToken {
+    pub fn kek() -> KekId {
+        KekId::new(&[7; 16]).unwrap()
+    }
+
+    pub fn serial(&self) -> String {
+        self.info.serial.clone()
+    }
+
+    pub fn fail_at(&self, call: Call) {
+        self.state.borrow_mut().failing = Some(call);
+    }
+
+    pub fn mark_as(&self, installation: InstallationId) {
+        self.state.borrow_mut().marker = Some(installation);
+    }
+
+    pub fn lose_kek(&self) {
+        self.state.borrow_mut().has_kek = false;
+    }
+
+    pub fn logins(&self) -> usize {
+        self.state.borrow().logins
+    }
+
+    fn check(&self, call: Call) -> Result<(), Fault> {
+        if self.state.borrow().failing == Some(call) {
+            return Err(Fault::new(FaultKind::HsmUnavailable, "it fails", "wait"));
+        }
+        Ok(())
+    }
+}
+
+impl TokenModule for FakeToken {
+    fn reach(
+        &self,
+        _patience: Duration,
+        _waiting: &mut dyn FnMut(&Fault),
+    ) -> Result<Box<dyn ReachedModule>, Fault> {
+        self.check(Call::Reach)?;
+        Ok(Box::new(self.clone()))
+    }
+
+    fn probe_daemon(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl ReachedModule for FakeToken {
+    fn description(&self) -> &str {
+        "a module"
+    }
+
+    fn find(mut self: Box<Self>, _query: &TokenQuery) -> Result<Found, Fault> {
+        self.check(Call::Find)?;
+        self.info.marker = self.state.borrow().marker.clone();
+        Ok(Found::Present(self))
+    }
+
+    fn initialise(
+        self: Box<Self>,
+        _label: &str,
+        _so_pin: &Secret,
+        _pin: &Secret,
+    ) -> Result<Box<dyn Token>, Fault> {
+        unasked()
+    }
+}
+
+impl Token for FakeToken {
+    fn info(&self) -> &TokenInfo {
+        &self.info
+    }
+
+    fn into_module(self: Box<Self>) -> Box<dyn ReachedModule> {
+        self
+    }
+
+    fn log_in(self: Box<Self>, _pin: &Secret) -> Result<Box<dyn TokenSession>, Fault> {
+        self.check(Call::LogIn)?;
+        self.state.borrow_mut().logins += 1;
+        Ok(self)
+    }
+}
+
+/// A blob is the id of the KEK and the DEK in the clear.
+impl TokenSession for FakeToken {
+    fn info(&self) -> &TokenInfo {
+        &self.info
+    }
+
+    fn has_kek(&self, kek: &KekId) -> Result<bool, Fault> {
+        self.check(Call::HasKek)?;
+        Ok(self.state.borrow().has_kek && *kek == Self::kek())
+    }
+
+    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, Fault> {
+        self.check(Call::Unwrap)?;
+        let dek = blob.0.strip_prefix(kek.as_bytes()).unwrap();
+        Ok(Dek::from_bytes(dek).unwrap())
+    }
+
+    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
+        Ok(WrappedDek([kek.as_bytes(), dek.expose()].concat()))
+    }
+
+    fn generate_kek_as(&self, _kek: &KekId) -> Result<(), Fault> {
+        unasked()
+    }
+
+    fn kek_check_value(&self, _kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+        unasked()
+    }
+
+    fn destroy_kek(&self, _kek: &KekId) -> Result<bool, Fault> {
+        unasked()
+    }
+
+    fn random(&self, _length: usize) -> Result<Secret, Fault> {
+        unasked()
+    }
+
+    fn mark(&self, _installation: &InstallationId) -> Result<(), Fault> {
+        unasked()
+    }
+}
+
+impl DekBlobs for FakeToken {
+    fn wrap_format_of(&self, _blob: &WrappedDek) -> Option<WrapFormat> {
+        self.info.wrap_format
+    }
+
+    fn kek_of(&self, blob: &WrappedDek) -> Option<KekId> {
+        KekId::new(blob.0.get(..16)?).ok()
+    }
+}
+
+fn unasked<T>() -> Result<T, Fault> {
+    let message = "no start asks for this";
+    Err(Fault::new(FaultKind::Internal, message, "see the test"))
+}
