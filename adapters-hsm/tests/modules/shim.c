@@ -8,7 +8,7 @@
  * SHIM_ONCE    a file: the faults apply until it exists; it is made by the first of them
  * SHIM_LOGINS  a file: one byte is added to it by each C_Login
  * SHIM_LOGGED  a file: one byte is added to it by each C_Login that comes back
- * SHIM_CONF    if set, SOFTHSM2_CONF is this from C_Initialize on
+ * SHIM_CONF    if set, SOFTHSM2_CONF is this from C_InitToken on
  * SHIM_NOSLOTS if set, C_GetSlotList shows no slots
  */
 #include <dlfcn.h>
@@ -23,8 +23,8 @@ typedef unsigned long ulong;
 typedef ulong (*fn)(ulong, ulong, ulong, ulong, ulong, ulong, ulong, ulong);
 struct list { unsigned char version[2]; fn f[68]; };
 
-enum { FUNCTIONS = 68, INITIALIZE = 0, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4, GET_TOKEN_INFO = 6,
-       GET_MECHANISM_LIST = 7, LOGIN = 18 };
+enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4, GET_TOKEN_INFO = 6,
+       GET_MECHANISM_LIST = 7, INIT_TOKEN = 9, LOGIN = 18 };
 
 static struct list *real;
 static struct list shim;
@@ -115,7 +115,7 @@ static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, u
     rv = real->f[n](a, b, c, d, e, g, h, i);
     kill_after(n);
     if (n == LOGIN) add_byte("SHIM_LOGGED");
-    if (n == INITIALIZE && getenv("SHIM_CONF")) setenv("SOFTHSM2_CONF", getenv("SHIM_CONF"), 1);
+    if (n == INIT_TOKEN && getenv("SHIM_CONF")) setenv("SOFTHSM2_CONF", getenv("SHIM_CONF"), 1);
     return rv;
 }
 

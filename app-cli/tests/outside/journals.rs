@@ -50,17 +50,21 @@ fn with_log(sandbox: &Sandbox) {
     assert!(log.metadata().unwrap().len() > 100_000);
 }
 
-/// A namespace in which /dev/shm, /run and /tmp are tmpfs of so many KiB, and the sandbox stands
-/// where it stood.
+/// A namespace in which /dev/shm, /run and /tmp are tmpfs of so many KiB, and the sandbox and the
+/// program stand where they stood, below /tmp too.
 fn with_memory(sandbox: &Sandbox, kib: usize) -> Mounts {
+    let program = Path::new(env!("CARGO_BIN_EXE_trustpointctl"));
+    let program = program.parent().unwrap().display();
     let script = format!(
         "node=$(dirname $1)
         mount --bind $node /mnt
+        mount --bind '{program}' /media
         for place in /dev/shm /run /tmp; do
             mount -t tmpfs -o size={kib}k,mode=1777 small $place
         done
-        mkdir -p $node
-        mount --bind /mnt $node"
+        mkdir -p $node '{program}'
+        mount --bind /mnt $node
+        mount --bind /media '{program}'"
     );
     Mounts::of(sandbox, &script)
 }
