@@ -155,9 +155,10 @@ fn a_module_that_hangs_when_it_is_closed_is_left_alone() {
         |sandbox| {
             let mut config = config(sandbox.module("shim.c"));
             config.call_deadline = Duration::from_secs(5);
-            let reached = common::reach(&module(config)).unwrap();
+            let module = module(config);
+            drop(common::reach(&module).unwrap());
             assert!(!any_module_hung());
-            drop(reached);
+            drop(module);
             assert!(any_module_hung());
         },
     );
