@@ -19,12 +19,11 @@ use super::{Mode, Request, run};
 use crate::node::{Node, Settings};
 use crate::report::{Report, StepResult};
 
-use token::{Call, FakeToken};
+use token::{Call, FakeToken, LABEL};
 
 /// The step that fails, and what makes it.
 type Breakage = (&'static str, fn(&World));
 
-const LABEL: &str = "T";
 const PIN: &str = "1234";
 
 struct OnePin;

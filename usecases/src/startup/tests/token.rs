@@ -10,6 +10,9 @@ use ports::{
     TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
 };
 
+/// Its label.
+pub const LABEL: &str = "T";
+
 /// Where a call fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Call {
@@ -44,7 +47,7 @@ impl Default for FakeToken {
                 logins: 0,
             })),
             info: TokenInfo {
-                label: super::LABEL.into(),
+                label: LABEL.into(),
                 serial: "0123456789abcdef".into(),
                 pin: PinState::Fine,
                 marker: None,
