@@ -14,6 +14,7 @@ mod initialise;
 mod interrupts;
 mod kek;
 mod last_resort;
+mod loaded;
 mod login;
 mod marker;
 mod module;

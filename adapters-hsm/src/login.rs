@@ -66,9 +66,10 @@ fn ensure_untried(shared: &Shared) -> Result<(), Fault> {
 
 fn open(module: &Rc<Remote<Module>>, token: &TokenInfo) -> Result<Remote<UserSession>, Fault> {
     let (label, serial) = (token.label.clone(), token.serial.clone());
-    module.make("opening a session", move |module| {
-        user_login::open(module, &label, &serial)
-    })?
+    let opened = module.make("opening a session", move |module| {
+        user_login::open(module, &label, &serial).map(|session| (session, ()))
+    })?;
+    opened.map(|(session, ())| session)
 }
 
 /// The one C_Login.

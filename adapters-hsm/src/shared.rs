@@ -3,11 +3,12 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use ports::{Fault, PinMemory};
+use ports::{Fault, PinMemory, TokenInfo};
 
 use crate::config::HsmConfig;
 use crate::flush;
 use crate::interrupts::Interrupts;
+use crate::loaded::Loaded;
 
 /// What is known from the beginning, and what is remembered to the end.
 pub(crate) struct Shared {
@@ -16,17 +17,43 @@ pub(crate) struct Shared {
     pub(crate) interrupts: Rc<dyn Interrupts>,
     /// The serial number of the token on which a PIN was tried: one in the life of the process.
     pub(crate) tried: OnceCell<String>,
+    /// The module, once it was reached, while nobody uses it: it is not loaded again.
+    pub(crate) idle: RefCell<Option<Loaded>>,
     /// What nobody was told of yet.
     pub(crate) warnings: RefCell<Vec<String>>,
 }
 
-impl Shared {
-    /// What the token with this serial number has written goes to the disk, before the caller
-    /// commits what needs it. Outside of the module's thread, whose deadline is no measure for a
-    /// busy disk.
-    pub(crate) fn flush(&self, serial: &str) -> Result<(), Fault> {
-        for warning in flush::flush(serial)? {
-            let mut warnings = self.warnings.borrow_mut();
+/// The module, for as long as somebody uses it. It stays loaded for whoever reaches it next.
+pub(crate) struct Lease {
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) loaded: Loaded,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.shared.idle.replace(Some(self.loaded.clone()));
+    }
+}
+
+impl Lease {
+    /// The module, loaded anew.
+    pub(crate) fn load_afresh(self) -> Result<Self, Fault> {
+        let (shared, thread) = (Rc::clone(&self.shared), Rc::clone(&self.loaded.thread));
+        drop(self);
+        // It is initialised once at a time.
+        drop(shared.idle.take());
+        let loaded = Loaded::load(&shared.config, &thread)?;
+        Ok(Self { shared, loaded })
+    }
+
+    /// What the token has written goes to the disk, before the caller commits what needs it.
+    /// Outside of the module's thread, whose deadline is no measure for a busy disk.
+    pub(crate) fn flush(&self, token: &TokenInfo) -> Result<(), Fault> {
+        if !self.loaded.needs_flush {
+            return Ok(());
+        }
+        for warning in flush::flush(&token.serial)? {
+            let mut warnings = self.shared.warnings.borrow_mut();
             if !warnings.contains(&warning) {
                 warnings.push(warning);
             }

@@ -9,10 +9,12 @@ use ports::{Fault, PinMemory, ReachedModule, TokenModule};
 
 use crate::config::HsmConfig;
 use crate::interrupts::Interrupts;
+use crate::loaded::Loaded;
 use crate::module::LoadError;
 use crate::probe::probe;
-use crate::reached::{Loaded, Reached};
-use crate::shared::Shared;
+use crate::reached::Reached;
+use crate::shared::{Lease, Shared};
+use crate::worker::{Thread, Watch};
 
 /// The longest that one try to reach the daemon takes.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
@@ -37,16 +39,40 @@ impl Pkcs11Module {
             memory,
             interrupts,
             tried: OnceCell::new(),
+            idle: RefCell::new(None),
             warnings: RefCell::new(Vec::new()),
         }))
     }
 
-    /// One try to reach daemon and module.
-    fn try_once(&self, limit: Duration) -> Result<Loaded, LoadError> {
+    /// One try to reach daemon and module, on a thread that serves all of them.
+    fn try_once(
+        &self,
+        limit: Duration,
+        thread: &mut Option<Rc<Thread>>,
+    ) -> Result<Loaded, LoadError> {
         if let Some(daemon) = &self.0.config.daemon {
             probe(daemon, limit).map_err(LoadError::Transient)?;
         }
-        Loaded::load(&self.0)
+        let thread = match thread {
+            Some(thread) => thread,
+            None => thread.insert(self.start_thread().map_err(LoadError::Permanent)?),
+        };
+        Loaded::load(&self.0.config, thread)
+    }
+
+    fn start_thread(&self) -> Result<Rc<Thread>, Fault> {
+        Thread::start(Watch {
+            module: self.0.config.module.clone(),
+            deadline: self.0.config.call_deadline,
+            interrupts: Rc::clone(&self.0.interrupts),
+        })
+    }
+
+    fn reached(&self, loaded: Loaded) -> Box<dyn ReachedModule> {
+        Box::new(Reached(Lease {
+            shared: Rc::clone(&self.0),
+            loaded,
+        }))
     }
 }
 
@@ -56,6 +82,10 @@ impl TokenModule for Pkcs11Module {
         patience: Duration,
         waiting: &mut dyn FnMut(&Fault),
     ) -> Result<Box<dyn ReachedModule>, Fault> {
+        if let Some(loaded) = self.0.idle.take() {
+            return Ok(self.reached(loaded));
+        }
+        let mut thread = None;
         let start = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut limit = match patience {
@@ -63,8 +93,8 @@ impl TokenModule for Pkcs11Module {
             patience => PROBE_LIMIT.min(patience),
         };
         loop {
-            let fault = match self.try_once(limit) {
-                Ok(loaded) => return Ok(Box::new(Reached::new(Rc::clone(&self.0), loaded))),
+            let fault = match self.try_once(limit, &mut thread) {
+                Ok(loaded) => return Ok(self.reached(loaded)),
                 Err(LoadError::Permanent(fault)) => return Err(fault),
                 Err(LoadError::Transient(fault)) => fault,
             };

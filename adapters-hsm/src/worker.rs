@@ -60,43 +60,44 @@ pub(crate) struct Remote<T> {
     _made_of: Option<Rc<dyn Any>>,
 }
 
-impl<T: 'static> Remote<T> {
-    /// Starts the thread and makes the value on it; `doing` names that: "loading".
-    pub(crate) fn start<R: Send + 'static, E: Send + 'static>(
-        watch: &Rc<Watch>,
-        doing: &str,
-        make: impl FnOnce() -> Result<(T, R), E> + Send + 'static,
-    ) -> Result<Result<(Self, R), E>, Fault> {
+/// The thread itself. Nothing is loaded on it yet.
+pub(crate) type Thread = Remote<()>;
+
+impl Thread {
+    /// Starts it.
+    pub(crate) fn start(watch: Watch) -> Result<Rc<Self>, Fault> {
         ANY_STARTED.store(true, Ordering::Relaxed);
-        watch.check(doing)?;
-        let _held = Held::new(&*watch.interrupts);
+        let watch = Rc::new(watch);
         let (answer, answers) = mpsc::sync_channel(1);
         let (alive, gone) = mpsc::channel();
         thread::Builder::new()
             .name("pkcs11".into())
-            .spawn(move || keep(last_resort::in_module(make), answer, alive))
+            .spawn(move || keep::<_, _, Infallible>(Ok(((), ())), answer, alive))
             .map_err(|error| watch.no_thread(error))?;
-        Self::receive(watch, doing, &answers, gone, None)
+        let started = Self::receive(&watch, "starting", &answers, gone, None)?;
+        let Ok((thread, ())) = started;
+        Ok(Rc::new(thread))
     }
+}
 
+impl<T: 'static> Remote<T> {
     /// Makes a further value of this one, on the same thread. This one lives on with it, and
-    /// answers no call until the further one is dropped.
-    pub(crate) fn make<U: 'static, E: Send + 'static>(
+    /// answers no call until the further one is dropped. What else `make` gives is for the caller.
+    pub(crate) fn make<U: 'static, R: Send + 'static, E: Send + 'static>(
         self: &Rc<Self>,
         doing: &str,
-        make: impl FnOnce(&mut T) -> Result<U, E> + Send + 'static,
-    ) -> Result<Result<Remote<U>, E>, Fault> {
+        make: impl FnOnce(&mut T) -> Result<(U, R), E> + Send + 'static,
+    ) -> Result<Result<(Remote<U>, R), E>, Fault> {
         let watch = &self.gone.watch;
         let _held = Held::new(&*watch.interrupts);
         let (answer, answers) = mpsc::sync_channel(1);
         let (alive, gone) = mpsc::channel();
         self.send(
             doing,
-            Box::new(move |value| keep(make(value).map(|made| (made, ())), answer, alive)),
+            Box::new(move |value| keep(make(value), answer, alive)),
         )?;
         let made_of = Rc::<Self>::clone(self);
-        let made = Remote::receive(watch, doing, &answers, gone, Some(made_of))?;
-        Ok(made.map(|(remote, ())| remote))
+        Remote::receive(watch, doing, &answers, gone, Some(made_of))
     }
 
     /// Runs `job` on the thread; `doing` names it: "looking for the token". The end of the process

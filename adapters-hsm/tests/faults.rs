@@ -155,9 +155,10 @@ fn a_module_that_hangs_when_it_is_closed_is_left_alone() {
         |sandbox| {
             let mut config = config(sandbox.module("shim.c"));
             config.call_deadline = Duration::from_secs(5);
-            let reached = common::reach(&module(config)).unwrap();
+            let module = module(config);
+            drop(common::reach(&module).unwrap());
             assert!(!any_module_hung());
-            drop(reached);
+            drop(module);
             assert!(any_module_hung());
         },
     );
@@ -266,6 +267,7 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
         let fault = initialise(&first, "T", SO_PIN, PIN).err().unwrap();
         unavailable(&fault, "C_InitPIN: CKR_DEVICE_ERROR");
         let half = present(&first, "T").info().clone();
+        drop(first);
         let whole = initialise(&module(config(path)), "T", SO_PIN, PIN).unwrap();
         assert_eq!(whole.info().serial, half.serial);
         whole.log_in(&secret(PIN)).unwrap();
@@ -312,7 +314,7 @@ fn a_module_that_ends_the_process_is_unavailable_and_named() {
             assert!(fault.is_unanswered() && any_module_hung());
             // It is not called again, and nobody waits for it: an ordinary end of the process is
             // still one.
-            unavailable(&common::reach(&module).err().unwrap(), &word);
+            unavailable(&not_found(&module, "T"), &word);
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;

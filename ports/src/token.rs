@@ -89,7 +89,8 @@ pub trait TokenModule {
     /// daemon that is down, no slots, a device error), and not where it could not (no such file,
     /// no PKCS#11 module). `waiting` is called before each further try.
     ///
-    /// One at a time: what came of an earlier call MUST be dropped first.
+    /// One at a time: what came of an earlier call is dropped first. The module stays loaded all
+    /// the same: a later call MUST NOT load it again.
     ///
     /// # Errors
     /// See the file's head.
@@ -110,7 +111,7 @@ pub trait TokenModule {
     fn take_warnings(&self) -> Vec<String>;
 }
 
-/// A module that answers. It is closed when it, or what came of it, is dropped.
+/// A module that answers.
 pub trait ReachedModule {
     /// What answered, for the report.
     fn description(&self) -> &str;

@@ -159,6 +159,7 @@ fn initialised(rig: &dyn Rig) {
     assert_eq!(made.marker, None);
     assert!(made.wrap_format.is_some());
     assert_eq!(info(&*module, &by_label(LABEL)), made);
+    drop(module);
     let module = rig.module();
     assert_eq!(info(&*module, &by_label(LABEL)), made, "after a restart");
     let other = reach(&*module).find(&by_label("Other"));

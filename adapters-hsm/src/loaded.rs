@@ -1,0 +1,38 @@
+//! A module on its thread.
+
+use std::rc::Rc;
+
+use crate::config::HsmConfig;
+use crate::module::{LoadError, Module};
+use crate::worker::{Remote, Thread};
+
+/// The module, and how it is reached.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) module: Rc<Remote<Module>>,
+    pub(crate) thread: Rc<Thread>,
+    /// What answered, for the report.
+    pub(crate) description: String,
+    /// Whether what its tokens have written has to be synced.
+    pub(crate) needs_flush: bool,
+}
+
+impl Loaded {
+    /// A module that hangs is not tried again: its thread is lost.
+    pub(crate) fn load(config: &HsmConfig, thread: &Rc<Thread>) -> Result<Self, LoadError> {
+        let path = config.module.clone();
+        let (module, info) = thread
+            .make("loading", move |()| Module::load(path))
+            .map_err(LoadError::Permanent)??;
+        Ok(Self {
+            module: Rc::new(module),
+            thread: Rc::clone(thread),
+            description: match &config.daemon {
+                Some(daemon) => format!("{}, daemon {daemon}", info.description),
+                None => info.description,
+            },
+            // A token behind a daemon is for its own host to sync.
+            needs_flush: info.quirks.needs_flush && config.daemon.is_none(),
+        })
+    }
+}
