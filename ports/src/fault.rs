@@ -1,7 +1,9 @@
-//! The one error type that crosses the ports: what failed and where, why, and what to do next.
+//! What can fail: the errors of the ports, in one sum.
 
 use std::error::Error;
 use std::fmt;
+
+use crate::{FileError, hints};
 
 /// What kind of failure it is; the command line gives each kind its exit code.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -65,11 +67,20 @@ impl FaultKind {
     }
 }
 
-/// A failure: the message names what failed and where, the hint what to do next.
-///
-/// Neither may hold a secret.
+/// A failure of any port. Each port has its own type; none may hold a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What has no type of its own yet.
+    #[error(transparent)]
+    Other(Box<Untyped>),
+}
+
+/// A failure that carries its own kind and hint.
 #[derive(Debug)]
-pub struct Fault {
+pub struct Untyped {
     kind: FaultKind,
     message: String,
     hint: String,
@@ -80,92 +91,97 @@ pub struct Fault {
 impl Fault {
     /// A failure without an underlying error.
     pub fn new(kind: FaultKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
+        Self::Other(Box::new(Untyped {
             kind,
             message: message.into(),
             hint: hint.into(),
             source: None,
             is_unanswered: false,
+        }))
+    }
+
+    fn untyped(self) -> Box<Untyped> {
+        match self {
+            Self::Other(untyped) => untyped,
+            typed => Box::new(Untyped {
+                kind: typed.kind(),
+                message: typed.to_string(),
+                hint: typed.hint(),
+                is_unanswered: typed.is_unanswered(),
+                source: Some(Box::new(typed)),
+            }),
         }
     }
 
     /// The same for a call that never came back: whoever would have answered is not asked again.
     #[must_use]
-    pub fn unanswered(mut self) -> Self {
-        self.is_unanswered = true;
-        self
+    pub fn unanswered(self) -> Self {
+        let mut untyped = self.untyped();
+        untyped.is_unanswered = true;
+        Self::Other(untyped)
     }
 
     /// The same with the error that caused it.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
+    pub fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let mut untyped = self.untyped();
+        untyped.source = Some(source.into());
+        Self::Other(untyped)
     }
 
     /// The same with another hint: whoever has seen more of the node knows better what to do next.
     #[must_use]
-    pub fn advise(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
-        self
+    pub fn advise(self, hint: impl Into<String>) -> Self {
+        let mut untyped = self.untyped();
+        untyped.hint = hint.into();
+        Self::Other(untyped)
     }
 
     /// The same with the place where its cause stands, like `file /etc/…`.
     #[must_use]
-    pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.message = format!("{} ({place})", self.message);
-        self
+    pub fn at(self, place: impl fmt::Display) -> Self {
+        let mut untyped = self.untyped();
+        untyped.message = format!("{} ({place})", untyped.message);
+        Self::Other(untyped)
     }
 
-    /// A failed file operation. No permission is [`FaultKind::Denied`], all else [`FaultKind::Io`];
-    /// the hint follows from the error.
+    /// A failed file operation.
     pub fn io(what: impl Into<String>, error: std::io::Error) -> Self {
-        use std::io::ErrorKind as E;
-        let (kind, hint) = match error.kind() {
-            E::PermissionDenied => (
-                FaultKind::Denied,
-                "give the user that runs this program the right to it",
-            ),
-            E::StorageFull | E::QuotaExceeded => (
-                FaultKind::Io,
-                "free space on that file system, then start again; nothing is lost",
-            ),
-            E::ReadOnlyFilesystem => (FaultKind::Io, "mount that file system writable"),
-            E::NotFound => (
-                FaultKind::Io,
-                "check that the path exists and its volume is mounted",
-            ),
-            _ => (
-                FaultKind::Io,
-                "check the path and the file system it stands on",
-            ),
-        };
-        Self::new(kind, what, hint).because(error)
+        Self::File(FileError::new(what, error))
     }
 
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> FaultKind {
-        self.kind
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Other(untyped) => untyped.kind,
+        }
     }
 
     /// Whether a call never came back, and none after it will.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        self.is_unanswered
+        match self {
+            Self::File(_) => false,
+            Self::Other(untyped) => untyped.is_unanswered,
+        }
     }
 
     /// What to do next.
     #[must_use]
-    pub fn hint(&self) -> &str {
-        &self.hint
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Other(untyped) => untyped.hint.clone(),
+            typed => hints::of(typed),
+        }
     }
 
     /// The messages of the underlying errors, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
-        let mut next = self.source.as_deref().map(|source| source as &dyn Error);
+        let mut next = self.source();
         while let Some(error) = next {
             causes.push(error.to_string());
             next = error.source();
@@ -174,13 +190,13 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Untyped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl Error for Fault {
+impl Error for Untyped {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source
             .as_deref()

@@ -11,6 +11,8 @@ mod credentials;
 mod database;
 mod dek_cache;
 mod fault;
+mod file_error;
+mod hints;
 mod lock;
 mod output;
 mod pin_memory;
@@ -52,6 +54,7 @@ pub use database::{
 };
 pub use dek_cache::{CachedDek, DekCache};
 pub use fault::{Fault, FaultKind, ResultExt};
+pub use file_error::FileError;
 pub use lock::{StartLock, StartLockGuard};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
