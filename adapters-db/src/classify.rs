@@ -1,15 +1,14 @@
 //! Whether a file that SQLite can open is ours, whole, and how far it is migrated (C4, C6).
 
-use camino::Utf8Path;
 use domain::SchemaState;
 use ports::{Fault, FaultKind};
 use refinery::Runner;
-use rusqlite::Connection;
 
 use crate::damage::{not_sqlite, unreadable};
+use crate::db::Db;
 use crate::integrity::{length, size};
 use crate::schema::{APPLICATION_ID, HISTORY_TABLE, applied, begins_as_ours, compare};
-use crate::schema_text::{Object, is_bare, objects, refuse_altered};
+use crate::schema_text::{Object, ensure_unaltered, is_bare, objects};
 use crate::shown::quoted;
 
 /// What a file that SQLite can open holds.
@@ -22,24 +21,21 @@ pub(crate) enum Found {
 }
 
 /// Whose it is, how far it is migrated, and whether its schema is what the migrations made.
-pub(crate) fn identify(
-    path: &Utf8Path,
-    connection: &Connection,
-    runner: &Runner,
-) -> Result<Found, Fault> {
-    let id: i64 = connection
+pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, Fault> {
+    let path = db.path;
+    let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(|error| unreadable(path, error))?;
-    let objects = objects(connection).map_err(|error| unreadable(path, error))?;
+    let objects = objects(db).map_err(|error| unreadable(path, error))?;
     let is_history = |object: &Object| object.name == HISTORY_TABLE && object.is_plain_table();
     let rows = if objects.iter().any(is_history) {
-        applied(connection).map_err(|error| unreadable(path, error))?
+        applied(db).map_err(|error| unreadable(path, error))?
     } else {
         Vec::new()
     };
     match id {
         0 if rows.is_empty() && is_bare(&objects, runner)? => {
-            return ensure_no_noise(path, connection).map(|()| Found::Nothing);
+            return ensure_no_noise(db).map(|()| Found::Nothing);
         }
         0 if begins_as_ours(&rows, runner) => {}
         APPLICATION_ID if rows.is_empty() => {
@@ -50,12 +46,12 @@ pub(crate) fn identify(
             ));
         }
         APPLICATION_ID => {}
-        _ => return Err(foreign(path, id, &objects)),
+        _ => return Err(foreign(db, id, &objects)),
     }
     let state = compare(&rows, runner);
     match state {
         SchemaState::Current | SchemaState::Behind => {
-            refuse_altered(path, &objects, runner, rows.len())?;
+            ensure_unaltered(path, &objects, runner, rows.len())?;
         }
         // What other migrations make is not known here.
         SchemaState::Newer | SchemaState::Diverged => {}
@@ -64,15 +60,15 @@ pub(crate) fn identify(
 }
 
 /// SQLite takes a file of a few bytes for an empty one, and would write over them.
-fn ensure_no_noise(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
-    let size = size(connection).map_err(|error| unreadable(path, error))?;
-    match length(path, connection)? {
-        Some(length) if size == 0 && length > 0 => Err(not_sqlite(path)),
+fn ensure_no_noise(db: &Db<'_>) -> Result<(), Fault> {
+    let size = size(db).map_err(|error| unreadable(db.path, error))?;
+    match length(db)? {
+        Some(length) if size == 0 && length > 0 => Err(not_sqlite(db.path)),
         _ => Ok(()),
     }
 }
 
-fn foreign(path: &Utf8Path, id: i64, objects: &[Object]) -> Fault {
+fn foreign(db: &Db<'_>, id: i64, objects: &[Object]) -> Fault {
     let some: Vec<String> = objects
         .iter()
         .filter(|object| object.is_plain_table())
@@ -82,8 +78,9 @@ fn foreign(path: &Utf8Path, id: i64, objects: &[Object]) -> Fault {
     Fault::new(
         FaultKind::DataCorrupt,
         format!(
-            "the database {path} belongs to another application (application id {id:#010x}, \
+            "the database {} belongs to another application (application id {id:#010x}, \
              tables: {})",
+            db.path,
             if some.is_empty() {
                 "none".to_owned()
             } else {

@@ -5,16 +5,19 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use domain::SchemaState;
 use ports::{Fault, FaultKind};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::classify::{Found, identify};
 use crate::damage::unreadable;
+use crate::db::Db;
 use crate::directory::parent;
 use crate::identity::Identity;
 use crate::look::{FileFacts, Sight, header, look};
 use crate::owner::create_directories;
 use crate::sql_error::{fault, needs_rollback};
-use crate::{copy, create, memory, open, room};
+use crate::{copy, create, memory, migrate, open, room, schema, scrub};
 
 /// Whether anything may be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +44,59 @@ struct Opened {
     identity: Identity,
     /// How large it was then.
     bytes: u64,
+    identified: Option<Identified>,
+}
+
+/// What a database holds, for as long as no other connection has changed it.
+#[derive(Clone, Copy, Debug)]
+struct Identified {
+    found: Found,
+    /// `PRAGMA data_version`.
+    version: i64,
+}
+
+impl Opened {
+    fn new(connection: Connection, identity: Identity, bytes: u64) -> Self {
+        Self {
+            connection,
+            identity,
+            bytes,
+            identified: None,
+        }
+    }
+
+    /// Gives `act` one state of the database with what it holds, and commits what it did.
+    fn transact<T>(
+        &mut self,
+        path: &Utf8Path,
+        behavior: TransactionBehavior,
+        doing: &'static str,
+        act: impl FnOnce(&Db<'_>, Found) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let failed = Db::new(path, &self.connection).failed(doing);
+        let transaction =
+            Transaction::new_unchecked(&self.connection, behavior).map_err(&failed)?;
+        let db = Db::new(path, &transaction);
+        let found = known(&db, &mut self.identified)?;
+        let value = act(&db, found)?;
+        transaction.commit().map_err(failed)?;
+        Ok(value)
+    }
+}
+
+/// What the database holds, found out once for each state that others have left.
+fn known(db: &Db<'_>, identified: &mut Option<Identified>) -> Result<Found, Fault> {
+    let version = db
+        .pragma_query_value(None, "data_version", |row| row.get(0))
+        .map_err(|error| unreadable(db.path, error))?;
+    match identified {
+        Some(known) if known.version == version => Ok(known.found),
+        _ => {
+            let found = identify(db, &schema::runner()?)?;
+            *identified = Some(Identified { found, version });
+            Ok(found)
+        }
+    }
 }
 
 impl Connections {
@@ -75,31 +131,83 @@ impl Connections {
         self.busy = busy;
     }
 
-    /// Gives `read` a connection; `None` where there is no file or an empty one. A reader changes
-    /// nothing, not even where a dead writer's journal would have to be rolled back; one that may
-    /// write lets SQLite do that in place.
+    /// Gives `read` one state of the database and what it holds; `None` where there is no file or
+    /// an empty one. A reader changes nothing, not even where a dead writer's journal would have to
+    /// be rolled back; one that may write lets SQLite do that in place.
     pub(crate) fn read<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+        read: impl FnOnce(&Db<'_>, Found) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let path = &self.path;
+        self.with(|opened| opened.transact(path, TransactionBehavior::Deferred, "reading", read))
+    }
+
+    /// Gives `write` a transaction on a database whose schema is known; it is committed where
+    /// `write` works. `doing` is like "storing the token".
+    pub(crate) fn write<T>(
+        &self,
+        doing: &'static str,
+        write: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let path = &self.path;
+        self.must(|opened| {
+            opened.transact(
+                path,
+                TransactionBehavior::Immediate,
+                doing,
+                |db, found| match found {
+                    Found::Nothing => Err(not_initialised(path)),
+                    Found::Schema(SchemaState::Current | SchemaState::Behind) => write(db),
+                    Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
+                        Err(migrate::refused(path, state))
+                    }
+                },
+            )
+        })
+    }
+
+    /// As [`Connections::write`], for what may leave clear text behind: it is taken out of the
+    /// file afterwards.
+    pub(crate) fn write_and_scrub<T>(
+        &self,
+        doing: &'static str,
+        write: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let value = self.write(doing, write)?;
+        self.must(|opened| {
+            scrub::finish(&opened.connection).map_err(|error| fault(&self.path, doing, error))
+        })?;
+        Ok(value)
+    }
+
+    /// Gives `act` the connection itself to a database that has a schema, for what makes its own
+    /// transactions; `None` where it has none yet.
+    pub(crate) fn with_schema<T>(
+        &self,
+        act: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        match self.read(|_, found| Ok(found))? {
+            None | Some(Found::Nothing) => Ok(None),
+            Some(Found::Schema(_)) => {
+                self.with(|opened| act(&Db::new(&self.path, &opened.connection)))
+            }
+        }
+    }
+
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Opened) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
         let mut slot = self.slot()?;
         match self.opened(&mut slot)? {
             None => Ok(None),
-            Some(opened) => read(self.limited(opened)?).map(Some),
+            Some(opened) => act(self.limited(opened)?).map(Some),
         }
     }
 
-    /// Gives `write` the connection to a database that is there.
-    pub(crate) fn write<T>(
-        &self,
-        write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    fn must<T>(&self, act: impl FnOnce(&mut Opened) -> Result<T, Fault>) -> Result<T, Fault> {
         self.may_write()?;
-        let mut slot = self.slot()?;
-        match self.opened(&mut slot)? {
-            None => Err(not_initialised(&self.path)),
-            Some(opened) => write(self.limited(opened)?),
-        }
+        self.with(act)?.ok_or_else(|| not_initialised(&self.path))
     }
 
     /// Closes the connection that is kept; the next use opens it again. Nobody else can have the
@@ -124,17 +232,13 @@ impl Connections {
         }
     }
 
-    /// Whether the snapshot before an upgrade has room; changes nothing.
-    pub(crate) fn check_snapshot(&self, snapshots: &Utf8Path) -> Result<(), Fault> {
-        room::check_snapshot(&self.path, snapshots)
-    }
-
     /// Takes the lock that a commit needs, and gives it back. Whoever writes or reads all the time
     /// would fail the start at its last step. Nothing is written for it, and no journal is made: a
     /// transaction makes one with its first page.
     fn try_lock(&self) -> Result<(), Fault> {
-        self.write(|connection| {
-            connection
+        self.must(|opened| {
+            opened
+                .connection
                 .execute_batch("BEGIN EXCLUSIVE; ROLLBACK;")
                 .map_err(|error| fault(&self.path, "taking the lock for a write", error))
         })
@@ -148,7 +252,12 @@ impl Connections {
     ) -> Result<T, Fault> {
         self.may_write()?;
         match look(&self.path, self.parents_allowed)? {
-            Sight::File(_) => return self.write(write),
+            Sight::File(_) => {
+                return self.must(|opened| {
+                    opened.identified = None;
+                    write(&mut opened.connection)
+                });
+            }
             // A file that was mounted there cannot be replaced; SQLite fills it in one transaction.
             Sight::Empty => {}
             Sight::Missing => return create::whole(&self.path, self.busy, write),
@@ -162,16 +271,17 @@ impl Connections {
         let identity = Identity::at(&self.path).ok_or_else(|| vanished(&self.path))?;
         let opened = match slot.as_mut() {
             Some(opened) => opened,
-            None => slot.insert(Opened {
-                connection: open::read_write(&self.path, self.busy)?,
+            None => slot.insert(Opened::new(
+                open::read_write(&self.path, self.busy)?,
                 identity,
-                bytes: 0,
-            }),
+                0,
+            )),
         };
-        write(self.limited(opened)?)
+        opened.identified = None;
+        write(&mut self.limited(opened)?.connection)
     }
 
-    fn may_write(&self) -> Result<(), Fault> {
+    pub(crate) fn may_write(&self) -> Result<(), Fault> {
         match self.mode {
             Mode::ReadWrite => Ok(()),
             Mode::ReadOnly => Err(Fault::new(
@@ -200,11 +310,7 @@ impl Connections {
             let Sight::File(facts) = look(&self.path, self.parents_allowed)? else {
                 return Ok(None);
             };
-            *slot = Some(Opened {
-                connection: self.open(facts)?,
-                identity: facts.identity,
-                bytes: facts.bytes,
-            });
+            *slot = Some(Opened::new(self.open(facts)?, facts.identity, facts.bytes));
         }
         Ok(slot.as_mut())
     }
@@ -219,11 +325,11 @@ impl Connections {
         }
     }
 
-    /// The connection with all the steps that one use may take.
-    fn limited<'a>(&self, opened: &'a mut Opened) -> Result<&'a mut Connection, Fault> {
+    /// With all the steps that one use may take.
+    fn limited<'a>(&self, opened: &'a mut Opened) -> Result<&'a mut Opened, Fault> {
         open::limit(&mut opened.connection, opened.bytes)
             .map_err(|error| fault(&self.path, "opening", error))?;
-        Ok(&mut opened.connection)
+        Ok(opened)
     }
 
     fn open(&self, facts: FileFacts) -> Result<Connection, Fault> {

@@ -1,38 +1,30 @@
 //! TLS server credentials: one row each, one of them active.
 
-use camino::Utf8Path;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialKey, CredentialOrigin, Dek, Fault, FaultKind,
-    Secret, TlsCredential,
+    ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, Fault, FaultKind,
+    NewCredential, SealedKey, Secret, StoredKey,
 };
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::columns::{bytes, long_text, required, stamp, text};
-use crate::sealing::{Place, opens, seal, unseal};
-use crate::sql_error::fault;
+use crate::db::Db;
+use crate::key_sealing::{opens, seal};
 use crate::{node, scrub};
 
 const CLEAR: &str = "pkcs8_pem";
 pub(crate) const SEALED: &str = "sealed_v1";
 
-struct Stored {
-    fingerprint: String,
-    certificate_pem: String,
-    chain_pem: Option<String>,
-    key: StoredKey,
-}
-
 /// A private key as it stands in its row.
-enum StoredKey {
+enum KeyColumn {
     Clear(Secret),
     Sealed(Vec<u8>),
     /// NULL, empty, or of no format this program knows.
     Unusable,
 }
 
-impl StoredKey {
+impl KeyColumn {
     /// From the columns `private_key` and `private_key_format`.
     fn from_row(row: &Row<'_>, key: usize, format: usize) -> rusqlite::Result<Self> {
         let format = text(row, format)?;
@@ -49,154 +41,158 @@ impl StoredKey {
     }
 }
 
-/// The active credential, where there is one.
-pub(crate) fn active(
-    path: &Utf8Path,
-    connection: &Connection,
-    dek: Option<&Dek>,
-) -> Result<Option<ActiveCredential>, Fault> {
-    let reading = |error| fault(path, "reading the active TLS credential", error);
-    let is_active: bool = connection
+/// The columns that [`with_key`] reads.
+const COLUMNS: &str = "c.sha256_fingerprint, c.certificate_pem, c.chain_pem, c.private_key, \
+                       c.private_key_format, c.source";
+
+/// The active credential. What a person may have broken in its rows does not keep the node from
+/// being read.
+pub(crate) fn active(db: &Db<'_>) -> Result<ActiveCredential, Fault> {
+    let unreadable = |fault: Fault| match fault.kind() {
+        FaultKind::DataCorrupt => {
+            let why = [vec![fault.to_string()], fault.causes()].concat();
+            Ok(ActiveCredential::Unreadable(why.join(": ")))
+        }
+        _ => Err(fault),
+    };
+    read_active(db).or_else(unreadable)
+}
+
+fn read_active(db: &Db<'_>) -> Result<ActiveCredential, Fault> {
+    let reading = db.failed("reading the active TLS credential");
+    // A schema that is behind may have no credentials yet.
+    let tables: i64 = db
         .query_row(
-            "SELECT EXISTS (SELECT 1 FROM active_tls_server_credential WHERE id = 1)",
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' \
+             AND name IN ('credential', 'active_tls_server_credential')",
             [],
             |row| row.get(0),
         )
-        .map_err(reading)?;
-    if !is_active {
-        return Ok(None);
+        .map_err(&reading)?;
+    if tables < 2 {
+        return Ok(ActiveCredential::None);
     }
-    let stored = connection
+    // A row with NULL in every column is one whose credential is gone.
+    let row = db
         .query_row(
-            "SELECT c.sha256_fingerprint, c.certificate_pem, c.chain_pem, c.private_key, \
-             c.private_key_format FROM active_tls_server_credential a \
-             JOIN credential c ON c.id = a.credential_id WHERE a.id = 1",
+            &format!(
+                "SELECT {COLUMNS}, c.id FROM active_tls_server_credential a \
+                 LEFT JOIN credential c ON c.id = a.credential_id WHERE a.id = 1"
+            ),
             [],
-            stored_from_row,
+            |row| match row.get(6)? {
+                None::<i64> => Ok(None),
+                Some(_) => from_row(row).map(Some),
+            },
         )
         .optional()
-        .map_err(reading)?
-        .ok_or_else(|| unreadable(path, "the row that is marked active does not exist"))?;
-    open(path, connection, stored, dek).map(Some)
+        .map_err(reading)?;
+    Ok(match row {
+        None => ActiveCredential::None,
+        Some(None) => {
+            ActiveCredential::Unreadable("the row that is marked active does not exist".to_owned())
+        }
+        Some(Some(row)) => ActiveCredential::Stored(Box::new(with_key(db, row)?)),
+    })
 }
 
 /// The credential with this fingerprint, active or not.
-pub(crate) fn by_fingerprint(
-    path: &Utf8Path,
-    connection: &Connection,
-    fingerprint: &str,
-    dek: Option<&Dek>,
-) -> Result<Option<ActiveCredential>, Fault> {
-    let stored = connection
-        .query_row(
-            "SELECT sha256_fingerprint, certificate_pem, chain_pem, private_key, \
-             private_key_format FROM credential WHERE sha256_fingerprint = ?1",
-            [fingerprint],
-            stored_from_row,
-        )
-        .optional()
-        .map_err(|error| fault(path, "reading a TLS credential", error))?;
-    stored
-        .map(|stored| open(path, connection, stored, dek))
-        .transpose()
+pub(crate) fn find(db: &Db<'_>, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault> {
+    db.query_row(
+        &format!("SELECT {COLUMNS} FROM credential c WHERE c.sha256_fingerprint = ?1"),
+        [fingerprint],
+        from_row,
+    )
+    .optional()
+    .map_err(db.failed("reading a TLS credential"))?
+    .map(|row| with_key(db, row))
+    .transpose()
 }
 
-fn open(
-    path: &Utf8Path,
-    connection: &Connection,
-    stored: Stored,
-    dek: Option<&Dek>,
-) -> Result<ActiveCredential, Fault> {
-    let key = match stored.key {
-        StoredKey::Clear(key) => CredentialKey::Readable(key),
-        StoredKey::Sealed(blob) => match dek {
-            None => CredentialKey::Sealed,
-            Some(dek) => {
-                let installation = node::installation(path, connection)?;
-                let place = Place {
-                    installation: &installation,
-                    fingerprint: &stored.fingerprint,
-                };
-                CredentialKey::Readable(unseal(dek, &place, &blob)?)
-            }
-        },
-        StoredKey::Unusable => {
-            return Err(unreadable(
-                path,
-                &format!("its private key ({}) is missing", stored.fingerprint),
-            ));
-        }
-    };
-    Ok(ActiveCredential {
-        sha256_fingerprint: stored.fingerprint,
-        certificate_pem: stored.certificate_pem,
-        chain_pem: stored.chain_pem,
-        key,
-    })
+/// A credential without what its key is bound to.
+struct CredentialRow {
+    fingerprint: String,
+    certificate_pem: String,
+    chain_pem: Option<String>,
+    key: KeyColumn,
+    origin: CredentialOrigin,
 }
 
-fn stored_from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored {
+fn from_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
+    Ok(CredentialRow {
         fingerprint: required(0, text(row, 0)?)?,
         certificate_pem: required(1, long_text(row, 1)?)?,
         chain_pem: long_text(row, 2)?,
-        key: StoredKey::from_row(row, 3, 4)?,
+        key: KeyColumn::from_row(row, 3, 4)?,
+        origin: origin(row, 5)?,
     })
 }
 
-/// Saves and activates, in one transaction. Where all of it stands there already nothing is
-/// written.
+fn with_key(db: &Db<'_>, row: CredentialRow) -> Result<CredentialWithKey, Fault> {
+    Ok(CredentialWithKey {
+        key: match row.key {
+            KeyColumn::Clear(key) => StoredKey::Clear(key),
+            KeyColumn::Sealed(blob) => StoredKey::Sealed(SealedKey {
+                blob,
+                installation: node::installation(db)?,
+                fingerprint: row.fingerprint.clone(),
+            }),
+            KeyColumn::Unusable => StoredKey::Missing,
+        },
+        sha256_fingerprint: row.fingerprint,
+        certificate_pem: row.certificate_pem,
+        chain_pem: row.chain_pem,
+        origin: row.origin,
+    })
+}
+
+/// Rows from before the column was filled were all made by this program.
+pub(crate) fn origin(row: &Row<'_>, column: usize) -> rusqlite::Result<CredentialOrigin> {
+    let origin = text(row, column)?;
+    Ok(CredentialOrigin::ALL
+        .into_iter()
+        .find(|known| origin.as_deref() == Some(known.name()))
+        .unwrap_or(CredentialOrigin::Generated))
+}
+
+/// Saves and activates. Where all of it stands there already nothing is written.
 pub(crate) fn save_active(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    credential: &TlsCredential,
-    facts: &CertificateFacts,
-    origin: CredentialOrigin,
+    db: &Db<'_>,
+    new: &NewCredential<'_>,
     dek: Option<&Dek>,
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
-    let saving = |error| fault(path, "saving the TLS credential", error);
+    let saving = db.failed("saving the TLS credential");
     let now = stamp(now)?;
-    let transaction = connection.transaction().map_err(saving)?;
-    let known = find(&transaction, &facts.sha256_fingerprint).map_err(saving)?;
-    let id = match known {
+    let fingerprint = &new.facts.sha256_fingerprint;
+    let id = match known(db, fingerprint).map_err(&saving)? {
         None => {
-            let (key, format) = key_to_store(path, &transaction, credential, facts, dek)?;
-            insert(
-                &transaction,
-                credential,
-                facts,
-                origin,
-                (&key, format),
-                &now,
-            )
-            .map_err(saving)?
+            let (key, format) = key_to_store(db, new, dek)?;
+            insert(db, new, (&key, format), &now).map_err(&saving)?
         }
         Some((id, stored)) => {
-            if needs_new_key(path, &transaction, credential, facts, &stored, dek)? {
-                let (key, format) = key_to_store(path, &transaction, credential, facts, dek)?;
-                replace_key(&transaction, id, &key, format).map_err(saving)?;
-                scrub::mark(&transaction).map_err(saving)?;
+            if needs_new_key(db, new, stored, dek)? {
+                let (key, format) = key_to_store(db, new, dek)?;
+                replace_key(db, id, &key, format).map_err(&saving)?;
+                scrub::mark(db).map_err(&saving)?;
             }
-            replace_certificates(&transaction, id, credential).map_err(saving)?;
+            replace_certificates(db, id, new).map_err(&saving)?;
             id
         }
     };
-    activate(&transaction, id, &now).map_err(saving)?;
-    transaction.commit().map_err(saving)?;
-    scrub::finish(connection).map_err(saving)
+    activate(db, id, &now).map_err(saving)
 }
 
-fn find(
-    transaction: &Transaction<'_>,
+fn known(
+    transaction: &Connection,
     fingerprint: &str,
-) -> rusqlite::Result<Option<(i64, StoredKey)>> {
+) -> rusqlite::Result<Option<(i64, KeyColumn)>> {
     transaction
         .query_row(
             "SELECT id, private_key, private_key_format FROM credential \
              WHERE sha256_fingerprint = ?1",
             [fingerprint],
-            |row| Ok((row.get(0)?, StoredKey::from_row(row, 1, 2)?)),
+            |row| Ok((row.get(0)?, KeyColumn::from_row(row, 1, 2)?)),
         )
         .optional()
 }
@@ -204,79 +200,76 @@ fn find(
 /// A key that is sealed is never stored in the clear again; one that is clear or does not open is
 /// replaced by the one in hand, which belongs to the same certificate.
 fn needs_new_key(
-    path: &Utf8Path,
-    connection: &Connection,
-    credential: &TlsCredential,
-    facts: &CertificateFacts,
-    stored: &StoredKey,
+    db: &Db<'_>,
+    new: &NewCredential<'_>,
+    stored: KeyColumn,
     dek: Option<&Dek>,
 ) -> Result<bool, Fault> {
     Ok(match (stored, dek) {
-        (StoredKey::Unusable, _) | (StoredKey::Clear(_), Some(_)) => true,
-        (StoredKey::Clear(key), None) => *key != credential.private_key_pem,
-        (StoredKey::Sealed(_), None) => false,
-        (StoredKey::Sealed(blob), Some(dek)) => {
-            let installation = node::installation(path, connection)?;
-            let place = Place {
-                installation: &installation,
-                fingerprint: &facts.sha256_fingerprint,
-            };
-            !opens(dek, &place, blob)
-        }
+        (KeyColumn::Unusable, _) | (KeyColumn::Clear(_), Some(_)) => true,
+        (KeyColumn::Clear(key), None) => key != new.credential.private_key_pem,
+        (KeyColumn::Sealed(_), None) => false,
+        (KeyColumn::Sealed(blob), Some(dek)) => !opens(
+            dek,
+            &SealedKey {
+                blob,
+                installation: node::installation(db)?,
+                fingerprint: new.facts.sha256_fingerprint.clone(),
+            },
+        ),
     })
 }
 
 fn key_to_store(
-    path: &Utf8Path,
-    connection: &Connection,
-    credential: &TlsCredential,
-    facts: &CertificateFacts,
+    db: &Db<'_>,
+    new: &NewCredential<'_>,
     dek: Option<&Dek>,
 ) -> Result<(Zeroizing<Vec<u8>>, &'static str), Fault> {
-    let Some(dek) = dek else {
-        let clear = credential.private_key_pem.expose().to_vec();
-        return Ok((Zeroizing::new(clear), CLEAR));
-    };
-    let installation = node::installation(path, connection)?;
-    let place = Place {
-        installation: &installation,
-        fingerprint: &facts.sha256_fingerprint,
-    };
-    let sealed = seal(dek, &place, &credential.private_key_pem)?;
-    Ok((Zeroizing::new(sealed), SEALED))
+    let key = &new.credential.private_key_pem;
+    Ok(match dek {
+        None => (Zeroizing::new(key.expose().to_vec()), CLEAR),
+        Some(dek) => {
+            let fingerprint = &new.facts.sha256_fingerprint;
+            let sealed = seal(dek, &node::installation(db)?, fingerprint, key)?;
+            (Zeroizing::new(sealed), SEALED)
+        }
+    })
 }
 
 fn insert(
-    transaction: &Transaction<'_>,
-    credential: &TlsCredential,
-    facts: &CertificateFacts,
-    origin: CredentialOrigin,
+    transaction: &Connection,
+    new: &NewCredential<'_>,
     (key, format): (&[u8], &str),
     now: &str,
 ) -> rusqlite::Result<i64> {
     let time =
         |time| stamp(time).map_err(|fault| rusqlite::Error::ToSqlConversionFailure(fault.into()));
+    let CertificateFacts {
+        sha256_fingerprint,
+        not_before,
+        not_after,
+    } = new.facts;
     transaction.execute(
         "INSERT INTO credential (sha256_fingerprint, certificate_pem, chain_pem, private_key, \
          private_key_format, not_before, not_after, created_at, source) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
-            facts.sha256_fingerprint,
-            credential.certificate_pem,
-            credential.chain_pem,
+            sha256_fingerprint,
+            new.credential.certificate_pem,
+            new.credential.chain_pem,
             key,
             format,
-            time(facts.not_before)?,
-            time(facts.not_after)?,
+            time(*not_before)?,
+            time(*not_after)?,
             now,
-            origin.name()
+            new.origin.name()
         ],
     )?;
     Ok(transaction.last_insert_rowid())
 }
 
 fn replace_key(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: i64,
     key: &[u8],
     format: &str,
@@ -292,20 +285,20 @@ fn replace_key(
 /// The same certificate may come again with a chain that was put right, or because what stands
 /// here was damaged.
 fn replace_certificates(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: i64,
-    credential: &TlsCredential,
+    new: &NewCredential<'_>,
 ) -> rusqlite::Result<()> {
     transaction
         .execute(
             "UPDATE credential SET certificate_pem = ?2, chain_pem = ?3 \
              WHERE id = ?1 AND (certificate_pem IS NOT ?2 OR chain_pem IS NOT ?3)",
-            params![id, credential.certificate_pem, credential.chain_pem],
+            params![id, new.credential.certificate_pem, new.credential.chain_pem],
         )
         .map(drop)
 }
 
-fn activate(transaction: &Transaction<'_>, id: i64, now: &str) -> rusqlite::Result<()> {
+fn activate(transaction: &Connection, id: i64, now: &str) -> rusqlite::Result<()> {
     transaction
         .execute(
             "INSERT INTO active_tls_server_credential (id, credential_id, activated_at) \
@@ -316,29 +309,19 @@ fn activate(transaction: &Transaction<'_>, id: i64, now: &str) -> rusqlite::Resu
         .map(drop)
 }
 
-/// Seals every key that stands in the clear, in one transaction, and rebuilds the file.
-pub(crate) fn seal_all(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    dek: &Dek,
-) -> Result<usize, Fault> {
-    let sealing = |error| fault(path, "sealing the private keys", error);
-    let transaction = connection.transaction().map_err(sealing)?;
-    let clear = clear_keys(&transaction).map_err(sealing)?;
-    if !clear.is_empty() {
-        let installation = node::installation(path, &transaction)?;
-        for (id, fingerprint, key) in &clear {
-            let place = Place {
-                installation: &installation,
-                fingerprint,
-            };
-            let sealed = seal(dek, &place, key)?;
-            replace_key(&transaction, *id, &sealed, SEALED).map_err(sealing)?;
-        }
-        scrub::mark(&transaction).map_err(sealing)?;
+/// Seals every key that stands in the clear. Returns how many.
+pub(crate) fn seal_all(db: &Db<'_>, dek: &Dek) -> Result<usize, Fault> {
+    let sealing = db.failed("sealing the private keys");
+    let clear = clear_keys(db).map_err(&sealing)?;
+    if clear.is_empty() {
+        return Ok(0);
     }
-    transaction.commit().map_err(sealing)?;
-    scrub::finish(connection).map_err(sealing)?;
+    let installation = node::installation(db)?;
+    for (id, fingerprint, key) in &clear {
+        let sealed = seal(dek, &installation, fingerprint, key)?;
+        replace_key(db, *id, &sealed, SEALED).map_err(&sealing)?;
+    }
+    scrub::mark(db).map_err(sealing)?;
     Ok(clear.len())
 }
 
@@ -356,12 +339,4 @@ fn clear_keys(connection: &Connection) -> rusqlite::Result<Vec<(i64, String, Sec
             ))
         })?
         .collect()
-}
-
-fn unreadable(path: &Utf8Path, why: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the active TLS credential in the database {path} cannot be read: {why}"),
-        "make a new credential with `tls renew`, or bring the database back with `backup restore`",
-    )
 }

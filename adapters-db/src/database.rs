@@ -1,25 +1,26 @@
-//! [`SqliteDatabase`]: the port, method by method.
+//! [`SqliteDatabase`]: the ports, method by method.
 
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use domain::{SchemaState, StorageType};
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, Credentials, Database, DatabaseState,
-    Dek, Fault, HistoryRow, MadeSnapshot, Migrated, Snapshot, StartRecord, StoredCredential,
-    TlsCredential, TokenRecord,
+    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, CredentialStore,
+    CredentialWithKey, Dek, Fault, History, HistoryRow, MadeSnapshot, Migrated, NewCredential,
+    NodeRecord, NodeStore, Snapshot, StagedBackup, StartRecord, StoredCredential, TokenRecord,
 };
 use refinery::Runner;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use time::OffsetDateTime;
 
-use crate::classify::{Found, identify};
+use crate::backup::{self, Staged};
+use crate::classify::Found;
 use crate::connections::{Connections, Mode, not_initialised};
+use crate::db::Db;
 use crate::duplicate::Source;
 use crate::snapshot_files::Kind;
-use crate::sql_error::fault;
 use crate::{
-    credential, credential_list, draft, history, integrity, migrate, node, schema, snapshot, token,
+    credential, credential_list, draft, history, integrity, migrate, node, room, schema, snapshot,
+    token,
 };
 
 /// The node's database in one SQLite file. Clones share one connection.
@@ -62,12 +63,9 @@ impl SqliteDatabase {
         self
     }
 
-    pub(crate) fn connections(&self) -> &Arc<Connections> {
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> &Connections {
         &self.connections
-    }
-
-    pub(crate) fn snapshot_directory(&self) -> &Utf8Path {
-        &self.snapshots
     }
 
     #[cfg(test)]
@@ -75,187 +73,160 @@ impl SqliteDatabase {
         Arc::get_mut(&mut self.connections).unwrap()
     }
 
-    /// [`Database::migrate`] with other migrations than the embedded ones.
+    /// [`NodeStore::migrate`] with other migrations than the embedded ones.
     pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, Fault> {
-        // Of a restore that was killed.
-        draft::remove_leftovers_beside(self.connections.path())?;
         self.connections
             .create(|connection| migrate::migrate(self.connections.path(), connection, runner))
     }
 
-    /// Reads from one state of a database that has a schema; `None` from one that has none yet.
-    fn read<T>(
+    /// Reads a list from one state of the database, which is empty where there is no schema yet.
+    fn read_list<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
-        let runner = schema::runner()?;
-        let found = self.connections.read(|connection| {
-            let state = one_state(self.connections.path(), connection)?;
-            match identify(self.connections.path(), &state, &runner)? {
-                Found::Nothing => Ok(None),
-                Found::Schema(_) => read(&state).map(Some),
-            }
+        read: impl FnOnce(&Db<'_>) -> Result<Vec<T>, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let list = self.connections.read(|db, found| match found {
+            Found::Nothing => Ok(Vec::new()),
+            Found::Schema(_) => read(db),
         })?;
-        Ok(found.flatten())
-    }
-
-    /// Writes to a database whose schema is known. Each function makes its own transaction.
-    fn write<T>(
-        &self,
-        write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.with_schema(|connection, state| match state {
-            SchemaState::Current | SchemaState::Behind => write(connection),
-            SchemaState::Newer | SchemaState::Diverged => {
-                Err(migrate::refused(self.connections.path(), state))
-            }
-        })
-    }
-
-    fn with_schema<T>(
-        &self,
-        act: impl FnOnce(&mut Connection, SchemaState) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        let runner = schema::runner()?;
-        self.connections.write(|connection| {
-            let path = self.connections.path();
-            let found = identify(path, &*one_state(path, connection)?, &runner)?;
-            match found {
-                Found::Nothing => Err(not_initialised(path)),
-                Found::Schema(state) => act(connection, state),
-            }
-        })
+        Ok(list.unwrap_or_default())
     }
 }
 
-/// What is read until the end of it is one state of the database, locked and looked at once.
-fn one_state<'a>(path: &Utf8Path, connection: &'a Connection) -> Result<Transaction<'a>, Fault> {
-    Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
-        .map_err(|error| fault(path, "reading", error))
-}
-
-impl Database for SqliteDatabase {
-    fn observe(&self) -> Result<DatabaseState, Fault> {
-        let runner = schema::runner()?;
-        let state = self
-            .connections
-            .read(|connection| node::observe(self.connections.path(), connection, &runner))?;
-        Ok(state.unwrap_or(DatabaseState::NotInitialised))
+impl NodeStore for SqliteDatabase {
+    fn read(&self) -> Result<Option<NodeRecord>, Fault> {
+        let record = self.connections.read(|db, found| {
+            integrity::check(db)?;
+            node::record(db, found)
+        })?;
+        Ok(record.flatten())
     }
 
     fn check_writable(&self) -> Result<(), Fault> {
         self.connections.check_writable()
     }
 
-    fn check_snapshot(&self) -> Result<(), Fault> {
-        self.connections.check_snapshot(&self.snapshots)
-    }
-
     fn check_integrity(&self) -> Result<(), Fault> {
-        self.read(|connection| integrity::check_all(self.connections.path(), connection))
+        self.connections
+            .read(|db, _| integrity::check_all(db))
             .map(drop)
     }
 
     fn migrate(&self) -> Result<Migrated, Fault> {
-        self.migrate_with(&schema::runner()?)
+        self.connections.may_write()?;
+        // Of a restore that was killed.
+        draft::remove_leftovers_beside(self.connections.path())?;
+        match self.connections.read(|_, found| Ok(found))? {
+            Some(Found::Schema(SchemaState::Current)) => Ok(Migrated::Unchanged),
+            _ => self.migrate_with(&schema::runner()?),
+        }
     }
 
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
-        // A copy is harmless, and wanted, of a newer schema too.
-        self.with_schema(|connection, _| {
-            let source = Source::of(self.connections.path(), connection)?;
-            snapshot::make(&source, &self.snapshots, Kind::Upgrade, now)
-        })
-    }
-
-    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault> {
-        snapshot::all(&self.snapshots)
-    }
-
-    fn configure_storage(&self, storage: StorageType) -> Result<bool, Fault> {
-        self.write(|connection| {
-            node::configure_storage(self.connections.path(), connection, storage)
-        })
-    }
-
-    fn change_storage(&self, storage: StorageType) -> Result<(), Fault> {
-        self.write(|connection| node::change_storage(self.connections.path(), connection, storage))
+    fn set_storage(&self, storage: StorageType) -> Result<bool, Fault> {
+        self.connections
+            .write("writing the storage configuration", |db| {
+                node::set_storage(db, storage)
+            })
     }
 
     fn save_token(&self, token: &TokenRecord) -> Result<(), Fault> {
-        self.write(|connection| token::save(self.connections.path(), connection, token))
-    }
-
-    fn active_credential(&self, dek: Option<&Dek>) -> Result<Option<ActiveCredential>, Fault> {
-        let active =
-            self.read(|connection| credential::active(self.connections.path(), connection, dek))?;
-        Ok(active.flatten())
-    }
-
-    fn save_active_credential(
-        &self,
-        credential: &TlsCredential,
-        facts: &CertificateFacts,
-        dek: Option<&Dek>,
-        now: OffsetDateTime,
-    ) -> Result<(), Fault> {
-        self.save_active(credential, facts, CredentialOrigin::Generated, dek, now)
-    }
-
-    fn seal_credentials(&self, dek: &Dek) -> Result<usize, Fault> {
-        self.write(|connection| credential::seal_all(self.connections.path(), connection, dek))
+        self.connections
+            .write("storing the token", |db| token::save(db, token))
     }
 
     fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, Fault> {
-        self.write(|connection| {
-            node::mark_setup_completed(self.connections.path(), connection, now)
+        self.connections.write("writing the setup mark", |db| {
+            node::mark_setup_completed(db, now)
         })
     }
 
     fn clear_setup_mark(&self) -> Result<bool, Fault> {
-        self.write(|connection| node::clear_setup_mark(self.connections.path(), connection))
-    }
-
-    fn record_start(&self, start: &StartRecord) -> Result<(), Fault> {
-        self.write(|connection| history::record(self.connections.path(), connection, start))
-    }
-
-    fn history(&self, limit: usize) -> Result<Vec<HistoryRow>, Fault> {
-        let rows =
-            self.read(|connection| history::read(self.connections.path(), connection, limit))?;
-        Ok(rows.unwrap_or_default())
+        self.connections
+            .write("writing the setup mark", node::clear_setup_mark)
     }
 }
 
-impl Credentials for SqliteDatabase {
+impl CredentialStore for SqliteDatabase {
     fn list(&self) -> Result<Vec<StoredCredential>, Fault> {
-        let list =
-            self.read(|connection| credential_list::list(self.connections.path(), connection))?;
-        Ok(list.unwrap_or_default())
+        self.read_list(credential_list::list)
     }
 
-    fn find(
-        &self,
-        fingerprint: &str,
-        dek: Option<&Dek>,
-    ) -> Result<Option<ActiveCredential>, Fault> {
-        let found = self.read(|connection| {
-            credential::by_fingerprint(self.connections.path(), connection, fingerprint, dek)
+    fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault> {
+        let found = self.connections.read(|db, found| match found {
+            Found::Nothing => Ok(None),
+            Found::Schema(_) => credential::find(db, fingerprint),
         })?;
         Ok(found.flatten())
     }
 
     fn save_active(
         &self,
-        credential: &TlsCredential,
-        facts: &CertificateFacts,
-        origin: CredentialOrigin,
+        credential: &NewCredential<'_>,
         dek: Option<&Dek>,
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
-        self.write(|connection| {
-            let path = self.connections.path();
-            credential::save_active(path, connection, credential, facts, origin, dek, now)
-        })
+        self.connections
+            .write_and_scrub("saving the TLS credential", |db| {
+                credential::save_active(db, credential, dek, now)
+            })
+    }
+
+    fn seal_all(&self, dek: &Dek) -> Result<usize, Fault> {
+        self.connections
+            .write_and_scrub("sealing the private keys", |db| {
+                credential::seal_all(db, dek)
+            })
+    }
+}
+
+impl History for SqliteDatabase {
+    fn record_start(&self, start: &StartRecord) -> Result<(), Fault> {
+        self.connections
+            .write("recording the start", |db| history::record(db, start))
+    }
+
+    fn rows(&self, limit: usize) -> Result<Vec<HistoryRow>, Fault> {
+        self.read_list(|db| history::read(db, limit))
+    }
+}
+
+impl Backups for SqliteDatabase {
+    fn check_snapshot(&self) -> Result<(), Fault> {
+        room::check_snapshot(self.connections.path(), &self.snapshots)
+    }
+
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
+        self.connections.may_write()?;
+        // A copy is harmless, and wanted, of a newer schema too.
+        let made = self.connections.with_schema(|db| {
+            let source = Source::of(db.path, db.connection)?;
+            snapshot::make(&source, &self.snapshots, Kind::Upgrade, now)
+        })?;
+        made.ok_or_else(|| not_initialised(self.connections.path()))
+    }
+
+    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault> {
+        snapshot::all(&self.snapshots)
+    }
+
+    fn create(
+        &self,
+        target: BackupTarget<'_>,
+        origin: &BackupOrigin,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackupManifest, Fault> {
+        let made = self
+            .connections
+            .with_schema(|db| backup::create(db, &self.snapshots, target, origin, progress))?;
+        made.ok_or_else(|| backup::no_database(self.connections.path()))
+    }
+
+    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, Fault> {
+        backup::read(source, &self.snapshots)
+    }
+
+    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault> {
+        // It shares the connection: a restore closes that, or it would stand in its own way.
+        let staged = Staged::of(source, Arc::clone(&self.connections), &self.snapshots)?;
+        Ok(Box::new(staged))
     }
 }

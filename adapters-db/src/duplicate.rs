@@ -14,6 +14,7 @@ use ports::{Fault, FaultKind, ResultExt as _};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::damage::damaged;
+use crate::db::Db;
 use crate::draft::Draft;
 use crate::file_bytes::{Same, copy_as_it_is, make_same};
 use crate::file_header::is_write_ahead;
@@ -62,7 +63,7 @@ impl<'a> Source<'a> {
         &self,
         draft: &Draft,
         progress: &mut dyn FnMut(u64, u64),
-        look: impl FnOnce(&Connection) -> Result<T, Fault>,
+        look: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
     ) -> Result<Copied<T>, Fault> {
         let what = || format!("copying the database {}", self.path);
         let reading = |error| fault(self.path, "reading", error);
@@ -72,8 +73,9 @@ impl<'a> Source<'a> {
         let state = begin_reading(self.connection).map_err(reading)?;
         let size = size(&state).map_err(reading)?;
         let look = || {
-            check_pages(self.path, &state)?;
-            look(&state)
+            let db = Db::new(self.path, &state);
+            check_pages(&db)?;
+            look(&db)
         };
         let (as_written, seen) = match &self.file {
             Some(file) => self.settle(file, draft.file(), size, look)?,

@@ -1,46 +1,37 @@
 //! The history of starts: equal starts in a row share one row, and 200 rows are kept (C10).
 
-use camino::Utf8Path;
 use ports::{Fault, HistoryRow, StartRecord};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::columns::{long_text, required, stamp, text, time as time_column};
-use crate::sql_error::fault;
+use crate::db::Db;
 
 const KEPT_ROWS: i64 = 200;
 
-/// Records container, version and history row in one transaction (C5).
-pub(crate) fn record(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    start: &StartRecord,
-) -> Result<(), Fault> {
+/// Records container, version and history row (C5).
+pub(crate) fn record(db: &Db<'_>, start: &StartRecord) -> Result<(), Fault> {
     let at = stamp(start.at)?;
-    put(connection, start, &at).map_err(|error| fault(path, "recording the start", error))
+    put(db, start, &at).map_err(db.failed("recording the start"))
 }
 
-fn put(connection: &mut Connection, start: &StartRecord, at: &str) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
+fn put(transaction: &Connection, start: &StartRecord, at: &str) -> rusqlite::Result<()> {
     transaction.execute(
         "INSERT INTO app_version (id, version, container_id, last_updated) \
          VALUES (1, ?1, ?2, ?3) ON CONFLICT (id) DO UPDATE \
          SET version = ?1, container_id = ?2, last_updated = ?3",
         params![start.version, start.container_id, at],
     )?;
-    match equal_newest(&transaction, start)? {
+    match equal_newest(transaction, start)? {
         Some(id) => transaction.execute(
             "UPDATE startup_history SET starts = starts + 1, last_at = ?2 WHERE id = ?1",
             params![id, at],
         )?,
-        None => insert(&transaction, start, at)?,
+        None => insert(transaction, start, at)?,
     };
-    transaction.commit()
+    Ok(())
 }
 
-fn equal_newest(
-    transaction: &Transaction<'_>,
-    start: &StartRecord,
-) -> rusqlite::Result<Option<i64>> {
+fn equal_newest(transaction: &Connection, start: &StartRecord) -> rusqlite::Result<Option<i64>> {
     transaction
         .query_row(
             "SELECT id FROM startup_history \
@@ -61,7 +52,7 @@ fn equal_newest(
         .optional()
 }
 
-fn insert(transaction: &Transaction<'_>, start: &StartRecord, at: &str) -> rusqlite::Result<usize> {
+fn insert(transaction: &Connection, start: &StartRecord, at: &str) -> rusqlite::Result<usize> {
     transaction.execute(
         "INSERT INTO startup_history (first_at, last_at, starts, version, container_id, \
          startup_scenario, restore_scenario, outcome, changes) \
@@ -84,13 +75,9 @@ fn insert(transaction: &Transaction<'_>, start: &StartRecord, at: &str) -> rusql
 }
 
 /// The history, newest first.
-pub(crate) fn read(
-    path: &Utf8Path,
-    connection: &Connection,
-    limit: usize,
-) -> Result<Vec<HistoryRow>, Fault> {
+pub(crate) fn read(db: &Db<'_>, limit: usize) -> Result<Vec<HistoryRow>, Fault> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    rows(connection, limit).map_err(|error| fault(path, "reading the history", error))
+    rows(db, limit).map_err(db.failed("reading the history"))
 }
 
 fn rows(connection: &Connection, limit: i64) -> rusqlite::Result<Vec<HistoryRow>> {

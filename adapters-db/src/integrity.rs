@@ -7,55 +7,55 @@ use ports::{Fault, ResultExt as _};
 use rusqlite::{Connection, Error, OptionalExtension as _};
 
 use crate::damage::{damaged, unreadable};
+use crate::db::Db;
 use crate::sql_error::fault;
 
 /// Up to here the whole file is checked at every start; beyond, it would make starts slow.
 const CHECKED_BYTES: u64 = 64 << 20;
 
 /// Whether the file is whole.
-pub(crate) fn check(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
-    let size = size(connection).map_err(|error| unreadable(path, error))?;
-    ensure_untruncated(path, connection, size)?;
+pub(crate) fn check(db: &Db<'_>) -> Result<(), Fault> {
+    let size = size(db).map_err(|error| unreadable(db.path, error))?;
+    ensure_untruncated(db, size)?;
     if size > CHECKED_BYTES {
         return Ok(());
     }
-    ensure_ok(path, connection, "quick_check", unreadable)
+    ensure_ok(db, "quick_check", unreadable)
 }
 
 /// Whether the whole file is right, whatever its size: pages, indexes, references.
-pub(crate) fn check_all(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
-    ensure_ok(path, connection, "integrity_check", unreadable)?;
-    let dangling = connection
+pub(crate) fn check_all(db: &Db<'_>) -> Result<(), Fault> {
+    ensure_ok(db, "integrity_check", unreadable)?;
+    let dangling = db
         .query_row("PRAGMA foreign_key_check", [], |row| {
             row.get::<_, String>(0)
         })
         .optional()
-        .map_err(|error| unreadable(path, error))?;
+        .map_err(|error| unreadable(db.path, error))?;
     match dangling {
         None => Ok(()),
         Some(table) => Err(damaged(
-            path,
+            db.path,
             &format!("a row of {table} refers to nothing"),
         )),
     }
 }
 
 /// Whether a database that is ours is whole in itself: pages, tables, indexes.
-pub(crate) fn check_pages(path: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
+pub(crate) fn check_pages(db: &Db<'_>) -> Result<(), Fault> {
     let failed = |path: &Utf8Path, error| fault(path, "checking the database", error);
-    ensure_ok(path, connection, "integrity_check", failed)
+    ensure_ok(db, "integrity_check", failed)
 }
 
 fn ensure_ok(
-    path: &Utf8Path,
-    connection: &Connection,
+    db: &Db<'_>,
     pragma: &str,
     failed: impl FnOnce(&Utf8Path, Error) -> Fault,
 ) -> Result<(), Fault> {
-    match verdict(connection, pragma) {
-        Err(error) => Err(failed(path, error)),
+    match verdict(db, pragma) {
+        Err(error) => Err(failed(db.path, error)),
         Ok(None) => Ok(()),
-        Ok(Some(wrong)) => Err(damaged(path, &wrong)),
+        Ok(Some(wrong)) => Err(damaged(db.path, &wrong)),
     }
 }
 
@@ -71,28 +71,28 @@ fn verdict(connection: &Connection, pragma: &str) -> rusqlite::Result<Option<Str
 }
 
 /// SQLite fills up a last page that is cut short with zeros.
-fn ensure_untruncated(path: &Utf8Path, connection: &Connection, size: u64) -> Result<(), Fault> {
-    let mode: String = connection
+fn ensure_untruncated(db: &Db<'_>, size: u64) -> Result<(), Fault> {
+    let mode: String = db
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .map_err(|error| unreadable(path, error))?;
+        .map_err(|error| unreadable(db.path, error))?;
     // The newest pages of a database with write-ahead logging may not be in the file yet.
     if mode == "wal" {
         return Ok(());
     }
-    match length(path, connection)? {
-        Some(length) => ensure_length(path, length, size),
+    match length(db)? {
+        Some(length) => ensure_length(db.path, length, size),
         // A private copy, which was measured while it had a name.
         None => Ok(()),
     }
 }
 
 /// How many bytes the file has; `None` where it has no name any more.
-pub(crate) fn length(path: &Utf8Path, connection: &Connection) -> Result<Option<u64>, Fault> {
-    match std::fs::metadata(connection.path().unwrap_or_default()) {
+pub(crate) fn length(db: &Db<'_>) -> Result<Option<u64>, Fault> {
+    match std::fs::metadata(db.connection.path().unwrap_or_default()) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         metadata => metadata
             .map(|metadata| Some(metadata.len()))
-            .or_io(|| format!("looking at the database {path}")),
+            .or_io(|| format!("looking at the database {}", db.path)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The database port on SQLite: classification, migrations, repositories, sealing, snapshots.
+//! The ports of the database on SQLite, and the cryptography with a DEK.
 //!
 //! All SQL of the project is here. [`SqliteDatabase`] keeps one connection for its life; the start
 //! that uses it holds the start lock before it is made (C11).
@@ -13,6 +13,8 @@ mod credential;
 mod credential_list;
 mod damage;
 mod database;
+mod db;
+mod dek_crypto;
 mod directory;
 mod draft;
 mod duplicate;
@@ -21,6 +23,7 @@ mod file_header;
 mod history;
 mod identity;
 mod integrity;
+mod key_sealing;
 mod look;
 mod memory;
 mod migrate;
@@ -32,8 +35,6 @@ mod room;
 mod schema;
 mod schema_text;
 mod scrub;
-mod sealing;
-mod seals;
 mod shown;
 mod snapshot;
 mod snapshot_files;
@@ -44,6 +45,5 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use backup::SqliteBackups;
 pub use database::SqliteDatabase;
-pub use seals::Seals;
+pub use dek_crypto::RingDekCrypto;

@@ -9,6 +9,7 @@ use refinery::Runner;
 use rusqlite::Connection;
 
 use crate::classify::{Found, identify};
+use crate::db::Db;
 use crate::integrity::check;
 use crate::sql_error::class;
 
@@ -18,11 +19,12 @@ pub(crate) fn migrate(
     connection: &mut Connection,
     runner: &Runner,
 ) -> Result<Migrated, Fault> {
-    match identify(path, connection, runner)? {
+    let db = Db::new(path, connection);
+    match identify(&db, runner)? {
         Found::Schema(SchemaState::Current) => return Ok(Migrated::Unchanged),
         Found::Nothing => {}
         // A damaged file is not made worse, whoever calls.
-        Found::Schema(SchemaState::Behind) => check(path, connection)?,
+        Found::Schema(SchemaState::Behind) => check(&db)?,
         Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
             return Err(refused(path, state));
         }

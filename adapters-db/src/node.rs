@@ -1,77 +1,45 @@
 //! What the database says of the node, and the few singletons that say it.
 
-use camino::Utf8Path;
 use domain::{InstallationId, SchemaState, StorageType};
-use ports::{DatabaseState, Fault, FaultKind, NodeRecord};
-use refinery::Runner;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use ports::{ActiveCredential, Fault, NodeRecord};
+use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
-use crate::classify::{Found, identify};
+use crate::classify::Found;
 use crate::columns::{stamp, storage, text, time as time_column};
-use crate::integrity::check;
+use crate::db::Db;
 use crate::shown::quoted;
-use crate::sql_error::fault;
-use crate::token;
+use crate::{credential, token};
 
-/// Checks the whole file and reads the node, both from one state of the database.
-pub(crate) fn observe(
-    path: &Utf8Path,
-    connection: &Connection,
-    runner: &Runner,
-) -> Result<DatabaseState, Fault> {
-    let _one_state = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
-        .map_err(|error| fault(path, "reading", error))?;
-    let found = identify(path, connection, runner)?;
-    check(path, connection)?;
-    record_of(path, connection, found)
+/// Reads the node in the transaction of the caller; `None` where there is no schema yet.
+pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, Fault> {
+    match found {
+        Found::Nothing => Ok(None),
+        Found::Schema(schema @ (SchemaState::Current | SchemaState::Behind)) => {
+            read(db, schema).map(Some)
+        }
+        Found::Schema(schema @ (SchemaState::Newer | SchemaState::Diverged)) => {
+            Ok(Some(read_what_is_sure(db, schema)))
+        }
+    }
 }
 
-/// Reads the node in the transaction of the caller.
-pub(crate) fn look(
-    path: &Utf8Path,
-    connection: &Connection,
-    runner: &Runner,
-) -> Result<DatabaseState, Fault> {
-    record_of(path, connection, identify(path, connection, runner)?)
-}
-
-fn record_of(
-    path: &Utf8Path,
-    connection: &Connection,
-    found: Found,
-) -> Result<DatabaseState, Fault> {
-    let Found::Schema(schema) = found else {
-        return Ok(DatabaseState::NotInitialised);
-    };
-    let record = match schema {
-        SchemaState::Current | SchemaState::Behind => read(path, connection, schema)?,
-        SchemaState::Newer | SchemaState::Diverged => read_what_is_sure(connection, schema),
-    };
-    Ok(DatabaseState::Initialised(Box::new(record)))
-}
-
-fn read(
-    path: &Utf8Path,
-    connection: &Connection,
-    schema: SchemaState,
-) -> Result<NodeRecord, Fault> {
-    let (version, container_id) = app_version(connection)
-        .map_err(|error| fault(path, "reading the version", error))?
+fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, Fault> {
+    let (version, container_id) = app_version(db)
+        .map_err(db.failed("reading the version"))?
         .unwrap_or_default();
-    let (installation, setup_completed_at) = installation_row(connection)
-        .map_err(|error| fault(path, "reading the installation", error))?
-        .ok_or_else(|| no_installation(path))?;
+    let (installation, setup_completed_at) = installation_row(db)?;
     Ok(NodeRecord {
         schema,
         version,
         container_id,
         installation: installation
-            .map(|text| parse_installation(path, &text))
+            .map(|text| parse_installation(db, &text))
             .transpose()?,
         setup_completed_at,
-        storage: read_storage(path, connection)?,
-        token: token::read(path, connection)?,
+        storage: read_storage(db)?,
+        token: token::read(db)?,
+        active_credential: credential::active(db)?,
     })
 }
 
@@ -86,6 +54,7 @@ fn read_what_is_sure(connection: &Connection, schema: SchemaState) -> NodeRecord
         setup_completed_at: None,
         storage: None,
         token: None,
+        active_credential: ActiveCredential::None,
     }
 }
 
@@ -106,150 +75,89 @@ fn app_version(connection: &Connection) -> rusqlite::Result<Option<(Optional, Op
         .optional()
 }
 
-fn installation_row(
-    connection: &Connection,
-) -> rusqlite::Result<Option<(Optional, Option<OffsetDateTime>)>> {
-    connection
-        .query_row(
-            "SELECT installation_id, setup_completed_at FROM installation WHERE id = 1",
-            [],
-            |row| Ok((text(row, 0)?, time_column(row, 1)?)),
-        )
-        .optional()
+fn installation_row(db: &Db<'_>) -> Result<(Optional, Option<OffsetDateTime>), Fault> {
+    db.query_row(
+        "SELECT installation_id, setup_completed_at FROM installation WHERE id = 1",
+        [],
+        |row| Ok((text(row, 0)?, time_column(row, 1)?)),
+    )
+    .optional()
+    .map_err(db.failed("reading the installation"))?
+    .ok_or_else(|| no_installation(db))
 }
 
 /// The installation id, where the caller cannot do without.
-pub(crate) fn installation(
-    path: &Utf8Path,
-    connection: &Connection,
-) -> Result<InstallationId, Fault> {
-    installation_row(connection)
-        .map_err(|error| fault(path, "reading the installation", error))?
-        .and_then(|(id, _)| id)
-        .map(|text| parse_installation(path, &text))
-        .transpose()?
-        .ok_or_else(|| no_installation(path))
+pub(crate) fn installation(db: &Db<'_>) -> Result<InstallationId, Fault> {
+    let (id, _) = installation_row(db)?;
+    parse_installation(db, &id.ok_or_else(|| no_installation(db))?)
 }
 
-fn parse_installation(path: &Utf8Path, text: &str) -> Result<InstallationId, Fault> {
+fn parse_installation(db: &Db<'_>, text: &str) -> Result<InstallationId, Fault> {
     InstallationId::parse(text).map_err(|error| {
-        corrupt(
-            path,
-            "the installation id in table installation cannot be right",
-        )
-        .because(error)
+        db.wrong_row("the installation id in table installation cannot be right")
+            .because(error)
     })
 }
 
-fn read_storage(path: &Utf8Path, connection: &Connection) -> Result<Option<StorageType>, Fault> {
-    let name = connection
+fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, Fault> {
+    let name = db
         .query_row(
             "SELECT storage_type FROM key_storage_config WHERE id = 1",
             [],
             |row| text(row, 0),
         )
         .optional()
-        .map_err(|error| fault(path, "reading the storage configuration", error))?;
+        .map_err(db.failed("reading the storage configuration"))?;
     let Some(name) = name else { return Ok(None) };
     storage(name.as_deref()).map(Some).ok_or_else(|| {
-        corrupt(
-            path,
-            &format!(
-                "the storage type {} in table key_storage_config is none of software, softhsm and \
-                 physical_hsm",
-                quoted(&name.unwrap_or_default())
-            ),
-        )
+        db.wrong_row(&format!(
+            "the storage type {} in table key_storage_config is none of software, softhsm and \
+             physical_hsm",
+            quoted(&name.unwrap_or_default())
+        ))
     })
 }
 
-/// Configures the storage where none is.
-pub(crate) fn configure_storage(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    wanted: StorageType,
-) -> Result<bool, Fault> {
-    if read_storage(path, connection)?.is_some() {
+/// Sets the storage where it is another.
+pub(crate) fn set_storage(db: &Db<'_>, wanted: StorageType) -> Result<bool, Fault> {
+    if read_storage(db)? == Some(wanted) {
         return Ok(false);
     }
-    put_storage(path, connection, wanted)?;
-    Ok(true)
-}
-
-/// Changes the storage where it is another.
-pub(crate) fn change_storage(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    wanted: StorageType,
-) -> Result<(), Fault> {
-    if read_storage(path, connection)? == Some(wanted) {
-        return Ok(());
-    }
-    put_storage(path, connection, wanted)
-}
-
-fn put_storage(path: &Utf8Path, connection: &Connection, wanted: StorageType) -> Result<(), Fault> {
     let now = stamp(OffsetDateTime::now_utc())?;
-    connection
-        .execute(
-            "INSERT INTO key_storage_config (id, storage_type, last_updated) VALUES (1, ?1, ?2) \
-             ON CONFLICT (id) DO UPDATE SET storage_type = ?1, last_updated = ?2",
-            params![wanted.name(), now],
-        )
-        .map(drop)
-        .map_err(|error| fault(path, "writing the storage configuration", error))
+    db.execute(
+        "INSERT INTO key_storage_config (id, storage_type, last_updated) VALUES (1, ?1, ?2) \
+         ON CONFLICT (id) DO UPDATE SET storage_type = ?1, last_updated = ?2",
+        params![wanted.name(), now],
+    )
+    .map_err(db.failed("writing the storage configuration"))?;
+    Ok(true)
 }
 
-/// Sets the mark of C9.
-pub(crate) fn mark_setup_completed(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    now: OffsetDateTime,
-) -> Result<bool, Fault> {
-    if setup_mark(path, connection)?.is_some() {
+/// Sets the mark of C9 where there is none.
+pub(crate) fn mark_setup_completed(db: &Db<'_>, now: OffsetDateTime) -> Result<bool, Fault> {
+    if installation_row(db)?.1.is_some() {
         return Ok(false);
     }
-    set_mark(path, connection, Some(stamp(now)?))?;
-    Ok(true)
+    set_mark(db, Some(stamp(now)?))
 }
 
 /// Takes the mark of C9 away.
-pub(crate) fn clear_setup_mark(
-    path: &Utf8Path,
-    connection: &mut Connection,
-) -> Result<bool, Fault> {
-    if setup_mark(path, connection)?.is_none() {
+pub(crate) fn clear_setup_mark(db: &Db<'_>) -> Result<bool, Fault> {
+    if installation_row(db)?.1.is_none() {
         return Ok(false);
     }
-    set_mark(path, connection, None)?;
+    set_mark(db, None)
+}
+
+fn set_mark(db: &Db<'_>, mark: Option<String>) -> Result<bool, Fault> {
+    db.execute(
+        "UPDATE installation SET setup_completed_at = ?1 WHERE id = 1",
+        params![mark],
+    )
+    .map_err(db.failed("writing the setup mark"))?;
     Ok(true)
 }
 
-fn setup_mark(path: &Utf8Path, connection: &Connection) -> Result<Option<OffsetDateTime>, Fault> {
-    installation_row(connection)
-        .map_err(|error| fault(path, "reading the installation", error))?
-        .map(|(_, mark)| mark)
-        .ok_or_else(|| no_installation(path))
-}
-
-fn set_mark(path: &Utf8Path, connection: &Connection, mark: Option<String>) -> Result<(), Fault> {
-    connection
-        .execute(
-            "UPDATE installation SET setup_completed_at = ?1 WHERE id = 1",
-            params![mark],
-        )
-        .map(drop)
-        .map_err(|error| fault(path, "writing the setup mark", error))
-}
-
-fn no_installation(path: &Utf8Path) -> Fault {
-    corrupt(path, "the row of table installation is missing")
-}
-
-fn corrupt(path: &Utf8Path, what: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("{what} (database {path})"),
-        "correct the row, or restore the newest snapshot or a backup (`backup restore`)",
-    )
+fn no_installation(db: &Db<'_>) -> Fault {
+    db.wrong_row("the row of table installation is missing")
 }

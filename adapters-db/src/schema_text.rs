@@ -98,7 +98,7 @@ pub(crate) fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> 
 }
 
 /// Refuses a schema that the first `applied` migrations did not make.
-pub(crate) fn refuse_altered(
+pub(crate) fn ensure_unaltered(
     path: &Utf8Path,
     found: &[Object],
     runner: &Runner,

@@ -4,12 +4,12 @@
 //! in the gaps. So after a key was sealed the file is rebuilt. A mark that is committed together
 //! with the sealing says that this is still to be done, should the process be killed in between.
 
-use rusqlite::{Connection, Result, Transaction};
+use rusqlite::{Connection, Result};
 
 const MARK: i64 = 1;
 
 /// Marks, in the transaction that seals.
-pub(crate) fn mark(transaction: &Transaction<'_>) -> Result<()> {
+pub(crate) fn mark(transaction: &Connection) -> Result<()> {
     transaction.pragma_update(None, "user_version", MARK)
 }
 

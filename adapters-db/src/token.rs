@@ -2,15 +2,14 @@
 
 use std::error::Error;
 
-use camino::Utf8Path;
 use domain::{KEK_LABEL, KekId};
 use ports::{BackupWrappedDek, Fault, FaultKind, TokenRecord, WrappedDek};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
 use crate::columns::{bytes, required, stamp, text, time as time_column};
+use crate::db::Db;
 use crate::shown::quoted;
-use crate::sql_error::fault;
 
 const TOKEN: i64 = 1;
 
@@ -20,11 +19,11 @@ const PENDING: &str = "pending";
 const RETIRED: &str = "retired";
 
 /// The token, where one is stored. A schema that is behind has no rotation yet.
-pub(crate) fn read(path: &Utf8Path, connection: &Connection) -> Result<Option<TokenRecord>, Fault> {
-    let reading = |error| fault(path, "reading the token", error);
-    let rotates = knows_rotation(connection).map_err(reading)?;
+pub(crate) fn read(db: &Db<'_>) -> Result<Option<TokenRecord>, Fault> {
+    let reading = db.failed("reading the token");
+    let rotates = knows_rotation(db).map_err(&reading)?;
     let since = if rotates { "bek_set_at" } else { "NULL" };
-    let record = connection
+    let record = db
         .query_row(
             &format!(
                 "SELECT label, serial, module_path, encrypted_dek, bek_encrypted_dek, \
@@ -34,20 +33,20 @@ pub(crate) fn read(path: &Utf8Path, connection: &Connection) -> Result<Option<To
             from_row,
         )
         .optional()
-        .map_err(reading)?;
+        .map_err(&reading)?;
     let Some(mut record) = record else {
         return Ok(None);
     };
-    for (state, id) in keys(connection, rotates).map_err(reading)? {
+    for (state, id) in keys(db, rotates).map_err(reading)? {
         let Some(id) = id else { continue };
-        let id = KekId::new(&id).map_err(|error| wrong_id(path, error))?;
+        let id = KekId::new(&id).map_err(|error| wrong_id(db, error))?;
         match state.as_deref() {
             None | Some(CURRENT) => record.kek = Some(id),
             Some(PENDING) => record.pending_kek = Some(id),
             Some(RETIRED) => record.retired_keks.push(id),
             Some(other) => {
                 let why = format!("{} is no state of a key", quoted(other));
-                return Err(wrong_id(path, why));
+                return Err(wrong_id(db, why));
             }
         }
     }
@@ -74,10 +73,13 @@ fn keys(connection: &Connection, rotates: bool) -> rusqlite::Result<Vec<Key>> {
         .collect()
 }
 
-fn wrong_id(path: &Utf8Path, why: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
+fn wrong_id(db: &Db<'_>, why: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
     Fault::new(
         FaultKind::DataCorrupt,
-        format!("the KEK id in table pkcs11_key cannot be right (database {path})"),
+        format!(
+            "the KEK id in table pkcs11_key cannot be right (database {})",
+            db.path
+        ),
         "restore the newest snapshot or a backup (`backup restore`)",
     )
     .because(why)
@@ -98,28 +100,23 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     })
 }
 
-/// Stores the token and its KEK in place of what was known, in one transaction.
-pub(crate) fn save(
-    path: &Utf8Path,
-    connection: &mut Connection,
-    token: &TokenRecord,
-) -> Result<(), Fault> {
+/// Stores the token and its KEK in place of what was known.
+pub(crate) fn save(db: &Db<'_>, token: &TokenRecord) -> Result<(), Fault> {
     // What cannot be read is replaced as well: this is how it is put right.
-    if matches!(read(path, connection), Ok(Some(known)) if known == *token) {
+    if matches!(read(db), Ok(Some(known)) if known == *token) {
         return Ok(());
     }
     let now = stamp(OffsetDateTime::now_utc())?;
     let since = token.backup_password_set_at.map(stamp).transpose()?;
-    put(connection, token, since, &now).map_err(|error| fault(path, "storing the token", error))
+    put(db, token, since, &now).map_err(db.failed("storing the token"))
 }
 
 fn put(
-    connection: &mut Connection,
+    transaction: &Connection,
     token: &TokenRecord,
     since: Option<String>,
     now: &str,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
     transaction.execute(
         "INSERT INTO pkcs11_token (id, label, serial, module_path, encrypted_dek, \
          bek_encrypted_dek, dek_check_value, bek_set_at, created_at, last_updated) \
@@ -139,13 +136,12 @@ fn put(
             now,
         ],
     )?;
-    put_keys(&transaction, token, now)?;
-    transaction.commit()
+    put_keys(transaction, token, now)
 }
 
 /// Brings the rows of the keys to what they should be; one that is right is left as it is, with the
 /// time at which its key was made.
-fn put_keys(transaction: &Transaction<'_>, token: &TokenRecord, now: &str) -> rusqlite::Result<()> {
+fn put_keys(transaction: &Connection, token: &TokenRecord, now: &str) -> rusqlite::Result<()> {
     let retired = token.retired_keks.iter().map(|kek| (RETIRED, kek));
     let current = token.kek.iter().map(|kek| (CURRENT, kek));
     let pending = token.pending_kek.iter().map(|kek| (PENDING, kek));
@@ -179,7 +175,7 @@ fn put_keys(transaction: &Transaction<'_>, token: &TokenRecord, now: &str) -> ru
 }
 
 /// The rows of the keys with their key ids; `None` for one that is no bytes.
-fn stored_keys(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(i64, Option<Vec<u8>>)>> {
+fn stored_keys(transaction: &Connection) -> rusqlite::Result<Vec<(i64, Option<Vec<u8>>)>> {
     transaction
         .prepare("SELECT id, key_id FROM pkcs11_key WHERE token_id = ?1 ORDER BY id")?
         .query_map([TOKEN], |row| {

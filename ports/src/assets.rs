@@ -16,6 +16,7 @@ pub struct AssetReport {
 }
 
 /// Static files are collected from the configured source directories into the static root.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait StaticFiles {
     /// What [`StaticFiles::collect`] would fail with, as far as it can be known before the first
     /// change of a start: sources, and the root where a file is to be written. Changes nothing.
@@ -34,6 +35,7 @@ pub trait StaticFiles {
 }
 
 /// Message catalogues: each `.po` becomes its `.mo`, readable by gettext.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Messages {
     /// What [`Messages::compile`] would fail with, as far as it can be known before the first
     /// change of a start: catalogues, and the directories where a `.mo` is to be written. Changes

@@ -14,6 +14,7 @@ pub enum CachedDek {
 }
 
 /// The DEK cache.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait DekCache {
     /// Whether the cache may hold a DEK, before anything is changed: its directory is a tmpfs (or
     /// another file system is allowed by configuration), not every user may replace files in it, and

@@ -2,23 +2,24 @@
 //!
 //! Each method's documentation is its contract: what an implementation MUST return for absent,
 //! unreachable and corrupt. The suites in `contract` (feature `testing`) hold every
-//! implementation to it, the fakes included. No type here belongs to SQLite, PKCS#11 or Nginx.
+//! implementation to it; the same feature generates mocks. No type here belongs to SQLite, PKCS#11 or Nginx.
 
 mod assets;
-mod backup;
+mod backups;
 mod clock;
-mod credentials;
-mod database;
+mod credential_store;
 mod dek_cache;
+mod dek_crypto;
 mod fault;
 mod file_error;
 mod hints;
+mod history;
 mod lock;
+mod node_store;
 mod output;
 mod pin_memory;
 mod pins;
 mod places;
-mod seals;
 mod secret;
 mod tls;
 mod token;
@@ -34,33 +35,27 @@ mod wizard_store;
     reason = "a suite is test code"
 )]
 pub mod contract;
-#[cfg(feature = "testing")]
-#[expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a fake is test code"
-)]
-pub mod fake;
-
 pub use assets::{AssetReport, Messages, StaticFiles};
-pub use backup::{
-    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, StagedBackup,
+pub use backups::{
+    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,
+    Snapshot, StagedBackup,
 };
 pub use clock::{Clock, SystemClock};
-pub use credentials::{CredentialOrigin, Credentials, StoredCredential};
-pub use database::{
-    ActiveCredential, BackupWrappedDek, CredentialKey, Database, DatabaseState, HistoryRow,
-    MadeSnapshot, Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
+pub use credential_store::{
+    ActiveCredential, CredentialOrigin, CredentialStore, CredentialWithKey, NewCredential,
+    SealedKey, StoredCredential, StoredKey,
 };
 pub use dek_cache::{CachedDek, DekCache};
+pub use dek_crypto::DekCrypto;
 pub use fault::{Fault, FaultKind, ResultExt};
 pub use file_error::FileError;
+pub use history::{History, HistoryRow, StartRecord};
 pub use lock::{StartLock, StartLockGuard};
+pub use node_store::{BackupWrappedDek, Migrated, NodeRecord, NodeStore, TokenRecord, WrappedDek};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pins::Pins;
 pub use places::{PlaceFacts, Places, Room, is_open_to_all};
-pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
@@ -70,5 +65,20 @@ pub use token::{
     DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
     TokenSession, WrapFormat,
 };
+
 pub use web_server::{Reload, WebServer};
 pub use wizard_store::{WizardDirectory, WizardStore};
+#[cfg(feature = "testing")]
+pub use {
+    assets::{MockMessages, MockStaticFiles},
+    credential_store::MockCredentialStore,
+    dek_cache::MockDekCache,
+    dek_crypto::MockDekCrypto,
+    history::MockHistory,
+    node_store::MockNodeStore,
+    pins::MockPins,
+    places::MockPlaces,
+    tls::{MockTlsIssuer, MockTlsStore},
+    web_server::MockWebServer,
+    wizard_store::MockWizardStore,
+};

@@ -3,6 +3,7 @@
 use crate::{Fault, Secret};
 
 /// Where PINs come from.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Pins {
     /// The user PIN of the token.
     ///

@@ -40,6 +40,7 @@ pub struct Room {
 }
 
 /// Files and directories, looked at from outside.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Places {
     /// Looks, through symbolic links; changes nothing. MUST be `None` where nothing stands there.
     ///

@@ -104,6 +104,7 @@ pub struct Assembled {
 }
 
 /// Makes and inspects credentials.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait TlsIssuer {
     /// A self-signed credential as the reference's StandardTlsCredentialStrategy makes it, for
     /// these names and IP addresses, valid from one day before `now` for 365 days from `now`.
@@ -169,6 +170,7 @@ pub enum Published {
 }
 
 /// The Nginx TLS directory.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait TlsStore {
     /// Looks; changes nothing. MUST be `Absent` for a missing directory.
     ///

@@ -12,6 +12,7 @@ pub enum Reload {
 }
 
 /// The web server, which has to be told of a new set.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait WebServer {
     /// Has it read its files anew. MUST come back within a bounded time.
     ///

@@ -25,6 +25,7 @@ impl WizardDirectory {
 }
 
 /// The wizard's state.
+#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait WizardStore {
     /// Reads the state; changes nothing.
     ///

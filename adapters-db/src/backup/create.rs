@@ -7,51 +7,55 @@ use std::thread;
 use camino::Utf8Path;
 use domain::SchemaState;
 use ports::{
-    BackupManifest, BackupOrigin, BackupTarget, DatabaseState, Fault, FaultKind, NodeRecord,
-    ResultExt as _,
+    BackupManifest, BackupOrigin, BackupTarget, Fault, FaultKind, NodeRecord, ResultExt as _,
 };
-use rusqlite::Connection;
 
 use super::digest::{Digest, Trail};
 use super::{manifest, no_database, own};
+use crate::classify::identify;
+use crate::db::Db;
 use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
 use crate::duplicate::{Copied, Source, thread_died};
 use crate::file_bytes::{copy_as_it_is, send};
 use crate::file_header::{number, stated_size};
-use crate::integrity::{check_pages, size};
+use crate::integrity::{check, check_pages, size};
 use crate::sql_error::fault;
 use crate::{migrate, node, schema, scrub};
 
 /// Copies, writes the manifest, reads the result back, and gives it its name or sends it on.
-pub(super) fn create(
-    path: &Utf8Path,
+pub(crate) fn create(
+    db: &Db<'_>,
     snapshots: &Utf8Path,
-    connection: &Connection,
     target: BackupTarget<'_>,
     origin: &BackupOrigin,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<BackupManifest, Fault> {
+    let path = db.path;
     let place = match &target {
         BackupTarget::New(file) => {
-            own::refuse(Utf8Path::new(file), path)?;
-            refuse_standing(Utf8Path::new(file))?;
+            own::ensure_not_own(Utf8Path::new(file), path)?;
+            ensure_free(Utf8Path::new(file))?;
             parent(Utf8Path::new(file))
         }
         BackupTarget::Replace(file) => {
-            own::refuse(Utf8Path::new(file), path)?;
-            refuse_special(Utf8Path::new(file))?;
+            own::ensure_not_own(Utf8Path::new(file), path)?;
+            ensure_regular(Utf8Path::new(file))?;
             parent(Utf8Path::new(file))
         }
         BackupTarget::Stream(_) => nearest_directory(snapshots),
     };
     // What cannot be backed up is found out before the long part of the work.
-    record(path, node::observe(path, connection, &schema::runner()?)?)?;
+    {
+        let state = db.one_state()?;
+        let db = Db::new(path, &state);
+        check(&db)?;
+        record(&db)?;
+    }
     let draft = Draft::within(place)?;
-    let (copied, digest) = copy(path, connection, &draft, progress, |state| {
-        let due = scrub::is_due(state).map_err(|error| fault(path, "reading", error))?;
-        let seen = node::look(path, state, &schema::runner()?)?;
-        let lines = manifest::lines(path, state, &record(path, seen)?, origin)?;
+    let (copied, digest) = copy(db, &draft, progress, |state| {
+        let due = scrub::is_due(state).map_err(state.failed("reading"))?;
+        let lines = manifest::lines(state, &record(state)?, origin)?;
         Ok((lines, due))
     })?;
     let (lines, is_scrub_due) = copied.seen;
@@ -61,7 +65,7 @@ pub(super) fn create(
     } else {
         (draft, copied.size, digest)
     };
-    refuse_old_header(path, draft.file(), size)?;
+    ensure_counted(path, draft.file(), size)?;
     let manifest = manifest::append(draft.file(), size, &lines, digest)?;
     match target {
         BackupTarget::New(file) => {
@@ -80,13 +84,12 @@ pub(super) fn create(
 
 /// Copies, and takes the digest meanwhile, of nothing where the copy was put right afterwards.
 fn copy<T>(
-    path: &Utf8Path,
-    connection: &Connection,
+    db: &Db<'_>,
     draft: &Draft,
     progress: &mut dyn FnMut(u64, u64),
-    look: impl FnOnce(&Connection) -> Result<T, Fault>,
+    look: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
 ) -> Result<(Copied<T>, Digest), Fault> {
-    let source = Source::of(path, connection)?;
+    let source = Source::of(db.path, db.connection)?;
     let trail = Trail::default();
     let (copied, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| trail.follow(draft.file()));
@@ -104,21 +107,20 @@ fn copy<T>(
         return Ok((copied, Digest::new()));
     }
     let digest = digest.map_err(|_| thread_died())?;
-    let digest = digest.or_io(|| format!("copying the database {path}"))?;
+    let digest = digest.or_io(|| format!("copying the database {}", db.path))?;
     let is_of_it = digest.place() == copied.size;
     Ok((copied, if is_of_it { digest } else { Digest::new() }))
 }
 
 /// What is seen is a database that can be backed up.
-fn record(path: &Utf8Path, seen: DatabaseState) -> Result<NodeRecord, Fault> {
-    match seen {
-        DatabaseState::NotInitialised => Err(no_database(path)),
-        DatabaseState::Initialised(record) => match record.schema {
-            SchemaState::Current | SchemaState::Behind => Ok(*record),
-            state @ (SchemaState::Newer | SchemaState::Diverged) => {
-                Err(migrate::refused(path, state))
-            }
-        },
+fn record(db: &Db<'_>) -> Result<NodeRecord, Fault> {
+    let found = identify(db, &schema::runner()?)?;
+    let record = node::record(db, found)?.ok_or_else(|| no_database(db.path))?;
+    match record.schema {
+        SchemaState::Current | SchemaState::Behind => Ok(record),
+        state @ (SchemaState::Newer | SchemaState::Diverged) => {
+            Err(migrate::refused(db.path, state))
+        }
     }
 }
 
@@ -128,7 +130,7 @@ fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), Fault> {
     let writing = |error| fault(path, "rebuilding a copy", error);
     let connection = copy.edit()?;
     scrub::finish(&connection).map_err(writing)?;
-    check_pages(path, &connection)?;
+    check_pages(&Db::new(path, &connection))?;
     let size = size(&connection).map_err(writing)?;
     connection.close().map_err(|(_, error)| writing(error))?;
     let draft = copy.another()?;
@@ -139,7 +141,7 @@ fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), Fault> {
 
 /// A SQLite before 3.7 leaves the number of pages in the header as it was: every reader would take
 /// the manifest for a page.
-fn refuse_old_header(path: &Utf8Path, file: &File, size: u64) -> Result<(), Fault> {
+fn ensure_counted(path: &Utf8Path, file: &File, size: u64) -> Result<(), Fault> {
     let mut header = [0; 100];
     file.read_exact_at(&mut header, 0)
         .or_io(|| format!("reading a copy of the database {path}"))?;
@@ -155,7 +157,7 @@ fn refuse_old_header(path: &Utf8Path, file: &File, size: u64) -> Result<(), Faul
 }
 
 /// Said before the long part of the work; whether the name is free is decided when it is given.
-fn refuse_standing(file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_free(file: &Utf8Path) -> Result<(), Fault> {
     match kind_of(file)? {
         None => Ok(()),
         Some(_) => Err(standing(file)),
@@ -171,7 +173,7 @@ fn standing(file: &Utf8Path) -> Fault {
 }
 
 /// A directory, a device or a pipe is nothing that a backup takes the place of.
-fn refuse_special(file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_regular(file: &Utf8Path) -> Result<(), Fault> {
     match kind_of(file)? {
         Some(kind) if !kind.is_file() && !kind.is_symlink() => Err(Fault::new(
             FaultKind::Io,

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use camino::Utf8Path;
 use data_encoding::HEXLOWER;
 use domain::{InstallationId, KekId};
 use ports::{BackupManifest, BackupOrigin, Fault, FaultKind, NodeRecord, ResultExt as _};
@@ -18,8 +17,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::digest::{self, Digest};
 use crate::columns::{required, stamp, text};
+use crate::db::Db;
 use crate::schema::HISTORY_TABLE;
-use crate::sql_error::fault;
 
 /// The format that this program writes.
 const FORMAT: u32 = 2;
@@ -33,13 +32,11 @@ const LONGEST: u64 = 64 << 10;
 
 /// The manifest of a database, but for the digest.
 pub(super) fn lines(
-    path: &Utf8Path,
-    database: &Connection,
+    db: &Db<'_>,
     record: &NodeRecord,
     origin: &BackupOrigin,
 ) -> Result<String, Fault> {
-    let schema = newest_migration(database)
-        .map_err(|error| fault(path, "reading the migration history", error))?;
+    let schema = newest_migration(db).map_err(db.failed("reading the migration history"))?;
     let token = record.token.as_ref();
     let optional = |text: Option<String>| text.unwrap_or_default();
     let kek = token.and_then(|token| token.kek.as_ref());
@@ -141,24 +138,21 @@ pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64)
 }
 
 /// The manifest of a backup of the format 1; `None` in a database that has none.
-pub(super) fn read_table(
-    path: &Utf8Path,
-    backup: &Connection,
-) -> Result<Option<BackupManifest>, Fault> {
-    let reading = |error| fault(path, "reading the manifest", error);
+pub(super) fn read_table(backup: &Db<'_>) -> Result<Option<BackupManifest>, Fault> {
+    let reading = backup.failed("reading the manifest");
     let is_there: bool = backup
         .query_row(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
             [TABLE],
             |row| row.get(0),
         )
-        .map_err(reading)?;
+        .map_err(&reading)?;
     if !is_there {
         return Ok(None);
     }
     let values: BTreeMap<String, String> = backup
         .prepare(&format!("SELECT name, value FROM {TABLE}"))
-        .map_err(reading)?
+        .map_err(&reading)?
         .query_map([], |row| {
             Ok((required(0, text(row, 0)?)?, required(1, text(row, 1)?)?))
         })
@@ -168,10 +162,10 @@ pub(super) fn read_table(
 }
 
 /// Takes the manifest of the format 1 out of a database that goes back to work.
-pub(super) fn remove_table(path: &Utf8Path, staged: &Connection) -> Result<(), Fault> {
+pub(super) fn remove_table(staged: &Db<'_>) -> Result<(), Fault> {
     staged
         .execute_batch(&format!("DROP TABLE IF EXISTS {TABLE}"))
-        .map_err(|error| fault(path, "removing the manifest", error))
+        .map_err(staged.failed("removing the manifest"))
 }
 
 fn newest_migration(connection: &Connection) -> rusqlite::Result<String> {

@@ -13,7 +13,7 @@ const PARTS: [&str; 3] = ["-journal", "-wal", "-shm"];
 const PIN_MEMORY: &str = "pin-rejected";
 
 /// Refuses the database, what belongs to it, and what would be taken for a part of another.
-pub(super) fn refuse(file: &Utf8Path, database: &Utf8Path) -> Result<(), Fault> {
+pub(super) fn ensure_not_own(file: &Utf8Path, database: &Utf8Path) -> Result<(), Fault> {
     let name = file.file_name().ok_or_else(|| {
         no_place(
             file,

@@ -9,13 +9,13 @@ use std::thread;
 
 use camino::Utf8Path;
 use domain::SchemaState;
-use ports::{
-    Backup, BackupManifest, BackupSource, DatabaseState, Fault, FaultKind, ResultExt as _,
-};
+use ports::{Backup, BackupManifest, BackupSource, Fault, FaultKind, ResultExt as _};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
 use super::{digest, manifest};
+use crate::classify::identify;
+use crate::db::Db;
 use crate::directory::nearest_directory;
 use crate::draft::{Draft, open_same};
 use crate::duplicate::thread_died;
@@ -59,13 +59,13 @@ pub(super) fn open(path: &Utf8Path) -> Result<File, Fault> {
 }
 
 /// Reads a backup and proves it whole.
-pub(super) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, Fault> {
+pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, Fault> {
     match source {
         BackupSource::File(path) => {
             let path = Utf8Path::new(path);
             refused(path, || {
                 let file = open(path)?;
-                refuse_other(&file, path)?;
+                ensure_sqlite(&file, path)?;
                 let absolute = camino::absolute_utf8(path).or_io(|| format!("opening {path}"))?;
                 // Immutable: no lock is taken, and no journal that happens to stand beside it is
                 // played back.
@@ -77,7 +77,7 @@ pub(super) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
                     file,
                     connection,
                 })?;
-                refuse_unfinished(path, &backup)?;
+                ensure_finished(path, &backup)?;
                 Ok(backup)
             })
         }
@@ -128,7 +128,7 @@ pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> 
 
 /// Proves the copy of a backup whole.
 pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, Fault> {
-    refuse_other(draft.file(), name)?;
+    ensure_sqlite(draft.file(), name)?;
     prove(&mut Candidate {
         name,
         file: draft.file(),
@@ -173,7 +173,7 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
         file,
         connection,
     } = candidate;
-    refuse_foreign(name, connection)?;
+    ensure_application(name, connection)?;
     let (manifest, digested) = manifest_of(candidate)?;
     // Both read the whole file: side by side.
     let (wrong, digest) = thread::scope(|scope| {
@@ -201,9 +201,10 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
         return Err(corrupt(&format!("it is damaged: {wrong}")));
     }
     // Whatever else the schema has than ours is refused where the schema is identified.
-    let mut record = match node::look(name, connection, &schema::runner()?)? {
-        DatabaseState::Initialised(record) => *record,
-        DatabaseState::NotInitialised => return Err(corrupt("it is an empty database")),
+    let db = Db::new(name, connection);
+    let found = identify(&db, &schema::runner()?)?;
+    let Some(mut record) = node::record(&db, found)? else {
+        return Err(corrupt("it is an empty database"));
     };
     // The manifest may know of a setup that the database was still to be told of (C9).
     if let Some(manifest) = &manifest
@@ -233,7 +234,7 @@ fn manifest_of(candidate: &Candidate<'_>) -> Result<(Option<BackupManifest>, Opt
         Ordering::Less => Err(corrupt(&format!(
             "it has {length} bytes and should have {size}"
         ))),
-        Ordering::Equal => Ok((manifest::read_table(name, connection)?, None)),
+        Ordering::Equal => Ok((manifest::read_table(&Db::new(name, connection))?, None)),
         Ordering::Greater => {
             let (manifest, digested) = manifest::read_after(file, size)?;
             Ok((Some(manifest), Some(digested)))
@@ -241,7 +242,7 @@ fn manifest_of(candidate: &Candidate<'_>) -> Result<(Option<BackupManifest>, Opt
     }
 }
 
-fn refuse_other(file: &File, name: &Utf8Path) -> Result<(), Fault> {
+fn ensure_sqlite(file: &File, name: &Utf8Path) -> Result<(), Fault> {
     let mut magic = [0; MAGIC.len()];
     let count = read_at(file, &mut magic, 0).or_io(|| format!("reading {name}"))?;
     if count == MAGIC.len() && magic == *MAGIC {
@@ -250,7 +251,7 @@ fn refuse_other(file: &File, name: &Utf8Path) -> Result<(), Fault> {
     Err(corrupt(FOREIGN))
 }
 
-fn refuse_foreign(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
+fn ensure_application(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
     let id: i64 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(|error| unreadable(file, error))?;
@@ -264,7 +265,7 @@ fn refuse_foreign(file: &Utf8Path, connection: &Connection) -> Result<(), Fault>
 
 /// A database that somebody is writing to, or whose writer has died, is no snapshot: what stands
 /// beside it belongs to it.
-pub(super) fn refuse_unfinished(file: &Utf8Path, backup: &Backup) -> Result<(), Fault> {
+pub(super) fn ensure_finished(file: &Utf8Path, backup: &Backup) -> Result<(), Fault> {
     if backup.manifest.is_some() {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::{manifest, read, replaced};
 use crate::classify::Found;
 use crate::connections::Connections;
+use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
 use crate::duplicate::Source;
@@ -26,7 +27,7 @@ use crate::sql_error::fault;
 use crate::{classify, integrity, look, node, open, schema, snapshot};
 
 /// A backup on the file system of the database, ready to take its place.
-pub(super) struct Staged {
+pub(crate) struct Staged {
     backup: Backup,
     draft: Draft,
     /// The database, through every symbolic link.
@@ -46,7 +47,7 @@ struct Held {
 impl Staged {
     /// Reads the backup once, into a file without a name; nothing of the node is changed. A
     /// directory that is missing will stand on the file system of the one above it.
-    pub(super) fn of(
+    pub(crate) fn of(
         source: BackupSource<'_>,
         connections: Arc<Connections>,
         snapshots: &Utf8Path,
@@ -70,7 +71,7 @@ impl Staged {
         let backup = read::refused(name, || {
             let backup = read::prove_draft(&draft, name)?;
             if is_file {
-                read::refuse_unfinished(name, &backup)?;
+                read::ensure_finished(name, &backup)?;
             }
             Ok(backup)
         })?;
@@ -94,10 +95,11 @@ impl Staged {
         }
         let holding = |error| fault(&self.path, "closing it for writers", error);
         let connection = open::read_write(&self.path, self.connections.busy())?;
-        if refuse_foreign(&self.path, &connection)? == Found::Nothing {
+        let db = Db::new(&self.path, &connection);
+        if ensure_ours(&db)? == Found::Nothing {
             return Ok(None);
         }
-        integrity::check(&self.path, &connection)?;
+        integrity::check(&db)?;
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
             .map_err(holding)?;
@@ -208,20 +210,21 @@ fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), Fau
     let size = size(&draft.read()?).map_err(writing)?;
     draft.file().set_len(size).or_io(preparing)?;
     without_log(draft.file()).or_io(preparing)?;
-    let mut connection = draft.edit()?;
-    manifest::remove_table(name, &connection)?;
+    let connection = draft.edit()?;
+    let db = Db::new(name, &connection);
+    manifest::remove_table(&db)?;
     if let Some(at) = backup.record.setup_completed_at {
-        node::mark_setup_completed(name, &mut connection, at)?;
+        node::mark_setup_completed(&db, at)?;
     }
     connection.close().map_err(|(_, error)| writing(error))
 }
 
 /// Whose database stands there is asked before it is replaced: the path may be wrong.
-fn refuse_foreign(path: &Utf8Path, connection: &Connection) -> Result<Found, Fault> {
-    let id: i64 = connection
+fn ensure_ours(db: &Db<'_>) -> Result<Found, Fault> {
+    let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(|error| fault(path, "reading", error))?;
-    let found = classify::identify(path, connection, &schema::runner()?);
+        .map_err(db.failed("reading"))?;
+    let found = classify::identify(db, &schema::runner()?);
     match found {
         Err(fault) if fault.kind() == FaultKind::DataCorrupt && id != APPLICATION_ID => {
             let message = format!("{fault}; it is not replaced");

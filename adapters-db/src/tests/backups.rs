@@ -7,21 +7,22 @@ use std::thread;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use ports::contract::database::{moment, start};
-use ports::{BackupOrigin, BackupSource, BackupTarget, Backups as _, Database as _, FaultKind};
+use ports::contract::store::{moment, start};
+use ports::{BackupOrigin, BackupSource, BackupTarget, FaultKind};
 use rusqlite::Connection;
 
+use super::every_port::*;
 use super::{OtherProcess, Rig, put};
-use crate::{SqliteBackups, SqliteDatabase};
+use crate::SqliteDatabase;
 
 /// How often it is tried beside a writer. A stress test takes more: `STRESS=2000`.
 fn rounds() -> usize {
     std::env::var("STRESS").map_or(40, |text| text.parse().unwrap())
 }
 
-fn backups(rig: &Rig) -> SqliteBackups {
+fn backups(rig: &Rig) -> SqliteDatabase {
     let (path, snapshots) = (rig.path.clone(), rig.snapshots.clone());
-    SqliteBackups::of(&SqliteDatabase::read_only(path, snapshots))
+    SqliteDatabase::read_only(path, snapshots)
 }
 
 fn origin() -> BackupOrigin {
@@ -181,7 +182,7 @@ fn a_write_ahead_log_is_in_the_backup_and_none_is_beside_it() {
         .unwrap();
     assert_eq!(said, "in the log");
     backups(&rig)
-        .read(BackupSource::File(file.as_str()))
+        .verify(BackupSource::File(file.as_str()))
         .unwrap();
 }
 
@@ -269,7 +270,7 @@ fn of_two_backups_to_one_path_one_is_made() {
             2
         );
         let read = backups(&rig)
-            .read(BackupSource::File(file.as_str()))
+            .verify(BackupSource::File(file.as_str()))
             .unwrap();
         assert_eq!(read.manifest.as_ref(), Some(made[0]));
         std::fs::remove_file(&file).unwrap();

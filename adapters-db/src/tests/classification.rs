@@ -1,22 +1,22 @@
 //! C4: what is not a missing or an empty file is never "not initialised".
 
 use domain::StorageType;
-use ports::{Database, DatabaseState, FaultKind, Migrated};
+use ports::{FaultKind, Migrated, NodeStore as _};
 
-use super::{OtherProcess, Rig, node, observe_fault, put};
+use super::{OtherProcess, Rig, node, put, read_fault};
 use crate::SqliteDatabase;
 
 fn is_not_initialised(rig: &Rig) -> bool {
     [rig.open(), rig.open_read_only()]
         .iter()
-        .all(|database| matches!(database.observe(), Ok(DatabaseState::NotInitialised)))
+        .all(|database| matches!(database.read(), Ok(None)))
 }
 
 /// Both ways of opening say the same, and neither changes a byte.
 pub(super) fn assert_fault(rig: &Rig, kind: FaultKind, says: &str) {
     let before = rig.listing();
     for database in [rig.open(), rig.open_read_only()] {
-        let fault = observe_fault(&database);
+        let fault = read_fault(&database);
         assert_eq!(fault.kind(), kind, "{fault} {:?}", fault.causes());
         assert!(fault.to_string().contains(says), "{fault}");
         assert!(fault.to_string().contains(rig.path.as_str()), "{fault}");
@@ -43,26 +43,20 @@ fn c04_a_missing_directory_is_an_error_unless_it_may_be_made() {
     let rig = Rig::new();
     let path = rig.root.join("not/mounted/trustpoint.db");
     let strict = SqliteDatabase::new(path.clone(), rig.snapshots.clone(), false);
-    for fault in [observe_fault(&strict), strict.migrate().unwrap_err()] {
+    for fault in [read_fault(&strict), strict.migrate().unwrap_err()] {
         assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
         assert!(fault.to_string().contains("not/mounted"), "{fault}");
         assert!(fault.hint().contains("is the volume mounted?"));
     }
     let reader = SqliteDatabase::read_only(path.clone(), rig.snapshots.clone());
-    assert_eq!(
-        observe_fault(&reader).kind(),
-        FaultKind::DatabaseUnavailable
-    );
+    assert_eq!(read_fault(&reader).kind(), FaultKind::DatabaseUnavailable);
     assert!(matches!(
-        reader.parents_may_be_missing(true).observe(),
-        Ok(DatabaseState::NotInitialised)
+        reader.parents_may_be_missing(true).read(),
+        Ok(None)
     ));
 
     let making = SqliteDatabase::new(path.clone(), rig.snapshots.clone(), true);
-    assert!(matches!(
-        making.observe(),
-        Ok(DatabaseState::NotInitialised)
-    ));
+    assert!(matches!(making.read(), Ok(None)));
     assert!(rig.listing().is_empty());
     making.migrate().unwrap();
     node(&SqliteDatabase::new(path, rig.snapshots.clone(), false));
@@ -77,7 +71,7 @@ fn c04_what_is_no_file_is_unavailable() {
     let rig = Rig::new();
     std::os::unix::fs::symlink(rig.root.join("gone/x.db"), &rig.path).unwrap();
     for database in [rig.open(), rig.open_read_only()] {
-        let fault = observe_fault(&database);
+        let fault = read_fault(&database);
         assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
     }
 
@@ -85,10 +79,7 @@ fn c04_what_is_no_file_is_unavailable() {
     let through_file = rig.root.join("file/trustpoint.db");
     put(&rig.root.join("file"), b"x");
     let database = SqliteDatabase::new(through_file, rig.snapshots.clone(), true);
-    assert_eq!(
-        observe_fault(&database).kind(),
-        FaultKind::DatabaseUnavailable
-    );
+    assert_eq!(read_fault(&database).kind(), FaultKind::DatabaseUnavailable);
 }
 
 #[test]
@@ -177,7 +168,7 @@ fn a_missing_row_of_the_installation_is_corrupt() {
     let rig = Rig::migrated();
     rig.edit("DELETE FROM installation");
     for database in [rig.open(), rig.open_read_only()] {
-        let fault = observe_fault(&database);
+        let fault = read_fault(&database);
         assert_eq!(fault.kind(), FaultKind::DataCorrupt);
         assert!(fault.to_string().contains("installation"), "{fault}");
     }
@@ -188,7 +179,7 @@ fn c04_a_locked_database_is_unavailable() {
     let rig = Rig::migrated();
     let other = OtherProcess::holding(&rig.path, "BEGIN EXCLUSIVE;");
     for database in [rig.open(), rig.open_read_only()] {
-        let fault = observe_fault(&database);
+        let fault = read_fault(&database);
         assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable, "{fault}");
         assert!(fault.hint().contains("another process"), "{}", fault.hint());
     }
@@ -202,7 +193,7 @@ fn a_writer_in_the_way_fails_a_write_and_no_read() {
     let _other = OtherProcess::holding(&rig.path, "BEGIN IMMEDIATE;");
     let database = rig.open();
     node(&database);
-    let fault = database.change_storage(StorageType::Software).unwrap_err();
+    let fault = database.set_storage(StorageType::Software).unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
 }
 
@@ -228,7 +219,7 @@ fn a_log_or_a_journal_without_its_database_is_corrupt() {
     for suffix in ["-wal", "-journal"] {
         let orphan = crate::look::beside(&rig.path, suffix);
         put(&orphan, b"old pages");
-        let fault = observe_fault(&rig.open());
+        let fault = read_fault(&rig.open());
         assert_eq!(fault.kind(), FaultKind::DataCorrupt);
         assert!(fault.to_string().contains(orphan.as_str()), "{fault}");
         std::fs::remove_file(orphan).unwrap();
@@ -252,10 +243,7 @@ fn a_file_that_is_replaced_is_opened_again() {
     let second = node(&database).installation;
     assert_ne!(first, second);
     std::fs::remove_file(&rig.path).unwrap();
-    assert!(matches!(
-        database.observe(),
-        Ok(DatabaseState::NotInitialised)
-    ));
+    assert!(matches!(database.read(), Ok(None)));
 }
 
 #[test]
@@ -270,12 +258,12 @@ fn c04_no_permission_is_denied() {
         return; // Root may read everything; the test needs another user.
     }
     for database in [rig.open(), rig.open_read_only()] {
-        assert_eq!(observe_fault(&database).kind(), FaultKind::Denied);
+        assert_eq!(read_fault(&database).kind(), FaultKind::Denied);
     }
     // Readable, and neither the file nor its directory can be written.
     set(&rig.path, 0o400);
     let denied = |rig: &Rig| {
-        let fault = rig.open().change_storage(StorageType::Software);
+        let fault = rig.open().set_storage(StorageType::Software);
         let fault = fault.unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Denied, "{:?}", fault.causes());
     };
@@ -286,6 +274,6 @@ fn c04_no_permission_is_denied() {
     denied(&rig);
     node(&rig.open());
     set(&rig.root, 0o000);
-    assert_eq!(observe_fault(&rig.open()).kind(), FaultKind::Denied);
+    assert_eq!(read_fault(&rig.open()).kind(), FaultKind::Denied);
     set(&rig.root, 0o700);
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ports::contract::database::{moment, start};
-use ports::{Database, FaultKind};
+use ports::FaultKind;
+use ports::contract::store::{moment, start};
 use rusqlite::Connection;
 
+use super::every_port::*;
 use super::reading::{recorded, with_hot_journal};
 use super::{OtherProcess, node, put};
 use crate::SqliteDatabase;
@@ -84,12 +85,12 @@ fn clones_share_one_connection() {
     let read = |database: &SqliteDatabase| {
         database
             .connections()
-            .read(|connection| Ok(connection.path().map(str::to_owned)))
+            .read(|db, _| Ok(db.path().map(str::to_owned)))
     };
     assert_eq!(read(&clone).unwrap(), read(&other).unwrap());
-    let inside = one.connections().read(|_| clone.history(1));
+    let inside = one.connections().read(|_, _| clone.rows(1));
     assert_eq!(inside.unwrap_err().kind(), FaultKind::Internal);
-    let outside = one.connections().read(|_| other.history(1));
+    let outside = one.connections().read(|_, _| other.rows(1));
     assert_eq!(outside.unwrap().unwrap().len(), 1);
 }
 

@@ -1,16 +1,15 @@
 //! Private keys in the file: clear where they may be, and nowhere once they are sealed.
 
-use ports::contract::database::{credential, dek, moment};
-use ports::{Database, FaultKind};
+use ports::contract::store::{self, active, credential, dek, moment};
+use ports::{ActiveCredential, CredentialOrigin, DekCrypto as _, NewCredential, StoredKey};
 
+use super::every_port::*;
 use super::{Rig, no_more_pages};
+use crate::RingDekCrypto;
 use crate::look::beside;
 
 fn save(rig: &Rig, name: &str) {
-    let (credential, facts) = credential(name);
-    rig.open()
-        .save_active_credential(&credential, &facts, None, moment(0))
-        .unwrap();
+    store::save(&rig.open(), name, None);
 }
 
 fn holds_clear_key(rig: &Rig) -> bool {
@@ -27,7 +26,7 @@ fn no_clear_byte_is_left_after_sealing() {
         save(&rig, &format!("number {number}"));
     }
     assert!(holds_clear_key(&rig), "the search must be able to find it");
-    assert_eq!(rig.open().seal_credentials(&dek(1)).unwrap(), 40);
+    assert_eq!(rig.open().seal_all(&dek(1)).unwrap(), 40);
     assert!(!holds_clear_key(&rig));
 }
 
@@ -37,7 +36,7 @@ fn no_clear_byte_is_left_in_a_write_ahead_log() {
     rig.edit("PRAGMA journal_mode = WAL");
     save(&rig, "one");
     let database = rig.open();
-    assert_eq!(database.seal_credentials(&dek(1)).unwrap(), 1);
+    assert_eq!(database.seal_all(&dek(1)).unwrap(), 1);
     // The connection is open still, and with it the log.
     assert!(beside(&rig.path, "-wal").exists());
     assert!(!holds_clear_key(&rig));
@@ -47,10 +46,7 @@ fn no_clear_byte_is_left_in_a_write_ahead_log() {
 fn no_clear_byte_is_left_after_a_credential_is_saved_again_sealed() {
     let rig = Rig::migrated();
     save(&rig, "one");
-    let (credential, facts) = credential("one");
-    rig.open()
-        .save_active_credential(&credential, &facts, Some(&dek(1)), moment(0))
-        .unwrap();
+    store::save(&rig.open(), "one", Some(&dek(1)));
     assert!(!holds_clear_key(&rig));
 }
 
@@ -66,10 +62,10 @@ fn a_sealing_that_was_killed_before_the_rebuild_is_finished_by_the_next() {
          PRAGMA user_version = 1;",
     );
     assert!(holds_clear_key(&rig));
-    assert_eq!(rig.open().seal_credentials(&dek(1)).unwrap(), 0);
+    assert_eq!(rig.open().seal_all(&dek(1)).unwrap(), 0);
     assert!(!holds_clear_key(&rig));
     let before = rig.listing();
-    assert_eq!(rig.open().seal_credentials(&dek(1)).unwrap(), 0);
+    assert_eq!(rig.open().seal_all(&dek(1)).unwrap(), 0);
     assert_eq!(rig.listing(), before, "and once is enough");
 }
 
@@ -77,12 +73,7 @@ fn a_sealing_that_was_killed_before_the_rebuild_is_finished_by_the_next() {
 fn c10_saving_the_same_credential_again_writes_nothing() {
     for key in [None, Some(dek(1))] {
         let rig = Rig::migrated();
-        let (credential, facts) = credential("one");
-        let save = || {
-            rig.open()
-                .save_active_credential(&credential, &facts, key.as_ref(), moment(0))
-                .unwrap();
-        };
+        let save = || store::save(&rig.open(), "one", key.as_ref());
         save();
         let before = rig.listing();
         save();
@@ -91,27 +82,44 @@ fn c10_saving_the_same_credential_again_writes_nothing() {
 }
 
 #[test]
-fn c13_an_active_credential_that_cannot_be_read_is_corrupt() {
+fn c13_an_active_credential_that_cannot_be_read_is_not_taken_for_none() {
+    let read = |sql: &str| {
+        let rig = Rig::migrated();
+        save(&rig, "one");
+        rig.edit(sql);
+        store::node(&rig.open()).active_credential
+    };
     for sql in [
         "UPDATE credential SET private_key = NULL",
         "UPDATE credential SET private_key = X''",
         "UPDATE credential SET private_key_format = NULL",
+    ] {
+        let ActiveCredential::Stored(stored) = read(sql) else {
+            panic!("{sql}");
+        };
+        assert!(matches!(stored.key, StoredKey::Missing), "{sql}");
+    }
+    for sql in [
         "UPDATE credential SET certificate_pem = NULL",
         "PRAGMA foreign_keys = OFF; DELETE FROM credential",
         "UPDATE active_tls_server_credential SET credential_id = NULL",
         "PRAGMA foreign_keys = OFF; UPDATE active_tls_server_credential SET credential_id = 77",
     ] {
-        let rig = Rig::migrated();
-        save(&rig, "one");
-        rig.edit(sql);
-        let fault = rig.open().active_credential(None).unwrap_err();
-        assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{sql}");
-        assert!(!fault.hint().is_empty());
+        let ActiveCredential::Unreadable(why) = read(sql) else {
+            panic!("{sql}");
+        };
+        assert!(!why.is_empty());
     }
-    let rig = Rig::migrated();
-    save(&rig, "one");
-    rig.edit("DELETE FROM active_tls_server_credential");
-    assert!(rig.open().active_credential(None).unwrap().is_none());
+    let none = read("DELETE FROM active_tls_server_credential");
+    assert!(matches!(none, ActiveCredential::None));
+}
+
+/// Whether the active key opens under the DEK.
+fn opens(rig: &Rig) -> bool {
+    match active(&rig.open()).key {
+        StoredKey::Sealed(key) => RingDekCrypto.open_key(&dek(1), &key).is_ok(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -119,24 +127,22 @@ fn a_sealed_key_does_not_open_in_another_row() {
     let rig = Rig::migrated();
     save(&rig, "one");
     save(&rig, "two");
-    rig.open().seal_credentials(&dek(1)).unwrap();
-    rig.open().active_credential(Some(&dek(1))).unwrap();
+    rig.open().seal_all(&dek(1)).unwrap();
+    assert!(opens(&rig));
     rig.edit(
         "UPDATE credential SET private_key = (SELECT private_key FROM credential WHERE id = 1) \
          WHERE id = 2",
     );
-    let fault = rig.open().active_credential(Some(&dek(1))).unwrap_err();
-    assert_eq!(fault.kind(), FaultKind::DataCorrupt);
-    assert!(fault.hint().contains("tls renew") && fault.hint().contains("backup restore"));
+    assert!(!opens(&rig));
 }
 
 #[test]
 fn a_sealed_key_does_not_open_in_another_installation() {
     let rig = Rig::migrated();
     save(&rig, "one");
-    rig.open().seal_credentials(&dek(1)).unwrap();
+    rig.open().seal_all(&dek(1)).unwrap();
     rig.edit("UPDATE installation SET installation_id = lower(hex(randomblob(16)))");
-    assert!(rig.open().active_credential(Some(&dek(1))).is_err());
+    assert!(!opens(&rig));
 }
 
 #[test]
@@ -151,10 +157,17 @@ fn a_failed_save_leaves_the_database_as_it_was() {
     no_more_pages(&database);
     assert!(
         database
-            .save_active_credential(&credential, &facts, None, moment(0))
+            .save_active(
+                &NewCredential {
+                    credential: &credential,
+                    facts: &facts,
+                    origin: CredentialOrigin::Generated,
+                },
+                None,
+                moment(0)
+            )
             .is_err()
     );
     assert_eq!(std::fs::read(&rig.path).unwrap(), before);
-    let active = database.active_credential(None).unwrap().unwrap();
-    assert_eq!(active.certificate_pem, "certificate of one");
+    assert_eq!(active(&database).certificate_pem, "certificate of one");
 }

@@ -4,9 +4,10 @@ use std::fs::{File, hard_link, remove_file, rename};
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Database as _, FaultKind};
+use ports::FaultKind;
 use rusqlite::OpenFlags;
 
+use super::every_port::*;
 use super::{Rig, mode_of, put};
 use crate::draft::{Draft, open_same};
 use crate::file_bytes::copy_as_it_is;

@@ -1,12 +1,13 @@
 //! Files that somebody altered: nothing in them is run, and none is read for ever.
 
 use domain::SchemaState;
+use ports::FaultKind;
 use ports::contract::backups::BackupsRig as _;
-use ports::contract::database::{moment, start};
-use ports::{Database, FaultKind};
+use ports::contract::store::{moment, start};
 
 use super::classification::assert_fault;
-use super::{Rig, node, observe_fault};
+use super::every_port::*;
+use super::{Rig, node, read_fault};
 
 const FOR_EVER: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
 
@@ -127,7 +128,7 @@ fn c04_a_backup_with_a_trigger_of_somebody_else_is_refused() {
     );
     let fault = rig
         .backups()
-        .read(ports::BackupSource::File(rig.path.as_str()))
+        .verify(ports::BackupSource::File(rig.path.as_str()))
         .unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
     assert!(
@@ -173,7 +174,7 @@ fn names_and_values_of_any_length_are_cut_in_what_is_said() {
         let rig = Rig::migrated();
         rig.edit(&sql);
         for database in [rig.open(), rig.open_read_only()] {
-            let fault = observe_fault(&database);
+            let fault = read_fault(&database);
             assert_eq!(fault.kind(), FaultKind::DataCorrupt);
             let said = format!("{fault} {}", fault.causes().join(" "));
             assert!(said.len() < 2000, "{} bytes", said.len());
@@ -228,7 +229,7 @@ fn c04_pages_that_lead_to_one_another_without_end_are_not_read_for_ever() {
     let rig = Rig::new();
     rig.put(&pages_without_end());
     for database in [rig.open(), rig.open_read_only()] {
-        let fault = observe_fault(&database);
+        let fault = read_fault(&database);
         assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{fault}");
         assert!(
             fault.causes().join(" ").contains("interrupt"),

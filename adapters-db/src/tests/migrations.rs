@@ -1,10 +1,10 @@
 //! All that is pending or nothing (C5, C6).
 
 use domain::SchemaState;
-use ports::{Database, FaultKind, Migrated};
+use ports::{FaultKind, Migrated, NodeStore as _};
 use refinery::{Migration, Runner};
 
-use super::{Rig, mode_of, node, observe_fault, put};
+use super::{Rig, mode_of, node, put, read_fault};
 use crate::schema;
 
 fn with(extra: &[(&str, &str)]) -> Runner {
@@ -78,10 +78,7 @@ fn c05_a_first_migration_that_fails_is_the_same_start_again() {
     let runner = with(&[("V91__broken", "CREATE TABLE installation (id INTEGER)")]);
     assert!(rig.open().migrate_with(&runner).is_err());
     assert_eq!(rig.listing().len(), 0, "nothing is left of it");
-    assert!(matches!(
-        rig.open_read_only().observe(),
-        Ok(ports::DatabaseState::NotInitialised)
-    ));
+    assert!(matches!(rig.open_read_only().read(), Ok(None)));
     rig.open().migrate().unwrap();
     assert_eq!(node(&rig.open()).schema, SchemaState::Current);
 }
@@ -92,10 +89,7 @@ fn c05_what_a_killed_first_migration_left_is_never_used() {
     let left = ["trustpoint.db.new", "trustpoint.db.new-journal"].map(|name| rig.root.join(name));
     std::fs::rename(&rig.path, &left[0]).unwrap();
     put(&left[1], b"banana");
-    assert!(matches!(
-        rig.open().observe(),
-        Ok(ports::DatabaseState::NotInitialised)
-    ));
+    assert!(matches!(rig.open().read(), Ok(None)));
     rig.open().migrate().unwrap();
     assert_eq!(rig.listing().len(), 1, "nothing beside it");
 }
@@ -144,7 +138,7 @@ fn a_version_in_the_history_that_is_no_number_does_not_panic() {
     let rig = Rig::migrated();
     rig.edit("INSERT INTO refinery_schema_history (version, name) VALUES ('x', 'y')");
     // Which of the refusals it is does not matter.
-    match rig.open().observe() {
+    match rig.open().read() {
         Ok(_) => assert_ne!(node(&rig.open()).schema, SchemaState::Current),
         Err(fault) => assert_eq!(fault.kind(), FaultKind::DataCorrupt),
     }
@@ -183,10 +177,7 @@ fn c04_a_history_that_lost_its_newest_row_is_corrupt() {
         "DELETE FROM refinery_schema_history WHERE version = \
          (SELECT max(version) FROM refinery_schema_history)",
     );
-    for fault in [
-        observe_fault(&rig.open()),
-        rig.open().migrate().unwrap_err(),
-    ] {
+    for fault in [read_fault(&rig.open()), rig.open().migrate().unwrap_err()] {
         assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{fault}");
     }
 }
@@ -195,5 +186,5 @@ fn c04_a_history_that_lost_its_newest_row_is_corrupt() {
 fn c04_an_unreadable_installation_id_is_corrupt() {
     let rig = Rig::migrated();
     rig.edit("UPDATE installation SET installation_id = 'banana'");
-    assert_eq!(observe_fault(&rig.open()).kind(), FaultKind::DataCorrupt);
+    assert_eq!(read_fault(&rig.open()).kind(), FaultKind::DataCorrupt);
 }

@@ -19,13 +19,18 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::contract::backups::{BackupsRig, suite as backups_suite};
-use ports::contract::credentials::{CredentialsRig, suite as credentials_suite};
-use ports::contract::database::{DatabaseRig, suite};
-use ports::{Backups, Credentials, Database, DatabaseState, Fault, NodeRecord};
+use ports::contract::store::{Store, StoreRig, suite};
+use ports::{Backups, Fault, NodeRecord, NodeStore as _};
+
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::SqliteDatabase;
+
+/// The traits that [`SqliteDatabase`] implements.
+mod every_port {
+    pub(super) use ports::{Backups, CredentialStore, History, NodeStore};
+}
 
 /// A directory for one database.
 pub(crate) struct Rig {
@@ -137,29 +142,22 @@ pub(crate) fn no_more_pages(database: &SqliteDatabase) {
     let set = "PRAGMA max_page_count = 1";
     database
         .connections()
-        .write(|connection| {
-            connection.execute_batch(set).unwrap();
+        .read(|db, _| {
+            db.execute_batch(set).unwrap();
             Ok(())
         })
         .unwrap();
 }
 
-impl DatabaseRig for Rig {
-    fn database(&self) -> Box<dyn Database> {
+impl StoreRig for Rig {
+    fn store(&self) -> Box<dyn Store> {
         Box::new(self.open())
     }
 }
 
 impl BackupsRig for Rig {
-    fn database(&self) -> Box<dyn Database> {
-        Box::new(self.open())
-    }
-
     fn backups(&self) -> Box<dyn Backups> {
-        let (path, snapshots) = (self.path.clone(), self.snapshots.clone());
-        Box::new(crate::SqliteBackups::of(&SqliteDatabase::read_only(
-            path, snapshots,
-        )))
+        Box::new(self.open_read_only())
     }
 
     fn file(&self, name: &str) -> String {
@@ -174,30 +172,17 @@ impl BackupsRig for Rig {
     }
 }
 
-impl CredentialsRig for Rig {
-    fn database(&self) -> Box<dyn Database> {
-        Box::new(self.open())
-    }
-
-    fn credentials(&self) -> Box<dyn Credentials> {
-        Box::new(self.open())
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]
 pub(crate) fn put(path: &Utf8Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
 pub(crate) fn node(database: &SqliteDatabase) -> NodeRecord {
-    match database.observe().unwrap() {
-        DatabaseState::Initialised(record) => *record,
-        DatabaseState::NotInitialised => panic!("the database is not initialised"),
-    }
+    ports::contract::store::node(database)
 }
 
-pub(crate) fn observe_fault(database: &SqliteDatabase) -> Fault {
-    database.observe().unwrap_err()
+pub(crate) fn read_fault(database: &SqliteDatabase) -> Fault {
+    database.read().unwrap_err()
 }
 
 pub(crate) fn mode_of(path: &Utf8Path) -> u32 {
@@ -251,6 +236,5 @@ impl Drop for OtherProcess {
 #[test]
 fn the_sqlite_adapter_keeps_the_contract() {
     suite(&mut || Box::new(Rig::new()));
-    credentials_suite(&mut || Box::new(Rig::new()));
     backups_suite(&mut || Box::new(Rig::new()));
 }

@@ -1,8 +1,9 @@
 //! A look changes nothing: not the file, not its directory, not a time.
 
-use ports::contract::database::{credential, moment, start};
-use ports::{Database, FaultKind};
+use ports::contract::store::{moment, start, try_save};
+use ports::{FaultKind, NodeStore as _};
 
+use super::every_port::*;
 use super::{OtherProcess, Rig, node};
 use crate::look::beside;
 
@@ -15,8 +16,8 @@ pub(super) fn recorded() -> Rig {
 fn look_at_everything(rig: &Rig) {
     let database = rig.open_read_only();
     assert_eq!(node(&database).version.as_deref(), Some("1.0.0"));
-    assert_eq!(database.history(10).unwrap().len(), 1);
-    assert!(database.active_credential(None).unwrap().is_none());
+    assert_eq!(database.rows(10).unwrap().len(), 1);
+    assert!(database.list().unwrap().is_empty());
     assert_eq!(database.snapshots().unwrap().len(), 0);
 }
 
@@ -64,7 +65,7 @@ fn a_start_rolls_a_hot_journal_back() {
     database.record_start(&start("1.0.0", moment(1))).unwrap();
     assert!(!beside(&rig.path, "-journal").exists());
     assert_eq!(node(&rig.open()).version.as_deref(), Some("1.0.0"));
-    let rows = database.history(10).unwrap();
+    let rows = database.rows(10).unwrap();
     assert_eq!((rows.len(), rows[0].starts), (1, 2));
 }
 
@@ -112,7 +113,6 @@ fn every_write_through_a_read_only_value_is_refused() {
     let before = rig.listing();
     let database = rig.open_read_only();
     node(&database);
-    let (credential, facts) = credential("one");
     let faults = [
         database.migrate().unwrap_err(),
         database.snapshot(moment(0)).unwrap_err(),
@@ -120,9 +120,7 @@ fn every_write_through_a_read_only_value_is_refused() {
             .record_start(&start("2.0.0", moment(0)))
             .unwrap_err(),
         database.mark_setup_completed(moment(0)).unwrap_err(),
-        database
-            .save_active_credential(&credential, &facts, None, moment(0))
-            .unwrap_err(),
+        try_save(&database, "one", None).unwrap_err(),
     ];
     for fault in faults {
         assert_eq!(fault.kind(), FaultKind::Internal);

@@ -1,15 +1,16 @@
 //! What a person edits by hand, and what a start leaves behind.
 
 use domain::{KekId, StorageType};
-use ports::contract::database::{known_token, moment, start};
-use ports::{Database, FaultKind, WrappedDek};
+use ports::contract::store::{known_token, moment, start};
+use ports::{FaultKind, WrappedDek};
 
-use super::{Rig, no_more_pages, node, observe_fault};
+use super::every_port::*;
+use super::{Rig, no_more_pages, node, read_fault};
 
 fn full() -> Rig {
     let rig = Rig::migrated();
     let database = rig.open();
-    database.configure_storage(StorageType::SoftHsm).unwrap();
+    database.set_storage(StorageType::SoftHsm).unwrap();
     database.save_token(&known_token()).unwrap();
     database.record_start(&start("1.0.0", moment(0))).unwrap();
     rig
@@ -60,7 +61,7 @@ fn values_that_cannot_be_right_are_corrupt() {
     ] {
         let rig = full();
         rig.edit(sql);
-        let fault = observe_fault(&rig.open());
+        let fault = read_fault(&rig.open());
         assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{sql}: {fault}");
     }
 }
@@ -71,8 +72,7 @@ fn what_is_right_already_is_not_written_again() {
     let database = rig.open();
     let before = rig.listing();
     database.save_token(&known_token()).unwrap();
-    database.change_storage(StorageType::SoftHsm).unwrap();
-    assert!(!database.configure_storage(StorageType::Software).unwrap());
+    assert!(!database.set_storage(StorageType::SoftHsm).unwrap());
     assert!(!database.clear_setup_mark().unwrap());
     assert_eq!(rig.listing(), before);
 }
@@ -125,7 +125,7 @@ fn c10_a_thousand_equal_starts_leave_the_file_no_larger() {
             .unwrap();
     }
     assert_eq!(size(), before);
-    let rows = rig.open().history(10).unwrap();
+    let rows = rig.open().rows(10).unwrap();
     assert_eq!((rows.len(), rows[0].starts), (1, 1001));
 }
 
@@ -139,7 +139,7 @@ fn a_count_at_its_end_is_not_counted_on() {
             .record_start(&start("1.0.0", moment(second)))
             .unwrap();
     }
-    let rows = rig.open().history(10).unwrap();
+    let rows = rig.open().rows(10).unwrap();
     assert_eq!((rows.len(), rows[0].starts), (2, 2));
 }
 
@@ -149,7 +149,7 @@ fn a_lost_installation_row_stops_what_needs_it() {
     rig.edit("DELETE FROM installation");
     let fault = rig.open().mark_setup_completed(moment(0)).unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
-    let fault = rig.open().observe().unwrap_err();
+    let fault = rig.open().read().unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
 }
 

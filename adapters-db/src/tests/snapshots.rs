@@ -1,9 +1,10 @@
 //! Snapshots (C15).
 
 use camino::Utf8PathBuf;
-use ports::contract::database::{credential, moment, start};
-use ports::{Database, Snapshot};
+use ports::Snapshot;
+use ports::contract::store::{active, moment, save, start};
 
+use super::every_port::*;
 use super::{Rig, mode_of, node, put};
 use crate::SqliteDatabase;
 
@@ -11,10 +12,7 @@ fn recorded() -> Rig {
     let rig = Rig::migrated();
     let database = rig.open();
     database.record_start(&start("1.0.0", moment(0))).unwrap();
-    let (credential, facts) = credential("one");
-    database
-        .save_active_credential(&credential, &facts, None, moment(0))
-        .unwrap();
+    save(&database, "one", None);
     rig
 }
 
@@ -40,8 +38,7 @@ fn c15_a_snapshot_is_a_database_of_its_own() {
     assert_eq!(mode_of(&rig.snapshots), 0o700);
     let copy = SqliteDatabase::new(path, rig.root.join("none"), false);
     assert_eq!(node(&copy).installation, node(&rig.open()).installation);
-    let active = copy.active_credential(None).unwrap().unwrap();
-    assert_eq!(active.certificate_pem, "certificate of one");
+    assert_eq!(active(&copy).certificate_pem, "certificate of one");
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! Whatever stands in the file: a defect of the data is never one of the program.
 
 use domain::{KekId, StorageType};
-use ports::contract::database::{credential, known_token, moment, start};
-use ports::{Credentials, Database, Dek, Fault, FaultKind};
+use ports::contract::store::{known_token, moment, save, start, try_save};
+use ports::{Dek, Fault, FaultKind};
 
+use super::every_port::*;
 use super::{Rig, put};
 use crate::SqliteDatabase;
 
 fn full() -> Rig {
     let rig = Rig::migrated();
     let database = rig.open();
-    database.configure_storage(StorageType::SoftHsm).unwrap();
+    database.set_storage(StorageType::SoftHsm).unwrap();
     database.save_token(&known_token()).unwrap();
-    let (credential, facts) = credential("one");
-    database
-        .save_active_credential(&credential, &facts, None, moment(0))
-        .unwrap();
+    save(&database, "one", None);
     database.mark_setup_completed(moment(0)).unwrap();
     database.record_start(&start("1.0.0", moment(0))).unwrap();
     rig
@@ -23,32 +21,28 @@ fn full() -> Rig {
 
 /// All that a reader asks.
 fn look(database: &SqliteDatabase) -> Vec<Result<(), Fault>> {
-    let (_, facts) = credential("one");
-    let dek = Dek::from_bytes(&[1; 32]).unwrap();
     vec![
-        database.observe().map(drop),
+        database.read().map(drop),
         database.check_writable(),
         database.check_integrity(),
-        database.active_credential(Some(&dek)).map(drop),
         database.list().map(drop),
-        database.find(&facts.sha256_fingerprint, None).map(drop),
-        database.history(10).map(drop),
+        database.find("AB:CD:one").map(drop),
+        database.rows(10).map(drop),
     ]
 }
 
 /// And all that is changed in the life of a node.
 fn change(database: &SqliteDatabase) -> Vec<Result<(), Fault>> {
-    let (one, facts) = credential("one");
     let dek = Dek::from_bytes(&[1; 32]).unwrap();
     let mut token = known_token();
     token.pending_kek = Some(KekId::new(&[9; 16]).unwrap());
     vec![
         database.migrate().map(drop),
         database.snapshot(moment(1)).map(drop),
-        database.configure_storage(StorageType::SoftHsm).map(drop),
+        database.set_storage(StorageType::SoftHsm).map(drop),
         database.save_token(&token),
-        database.save_active_credential(&one, &facts, None, moment(2)),
-        database.seal_credentials(&dek).map(drop),
+        try_save(database, "one", None),
+        database.seal_all(&dek).map(drop),
         database.mark_setup_completed(moment(1)).map(drop),
         database.record_start(&start("1.0.0", moment(1))),
     ]
@@ -99,7 +93,7 @@ fn c04_a_header_that_forbids_writing_is_found_before_the_first_change() {
     bytes[18] = 3;
     rig.put(&bytes);
     for database in [rig.open(), rig.open_read_only()] {
-        let fault = database.observe().unwrap_err();
+        let fault = database.read().unwrap_err();
         assert_eq!(fault.kind(), FaultKind::DataCorrupt);
         assert!(
             fault.to_string().contains("no program may write"),
@@ -168,7 +162,7 @@ fn c04_no_table_or_column_that_is_gone_makes_a_defect_of_the_program() {
             continue;
         }
         drop(connection);
-        let fault = rig.open().observe().unwrap_err();
+        let fault = rig.open().read().unwrap_err();
         assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{sql}: {fault}");
         is_never_our_defect(&rig, sql);
     }

@@ -2,18 +2,14 @@
 
 use domain::StorageType;
 
-use crate::contract::database::{known_token, moment, start};
+use crate::contract::store::{StoreRig, known_token, moment, start};
 use crate::{
-    BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Database, DatabaseState,
-    Fault, FaultKind, NodeRecord,
+    BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Fault, FaultKind, NodeRecord,
 };
 
 /// A place for one database and its backups; nothing stands there yet.
-pub trait BackupsRig {
-    /// A new value over the place.
-    fn database(&self) -> Box<dyn Database>;
-
-    /// A new value over the same place.
+pub trait BackupsRig: StoreRig {
+    /// A new value over the same place, for reading alone where there is such a thing.
     fn backups(&self) -> Box<dyn Backups>;
 
     /// A path for a backup.
@@ -33,7 +29,7 @@ const CASES: [Case; 9] = [
             .create(BackupTarget::New(&file), &origin(false), &mut |_, _| ())
             .unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Config);
-        assert!(rig.backups().read(BackupSource::File(&file)).is_err());
+        assert!(rig.backups().verify(BackupSource::File(&file)).is_err());
     }),
     ("a backup says what it is of, and changes nothing", |rig| {
         prepare(rig);
@@ -50,7 +46,7 @@ const CASES: [Case; 9] = [
         assert_eq!(manifest.kek, token.kek);
         assert_eq!(manifest.dek_check_value, token.dek_check_value);
         assert!(manifest.backup_password_set && !manifest.setup_completed);
-        let backup = rig.backups().read(BackupSource::File(&file)).unwrap();
+        let backup = rig.backups().verify(BackupSource::File(&file)).unwrap();
         assert_eq!(backup.manifest, Some(manifest));
         assert_eq!(backup.record.token, Some(token));
     }),
@@ -62,7 +58,7 @@ const CASES: [Case; 9] = [
             assert!(create(rig, &file, true).setup_completed);
             let record = rig
                 .backups()
-                .read(BackupSource::File(&file))
+                .verify(BackupSource::File(&file))
                 .unwrap()
                 .record;
             assert_eq!(record.setup_completed_at, Some(moment(7)));
@@ -73,9 +69,7 @@ const CASES: [Case; 9] = [
         prepare(rig);
         let file = rig.file("backup");
         create(rig, &file, false);
-        rig.database()
-            .change_storage(StorageType::Software)
-            .unwrap();
+        rig.store().set_storage(StorageType::Software).unwrap();
         let backups = rig.backups();
         let mut staged = backups.stage(BackupSource::File(&file)).unwrap();
         assert!(!staged.is_in_place().unwrap());
@@ -84,7 +78,7 @@ const CASES: [Case; 9] = [
         assert_eq!(node(rig).storage, Some(StorageType::Software));
         staged.put_in_place().unwrap();
         assert_eq!(node(rig).storage, Some(StorageType::SoftHsm));
-        assert_eq!(rig.database().snapshots().unwrap()[0].path, kept);
+        assert_eq!(rig.store().snapshots().unwrap()[0].path, kept);
         assert!(
             backups
                 .stage(BackupSource::File(&file))
@@ -97,16 +91,14 @@ const CASES: [Case; 9] = [
         prepare(rig);
         let file = rig.file("backup");
         create(rig, &file, false);
-        rig.database()
-            .change_storage(StorageType::Software)
-            .unwrap();
+        rig.store().set_storage(StorageType::Software).unwrap();
         let backups = rig.backups();
         drop(backups.stage(BackupSource::File(&file)).unwrap());
         let mut staged = backups.stage(BackupSource::File(&file)).unwrap();
         staged.keep_replaced(moment(9)).unwrap();
         drop(staged);
         assert_eq!(node(rig).storage, Some(StorageType::Software));
-        rig.database().change_storage(StorageType::SoftHsm).unwrap();
+        rig.store().set_storage(StorageType::SoftHsm).unwrap();
     }),
     (
         "a backup is not overwritten, unless that is wanted",
@@ -118,7 +110,7 @@ const CASES: [Case; 9] = [
             let again = |target| backups.create(target, &origin(true), &mut |_, _| ());
             let fault = again(BackupTarget::New(&file)).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Io);
-            let read = || backups.read(BackupSource::File(&file)).unwrap().manifest;
+            let read = || backups.verify(BackupSource::File(&file)).unwrap().manifest;
             assert_eq!(read(), Some(first));
             let second = again(BackupTarget::Replace(&file)).unwrap();
             assert_eq!(read(), Some(second));
@@ -137,15 +129,13 @@ const CASES: [Case; 9] = [
             )
             .unwrap();
         let read = |bytes: &[u8]| -> Result<_, Fault> {
-            Ok(backups.read(BackupSource::Stream(&mut &*bytes))?.manifest)
+            Ok(backups.verify(BackupSource::Stream(&mut &*bytes))?.manifest)
         };
         assert_eq!(read(&bytes).unwrap(), Some(manifest));
         for cut in [&bytes[..bytes.len() - 1], &[]] {
             assert_eq!(read(cut).unwrap_err().kind(), FaultKind::DataCorrupt);
         }
-        rig.database()
-            .change_storage(StorageType::Software)
-            .unwrap();
+        rig.store().set_storage(StorageType::Software).unwrap();
         let mut staged = backups.stage(BackupSource::Stream(&mut &*bytes)).unwrap();
         staged.keep_replaced(moment(9)).unwrap().unwrap();
         staged.put_in_place().unwrap();
@@ -155,20 +145,20 @@ const CASES: [Case; 9] = [
         prepare(rig);
         let file = rig.file("backup");
         create(rig, &file, false);
-        let database = rig.database();
-        database.change_storage(StorageType::Software).unwrap();
+        let database = rig.store();
+        database.set_storage(StorageType::Software).unwrap();
         let backups = rig.backups();
         let mut staged = backups.stage(BackupSource::File(&file)).unwrap();
         let kept = staged.keep_replaced(moment(9)).unwrap().unwrap();
         staged.put_in_place().unwrap();
         for number in 0..7 {
             let version = format!("2.0.{number}");
-            let database = rig.database();
+            let database = rig.store();
             database.record_start(&start(&version, moment(10))).unwrap();
             let made = database.snapshot(moment(10 + number)).unwrap().unwrap();
             assert!(!made.removed.contains(&kept));
         }
-        let left = rig.database().snapshots().unwrap();
+        let left = rig.store().snapshots().unwrap();
         assert_eq!(left.len(), 6);
         assert!(left.iter().any(|snapshot| snapshot.path == kept));
     }),
@@ -179,7 +169,10 @@ const CASES: [Case; 9] = [
         rig.damage(&file);
         let backups = rig.backups();
         assert_eq!(
-            backups.read(BackupSource::File(&file)).unwrap_err().kind(),
+            backups
+                .verify(BackupSource::File(&file))
+                .unwrap_err()
+                .kind(),
             FaultKind::DataCorrupt
         );
         let Err(fault) = backups.stage(BackupSource::File(&file)) else {
@@ -198,9 +191,9 @@ fn origin(setup_completed: bool) -> BackupOrigin {
 }
 
 fn prepare(rig: &dyn BackupsRig) {
-    let database = rig.database();
+    let database = rig.store();
     database.migrate().unwrap();
-    database.configure_storage(StorageType::SoftHsm).unwrap();
+    database.set_storage(StorageType::SoftHsm).unwrap();
     database.save_token(&known_token()).unwrap();
 }
 
@@ -219,10 +212,7 @@ fn create(rig: &dyn BackupsRig, file: &str, setup_completed: bool) -> BackupMani
 }
 
 fn node(rig: &dyn BackupsRig) -> NodeRecord {
-    match rig.database().observe().unwrap() {
-        DatabaseState::Initialised(record) => *record,
-        DatabaseState::NotInitialised => panic!("the database is not initialised"),
-    }
+    crate::contract::store::node(&*rig.store())
 }
 
 /// Runs every case on a fresh rig.

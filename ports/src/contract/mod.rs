@@ -4,9 +4,7 @@
 //! promise that was broken.
 
 pub mod backups;
-pub mod credentials;
-pub mod database;
 pub mod files;
-
+pub mod store;
 pub mod surroundings;
 pub mod token;

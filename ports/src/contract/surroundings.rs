@@ -1,8 +1,8 @@
-//! Contract suites of the clock, the output and the seals.
+//! Contract suites of the clock, the output and the cryptography with a DEK.
 
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::{BackupWrappedDek, Clock, Dek, DekSeals, FaultKind, Output, Secret};
+use crate::{BackupWrappedDek, Clock, Dek, DekCrypto, FaultKind, Output, Secret};
 
 /// The time is UTC, is no time before this program was written, and does not run backwards between
 /// two looks.
@@ -25,34 +25,34 @@ pub fn output(output: &dyn Output) {
 
 /// What wraps unwraps, with this password alone; no two blobs and no two DEKs are the same; a check
 /// value belongs to one DEK (C17).
-pub fn seals(seals: &dyn DekSeals) {
-    let (one, two) = (seals.generate().unwrap(), seals.generate().unwrap());
+pub fn dek_crypto(crypto: &dyn DekCrypto) {
+    let (one, two) = (crypto.generate().unwrap(), crypto.generate().unwrap());
     assert!(!one.is_same(&two));
-    assert_eq!(seals.check_value(&one), seals.check_value(&one.clone()));
-    assert_ne!(seals.check_value(&one), seals.check_value(&two));
-    assert!(!holds(&seals.check_value(&one), &one));
+    assert_eq!(crypto.check_value(&one), crypto.check_value(&one.clone()));
+    assert_ne!(crypto.check_value(&one), crypto.check_value(&two));
+    assert!(!holds(&crypto.check_value(&one), &one));
 
     let password = Secret::from("correct horse battery".to_owned());
-    let blob = seals.wrap_with_password(&one, &password).unwrap();
+    let blob = crypto.wrap_with_password(&one, &password).unwrap();
     assert!(
-        seals
+        crypto
             .unwrap_with_password(&blob, &password)
             .unwrap()
             .is_same(&one)
     );
-    assert_ne!(blob, seals.wrap_with_password(&one, &password).unwrap());
+    assert_ne!(blob, crypto.wrap_with_password(&one, &password).unwrap());
 
     let wrong = Secret::from("correct horse batterz".to_owned());
     let kind = |blob: &BackupWrappedDek, password: &Secret| {
-        let fault = seals.unwrap_with_password(blob, password).unwrap_err();
+        let fault = crypto.unwrap_with_password(blob, password).unwrap_err();
         assert!(!fault.hint().is_empty());
         fault.kind()
     };
     assert_eq!(kind(&blob, &wrong), FaultKind::Denied);
-    seals.examine(&blob).unwrap();
+    crypto.examine(&blob).unwrap();
     for length in [0, 1, 20] {
         let cut = BackupWrappedDek(blob.0[..length].to_vec());
-        let examined = seals.examine(&cut).unwrap_err();
+        let examined = crypto.examine(&cut).unwrap_err();
         assert_eq!(examined.kind(), FaultKind::DataCorrupt, "{length} bytes");
         assert_eq!(
             kind(&cut, &password),

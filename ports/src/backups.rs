@@ -1,4 +1,5 @@
-//! Backups of the database: made of a live one, checked, and put in its place.
+//! Copies of the database: snapshots before a change, and backups that are made of a live one,
+//! checked, and put in its place.
 
 use std::io::{Read, Write};
 
@@ -73,11 +74,47 @@ pub enum BackupSource<'a> {
     Stream(&'a mut dyn Read),
 }
 
-/// Backups.
-///
-/// Errors of every method: as [`crate::Database`] has them for the database, as [`Fault::io`] has
-/// it for other files.
+/// A copy of the database, made before an upgrade or a restore.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Snapshot {
+    /// Where it stands.
+    pub path: String,
+    /// The version that the copied database had recorded; `None` where it cannot be told.
+    pub version: Option<String>,
+}
+
+/// A snapshot that was made now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MadeSnapshot {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Where the old ones stood that were removed for it.
+    pub removed: Vec<String>,
+}
+
+/// Snapshots and backups. Errors: see [`crate::NodeStore`] for the database; a failed operation on
+/// another file is a [`crate::FileError`].
 pub trait Backups {
+    /// Whether [`Backups::snapshot`] would have the right and the room, asked before the first
+    /// change of an upgrade. Changes nothing, and creates nothing.
+    ///
+    /// # Errors
+    /// See [`Backups`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
+    fn check_snapshot(&self) -> Result<(), Fault>;
+
+    /// Makes a consistent copy, verifies it, keeps the last five of those. `None` where the newest
+    /// snapshot is of this very state already (a start that is repeated).
+    ///
+    /// # Errors
+    /// See [`Backups`].
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault>;
+
+    /// The snapshots, newest first; MUST be empty for a missing directory.
+    ///
+    /// # Errors
+    /// See [`Backups`].
+    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault>;
+
     /// Writes a consistent copy of the live database with its manifest, whole or not at all,
     /// readable by its owner alone from the first byte on, and reads it back. The database is not
     /// changed. `progress` hears how much of how much is copied.
@@ -100,14 +137,14 @@ pub trait Backups {
     /// MUST be [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or no backup or
     /// snapshot of this project, [`crate::FaultKind::VersionDowngrade`] for a newer schema or
     /// format.
-    fn read(&self, source: BackupSource<'_>) -> Result<Backup, Fault>;
+    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, Fault>;
 
     /// Makes ready to put a backup in the database's place; nothing is replaced yet. What is put
     /// in place later is what was read and proven whole here. The start lock is needed for what
     /// comes after.
     ///
     /// # Errors
-    /// As [`Backups::read`] and [`Backups`] have them.
+    /// As [`Backups::verify`] and [`Backups`] have them.
     fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault>;
 }
 

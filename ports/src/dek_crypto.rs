@@ -1,9 +1,11 @@
-//! What is done with a DEK outside the token: check value, and the backup password (C17).
+//! What is done with a DEK outside the token: its check value, the backup password (C17), and
+//! opening what it seals.
 
-use crate::{BackupWrappedDek, Dek, Fault, Secret};
+use crate::{BackupWrappedDek, Dek, Fault, SealedKey, Secret};
 
-/// Check values and password wrapping of a DEK.
-pub trait DekSeals {
+/// Cryptography with a DEK.
+#[cfg_attr(feature = "testing", mockall::automock)]
+pub trait DekCrypto {
     /// A value that is the same for the same DEK and tells nothing about it: whether a cached or
     /// unwrapped DEK is the one that seals this database.
     fn check_value(&self, dek: &Dek) -> Vec<u8>;
@@ -24,7 +26,7 @@ pub trait DekSeals {
     /// Whether the blob can be one at all, whatever the password: asked without a derivation.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] where [`DekSeals::unwrap_with_password`] would be
+    /// MUST be [`crate::FaultKind::DataCorrupt`] where [`DekCrypto::unwrap_with_password`] would be
     /// for every password.
     fn examine(&self, blob: &BackupWrappedDek) -> Result<(), Fault>;
 
@@ -39,4 +41,11 @@ pub trait DekSeals {
         blob: &BackupWrappedDek,
         password: &Secret,
     ) -> Result<Dek, Fault>;
+
+    /// Opens a private key that is sealed under the DEK: PKCS#8 as PEM.
+    ///
+    /// # Errors
+    /// MUST be [`crate::FaultKind::DataCorrupt`] for one that was altered, moved from another
+    /// installation or certificate, or sealed under another DEK.
+    fn open_key(&self, dek: &Dek, key: &SealedKey) -> Result<Secret, Fault>;
 }

@@ -5,11 +5,13 @@
 //! AES-256-GCM with its tag. All before the ciphertext is associated data.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use ports::{BackupWrappedDek, Dek, DekSeals, Fault, FaultKind, Secret};
+use ports::{BackupWrappedDek, Dek, DekCrypto, Fault, FaultKind, SealedKey, Secret};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::key_sealing::unseal;
 
 const PREFIX: &[u8; 6] = b"TPBK\x01\x01";
 const SALT_LEN: usize = 16;
@@ -47,11 +49,11 @@ impl Cost {
     }
 }
 
-/// [`DekSeals`] with Argon2id and AES-256-GCM.
+/// [`DekCrypto`] with Argon2id and AES-256-GCM.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seals;
+pub struct RingDekCrypto;
 
-impl DekSeals for Seals {
+impl DekCrypto for RingDekCrypto {
     fn check_value(&self, dek: &Dek) -> Vec<u8> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, dek.expose());
         let tag = hmac::sign(&key, CHECKED_TEXT);
@@ -88,6 +90,10 @@ impl DekSeals for Seals {
                  same, then use a backup or the old token",
             )
         })
+    }
+
+    fn open_key(&self, dek: &Dek, key: &SealedKey) -> Result<Secret, Fault> {
+        unseal(dek, key)
     }
 }
 
@@ -253,20 +259,20 @@ mod tests {
     }
 
     fn kind_of(blob: Vec<u8>) -> FaultKind {
-        Seals
+        RingDekCrypto
             .unwrap_with_password(&BackupWrappedDek(blob), &password("correct horse"))
             .unwrap_err()
             .kind()
     }
 
     #[test]
-    fn c17_the_seals_keep_the_contract() {
-        ports::contract::surroundings::seals(&Seals);
+    fn c17_the_contract_is_kept() {
+        ports::contract::surroundings::dek_crypto(&RingDekCrypto);
     }
 
     #[test]
     fn c17_a_dek_comes_back_with_its_password_alone() {
-        let blob = Seals
+        let blob = RingDekCrypto
             .wrap_with_password(&dek(), &password("correct horse"))
             .unwrap();
         let made = Parts::parse(&blob.0).unwrap().cost;
@@ -278,11 +284,11 @@ mod tests {
                 lanes: 1
             }
         );
-        let unwrapped = Seals
+        let unwrapped = RingDekCrypto
             .unwrap_with_password(&blob, &password("correct horse"))
             .unwrap();
         assert!(unwrapped.is_same(&dek()));
-        let fault = Seals
+        let fault = RingDekCrypto
             .unwrap_with_password(&blob, &password("wrong horse"))
             .unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Denied);
@@ -376,15 +382,18 @@ mod tests {
 
     #[test]
     fn a_check_value_is_of_one_dek() {
-        let value = Seals.check_value(&dek());
+        let value = RingDekCrypto.check_value(&dek());
         assert_eq!(value.len(), 16);
-        assert_eq!(value, Seals.check_value(&dek()));
-        assert_ne!(value, Seals.check_value(&Seals.generate().unwrap()));
+        assert_eq!(value, RingDekCrypto.check_value(&dek()));
+        assert_ne!(
+            value,
+            RingDekCrypto.check_value(&RingDekCrypto.generate().unwrap())
+        );
     }
 
     #[test]
     fn generated_deks_differ() {
-        let first = Seals.generate().unwrap();
-        assert!(!first.is_same(&Seals.generate().unwrap()));
+        let first = RingDekCrypto.generate().unwrap();
+        assert!(!first.is_same(&RingDekCrypto.generate().unwrap()));
     }
 }

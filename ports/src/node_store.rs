@@ -1,0 +1,137 @@
+//! The node's record in its database, and the migrations. Nothing here belongs to SQLite.
+
+use domain::{InstallationId, KekId, SchemaState, StorageType};
+use time::OffsetDateTime;
+
+use crate::{ActiveCredential, Fault};
+
+/// The DEK wrapped by the KEK, in the blob format that names itself (C16).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WrappedDek(pub Vec<u8>);
+
+/// The DEK wrapped by a key derived from the backup password, with salt and parameters (C17).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BackupWrappedDek(pub Vec<u8>);
+
+/// What the database says of the node.
+#[derive(Clone, Debug)]
+pub struct NodeRecord {
+    /// Applied migrations against the embedded ones. Where this is `Newer` or `Diverged`, all
+    /// below but `version` may be left out.
+    pub schema: SchemaState,
+    /// The recorded version as it is written, which may not parse.
+    pub version: Option<String>,
+    /// The container that ran the last finished start.
+    pub container_id: Option<String>,
+    /// The id that ties the token to this database.
+    pub installation: Option<InstallationId>,
+    /// When setup was completed (C9).
+    pub setup_completed_at: Option<OffsetDateTime>,
+    /// The storage.
+    pub storage: Option<StorageType>,
+    /// The token.
+    pub token: Option<TokenRecord>,
+    /// The active TLS server credential.
+    pub active_credential: ActiveCredential,
+}
+
+/// What the database knows of the token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenRecord {
+    /// Label.
+    pub label: String,
+    /// Serial number.
+    pub serial: String,
+    /// The module it was reached through, for people.
+    pub module_path: String,
+    /// CKA_ID of our KEK.
+    pub kek: Option<KekId>,
+    /// A KEK that is being made: its id is stored before the token generates it. Where it is
+    /// `kek` already, a rotation is not finished yet.
+    pub pending_kek: Option<KekId>,
+    /// KEKs that wrapped the DEK before and may still stand on the token, oldest first.
+    pub retired_keks: Vec<KekId>,
+    /// The DEK wrapped by the KEK.
+    pub encrypted_dek: Option<WrappedDek>,
+    /// The DEK wrapped by the backup password.
+    pub backup_encrypted_dek: Option<BackupWrappedDek>,
+    /// Since when that backup password is set, where it is known.
+    pub backup_password_set_at: Option<OffsetDateTime>,
+    /// Check value of the DEK: tells whether a cached DEK is the right one, and nothing about it.
+    pub dek_check_value: Option<Vec<u8>>,
+}
+
+/// What [`NodeStore::migrate`] did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Migrated {
+    /// Nothing was pending.
+    Unchanged,
+    /// These were applied, by name.
+    Applied(Vec<String>),
+}
+
+/// The node's record.
+///
+/// Errors of every method, and of every other port of the database:
+/// [`crate::FaultKind::DatabaseUnavailable`] where it cannot be opened or is locked,
+/// [`crate::FaultKind::DataCorrupt`] where it is no database, another application's, or damaged,
+/// [`crate::FaultKind::Io`] for a full disk or a failed write, [`crate::FaultKind::Denied`] without
+/// permission. None of these may look like "not initialised" (C4). A method that fails leaves the
+/// database as it was; each writes in one transaction.
+#[cfg_attr(feature = "testing", mockall::automock)]
+pub trait NodeStore {
+    /// Reads all that a start needs, in one transaction; changes nothing, and creates nothing. An
+    /// adapter that may write may finish the recovery of what a dead writer left, which changes
+    /// nothing that was committed. MUST be `None` for a missing or an empty file and for nothing
+    /// else but a first migration that never finished.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn read(&self) -> Result<Option<NodeRecord>, Fault>;
+
+    /// Whether a start could write here, asked before its first change: rights, and room for the
+    /// record of a start, or for a whole database where there is none; and, for who is to write
+    /// it, that no other process is in the way. Changes nothing, and creates nothing.
+    ///
+    /// # Errors
+    /// See [`NodeStore`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
+    fn check_writable(&self) -> Result<(), Fault>;
+
+    /// Checks the whole of the database, which [`NodeStore::read`] does up to a size alone;
+    /// changes nothing. Nothing there is nothing wrong.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn check_integrity(&self) -> Result<(), Fault>;
+
+    /// Applies every pending migration in one transaction; creates the database where there is
+    /// none, with a new installation id. A database that is made MUST appear whole or not at all.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn migrate(&self) -> Result<Migrated, Fault>;
+
+    /// Sets the storage; `false` where it is this one already.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn set_storage(&self, storage: StorageType) -> Result<bool, Fault>;
+
+    /// Stores what is known of the token in place of what was known.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn save_token(&self, token: &TokenRecord) -> Result<(), Fault>;
+
+    /// Remembers that setup was completed (C9); `false` where it was remembered already.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, Fault>;
+
+    /// Forgets that setup was completed; `false` where nothing was remembered.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn clear_setup_mark(&self) -> Result<bool, Fault>;
+}
