@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
+use adapters_db::{RingDekCrypto, SqliteDatabase};
 use adapters_fs::{
     DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
     SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
 use ports::{Fault, Output, Pins, Secret, SystemClock};
-use usecases::node::{Node, Settings};
+use usecases::node::{Host, Node, Secrets, Settings, Store, Web};
 
 use crate::config::{Config, SecretFiles};
 
@@ -59,33 +59,42 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {
-        backups: Box::new(SqliteBackups::of(&database)),
-        database: Box::new(database.clone()),
-        credentials: Box::new(database),
-        seals: Box::new(Seals),
-        blobs: Box::new(Pkcs11Blobs),
-        hsm: Box::new(hsm),
-        pins: Box::new(config.secrets.clone()),
-        wizard: Box::new(WizardDir::new(config.wizard_state_dir.value.clone())),
-        tls: Box::new(NginxTls::new(config.tls_dir.value.clone())),
-        issuer: Box::new(SelfSignedIssuer),
-        dek_cache: Box::new(DekCacheFile::new(
-            config.runtime_dir.value.clone(),
-            config.allow_non_tmpfs.value,
-        )),
-        static_files: Box::new(StaticCollector::new(
-            config.static_sources.value.clone(),
-            config.static_root.value.clone(),
-        )),
-        messages: Box::new(MessageCompiler::new(
-            config.message_dirs.value.clone(),
-            config.message_languages.value.clone(),
-        )),
-        places: Box::new(FileSystem),
-        web_server: Box::new(ReloadCommand::new(config.nginx_reload.value.clone())),
-        lock: Box::new(FileLock::new(lock_path(config), create_parents)),
-        clock: Box::new(SystemClock),
-        output,
+        store: Store {
+            node: Box::new(database.clone()),
+            credentials: Box::new(database.clone()),
+            backups: Box::new(database.clone()),
+            history: Box::new(database),
+        },
+        secrets: Secrets {
+            module: Box::new(hsm),
+            blobs: Box::new(Pkcs11Blobs),
+            pins: Box::new(config.secrets.clone()),
+            crypto: Box::new(RingDekCrypto),
+            cache: Box::new(DekCacheFile::new(
+                config.runtime_dir.value.clone(),
+                config.allow_non_tmpfs.value,
+            )),
+        },
+        web: Web {
+            tls: Box::new(NginxTls::new(config.tls_dir.value.clone())),
+            issuer: Box::new(SelfSignedIssuer),
+            static_files: Box::new(StaticCollector::new(
+                config.static_sources.value.clone(),
+                config.static_root.value.clone(),
+            )),
+            messages: Box::new(MessageCompiler::new(
+                config.message_dirs.value.clone(),
+                config.message_languages.value.clone(),
+            )),
+            server: Box::new(ReloadCommand::new(config.nginx_reload.value.clone())),
+        },
+        host: Host {
+            wizard: Box::new(WizardDir::new(config.wizard_state_dir.value.clone())),
+            places: Box::new(FileSystem),
+            lock: Box::new(FileLock::new(lock_path(config), create_parents)),
+            clock: Box::new(SystemClock),
+            output,
+        },
         settings: Settings {
             app_version: config.app_version.value.clone(),
             container_id: crate::process::host_name(),

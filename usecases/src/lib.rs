@@ -7,6 +7,7 @@
 //! no file system and no terminal is named here.
 
 pub mod backup;
+mod credential;
 pub mod doctor;
 pub mod keys;
 mod lock;

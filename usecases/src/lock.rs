@@ -14,8 +14,8 @@ use crate::record;
 /// every user may replace files.
 pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
     ensure_own_directories(node)?;
-    node.lock.acquire(wait, &mut || {
-        node.output.info("waiting for another start to end")
+    node.host.lock.acquire(wait, &mut || {
+        node.host.output.info("waiting for another start to end")
     })
 }
 
@@ -25,12 +25,12 @@ pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, F
 /// [`FaultKind::Config`] for a directory in which every user may replace files.
 pub fn ensure_own_directories(node: &Node) -> Result<(), Fault> {
     for directory in [
-        parent(&node.dek_cache.path()),
+        parent(&node.secrets.cache.path()),
         parent(&node.settings.database_path),
-        node.tls.directory(),
-        node.wizard.directory(),
+        node.web.tls.directory(),
+        node.host.wizard.directory(),
     ] {
-        let facts = node.places.look(&directory)?;
+        let facts = node.host.places.look(&directory)?;
         if let Some(facts) = facts.filter(PlaceFacts::is_open_to_all) {
             return Err(Fault::new(
                 FaultKind::Config,

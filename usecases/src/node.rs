@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use domain::Version;
 use ports::{
-    Backups, Clock, Credentials, Database, DekBlobs, DekCache, DekSeals, Messages, Output, Pins,
-    Places, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer, WizardStore,
+    Backups, Clock, CredentialStore, DekBlobs, DekCache, DekCrypto, History, Messages, NodeStore,
+    Output, Pins, Places, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer,
+    WizardStore,
 };
 
 /// What a use case has to know beside the ports.
@@ -38,44 +39,70 @@ pub struct Settings {
     pub database_path: String,
 }
 
-/// The ports of one node.
+/// One node: its ports, in groups.
 pub struct Node {
     /// The database.
-    pub database: Box<dyn Database>,
-    /// The stored TLS credentials of the same database.
-    pub credentials: Box<dyn Credentials>,
-    /// Backups of the same database.
+    pub store: Store,
+    /// The token, and the DEK that it wraps.
+    pub secrets: Secrets,
+    /// What Nginx serves.
+    pub web: Web,
+    /// The machine that the node runs on.
+    pub host: Host,
+    /// What else is to be known.
+    pub settings: Settings,
+}
+
+/// The ports of the node's database.
+pub struct Store {
+    /// The node's record, and the migrations.
+    pub node: Box<dyn NodeStore>,
+    /// The TLS server credentials.
+    pub credentials: Box<dyn CredentialStore>,
+    /// Snapshots and backups.
     pub backups: Box<dyn Backups>,
-    /// What is done with a DEK outside the token.
-    pub seals: Box<dyn DekSeals>,
+    /// The history of starts.
+    pub history: Box<dyn History>,
+}
+
+/// The ports of the token, and of the DEK that it wraps.
+pub struct Secrets {
+    /// The PKCS#11 module.
+    pub module: Box<dyn TokenModule>,
     /// What a wrapped DEK says of itself.
     pub blobs: Box<dyn DekBlobs>,
-    /// The module of the token.
-    pub hsm: Box<dyn TokenModule>,
     /// The PINs.
     pub pins: Box<dyn Pins>,
-    /// The wizard state.
-    pub wizard: Box<dyn WizardStore>,
-    /// The Nginx directory.
+    /// Cryptography with the DEK.
+    pub crypto: Box<dyn DekCrypto>,
+    /// The DEK in memory-backed storage.
+    pub cache: Box<dyn DekCache>,
+}
+
+/// The ports of what Nginx serves.
+pub struct Web {
+    /// Its TLS directory.
     pub tls: Box<dyn TlsStore>,
-    /// Credentials.
+    /// Makes and reads TLS credentials.
     pub issuer: Box<dyn TlsIssuer>,
-    /// The DEK cache.
-    pub dek_cache: Box<dyn DekCache>,
     /// Static files.
     pub static_files: Box<dyn StaticFiles>,
-    /// Rights and room of files and directories.
-    pub places: Box<dyn Places>,
-    /// The web server that serves the TLS set.
-    pub web_server: Box<dyn WebServer>,
     /// Message catalogues.
     pub messages: Box<dyn Messages>,
+    /// The web server itself.
+    pub server: Box<dyn WebServer>,
+}
+
+/// The ports of the machine.
+pub struct Host {
+    /// The state of the setup wizard.
+    pub wizard: Box<dyn WizardStore>,
+    /// Rights and room of files and directories.
+    pub places: Box<dyn Places>,
     /// One start at a time.
     pub lock: Box<dyn StartLock>,
     /// The time.
     pub clock: Box<dyn Clock>,
     /// Where progress goes.
     pub output: Box<dyn Output>,
-    /// What else is to be known.
-    pub settings: Settings,
 }

@@ -1,6 +1,6 @@
 //! What the database says of the node.
 
-use ports::{DatabaseState, Fault, FaultKind, NodeRecord};
+use ports::{Fault, FaultKind, NodeRecord};
 
 use crate::node::Node;
 
@@ -9,12 +9,11 @@ use crate::node::Node;
 /// # Errors
 /// The database, or that there is none.
 pub fn read(node: &Node) -> Result<NodeRecord, Fault> {
-    match node.database.observe()? {
-        DatabaseState::Initialised(record) => Ok(*record),
-        DatabaseState::NotInitialised => Err(Fault::new(
+    node.store.node.read()?.ok_or_else(|| {
+        Fault::new(
             FaultKind::Config,
             format!("there is no database {} yet", node.settings.database_path),
             "run `trustpointctl startup` first, or restore a backup",
-        )),
-    }
+        )
+    })
 }

@@ -48,7 +48,7 @@ impl Recorder<'_> {
     /// # Errors
     /// The state directory.
     pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Fault> {
-        let moved = self.node.wizard.go_to(state)?;
+        let moved = self.node.host.wizard.go_to(state)?;
         self.note("set_wizard_state", moved, state.name());
         Ok(())
     }
@@ -71,7 +71,9 @@ impl Recorder<'_> {
 /// # Errors
 /// The state directory or the database.
 pub fn complete(node: &Node) -> Result<bool, Fault> {
-    let moved = node.wizard.go_to(SetupWizardState::Completed)?;
-    node.database.mark_setup_completed(node.clock.now())?;
+    let moved = node.host.wizard.go_to(SetupWizardState::Completed)?;
+    node.store
+        .node
+        .mark_setup_completed(node.host.clock.now())?;
     Ok(moved)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
 use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
 
+use crate::credential::Active;
 use crate::lock;
 use crate::node::Node;
 use crate::record;
@@ -15,7 +16,7 @@ use crate::report::{Report, StepReport, TlsReport};
 use crate::sealing;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
-use crate::startup::{Active, TlsWork};
+use crate::startup::TlsWork;
 use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
@@ -51,8 +52,9 @@ pub fn run(
         node,
         dek: Some(&dek),
         sealed: true,
+        stored: &record.active_credential,
     };
-    let credential = match work.active()? {
+    let credential = match work.active() {
         Active::Readable(credential, facts) => Some((credential, facts)),
         Active::Unusable(fault) => return Err(fault),
         Active::Missing => None,
@@ -79,8 +81,8 @@ pub fn run(
     } else {
         token::store(&mut recorder, &*session, &kek, &dek, Some(known))?;
     }
-    let written = node.dek_cache.write(&dek)?;
-    recorder.note("cache_dek", written, &node.dek_cache.path());
+    let written = node.secrets.cache.write(&dek)?;
+    recorder.note("cache_dek", written, &node.secrets.cache.path());
     let provided = match credential {
         Some((credential, facts)) => work.publish_saved(&credential, facts, TlsSource::Database)?,
         None => work.provide(domain::TlsGoal::FromDatabase)?,
@@ -122,7 +124,7 @@ enum Waiting {
 }
 
 fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Fault> {
-    let state = node.wizard.read()?.state();
+    let state = node.host.wizard.read()?.state();
     let is_waiting = state.is_some_and(SetupWizardState::is_auto_restore);
     Ok(if is_waiting {
         Waiting::Yes
@@ -224,7 +226,7 @@ pub fn unwrap_with_password(
             "set one with `trustpointctl keys set-backup-password` while the DEK is accessible",
         ));
     };
-    let dek = node.seals.unwrap_with_password(blob, password)?;
+    let dek = node.secrets.crypto.unwrap_with_password(blob, password)?;
     // Where the database does not say which DEK seals it, the password's word is the only one there
     // is, and recovery stores it.
     if known.dek_check_value.is_some() && !sealing::is_dek_of(node, known, &dek) {

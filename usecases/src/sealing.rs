@@ -32,11 +32,13 @@ pub fn contradiction(
         kek: known.kek.clone(),
         wrapped: match &known.encrypted_dek {
             None => WrappedBy::Nothing,
-            Some(blob) => (node.blobs.kek_of(blob)).map_or(WrappedBy::Unreadable, WrappedBy::Kek),
+            Some(blob) => {
+                (node.secrets.blobs.kek_of(blob)).map_or(WrappedBy::Unreadable, WrappedBy::Kek)
+            }
         },
         has_password_blob: known.backup_encrypted_dek.is_some(),
         check_value: known.dek_check_value.clone(),
-        unwrapped: unwrapped.map(|dek| node.seals.check_value(dek)),
+        unwrapped: unwrapped.map(|dek| node.secrets.crypto.check_value(dek)),
     };
     Contradiction::of(&SealingFacts {
         storage: record.storage,
@@ -98,7 +100,7 @@ pub fn kek_by_blob(
     let named = known
         .encrypted_dek
         .as_ref()
-        .and_then(|blob| node.blobs.kek_of(blob));
+        .and_then(|blob| node.secrets.blobs.kek_of(blob));
     match named {
         Some(named) if known.kek.as_ref() != Some(&named) && session.has_kek(&named)? => {
             Ok(Some(named))
@@ -111,14 +113,14 @@ pub fn kek_by_blob(
 #[must_use]
 pub fn has_password(node: &Node, known: &TokenRecord) -> bool {
     let blob = known.backup_encrypted_dek.as_ref();
-    blob.is_some_and(|blob| node.seals.examine(blob).is_ok())
+    blob.is_some_and(|blob| node.secrets.crypto.examine(blob).is_ok())
 }
 
 /// Why the DEK under the backup password cannot be one, where there is one that cannot.
 #[must_use]
 pub fn password_blob_fault(node: &Node, record: &NodeRecord) -> Option<Fault> {
     let blob = record.token.as_ref()?.backup_encrypted_dek.as_ref()?;
-    let fault = node.seals.examine(blob).err()?;
+    let fault = node.secrets.crypto.examine(blob).err()?;
     Some(
         Fault::new(
             fault.kind(),
@@ -133,7 +135,7 @@ pub fn password_blob_fault(node: &Node, record: &NodeRecord) -> Option<Fault> {
 /// none is proven to be (and the node contradicts itself, see [`ensure_consistent`]).
 #[must_use]
 pub fn is_dek_of(node: &Node, known: &TokenRecord, dek: &Dek) -> bool {
-    known.dek_check_value.as_ref() == Some(&node.seals.check_value(dek))
+    known.dek_check_value.as_ref() == Some(&node.secrets.crypto.check_value(dek))
 }
 
 /// What the cache's content is to this database.
@@ -157,15 +159,16 @@ pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Fault
     Ok(Sealing {
         kek,
         has_backup_password: has_password(node, known),
-        cache: copy_of(node, Some(known), &node.dek_cache.read()?),
+        cache: copy_of(node, Some(known), &node.secrets.cache.read()?),
     })
 }
 
 /// What to do next where the KEK does not give the DEK.
 #[must_use]
 pub fn way_back(node: &Node, record: &NodeRecord, ways: Sealing) -> String {
-    let path = node.dek_cache.path();
+    let path = node.secrets.cache.path();
     let raw = node
+        .host
         .wizard
         .read()
         .map_or(None, |directory| directory.state());
@@ -229,7 +232,8 @@ pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<
         return Ok(false);
     }
     let module = session::reach(node, Duration::ZERO)?;
-    let Some(session) = session::open(node, module, record, || node.pins.user_pin())? else {
+    let Some(session) = session::open(node, module, record, || node.secrets.pins.user_pin())?
+    else {
         return Ok(false);
     };
     Ok(match session::unwrap(&*session, known)? {

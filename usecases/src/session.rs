@@ -29,9 +29,11 @@ pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
 /// It does not answer.
 pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Fault> {
     let mut told = false;
-    node.hsm.reach(wait, &mut |fault| {
+    node.secrets.module.reach(wait, &mut |fault| {
         if !told {
-            node.output.info(&format!("waiting for the HSM: {fault}"));
+            node.host
+                .output
+                .info(&format!("waiting for the HSM: {fault}"));
             told = true;
         }
     })
@@ -43,9 +45,13 @@ pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Faul
 /// # Errors
 /// As [`reach`].
 pub fn reach_for_command(node: &Node) -> Result<Box<dyn ReachedModule>, Fault> {
-    node.hsm.reach(node.settings.hsm_wait, &mut |fault| {
-        node.output.debug(&format!("waiting for the HSM: {fault}"));
-    })
+    node.secrets
+        .module
+        .reach(node.settings.hsm_wait, &mut |fault| {
+            node.host
+                .output
+                .debug(&format!("waiting for the HSM: {fault}"));
+        })
 }
 
 /// Looks for the token of a node; one of another installation is refused.

@@ -8,7 +8,7 @@ mod keys;
 use std::time::Duration;
 
 use domain::{SchemaState, SetupWizardState, StorageType};
-use ports::{DatabaseState, Dek, Fault, FaultKind, NodeRecord, Secret};
+use ports::{ActiveCredential, Dek, Fault, FaultKind, NodeRecord, Secret};
 
 use crate::lock;
 use crate::node::Node;
@@ -64,7 +64,7 @@ pub fn run(
         on_step,
     };
 
-    let migrated = node.database.migrate()?;
+    let migrated = node.store.node.migrate()?;
     let changed = migrated != ports::Migrated::Unchanged;
     recorder.note(
         "migrate_database",
@@ -72,8 +72,7 @@ pub fn run(
         "the database is of this version",
     );
     recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
-    node.database.configure_storage(wish.storage)?;
-    node.database.change_storage(wish.storage)?;
+    node.store.node.set_storage(wish.storage)?;
     recorder.note("configure_storage", true, wish.storage.name());
 
     let dek = match access {
@@ -85,12 +84,13 @@ pub fn run(
     };
     recorder.go_to(SetupWizardState::SetupMode)?;
     recorder.go_to(SetupWizardState::SelectTlsServerCredential)?;
-    credential::choose(&mut recorder, &wish.san, dek.as_ref())?;
+    let stored = record.map_or(ActiveCredential::None, |record| record.active_credential);
+    credential::choose(&mut recorder, &stored, &wish.san, dek.as_ref())?;
     if let Some(dek) = &dek {
         recorder.go_to(SetupWizardState::BackupPassword)?;
         recorder.set_backup_password(wish, dek)?;
-        let written = node.dek_cache.write(dek)?;
-        recorder.note("cache_dek", written, &node.dek_cache.path());
+        let written = node.secrets.cache.write(dek)?;
+        recorder.note("cache_dek", written, &node.secrets.cache.path());
     }
     recorder.complete()?;
     report.outcome = Some(domain::Outcome::Ready);
@@ -108,9 +108,9 @@ pub fn reset(
     on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
     let _lock = lock::acquire(node, lock_wait)?;
-    if let DatabaseState::Initialised(record) = node.database.observe()? {
+    if let Some(record) = node.store.node.read()? {
         ensure_schema(node, &record)?;
-        let cleared = node.database.clear_setup_mark()?;
+        let cleared = node.store.node.clear_setup_mark()?;
         let mut recorder = Recorder {
             node,
             report,
@@ -178,9 +178,9 @@ fn is_long_enough(password: &Secret) -> bool {
 
 /// What the database says; the evidence of a missing one is looked for as a start does (C14).
 fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
-    match node.database.observe()? {
-        DatabaseState::Initialised(record) => Ok(Some(*record)),
-        DatabaseState::NotInitialised => {
+    match node.store.node.read()? {
+        Some(record) => Ok(Some(record)),
+        None => {
             startup::observe(node, Mode::CarryOut, false)?;
             Ok(None)
         }
@@ -217,7 +217,7 @@ fn ensure_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<
 }
 
 fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fault> {
-    let raw = node.wizard.read()?.state();
+    let raw = node.host.wizard.read()?.state();
     let Some(record) = record else { return Ok(()) };
     ensure_schema(node, record)?;
     if sealing::is_completed(record, raw) {
@@ -292,11 +292,11 @@ impl Recorder<'_> {
             self.note("set_backup_password", false, "none, as asked for");
             return Ok(());
         };
-        let blob = self.node.seals.wrap_with_password(dek, password)?;
+        let blob = self.node.secrets.crypto.wrap_with_password(dek, password)?;
         let mut token = token::stored(self.node)?;
         token.backup_encrypted_dek = Some(blob);
-        token.backup_password_set_at = Some(self.node.clock.now());
-        self.node.database.save_token(&token)?;
+        token.backup_password_set_at = Some(self.node.host.clock.now());
+        self.node.store.node.save_token(&token)?;
         self.note(
             "set_backup_password",
             true,

@@ -20,7 +20,7 @@ use ports::Fault;
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
-pub use tls::{Active, TlsWork, problem, remedy, unusable};
+pub use tls::TlsWork;
 
 use crate::lock;
 use crate::node::Node;
@@ -72,7 +72,7 @@ pub fn run(
     report.set_selection(selection);
     let plan = Plan::of(&seen.observed, selection)
         .map_err(|refusal| refusal::fault(node, &seen.observed, refusal))?;
-    node.output.info(&announce(report));
+    node.host.output.info(&announce(report));
     report.outcome = Some(plan.outcome);
     report.warnings.extend(warnings::standing(node, &seen));
 

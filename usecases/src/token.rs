@@ -34,10 +34,10 @@ impl TokenAccess {
     /// No tmpfs for the DEK, no PIN or a rejected one, an HSM that is out of reach or has no place,
     /// a token of another installation.
     pub fn look(node: &Node, record: Option<&NodeRecord>) -> Result<Self, Fault> {
-        if let Some(warning) = node.dek_cache.check()? {
-            node.output.warning(&warning);
+        if let Some(warning) = node.secrets.cache.check()? {
+            node.host.output.warning(&warning);
         }
-        let pin = node.pins.user_pin()?;
+        let pin = node.secrets.pins.user_pin()?;
         let module = match session::find(node, session::reach_for_command(node)?, record)? {
             Found::Present(token) if token.info().pin != PinState::NotInitialised => {
                 return token.log_in(&pin).map(Self::Open);
@@ -56,7 +56,7 @@ impl TokenAccess {
         };
         Ok(Self::ToInitialise {
             module,
-            so_pin: node.pins.so_pin()?,
+            so_pin: node.secrets.pins.so_pin()?,
             pin,
         })
     }
@@ -134,7 +134,7 @@ pub fn new_kek(
                 .cloned()
                 .unwrap_or_else(|| blank(node, session.info()));
             record.pending_kek = Some(kek.clone());
-            node.database.save_token(&record)?;
+            node.store.node.save_token(&record)?;
             kek
         }
     };
@@ -154,13 +154,13 @@ pub fn new_kek(
 
 /// Whether the KEK wraps and unwraps a key that was made to try it.
 fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, Fault> {
-    let probe = node.seals.generate()?;
+    let probe = node.secrets.crypto.generate()?;
     match session.wrap_dek(kek, &probe) {
         Ok(_) => Ok(true),
         Err(fault) if fault.is_unanswered() => Err(fault),
         Err(fault) => {
             let why = format!("the KEK {kek} wraps nothing: {fault}");
-            node.output.warning(&why);
+            node.host.output.warning(&why);
             Ok(false)
         }
     }
@@ -217,11 +217,11 @@ fn keep_other_token(
     }) else {
         return Ok(());
     };
-    let database = &recorder.node.database;
-    let made = database.snapshot(recorder.node.clock.now())?;
+    let backups = &recorder.node.store.backups;
+    let made = backups.snapshot(recorder.node.host.clock.now())?;
     let kept = match made {
         Some(made) => Some(made.snapshot.path),
-        None => database
+        None => backups
             .snapshots()?
             .into_iter()
             .next()
@@ -248,8 +248,8 @@ fn store_as(
     record.encrypted_dek = Some(session.wrap_dek(kek, dek)?);
     record.kek = Some(kek.clone());
     record.retired_keks.retain(|retired| retired != kek);
-    record.dek_check_value = Some(node.seals.check_value(dek));
-    node.database.save_token(&record)?;
+    record.dek_check_value = Some(node.secrets.crypto.check_value(dek));
+    node.store.node.save_token(&record)?;
     let detail = format!("the KEK {kek} wraps the DEK; checked, stored");
     recorder.note("wrap_dek", true, &detail);
     Ok(())

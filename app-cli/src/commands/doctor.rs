@@ -97,8 +97,18 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
             PRIVATE,
             true,
         ),
-        place("mode_wizard", node.wizard.directory(), OWN_WRITE, false),
-        place("mode_tls_directory", node.tls.directory(), OWN_WRITE, false),
+        place(
+            "mode_wizard",
+            node.host.wizard.directory(),
+            OWN_WRITE,
+            false,
+        ),
+        place(
+            "mode_tls_directory",
+            node.web.tls.directory(),
+            OWN_WRITE,
+            false,
+        ),
         place("mode_tls_key", key.to_string(), PRIVATE, true),
         place(
             "mode_runtime",

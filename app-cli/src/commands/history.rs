@@ -21,7 +21,7 @@ pub fn run(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let rows = node.database.history(arguments.limit)?;
+    let rows = node.store.history.rows(arguments.limit)?;
     if console.is_human() {
         for row in &rows {
             console.product(&line(row));

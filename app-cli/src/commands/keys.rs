@@ -68,9 +68,9 @@ fn rotate(
         lock_wait: Duration::from_secs(arguments.lock_wait),
     };
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
-    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = keys::rotate(&node, wish, report, &mut |step| console.step(step));
-    report.warnings.extend(node.hsm.take_warnings());
+    report.warnings.extend(node.secrets.module.take_warnings());
     result.map(|()| Next::Exit)
 }
 
@@ -82,7 +82,7 @@ fn set(
 ) -> Result<Next, Fault> {
     let file = arguments.backup_password_file.as_deref();
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
-    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let result = prompt::before_asking(file, || keys::may_use_password(&node))
         .and_then(|()| prompt::new_password(file, check_password))

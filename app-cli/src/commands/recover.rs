@@ -26,7 +26,7 @@ pub fn run(
     let file = arguments.backup_password_file.as_deref();
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
-    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = prompt::before_asking(file, || recover::may_recover(&node))
         .and_then(|()| prompt::known_password(file))
         .and_then(|password| {
@@ -36,6 +36,6 @@ pub fn run(
             };
             recover::run(&node, &wish, report, &mut |step| console.step(step))
         });
-    report.warnings.extend(node.hsm.take_warnings());
+    report.warnings.extend(node.secrets.module.take_warnings());
     result.map(|()| Next::Exit)
 }

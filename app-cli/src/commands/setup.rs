@@ -28,13 +28,13 @@ pub fn run(
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let mut on_step = |step: &usecases::report::StepReport| console.step(step);
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
-    node.pins = Box::new(AskedPins(config.secrets.clone()));
+    node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = if arguments.reset {
         setup::reset(&node, lock_wait, report, &mut on_step)
     } else {
         wish(&node, arguments).and_then(|wish| setup::run(&node, &wish, report, &mut on_step))
     };
-    report.warnings.extend(node.hsm.take_warnings());
+    report.warnings.extend(node.secrets.module.take_warnings());
     result.map(|()| Next::Exit)
 }
 

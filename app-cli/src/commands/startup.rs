@@ -52,8 +52,8 @@ pub fn startup(
     if !replace {
         return result.map(|()| Next::Exit);
     }
-    let dek_file = has_dek(report) && node.dek_cache.exists()?;
-    let dek_file = dek_file.then(|| node.dek_cache.path());
+    let dek_file = has_dek(report) && node.secrets.cache.exists()?;
+    let dek_file = dek_file.then(|| node.secrets.cache.path());
     Ok(Next::Replace {
         command: arguments.command.clone(),
         dek_file,

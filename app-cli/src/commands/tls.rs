@@ -111,9 +111,10 @@ fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault>
     report.data.insert("active".into(), json!(active));
     match &shown.nginx {
         TlsView::Usable(set) => report.tls = Some(TlsReport::new(set.source, &set.facts)),
-        TlsView::Absent => report
-            .warnings
-            .push(format!("Nginx has no TLS set in {}", node.tls.directory())),
+        TlsView::Absent => report.warnings.push(format!(
+            "Nginx has no TLS set in {}",
+            node.web.tls.directory()
+        )),
         TlsView::Unusable(why) => report
             .warnings
             .push(format!("Nginx could not start with its TLS set: {why}")),

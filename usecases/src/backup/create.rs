@@ -36,9 +36,9 @@ pub fn run(
     let origin = BackupOrigin {
         application_version: node.settings.app_version.to_string(),
         setup_completed: setup_completed(&mut recorder, &record),
-        at: node.clock.now(),
+        at: node.host.clock.now(),
     };
-    let manifest = node.backups.create(wish.target, &origin, progress)?;
+    let manifest = node.store.backups.create(wish.target, &origin, progress)?;
     let detail = format!("{}, SHA-256 {}", wish.name, manifest.sha256);
     recorder.note("create_backup", true, &detail);
     recorder.report.warnings.extend(clear_keys(node, &record)?);
@@ -58,7 +58,7 @@ pub fn run(
 /// The state directory may know of a completed setup before the database does.
 fn setup_completed(recorder: &mut Recorder<'_>, record: &NodeRecord) -> bool {
     let marked = record.setup_completed_at.is_some();
-    match recorder.node.wizard.read() {
+    match recorder.node.host.wizard.read() {
         Ok(directory) => {
             SetupWizardState::effective(directory.state(), marked) == WizardState::Completed
         }
@@ -73,6 +73,7 @@ fn setup_completed(recorder: &mut Recorder<'_>, record: &NodeRecord) -> bool {
 fn clear_keys(node: &Node, record: &NodeRecord) -> Result<Option<String>, Fault> {
     let in_the_clear = record.storage != Some(StorageType::SoftHsm)
         || node
+            .store
             .credentials
             .list()?
             .iter()

@@ -16,7 +16,7 @@ pub fn refuse_losing(
     present: Option<&NodeRecord>,
     next: &NodeRecord,
 ) -> Result<CacheFate, Fault> {
-    let cached = node.dek_cache.read()?;
+    let cached = node.secrets.cache.read()?;
     if copy_of(node, next.token.as_ref(), &cached) == CacheCopy::Ours {
         return Ok(CacheFate::Keep);
     }
@@ -66,9 +66,13 @@ fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Fault> 
     if matches!(cached, CachedDek::Absent) {
         return Ok(CacheFate::Drop);
     }
-    for snapshot in node.database.snapshots()? {
+    for snapshot in node.store.backups.snapshots()? {
         // One that cannot be read tells of no way, and the file stays.
-        let Ok(backup) = node.backups.read(BackupSource::File(&snapshot.path)) else {
+        let Ok(backup) = node
+            .store
+            .backups
+            .verify(BackupSource::File(&snapshot.path))
+        else {
             continue;
         };
         let Some(known) = &backup.record.token else {
@@ -96,7 +100,7 @@ fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>
         format!(
             "{} may hold the last copy of the DEK that seals {}: no backup password opens it, and \
              {kek}",
-            node.dek_cache.path(),
+            node.secrets.cache.path(),
             node.settings.database_path
         ),
         format!("{}; then try again", sealing::way_back(node, record, ways)),

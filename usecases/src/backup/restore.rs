@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::{CacheFate, SetupWizardState, WizardState};
-use ports::{Backup, BackupSource, DatabaseState, Fault, FaultKind, NodeRecord};
+use ports::{Backup, BackupSource, Fault, FaultKind, NodeRecord};
 
 use super::last_copy::refuse_losing;
 use super::newer::refuse_newer;
@@ -38,11 +38,11 @@ pub fn run(
 ) -> Result<Backup, Fault> {
     let Restore { source, name, .. } = wish;
     // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
-    let mut staged = node.backups.stage(source)?;
+    let mut staged = node.store.backups.stage(source)?;
     let backup = staged.backup().clone();
     refuse_newer(node, &name, &backup)?;
     let _lock = lock::acquire(node, wish.lock_wait)?;
-    let raw = node.wizard.read()?.state();
+    let raw = node.host.wizard.read()?.state();
     let present = present(node)?;
     let accept = wish.accept_other_installation;
     refuse_other(node, &name, accept, raw, present.as_ref(), &backup)?;
@@ -60,7 +60,7 @@ pub fn run(
         recorder.note("replace_database", false, &format!("{path} is this backup"));
     } else {
         remember_setup(node, raw, present.as_ref(), &backup)?;
-        let kept = staged.keep_replaced(node.clock.now())?;
+        let kept = staged.keep_replaced(node.host.clock.now())?;
         match &kept {
             Some(kept) => {
                 let kept = format!("{kept}; it stays there until you remove it");
@@ -75,18 +75,19 @@ pub fn run(
         recorder.note("replace_database", true, path);
     }
     drop_other_dek(&mut recorder, cached)?;
-    node.output
+    node.host
+        .output
         .info("the next `trustpointctl startup` says what this node needs");
     Ok(backup)
 }
 
 /// The present database, as far as it can be read: a damaged one is what a restore is for.
 fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
-    match node.database.observe() {
-        Ok(DatabaseState::Initialised(record)) => Ok(Some(*record)),
-        Ok(DatabaseState::NotInitialised) => Ok(None),
+    match node.store.node.read() {
+        Ok(record) => Ok(record),
         Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
-            node.output
+            node.host
+                .output
                 .warning(&format!("the present database cannot be read: {fault}"));
             Ok(None)
         }
@@ -168,7 +169,9 @@ fn remember_setup(
     });
     let is_set_up = raw.is_some_and(SetupWizardState::counts_as_completed);
     if goes && known_here_alone && is_set_up {
-        node.database.mark_setup_completed(node.clock.now())?;
+        node.store
+            .node
+            .mark_setup_completed(node.host.clock.now())?;
     }
     Ok(())
 }
@@ -196,13 +199,13 @@ fn set_wizard(
 fn drop_other_dek(recorder: &mut Recorder<'_>, fate: CacheFate) -> Result<(), Fault> {
     let node = recorder.node;
     match fate {
-        CacheFate::Drop if node.dek_cache.remove()? => {
+        CacheFate::Drop if node.secrets.cache.remove()? => {
             let what = "it held the DEK of another database";
             recorder.note("drop_dek_cache", true, what);
         }
         CacheFate::Drop | CacheFate::Refuse => {}
         CacheFate::Keep => {
-            let kept = format!("{} stays as it is", node.dek_cache.path());
+            let kept = format!("{} stays as it is", node.secrets.cache.path());
             recorder.skip("drop_dek_cache", &kept);
         }
     }

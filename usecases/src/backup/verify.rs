@@ -76,7 +76,7 @@ pub fn run(node: &Node, wish: Verify<'_>, report: &mut Report) -> Result<Verifie
         name,
         backup_password,
     } = wish;
-    let backup = node.backups.read(source)?;
+    let backup = node.store.backups.verify(source)?;
     refuse_newer(node, &name, &backup)?;
     if backup.manifest.is_none() {
         report.warnings.push(format!(
@@ -138,7 +138,7 @@ fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens,
             "the token (serial {serial}) is of installation {theirs}"
         )));
     }
-    let session = token.log_in(&node.pins.user_pin()?)?;
+    let session = token.log_in(&node.secrets.pins.user_pin()?)?;
     match session::unwrap(&*session, known)? {
         Unwrapped::Dek(dek) => Ok(judge(node, known, &dek, "the KEK unwraps")),
         Unwrapped::Damaged(fault) => Err(fault),
@@ -165,7 +165,8 @@ fn by_password(
         ));
     };
     let dek = node
-        .seals
+        .secrets
+        .crypto
         .unwrap_with_password(blob, password)
         .map_err(|fault| {
             let message = format!("the backup {name} is whole, but: {fault}");

@@ -1,7 +1,7 @@
 //! The database and the wizard's state, and whether they agree.
 
 use domain::{SchemaState, SetupWizardState, StorageType, Version};
-use ports::{DatabaseState, FaultKind, NodeRecord};
+use ports::{FaultKind, NodeRecord};
 
 use super::Doctor;
 use crate::sealing;
@@ -11,12 +11,12 @@ impl Doctor<'_> {
     pub(super) fn database(&mut self) -> Option<NodeRecord> {
         const NAME: &str = "database";
         let path = self.node.settings.database_path.clone();
-        let record = match self.node.database.observe() {
-            Ok(DatabaseState::Initialised(record)) => {
+        let record = match self.node.store.node.read() {
+            Ok(Some(record)) => {
                 self.pass(NAME, format!("{path} is a database of this program"));
-                Some(*record)
+                Some(record)
             }
-            Ok(DatabaseState::NotInitialised) => {
+            Ok(None) => {
                 self.warn(
                     NAME,
                     format!("there is no database {path} yet"),
@@ -29,7 +29,7 @@ impl Doctor<'_> {
                 None
             }
         };
-        match self.node.database.check_integrity() {
+        match self.node.store.node.check_integrity() {
             Ok(()) if record.is_some() => self.pass("database_integrity", "every page is right"),
             Ok(()) => {}
             Err(fault) => self.fault("database_integrity", &fault),
@@ -85,7 +85,7 @@ impl Doctor<'_> {
 
     fn wizard(&mut self, record: Option<&NodeRecord>) {
         const NAME: &str = "wizard_state";
-        let raw = match self.node.wizard.read() {
+        let raw = match self.node.host.wizard.read() {
             Ok(directory) => directory.state(),
             Err(fault) => return self.fault(NAME, &fault),
         };

@@ -13,16 +13,16 @@ impl Doctor<'_> {
     /// Each place: what stands there, whose it is, who else may read it.
     pub(super) fn rights(&mut self, watched: &[Place]) {
         for place in watched {
-            match self.node.places.look(&place.path) {
+            match self.node.host.places.look(&place.path) {
                 Ok(None) => self.pass(place.check, format!("{} is not there yet", place.path)),
                 Ok(Some(facts)) => self.rights_of(place, facts),
                 Err(fault) => self.fault(place.check, &fault),
             }
         }
         let writable = [
-            ("database_writable", self.node.database.check_writable()),
-            ("wizard_writable", self.node.wizard.check_writable()),
-            ("tls_writable", self.node.tls.check_writable()),
+            ("database_writable", self.node.store.node.check_writable()),
+            ("wizard_writable", self.node.host.wizard.check_writable()),
+            ("tls_writable", self.node.web.tls.check_writable()),
         ];
         for (name, result) in writable {
             match result {
@@ -69,7 +69,7 @@ impl Doctor<'_> {
     /// The plain DEK may stand on a tmpfs alone (C22).
     pub(super) fn runtime(&mut self, record: Option<&NodeRecord>, directory: &str) {
         const NAME: &str = "runtime_tmpfs";
-        match self.node.dek_cache.check() {
+        match self.node.secrets.cache.check() {
             Ok(None) => self.pass(NAME, format!("{directory} is, or would be, on a tmpfs")),
             Ok(Some(warning)) => self.warn(NAME, warning, format!("mount a tmpfs at {directory}")),
             Err(fault) if is_softhsm(record) => self.fault(NAME, &fault),
@@ -81,15 +81,15 @@ impl Doctor<'_> {
     /// Room for what a start writes.
     pub(super) fn room(&mut self, runtime_dir: &str) {
         let database = self.node.settings.database_path.clone();
-        let tls = self.node.tls.directory();
-        let wizard = self.node.wizard.directory();
+        let tls = self.node.web.tls.directory();
+        let wizard = self.node.host.wizard.directory();
         for (name, path, enough) in [
             ("room_database", database.as_str(), ENOUGH),
             ("room_tls", tls.as_str(), LITTLE),
             ("room_wizard", wizard.as_str(), LITTLE),
             ("room_runtime", runtime_dir, LITTLE),
         ] {
-            match self.node.places.room(path) {
+            match self.node.host.places.room(path) {
                 Err(fault) => self.fault(name, &fault),
                 Ok(room) => {
                     let seen = format!("{} are free for {path}", size(room.free));

@@ -31,7 +31,12 @@ impl Doctor<'_> {
 
     /// Whether what the database says of the keys can all be true.
     fn agreement(&mut self, record: &NodeRecord) {
-        let raw = self.node.wizard.read().map_or(None, |found| found.state());
+        let raw = self
+            .node
+            .host
+            .wizard
+            .read()
+            .map_or(None, |found| found.state());
         let completed = sealing::is_completed(record, raw);
         match sealing::ensure_consistent(self.node, record, completed, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
@@ -48,7 +53,7 @@ impl Doctor<'_> {
     }
 
     fn module(&mut self) -> Option<Box<dyn ReachedModule>> {
-        match self.node.hsm.probe_daemon() {
+        match self.node.secrets.module.probe_daemon() {
             Ok(None) => self.pass(
                 "hsm_daemon",
                 "none is configured: the module works in process",
@@ -142,7 +147,7 @@ impl Doctor<'_> {
     }
 
     fn keys(&mut self, token: Box<dyn Token>, record: &NodeRecord) -> Option<Dek> {
-        let pin = self.node.pins.user_pin();
+        let pin = self.node.secrets.pins.user_pin();
         let session = match pin.and_then(|pin| token.log_in(&pin)) {
             Ok(session) => session,
             Err(fault) => {
@@ -256,8 +261,8 @@ impl Doctor<'_> {
 
     fn cache(&mut self, record: &NodeRecord, unwrapped: Option<Dek>) -> Option<Dek> {
         const NAME: &str = "dek_cache";
-        let path = self.node.dek_cache.path();
-        let cached = match self.node.dek_cache.read() {
+        let path = self.node.secrets.cache.path();
+        let cached = match self.node.secrets.cache.read() {
             Ok(cached) => cached,
             Err(fault) => {
                 self.fault(NAME, &fault);

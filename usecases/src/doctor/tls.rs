@@ -1,11 +1,13 @@
 //! The active TLS credential, and what Nginx has of it.
 
 use domain::SchemaState;
-use ports::{CertificateFacts, CredentialKey, Dek, FaultKind, NodeRecord, TlsSource, TlsView};
+use ports::{
+    ActiveCredential, CertificateFacts, Dek, FaultKind, NodeRecord, StoredKey, TlsSource, TlsView,
+};
 
-use super::{Doctor, is_softhsm};
+use super::Doctor;
+use crate::credential::{Active, problem, remedy};
 use crate::report::rfc3339;
-use crate::startup::{Active, TlsWork, problem, remedy};
 
 const MISSING: &str = "make one with `trustpointctl tls renew`, or import one of your CA with \
                        `trustpointctl tls import`";
@@ -14,41 +16,39 @@ impl Doctor<'_> {
     pub(super) fn tls(&mut self, record: Option<&NodeRecord>, dek: Option<&Dek>) {
         let active = match record {
             Some(record) if record.schema == SchemaState::Current => {
-                self.credential(is_softhsm(Some(record)), dek)
+                self.credential(&record.active_credential, dek)
             }
             Some(_) | None => None,
         };
         self.nginx(record, active.as_ref());
     }
 
-    fn credential(&mut self, sealed: bool, dek: Option<&Dek>) -> Option<CertificateFacts> {
+    fn credential(
+        &mut self,
+        stored: &ActiveCredential,
+        dek: Option<&Dek>,
+    ) -> Option<CertificateFacts> {
         const NAME: &str = "certificate";
-        let work = TlsWork {
-            node: self.node,
-            dek,
-            sealed,
-        };
-        if dek.is_none() && self.is_out_of_reach() {
+        let is_sealed = |key: &StoredKey| matches!(key, StoredKey::Sealed(_));
+        if dek.is_none()
+            && matches!(stored, ActiveCredential::Stored(stored) if is_sealed(&stored.key))
+        {
             self.not_asked(
                 NAME,
                 "its private key is sealed, and the DEK is out of reach",
             );
             return None;
         }
-        match work.active() {
-            Err(fault) => {
-                self.fault(NAME, &fault);
-                None
-            }
-            Ok(Active::Missing) => {
+        match Active::open(self.node, stored, dek) {
+            Active::Missing => {
                 self.warn(NAME, "there is no active TLS server credential", MISSING);
                 None
             }
-            Ok(Active::Unusable(fault)) => {
+            Active::Unusable(fault) => {
                 self.fault(NAME, &fault);
                 None
             }
-            Ok(Active::Readable(_, facts)) => {
+            Active::Readable(_, facts) => {
                 self.pass(
                     NAME,
                     format!("{}: its key matches", facts.sha256_fingerprint),
@@ -59,15 +59,9 @@ impl Doctor<'_> {
         }
     }
 
-    /// Whether there is one that is sealed.
-    fn is_out_of_reach(&self) -> bool {
-        let active = self.node.database.active_credential(None);
-        matches!(active, Ok(Some(active)) if matches!(active.key, CredentialKey::Sealed))
-    }
-
     fn validity(&mut self, facts: &CertificateFacts) {
         const NAME: &str = "certificate_validity";
-        let now = self.node.clock.now();
+        let now = self.node.host.clock.now();
         let seen = format!(
             "valid from {} until {}",
             rfc3339(facts.not_before),
@@ -87,9 +81,9 @@ impl Doctor<'_> {
 
     fn nginx(&mut self, record: Option<&NodeRecord>, active: Option<&CertificateFacts>) {
         const NAME: &str = "nginx_tls_set";
-        let directory = self.node.tls.directory();
+        let directory = self.node.web.tls.directory();
         let start = "run `trustpointctl startup`, which gives Nginx its set";
-        match self.node.tls.view() {
+        match self.node.web.tls.view() {
             Err(fault) => self.fault(NAME, &fault),
             Ok(TlsView::Absent) if record.is_none() => {
                 self.pass(NAME, format!("there is none in {directory} yet"));

@@ -43,11 +43,11 @@ pub fn set(
         report,
         on_step,
     };
-    let blob = node.seals.wrap_with_password(&dek, password)?;
+    let blob = node.secrets.crypto.wrap_with_password(&dek, password)?;
     let mut record = token::stored(node)?;
     record.backup_encrypted_dek = Some(blob);
-    record.backup_password_set_at = Some(node.clock.now());
-    node.database.save_token(&record)?;
+    record.backup_password_set_at = Some(node.host.clock.now());
+    node.store.node.save_token(&record)?;
     recorder.note(
         "set_backup_password",
         true,

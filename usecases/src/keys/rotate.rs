@@ -142,5 +142,5 @@ fn finish(
         ));
     }
     stored.pending_kek = None;
-    node.database.save_token(&stored)
+    node.store.node.save_token(&stored)
 }

@@ -28,7 +28,7 @@ impl SealedNode {
                 "run `trustpointctl startup` first",
             ));
         }
-        let raw = node.wizard.read()?.state();
+        let raw = node.host.wizard.read()?.state();
         if !sealing::is_completed(&record, raw) {
             return Err(Fault::new(
                 FaultKind::Config,
@@ -65,7 +65,7 @@ impl SealedNode {
         if let Some(dek) = self.cached(node)? {
             return Ok(dek);
         }
-        let pin = node.pins.user_pin()?;
+        let pin = node.secrets.pins.user_pin()?;
         let module = session::reach_for_command(node)?;
         let unwrapped = match session::open(node, module, &self.record, || Ok(pin))? {
             Some(session) => self.unwrapped(node, &*session)?,
@@ -76,7 +76,7 @@ impl SealedNode {
 
     /// The cached DEK, where it is the one that seals this database.
     pub(super) fn cached(&self, node: &Node) -> Result<Option<Dek>, Fault> {
-        let cached = node.dek_cache.read()?;
+        let cached = node.secrets.cache.read()?;
         let is_ours = sealing::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
         Ok(match cached {
             CachedDek::Present(dek) if is_ours => Some(dek),

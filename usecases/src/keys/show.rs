@@ -36,7 +36,7 @@ pub fn show(node: &Node) -> Result<KeyFacts, Fault> {
     let mut facts = KeyFacts {
         record: sealed.token.clone(),
         wrap_format: (sealed.token.encrypted_dek.as_ref())
-            .and_then(|blob| node.blobs.wrap_format_of(blob))
+            .and_then(|blob| node.secrets.blobs.wrap_format_of(blob))
             .map(WrapFormat::name),
         token: None,
         kek: None,
@@ -76,7 +76,7 @@ fn kek(
     let (Some(kek), Some(token)) = (&known.kek, token) else {
         return Ok(None);
     };
-    let session = token.log_in(&node.pins.user_pin()?)?;
+    let session = token.log_in(&node.secrets.pins.user_pin()?)?;
     Ok(Some(KekFacts {
         on_token: session.has_kek(kek)?,
         check_value: session.kek_check_value(kek)?.as_deref().map(domain::hex),

@@ -1,11 +1,12 @@
 //! WIZARD_SELECT_TLS_SERVER_CREDENTIAL and WIZARD_TLS_SERVER_CREDENTIAL_APPLY.
 
 use domain::SetupWizardState;
-use ports::{CredentialKey, Dek, Fault, TlsSource};
+use ports::{ActiveCredential, Dek, Fault, StoredKey, TlsSource};
 
+use crate::credential::Active;
 use crate::recorder::Recorder;
 use crate::report::TlsReport;
-use crate::startup::{Active, TlsWork};
+use crate::startup::TlsWork;
 
 /// Chooses the TLS credential and gives it to Nginx. The one of the setup page stays, unless other
 /// names were asked for, it cannot be used, or its key stands in the clear where sealing the
@@ -13,20 +14,28 @@ use crate::startup::{Active, TlsWork};
 ///
 /// # Errors
 /// Names that no certificate can have, or a failed write.
-pub fn choose(recorder: &mut Recorder<'_>, san: &[String], dek: Option<&Dek>) -> Result<(), Fault> {
+pub fn choose(
+    recorder: &mut Recorder<'_>,
+    stored: &ActiveCredential,
+    san: &[String],
+    dek: Option<&Dek>,
+) -> Result<(), Fault> {
     let node = recorder.node;
     let work = TlsWork {
         node,
         dek,
         sealed: dek.is_some(),
+        stored,
     };
     let copies = match dek {
-        Some(_) => copies_in_the_clear(recorder)?,
+        Some(_) => copies_in_the_clear(recorder, stored)?,
         None => Vec::new(),
     };
-    let keep = match work.active()? {
+    let keep = match work.active() {
         Active::Readable(credential, facts)
-            if san.is_empty() && copies.is_empty() && !facts.has_ended_at(node.clock.now()) =>
+            if san.is_empty()
+                && copies.is_empty()
+                && !facts.has_ended_at(node.host.clock.now()) =>
         {
             Some((credential, facts))
         }
@@ -53,7 +62,7 @@ pub fn choose(recorder: &mut Recorder<'_>, san: &[String], dek: Option<&Dek>) ->
     }
     recorder.go_to(SetupWizardState::TlsServerCredentialApply)?;
     if let Some(dek) = dek {
-        let sealed = node.database.seal_credentials(dek)?;
+        let sealed = node.store.credentials.seal_all(dek)?;
         recorder.note(
             "seal_credentials",
             sealed > 0,
@@ -73,16 +82,16 @@ pub fn choose(recorder: &mut Recorder<'_>, san: &[String], dek: Option<&Dek>) ->
 
 /// The snapshots, where the key of the active credential still stands in the clear: each may have
 /// a copy of it.
-fn copies_in_the_clear(recorder: &Recorder<'_>) -> Result<Vec<String>, Fault> {
-    let database = &recorder.node.database;
-    let is_clear = database
-        .active_credential(None)?
-        .is_some_and(|active| matches!(active.key, CredentialKey::Readable(_)));
-    if !is_clear {
+fn copies_in_the_clear(
+    recorder: &Recorder<'_>,
+    stored: &ActiveCredential,
+) -> Result<Vec<String>, Fault> {
+    let is_clear = |key: &StoredKey| matches!(key, StoredKey::Clear(_));
+    if !matches!(stored, ActiveCredential::Stored(stored) if is_clear(&stored.key)) {
         return Ok(Vec::new());
     }
-    Ok(database
-        .snapshots()?
+    let snapshots = recorder.node.store.backups.snapshots()?;
+    Ok(snapshots
         .into_iter()
         .map(|snapshot| snapshot.path)
         .collect())

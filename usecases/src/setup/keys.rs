@@ -78,7 +78,7 @@ pub fn ensure_nothing_replaced(
             if ways.has_backup_password {
                 "the backup password opens it".to_owned()
             } else {
-                format!("{} may be the last copy", node.dek_cache.path())
+                format!("{} may be the last copy", node.secrets.cache.path())
             }
         ),
         sealing::way_back(node, record, ways),
@@ -115,7 +115,7 @@ fn earlier_dek(
     if let Some(fault) = damaged {
         return Err(fault);
     }
-    let made = node.database.snapshot(node.clock.now())?;
+    let made = node.store.backups.snapshot(node.host.clock.now())?;
     let removed = made
         .as_ref()
         .map_or(String::new(), |made| made.removed.join(", "));
@@ -133,7 +133,7 @@ fn earlier_dek(
 
 /// The DEK of the cache, where it is the one of this database.
 fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
-    let cached = node.dek_cache.read()?;
+    let cached = node.secrets.cache.read()?;
     let is_ours = sealing::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
     Ok(match cached {
         CachedDek::Present(dek) if is_ours => Some(dek),
@@ -146,6 +146,6 @@ fn new_dek(node: &Node, session: &dyn TokenSession) -> Result<Dek, Fault> {
     let random = session.random(domain::DEK_EXPECTED_LENGTH)?;
     match Dek::from_bytes(random.expose()) {
         Some(dek) => Ok(dek),
-        None => node.seals.generate(),
+        None => node.secrets.crypto.generate(),
     }
 }

@@ -1,10 +1,11 @@
 //! What would make a start fail half way, looked for before its first change.
 
-use domain::{Plan, SchemaState, Step, TlsGoal};
+use domain::{Plan, Step, TlsGoal};
 use ports::{CachedDek, Fault};
 
 use super::open_token::{Mode, Observation};
-use super::tls::{Active, TlsWork};
+use super::tls::TlsWork;
+use crate::credential::Active;
 use crate::node::Node;
 
 /// Checks what can be checked without a change: a credential that cannot be used, catalogues and
@@ -18,53 +19,46 @@ pub(super) fn check_ahead(
     plan: &Plan,
     mode: Mode,
 ) -> Result<(), Fault> {
-    let work = TlsWork {
-        node,
-        dek: observation.dek.as_ref().map(|dek| &dek.dek),
-        sealed: observation.observed.is_hsm_storage(),
-    };
-    let active = active(&work, observation, plan)?;
+    let work = observation.tls_work(node);
+    let active = active(&work, plan)?;
     // Whoever asks for the status is not about to write.
     if mode == Mode::Status {
         return Ok(());
     }
-    node.static_files.check()?;
-    node.messages.check()?;
+    node.web.static_files.check()?;
+    node.web.messages.check()?;
     for step in &plan.steps {
         match step {
             Step::ProvideTls(goal) if work.is_write_due(*goal, active.as_ref())? => {
-                node.tls.check_writable()?;
+                node.web.tls.check_writable()?;
                 if !matches!(active, Some(Active::Readable(..))) {
                     // Names that no certificate can have.
-                    node.issuer.issue(&node.settings.san, node.clock.now())?;
+                    node.web
+                        .issuer
+                        .issue(&node.settings.san, node.host.clock.now())?;
                 }
             }
             Step::SetWizard(state) if observation.observed.wizard_file() != Some(*state) => {
-                node.wizard.check_writable()?;
+                node.host.wizard.check_writable()?;
             }
-            Step::CacheDek if !is_cached(node, observation)? => node.dek_cache.check_writable()?,
-            Step::SnapshotDatabase => node.database.check_snapshot()?,
-            Step::RecordStart => node.database.check_writable()?,
+            Step::CacheDek if !is_cached(node, observation)? => {
+                node.secrets.cache.check_writable()?
+            }
+            Step::SnapshotDatabase => node.store.backups.check_snapshot()?,
+            Step::RecordStart => node.store.node.check_writable()?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// The active credential, where the plan needs it and it can be read before the migrations.
-fn active(
-    work: &TlsWork<'_>,
-    observation: &Observation,
-    plan: &Plan,
-) -> Result<Option<Active>, Fault> {
+/// The active credential, where the plan needs it.
+fn active(work: &TlsWork<'_>, plan: &Plan) -> Result<Option<Active>, Fault> {
     let needs = |goal| plan.steps.contains(&Step::ProvideTls(goal));
-    let database = observation.observed.database();
-    // A schema that is behind may not have what an active credential is read from.
-    let readable = database.is_none_or(|database| database.schema == SchemaState::Current);
-    if !readable || !(needs(TlsGoal::FromDatabase) || needs(TlsGoal::ReuseOrGenerate)) {
+    if !(needs(TlsGoal::FromDatabase) || needs(TlsGoal::ReuseOrGenerate)) {
         return Ok(None);
     }
-    match work.active()? {
+    match work.active() {
         Active::Unusable(fault) if needs(TlsGoal::FromDatabase) => Err(fault),
         active => Ok(Some(active)),
     }
@@ -74,7 +68,7 @@ fn is_cached(node: &Node, observation: &Observation) -> Result<bool, Fault> {
     let Some(accessible) = &observation.dek else {
         return Ok(false);
     };
-    Ok(match node.dek_cache.read()? {
+    Ok(match node.secrets.cache.read()? {
         CachedDek::Present(cached) => cached.is_same(&accessible.dek),
         CachedDek::Absent | CachedDek::Unusable(_) => false,
     })

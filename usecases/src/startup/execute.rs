@@ -6,7 +6,6 @@ use domain::{
 use ports::{AssetReport, Fault, FaultKind, Migrated, StartRecord};
 
 use super::open_token::Observation;
-use super::tls::TlsWork;
 use crate::node::Node;
 use crate::recorder::{self, Recorder};
 use crate::report::{Report, StepResult, TlsReport};
@@ -96,24 +95,16 @@ impl Execution<'_> {
             Step::SnapshotDatabase => self.snapshot_database(),
             Step::MigrateDatabase => self.migrate_database(),
             Step::CollectStaticFiles => {
-                let assets = self.node.static_files.collect()?;
+                let assets = self.node.web.static_files.collect()?;
                 Ok(self.assets(assets, "static files"))
             }
             Step::CompileMessages => {
-                let assets = self.node.messages.compile()?;
+                let assets = self.node.web.messages.compile()?;
                 Ok(self.assets(assets, "message catalogues"))
             }
             Step::ConfigureStorage => {
-                let created = self
-                    .node
-                    .database
-                    .configure_storage(StorageType::Software)?;
-                let detail = if created {
-                    "SOFTWARE"
-                } else {
-                    "configured already"
-                };
-                Ok(StepNote::changed(created, detail))
+                let changed = self.node.store.node.set_storage(StorageType::Software)?;
+                Ok(StepNote::changed(changed, "SOFTWARE"))
             }
             Step::ProvideTls(goal) => self.provide_tls(goal),
             Step::CacheDek => self.cache_dek(),
@@ -126,19 +117,26 @@ impl Execution<'_> {
     }
 
     fn snapshot_database(&self) -> Result<StepNote, Fault> {
-        Ok(match self.node.database.snapshot(self.node.clock.now())? {
-            Some(made) if made.removed.is_empty() => StepNote::done(made.snapshot.path),
-            Some(made) => StepNote::done(format!(
-                "{}; removed for it: {}",
-                made.snapshot.path,
-                made.removed.join(", ")
-            )),
-            None => StepNote::unchanged("the newest snapshot is of this state"),
-        })
+        Ok(
+            match self
+                .node
+                .store
+                .backups
+                .snapshot(self.node.host.clock.now())?
+            {
+                Some(made) if made.removed.is_empty() => StepNote::done(made.snapshot.path),
+                Some(made) => StepNote::done(format!(
+                    "{}; removed for it: {}",
+                    made.snapshot.path,
+                    made.removed.join(", ")
+                )),
+                None => StepNote::unchanged("the newest snapshot is of this state"),
+            },
+        )
     }
 
     fn migrate_database(&self) -> Result<StepNote, Fault> {
-        Ok(match self.node.database.migrate()? {
+        Ok(match self.node.store.node.migrate()? {
             Migrated::Unchanged => StepNote::unchanged("no migration is pending"),
             Migrated::Applied(names) => StepNote::done(names.join(", ")),
         })
@@ -157,12 +155,7 @@ impl Execution<'_> {
     }
 
     fn provide_tls(&mut self, goal: TlsGoal) -> Result<StepNote, Fault> {
-        let work = TlsWork {
-            node: self.node,
-            dek: self.observation.dek.as_ref().map(|dek| &dek.dek),
-            sealed: self.observation.observed.is_hsm_storage(),
-        };
-        let provided = work.provide(goal)?;
+        let provided = self.observation.tls_work(self.node).provide(goal)?;
         self.warnings.extend(provided.warnings);
         self.tls = Some(TlsReport::new(provided.source, &provided.facts));
         Ok(StepNote::changed(provided.changed, provided.detail))
@@ -176,8 +169,8 @@ impl Execution<'_> {
                 "report this with the output of `trustpointctl --format json status`",
             ));
         };
-        let written = self.node.dek_cache.write(&accessible.dek)?;
-        Ok(StepNote::changed(written, self.node.dek_cache.path()))
+        let written = self.node.secrets.cache.write(&accessible.dek)?;
+        Ok(StepNote::changed(written, self.node.secrets.cache.path()))
     }
 
     /// A DEK that this start has cached is not left behind by a start that failed (C22).
@@ -189,7 +182,7 @@ impl Execution<'_> {
         if !is_cached || !self.may_drop_dek() {
             return;
         }
-        if let Err(fault) = self.node.dek_cache.remove() {
+        if let Err(fault) = self.node.secrets.cache.remove() {
             self.warnings.push(format!(
                 "the DEK is left in the cache of a node that is not ready: {fault}"
             ));
@@ -203,19 +196,19 @@ impl Execution<'_> {
     }
 
     fn keep_dek_cache(&self) -> Result<StepNote, Fault> {
-        if !self.node.dek_cache.exists()? {
+        if !self.node.secrets.cache.exists()? {
             return Ok(StepNote::unchanged("nothing is cached"));
         }
         Ok(StepNote::skipped(format!(
             "{} is kept: it may hold the last copy of the DEK",
-            self.node.dek_cache.path()
+            self.node.secrets.cache.path()
         )))
     }
 
     fn drop_dek_cache(&self) -> Result<StepNote, Fault> {
-        let removed = self.node.dek_cache.remove()?;
+        let removed = self.node.secrets.cache.remove()?;
         let detail = if removed {
-            self.node.dek_cache.path()
+            self.node.secrets.cache.path()
         } else {
             "nothing is cached".into()
         };
@@ -226,7 +219,7 @@ impl Execution<'_> {
         let before = self.observation.observed.wizard_file();
         let moved = match state {
             SetupWizardState::Completed => recorder::complete(self.node)?,
-            _ => self.node.wizard.go_to(state)?,
+            _ => self.node.host.wizard.go_to(state)?,
         };
         let detail = match before {
             Some(before) if moved => format!("{state} (was {before})"),
@@ -237,7 +230,7 @@ impl Execution<'_> {
             && moved
             && state == SetupWizardState::Completed
         {
-            self.node.output.info(&format!(
+            self.node.host.output.info(&format!(
                 "the DEK is accessible again: the wizard goes from {before} to {state}"
             ));
         }
@@ -246,10 +239,10 @@ impl Execution<'_> {
 
     fn record_start(&self, changes: &str) -> Result<StepNote, Fault> {
         let settings = &self.node.settings;
-        self.node.database.record_start(&StartRecord {
+        self.node.store.history.record_start(&StartRecord {
             version: settings.app_version.to_string(),
             container_id: settings.container_id.clone(),
-            at: self.node.clock.now(),
+            at: self.node.host.clock.now(),
             startup_scenario: self.selection.startup.name().to_owned(),
             restore_scenario: self
                 .selection

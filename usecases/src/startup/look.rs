@@ -1,7 +1,7 @@
 //! Look: what the files and the database say. Nothing is changed, and no token is asked.
 
 use domain::{CacheCopy, Database, SetupWizardState, StartupScenario, Version, Wizard};
-use ports::{CachedDek, DatabaseState, Dek, Fault, FaultKind, NodeRecord};
+use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord};
 
 use crate::node::Node;
 use crate::sealing;
@@ -39,11 +39,10 @@ pub struct Installed {
 /// A database or state directory that cannot be read or cannot be right, and what contradicts
 /// itself.
 pub fn look(node: &Node) -> Result<Look, Fault> {
-    let state = node.database.observe()?;
-    let file = node.wizard.read()?.state();
-    let record = match state {
-        DatabaseState::NotInitialised => return Ok(Look::NoDatabase { wizard: file }),
-        DatabaseState::Initialised(record) => record,
+    let record = node.store.node.read()?;
+    let file = node.host.wizard.read()?.state();
+    let Some(record) = record else {
+        return Ok(Look::NoDatabase { wizard: file });
     };
     let database = Database {
         version: recorded_version(node, &record)?,
@@ -54,7 +53,7 @@ pub fn look(node: &Node) -> Result<Look, Fault> {
         },
     };
     if database.scenario(&node.settings.app_version) == StartupScenario::VersionDowngrade {
-        return Ok(Look::Newer(database, record));
+        return Ok(Look::Newer(database, Box::new(record)));
     }
     let completed = database.wizard.state() == domain::WizardState::Completed;
     sealing::ensure_consistent(node, &record, completed, None)?;
@@ -68,7 +67,7 @@ pub fn look(node: &Node) -> Result<Look, Fault> {
     };
     Ok(Look::Installed(Box::new(Installed {
         database,
-        record: *record,
+        record,
         cached,
         cache,
         warnings,
@@ -105,8 +104,8 @@ fn cached_dek(
     record: &NodeRecord,
     warnings: &mut Vec<String>,
 ) -> Result<(Option<Dek>, CacheCopy), Fault> {
-    let path = node.dek_cache.path();
-    let cached = node.dek_cache.read()?;
+    let path = node.secrets.cache.path();
+    let cached = node.secrets.cache.read()?;
     let copy = sealing::copy_of(node, record.token.as_ref(), &cached);
     let dek = match cached {
         CachedDek::Absent => None,

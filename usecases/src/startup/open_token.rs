@@ -6,9 +6,13 @@ use std::time::Duration;
 use domain::{
     CacheCopy, Installed, Kek, Observed, Sealing, SetupWizardState, Storage, StorageType,
 };
-use ports::{Dek, Fault, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo, TokenRecord};
+use ports::{
+    ActiveCredential, Dek, Fault, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo,
+    TokenRecord,
+};
 
 use super::look::{self, Look, look};
+use super::tls::TlsWork;
 use super::traces;
 use crate::node::Node;
 use crate::sealing;
@@ -60,6 +64,19 @@ impl Observation {
             token: None,
             hsm: None,
             warnings: Vec::new(),
+        }
+    }
+}
+
+impl Observation {
+    /// The work on the TLS set of the node that was seen.
+    pub fn tls_work<'a>(&'a self, node: &'a Node) -> TlsWork<'a> {
+        let record = self.record.as_ref();
+        TlsWork {
+            node,
+            dek: self.dek.as_ref().map(|dek| &dek.dek),
+            sealed: self.observed.is_hsm_storage(),
+            stored: record.map_or(&ActiveCredential::None, |record| &record.active_credential),
         }
     }
 }
@@ -146,7 +163,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
         }
         Some(StorageType::PhysicalHsm) => {
             // Nothing is asked of the device: what counts is whether the cache file is there.
-            let cache = if node.dek_cache.exists()? {
+            let cache = if node.secrets.cache.exists()? {
                 CacheCopy::Ours
             } else {
                 CacheCopy::Absent
@@ -177,7 +194,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
         warnings: [seen.warnings, answer.warnings].concat(),
     };
     if observation.dek.is_some() && observation.observed.is_wizard_completed() {
-        observation.warnings.extend(node.dek_cache.check()?);
+        observation.warnings.extend(node.secrets.cache.check()?);
     }
     Ok(observation)
 }
@@ -294,7 +311,7 @@ impl SoftHsm<'_> {
         if known.kek.is_none() {
             return Ok((Kek::Absent, None));
         }
-        let session = token.log_in(&self.node.pins.user_pin()?)?;
+        let session = token.log_in(&self.node.secrets.pins.user_pin()?)?;
         match session::unwrap(&*session, known)? {
             Unwrapped::NoKek => Ok((Kek::Absent, None)),
             Unwrapped::NothingWrapped => Ok((Kek::OnToken, None)),

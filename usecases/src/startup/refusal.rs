@@ -42,7 +42,7 @@ fn downgrade(node: &Node, observed: &Observed) -> Fault {
         "the database {} is of version {version}{why}; this program is of version {program}",
         node.settings.database_path
     );
-    let fitting = match node.database.snapshots() {
+    let fitting = match node.store.backups.snapshots() {
         Ok(snapshots) => snapshots
             .into_iter()
             .filter(|snapshot| {

@@ -2,21 +2,13 @@
 
 use domain::TlsGoal;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialKey, CredentialOrigin, Dek, Fault, FaultKind,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, Fault, FaultKind, NewCredential,
     Published, TlsCredential, TlsSet, TlsSource, TlsView,
 };
-use time::{Duration, OffsetDateTime};
 
+use crate::credential::{Active, problem, remedy};
 use crate::node::Node;
 use crate::report::{TlsReport, rfc3339};
-
-/// A certificate that ends within this time is warned about.
-pub const SOON: Duration = Duration::days(30);
-
-const UNUSABLE: &str = "make a new self-signed one with `trustpointctl tls renew`, import one of \
-                        your CA with `trustpointctl tls import`, put an earlier one to use with \
-                        `trustpointctl tls activate`, or bring an older database back with \
-                        `trustpointctl backup restore`; nothing was overwritten";
 
 /// Provides Nginx with its set.
 pub struct TlsWork<'a> {
@@ -26,6 +18,8 @@ pub struct TlsWork<'a> {
     pub dek: Option<&'a Dek>,
     /// Whether a new credential has to be sealed (HSM storage).
     pub sealed: bool,
+    /// The active credential, as the database has it.
+    pub stored: &'a ActiveCredential,
 }
 
 /// What Nginx has now.
@@ -42,16 +36,6 @@ pub struct Provided {
     pub warnings: Vec<String>,
 }
 
-/// The active credential, as far as it can be used.
-pub enum Active {
-    /// There is none.
-    Missing,
-    /// Its key can be read and matches.
-    Readable(TlsCredential, CertificateFacts),
-    /// It is there and cannot be used.
-    Unusable(Fault),
-}
-
 impl TlsWork<'_> {
     /// Reaches the goal.
     ///
@@ -62,11 +46,11 @@ impl TlsWork<'_> {
         match goal {
             TlsGoal::FromDatabase => self.publish_active(),
             TlsGoal::ReuseOrGenerate => self.reuse_or_generate(),
-            TlsGoal::KeepOrTemporary => match self.node.tls.view()? {
+            TlsGoal::KeepOrTemporary => match self.node.web.tls.view()? {
                 TlsView::Usable(set) => Ok(self.keep(set)),
                 TlsView::Absent | TlsView::Unusable(_) => self.temporary(),
             },
-            TlsGoal::Temporary => match self.node.tls.view()? {
+            TlsGoal::Temporary => match self.node.web.tls.view()? {
                 TlsView::Usable(set) if self.is_waiting_set(&set) => Ok(self.keep(set)),
                 TlsView::Usable(_) | TlsView::Absent | TlsView::Unusable(_) => self.temporary(),
             },
@@ -79,7 +63,7 @@ impl TlsWork<'_> {
     /// # Errors
     /// The directory cannot be read.
     pub fn is_write_due(&self, goal: TlsGoal, active: Option<&Active>) -> Result<bool, Fault> {
-        let TlsView::Usable(set) = self.node.tls.view()? else {
+        let TlsView::Usable(set) = self.node.web.tls.view()? else {
             return Ok(true);
         };
         Ok(match (goal, active) {
@@ -89,7 +73,7 @@ impl TlsWork<'_> {
             (TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate, Some(active)) => match active {
                 Active::Readable(_, facts) => {
                     let is_renewed = goal == TlsGoal::ReuseOrGenerate
-                        && facts.has_ended_at(self.node.clock.now());
+                        && facts.has_ended_at(self.node.host.clock.now());
                     is_renewed || *facts != set.facts
                 }
                 Active::Missing | Active::Unusable(_) => true,
@@ -97,23 +81,9 @@ impl TlsWork<'_> {
         })
     }
 
-    /// Reads the active credential and checks that it can be used.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn active(&self) -> Result<Active, Fault> {
-        let active = match self.node.database.active_credential(self.dek) {
-            Ok(Some(active)) => active,
-            Ok(None) => return Ok(Active::Missing),
-            Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
-                return Ok(Active::Unusable(unusable(fault)));
-            }
-            Err(fault) => return Err(fault),
-        };
-        Ok(match self.open(active) {
-            Ok((credential, facts)) => Active::Readable(credential, facts),
-            Err(fault) => Active::Unusable(fault),
-        })
+    /// The active credential, as far as it can be used.
+    pub fn active(&self) -> Active {
+        Active::open(self.node, self.stored, self.dek)
     }
 
     /// Gives Nginx a credential that is saved in the database.
@@ -127,7 +97,7 @@ impl TlsWork<'_> {
         source: TlsSource,
     ) -> Result<Provided, Fault> {
         // In the directory a saved set is one of the database, whoever made it.
-        let published = self.node.tls.publish(credential, TlsSource::Database)?;
+        let published = self.node.web.tls.publish(credential, TlsSource::Database)?;
         let changed = source == TlsSource::Generated || published == Published::Replaced;
         let detail = match (source, published) {
             (TlsSource::Generated, _) => "a new credential was made and saved",
@@ -160,17 +130,23 @@ impl TlsWork<'_> {
             (true, dek) => dek,
             (false, _) => None,
         };
-        let now = self.node.clock.now();
-        let credential = self.node.issuer.issue(san, now)?;
-        let facts = self.node.issuer.inspect(&credential)?;
+        let now = self.node.host.clock.now();
+        let credential = self.node.web.issuer.issue(san, now)?;
+        let facts = self.node.web.issuer.inspect(&credential)?;
+        let new = NewCredential {
+            credential: &credential,
+            facts: &facts,
+            origin: CredentialOrigin::Generated,
+        };
         self.node
-            .database
-            .save_active_credential(&credential, &facts, seal_with, now)?;
+            .store
+            .credentials
+            .save_active(&new, seal_with, now)?;
         Ok((credential, facts))
     }
 
     fn publish_active(&self) -> Result<Provided, Fault> {
-        match self.active()? {
+        match self.active() {
             Active::Readable(credential, facts) => {
                 self.publish_saved(&credential, facts, TlsSource::Database)
             }
@@ -188,9 +164,11 @@ impl TlsWork<'_> {
     }
 
     fn reuse_or_generate(&self) -> Result<Provided, Fault> {
-        match self.active()? {
+        match self.active() {
             // One that is not valid yet says that the clock is wrong: each start would make another.
-            Active::Readable(credential, facts) if !facts.has_ended_at(self.node.clock.now()) => {
+            Active::Readable(credential, facts)
+                if !facts.has_ended_at(self.node.host.clock.now()) =>
+            {
                 self.publish_saved(&credential, facts, TlsSource::Database)
             }
             Active::Readable(_, facts) => {
@@ -221,10 +199,14 @@ impl TlsWork<'_> {
     fn temporary(&self) -> Result<Provided, Fault> {
         let credential = self
             .node
+            .web
             .issuer
-            .issue(&self.node.settings.san, self.node.clock.now())?;
-        let facts = self.node.issuer.inspect(&credential)?;
-        self.node.tls.publish(&credential, TlsSource::Temporary)?;
+            .issue(&self.node.settings.san, self.node.host.clock.now())?;
+        let facts = self.node.web.issuer.inspect(&credential)?;
+        self.node
+            .web
+            .tls
+            .publish(&credential, TlsSource::Temporary)?;
         Ok(Provided {
             source: Some(TlsSource::Temporary),
             facts,
@@ -246,46 +228,12 @@ impl TlsWork<'_> {
 
     /// A temporary set that still stands from an earlier start of this wait.
     fn is_waiting_set(&self, set: &TlsSet) -> bool {
-        set.source == Some(TlsSource::Temporary) && !set.facts.has_ended_at(self.node.clock.now())
-    }
-
-    fn open(&self, active: ActiveCredential) -> Result<(TlsCredential, CertificateFacts), Fault> {
-        let corrupt = |why: String| {
-            Fault::new(
-                FaultKind::DataCorrupt,
-                format!(
-                    "the active TLS server credential ({}) in {} cannot be used: {why}",
-                    active.sha256_fingerprint, self.node.settings.database_path
-                ),
-                UNUSABLE,
-            )
-        };
-        let CredentialKey::Readable(private_key_pem) = active.key else {
-            return Err(corrupt(
-                "its private key is sealed and the DEK is out of reach".into(),
-            ));
-        };
-        let credential = TlsCredential {
-            private_key_pem,
-            certificate_pem: active.certificate_pem,
-            chain_pem: active.chain_pem,
-        };
-        let facts = self
-            .node
-            .issuer
-            .inspect(&credential)
-            .map_err(|fault| corrupt(fault.to_string()).because(fault))?;
-        if facts.sha256_fingerprint != active.sha256_fingerprint {
-            return Err(corrupt(format!(
-                "its certificate has the fingerprint {}",
-                facts.sha256_fingerprint
-            )));
-        }
-        Ok((credential, facts))
+        set.source == Some(TlsSource::Temporary)
+            && !set.facts.has_ended_at(self.node.host.clock.now())
     }
 
     fn validity_warnings(&self, facts: &CertificateFacts) -> Vec<String> {
-        match problem(facts, self.node.clock.now()) {
+        match problem(facts, self.node.host.clock.now()) {
             Some(problem) => vec![format!(
                 "the TLS server certificate {problem}: {}",
                 remedy(self.node, facts)
@@ -295,56 +243,9 @@ impl TlsWork<'_> {
     }
 }
 
-/// A stored credential that cannot be read, with the ways out.
-pub fn unusable(fault: Fault) -> Fault {
-    let message = format!("a stored TLS server credential cannot be used: {fault}");
-    Fault::new(fault.kind(), message, UNUSABLE).because(fault)
-}
-
-/// What is wrong with a validity, or soon will be.
-pub fn problem(facts: &CertificateFacts, now: OffsetDateTime) -> Option<String> {
-    let until = rfc3339(facts.not_after);
-    if facts.has_ended_at(now) {
-        Some(format!("is not valid any more (until {until})"))
-    } else if !facts.is_valid_at(now) {
-        Some(format!(
-            "is not valid yet (from {}; this machine's clock says {}, is it right?)",
-            rfc3339(facts.not_before),
-            rfc3339(now)
-        ))
-    } else if facts.not_after - now < SOON {
-        Some(format!("ends within 30 days, at {until}"))
-    } else {
-        None
-    }
-}
-
-/// What to do about the end of a certificate: one that a CA has issued is not renewed by a
-/// self-signed one.
-pub fn remedy(node: &Node, facts: &CertificateFacts) -> &'static str {
-    let is_it = |fingerprint: &str| fingerprint == facts.sha256_fingerprint;
-    // Only the advice depends on it: what is wrong with the database is said elsewhere.
-    let stored = node.credentials.list().unwrap_or_default();
-    let origin = stored
-        .iter()
-        .find(|stored| is_it(&stored.facts.sha256_fingerprint))
-        .map(|stored| stored.origin);
-    match origin {
-        Some(CredentialOrigin::Imported) => {
-            "it was imported: have its CA issue a new one and import that with `trustpointctl tls \
-             import`"
-        }
-        Some(CredentialOrigin::Generated) => "make a new one with `trustpointctl tls renew`",
-        None => {
-            "make a new self-signed one with `trustpointctl tls renew`, or import one of your CA \
-             with `trustpointctl tls import`"
-        }
-    }
-}
-
 /// What Nginx has now, for a report that changes nothing.
 pub fn standing(node: &Node) -> Result<Option<TlsReport>, Fault> {
-    Ok(match node.tls.view()? {
+    Ok(match node.web.tls.view()? {
         TlsView::Usable(set) => Some(TlsReport::new(set.source, &set.facts)),
         TlsView::Absent | TlsView::Unusable(_) => None,
     })

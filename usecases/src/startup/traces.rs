@@ -50,10 +50,10 @@ pub(super) fn find(
     if let Some(state) = wizard.filter(|state| state.counts_as_completed()) {
         traces.push(Trace::Wizard {
             state,
-            directory: node.wizard.directory(),
+            directory: node.host.wizard.directory(),
         });
     }
-    let snapshots = node.database.snapshots()?;
+    let snapshots = node.store.backups.snapshots()?;
     if let Some(newest) = snapshots.first() {
         traces.push(Trace::Snapshots {
             count: snapshots.len(),

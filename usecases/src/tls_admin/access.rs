@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use domain::{Observed, Outcome, SchemaState, Storage};
-use ports::{CertificateFacts, Dek, Fault, FaultKind, StartLockGuard, TlsCredential, TlsSource};
+use ports::{
+    ActiveCredential, CertificateFacts, Dek, Fault, FaultKind, StartLockGuard, TlsCredential,
+    TlsSource,
+};
 
 use super::reload::reload;
 use crate::lock;
@@ -36,11 +39,13 @@ impl Access {
     }
 
     pub(super) fn work<'a>(&'a self, node: &'a Node) -> TlsWork<'a> {
-        TlsWork {
-            node,
-            dek: self.dek(),
-            sealed: self.observation.observed.is_hsm_storage(),
-        }
+        self.observation.tls_work(node)
+    }
+
+    /// The active credential, as the database has it.
+    pub(super) fn stored(&self) -> &ActiveCredential {
+        let record = self.observation.record.as_ref();
+        record.map_or(&ActiveCredential::None, |record| &record.active_credential)
     }
 
     /// What a new credential is sealed under.
@@ -118,7 +123,7 @@ pub(super) fn refuse_validity(
     facts: &CertificateFacts,
     force: bool,
 ) -> Result<(), Fault> {
-    let now = node.clock.now();
+    let now = node.host.clock.now();
     if force || facts.is_valid_at(now) {
         return Ok(());
     }

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use ports::{
-    ActiveCredential, CredentialKey, CredentialOrigin, Fault, FaultKind, TlsCredential, TlsSource,
-};
+use ports::{ActiveCredential, Fault, FaultKind, NewCredential, TlsSource};
 
 use super::access::{Access, end, publish, refuse_validity, steps};
+use crate::credential;
 use crate::node::Node;
 use crate::report::{Report, StepReport};
-use crate::startup::unusable;
 
 /// What the operator wants.
 pub struct Activate {
@@ -35,54 +33,33 @@ pub fn run(
     let work = access.work(node);
     let fingerprint = resolve(node, &wish.fingerprint)?;
     let stored = node
+        .store
         .credentials
-        .find(&fingerprint, access.dek())
-        .map_err(|fault| match fault.kind() {
-            FaultKind::DataCorrupt => unusable(fault),
-            _ => fault,
-        })?
+        .find(&fingerprint)?
         .ok_or_else(|| unknown(&wish.fingerprint))?;
-    let credential = open(stored)?;
-    let facts = node.issuer.inspect(&credential)?;
-    if facts.sha256_fingerprint != fingerprint {
-        return Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!(
-                "the certificate stored as {fingerprint} has the fingerprint {}",
-                facts.sha256_fingerprint
-            ),
-            "activate another one, import it again with `trustpointctl tls import`, make a new \
-             self-signed one with `trustpointctl tls renew`, or bring an older database back with \
-             `trustpointctl backup restore`",
-        ));
-    }
+    let (credential, facts) = credential::open(node, &stored, access.dek())?;
     refuse_validity(node, "the certificate", &facts, wish.force)?;
     let mut steps = steps(node, report, on_step);
-    let was_active = active(node)?.as_ref() == Some(&fingerprint);
-    node.credentials.save_active(
-        &credential,
-        &facts,
-        CredentialOrigin::Generated,
-        access.seal_with(),
-        node.clock.now(),
-    )?;
+    let was_active = matches!(access.stored(), ActiveCredential::Stored(active) if active.sha256_fingerprint == fingerprint);
+    let new = NewCredential {
+        credential: &credential,
+        facts: &facts,
+        origin: stored.origin,
+    };
+    node.store
+        .credentials
+        .save_active(&new, access.seal_with(), node.host.clock.now())?;
     steps.note("activate_credential", !was_active, &fingerprint);
     publish(&mut steps, &work, &credential, facts, TlsSource::Database)?;
     end(report, &access);
     Ok(())
 }
 
-fn active(node: &Node) -> Result<Option<String>, Fault> {
-    let list = node.credentials.list()?;
-    let active = list.into_iter().find(|stored| stored.is_active);
-    Ok(active.map(|stored| stored.facts.sha256_fingerprint))
-}
-
 /// The one fingerprint that begins so, whether it is written with colons or without.
 fn resolve(node: &Node, given: &str) -> Result<String, Fault> {
     let bare = |text: &str| text.replace(':', "").to_ascii_uppercase();
     let wanted = bare(given);
-    let list = node.credentials.list()?;
+    let list = node.store.credentials.list()?;
     let mut fitting = list
         .iter()
         .map(|stored| &stored.facts.sha256_fingerprint)
@@ -104,22 +81,4 @@ fn unknown(given: &str) -> Fault {
         format!("no stored certificate has the fingerprint {given}"),
         "`trustpointctl tls history` lists them",
     )
-}
-
-fn open(stored: ActiveCredential) -> Result<TlsCredential, Fault> {
-    match stored.key {
-        CredentialKey::Readable(private_key_pem) => Ok(TlsCredential {
-            private_key_pem,
-            certificate_pem: stored.certificate_pem,
-            chain_pem: stored.chain_pem,
-        }),
-        CredentialKey::Sealed => Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "the private key of {} is sealed and the DEK is out of reach",
-                stored.sha256_fingerprint
-            ),
-            "run `trustpointctl startup`: it says whether `recover` is needed",
-        )),
-    }
 }

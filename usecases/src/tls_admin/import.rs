@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::{Assembled, CredentialFiles, CredentialOrigin, Fault, TlsSource};
+use ports::{Assembled, CredentialFiles, CredentialOrigin, Fault, NewCredential, TlsSource};
 
 use super::access::{Access, end, publish, refuse_validity, steps};
 use crate::node::Node;
@@ -48,13 +48,14 @@ pub fn run(
             some.join(" <- ")
         ),
     };
-    node.credentials.save_active(
-        &assembled.credential,
-        &assembled.facts,
-        CredentialOrigin::Imported,
-        access.seal_with(),
-        node.clock.now(),
-    )?;
+    let new = NewCredential {
+        credential: &assembled.credential,
+        facts: &assembled.facts,
+        origin: CredentialOrigin::Imported,
+    };
+    node.store
+        .credentials
+        .save_active(&new, access.seal_with(), node.host.clock.now())?;
     steps.note("save_credential", true, &detail);
     if assembled.credential.chain_pem.is_none() {
         steps.report.warnings.push(
@@ -75,7 +76,7 @@ pub fn run(
 }
 
 fn assemble(node: &Node, wish: &Import) -> Result<Assembled, Fault> {
-    let assembled = node.issuer.assemble(&wish.files).map_err(|fault| {
+    let assembled = node.web.issuer.assemble(&wish.files).map_err(|fault| {
         let message = format!("{} cannot be imported: {fault}", wish.from);
         Fault::new(fault.kind(), message, fault.hint().to_owned()).because(fault)
     })?;

@@ -7,7 +7,7 @@ use crate::recorder::Recorder;
 /// Has the web server take up the set. The set is in place whatever becomes of this: a web server
 /// that does not run yet reads it when it starts.
 pub fn reload(recorder: &mut Recorder<'_>) {
-    match recorder.node.web_server.reload() {
+    match recorder.node.web.server.reload() {
         Ok(Reload::Done) => recorder.note("reload_web_server", true, "the reload command worked"),
         Ok(Reload::NotConfigured) => recorder.skip(
             "reload_web_server",

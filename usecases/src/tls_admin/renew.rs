@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ports::{CredentialOrigin, Fault, TlsSource};
+use ports::{ActiveCredential, CredentialOrigin, Fault, TlsSource};
 
 use super::access::{Access, end, publish, steps};
+use crate::credential::Active;
 use crate::node::Node;
 use crate::report::{Report, StepReport};
-use crate::startup::Active;
 
 /// What the operator wants.
 pub struct Renew {
@@ -30,7 +30,7 @@ pub fn run(
     let access = Access::take(node, wish.lock_wait)?;
     let work = access.work(node);
     let names = names(node, &access, &wish.san)?;
-    let replaced = imported(node)?;
+    let replaced = imported(&access);
     let mut steps = steps(node, report, on_step);
     if let Some(fingerprint) = replaced {
         steps.report.warnings.push(format!(
@@ -48,12 +48,13 @@ pub fn run(
 }
 
 /// The fingerprint of the active credential, where it was imported.
-fn imported(node: &Node) -> Result<Option<String>, Fault> {
-    let list = node.credentials.list()?;
-    let active = list.into_iter().find(|stored| stored.is_active);
-    Ok(active
-        .filter(|stored| stored.origin == CredentialOrigin::Imported)
-        .map(|stored| stored.facts.sha256_fingerprint))
+fn imported(access: &Access) -> Option<&str> {
+    match access.stored() {
+        ActiveCredential::Stored(stored) if stored.origin == CredentialOrigin::Imported => {
+            Some(&stored.sha256_fingerprint)
+        }
+        _ => None,
+    }
 }
 
 /// Those that were asked for, else the configured ones, else those of the credential before: names
@@ -63,9 +64,9 @@ fn names(node: &Node, access: &Access, asked: &[String]) -> Result<Vec<String>, 
         return Ok(asked.to_vec());
     }
     if !node.settings.san_configured
-        && let Active::Readable(before, _) = access.work(node).active()?
+        && let Active::Readable(before, _) = access.work(node).active()
     {
-        let san = node.issuer.describe(&before.certificate_pem)?.san;
+        let san = node.web.issuer.describe(&before.certificate_pem)?.san;
         if !san.is_empty() {
             return Ok(san);
         }

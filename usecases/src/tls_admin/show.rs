@@ -19,20 +19,21 @@ pub struct Shown {
 /// # Errors
 /// The database or the Nginx directory cannot be read.
 pub fn show(node: &Node) -> Result<Shown, Fault> {
-    let list = node.credentials.list()?;
+    let list = node.store.credentials.list()?;
     let active = list.into_iter().find(|stored| stored.is_active);
     let details = match &active {
         Some(stored) => node
+            .store
             .credentials
-            .find(&stored.facts.sha256_fingerprint, None)?
-            .map(|found| node.issuer.describe(&found.certificate_pem))
+            .find(&stored.facts.sha256_fingerprint)?
+            .map(|found| node.web.issuer.describe(&found.certificate_pem))
             .transpose()?,
         None => None,
     };
     Ok(Shown {
         active,
         details,
-        nginx: node.tls.view()?,
+        nginx: node.web.tls.view()?,
     })
 }
 
@@ -41,5 +42,5 @@ pub fn show(node: &Node) -> Result<Shown, Fault> {
 /// # Errors
 /// The database cannot be read.
 pub fn history(node: &Node) -> Result<Vec<StoredCredential>, Fault> {
-    node.credentials.list()
+    node.store.credentials.list()
 }
