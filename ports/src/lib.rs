@@ -35,6 +35,9 @@ mod wizard_store;
     reason = "a suite is test code"
 )]
 pub mod contract;
+#[cfg(feature = "testing")]
+pub mod fake;
+
 pub use assets::{AssetReport, Messages, StaticFiles};
 pub use backups::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use adapters_db::SqliteDatabase;
 use adapters_fs::SelfSignedIssuer;
 use camino::Utf8PathBuf;
-use ports::{Database as _, TlsIssuer as _};
+use ports::{CredentialOrigin, CredentialStore as _, NewCredential, TlsIssuer as _};
 use time::{Duration, OffsetDateTime};
 
 use crate::sandbox::{Sandbox, tool};
@@ -38,7 +38,15 @@ fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
     let utf8 = |path: PathBuf| Utf8PathBuf::try_from(path).unwrap();
     let snapshots = utf8(sandbox.root("var/lib/trustpoint/snapshots"));
     SqliteDatabase::new(utf8(sandbox.database()), snapshots, false)
-        .save_active_credential(&credential, &facts, None, at)
+        .save_active(
+            &NewCredential {
+                credential: &credential,
+                facts: &facts,
+                origin: CredentialOrigin::Generated,
+            },
+            None,
+            at,
+        )
         .unwrap();
     facts.sha256_fingerprint
 }

@@ -1,202 +1,80 @@
-//! A start whose ports fail one by one: what the real parts cannot be made to do.
+//! A start whose ports fail one by one: what the real parts cannot be made to do. A call that a
+//! test does not expect fails it.
 
+mod mocks;
 mod token;
 
 use std::time::Duration;
 
-use domain::{InstallationId, Outcome, StorageType};
-use ports::fake::{
-    DatabaseCall, FakeBackups, FakeClock, FakeDatabase, FakeDekCache, FakeLock, FakeMessages,
-    FakeOutput, FakePlaces, FakeSeals, FakeStaticFiles, FakeTlsIssuer, FakeTlsStore, FakeWebServer,
-    FakeWizardStore,
-};
-use ports::{
-    CachedDek, Database as _, DekCache as _, Fault, FaultKind, Pins, Secret, TokenRecord,
-    TokenSession as _, WizardStore as _,
-};
+use domain::{InstallationId, Outcome, SetupWizardState};
+use ports::{CachedDek, Fault, FaultKind};
 
 use super::{Mode, Request, run};
-use crate::node::{Node, Settings};
 use crate::report::{Report, StepResult};
 
-use token::{Call, FakeToken, LABEL};
+use mocks::Mocks;
+use token::{Call, FakeToken};
 
-/// The step that fails, and what makes it.
-type Breakage = (&'static str, fn(&World));
-
-const PIN: &str = "1234";
-
-struct OnePin;
-
-impl Pins for OnePin {
-    fn user_pin(&self) -> Result<Secret, Fault> {
-        Ok(Secret::from(PIN.to_owned()))
-    }
-
-    fn so_pin(&self) -> Result<Secret, Fault> {
-        self.user_pin()
-    }
+fn start(mocks: Mocks) -> (Report, Option<FaultKind>) {
+    let mut report = Report::new("startup");
+    let request = Request {
+        mode: Mode::CarryOut,
+        lock_wait: Duration::ZERO,
+        accept_new_database: false,
+    };
+    let result = run(&mocks.into_node(), request, &mut report, &mut |_| ());
+    (report, result.err().map(|fault| fault.kind()))
 }
 
-/// A node in memory; what its fakes share is kept over starts.
-#[derive(Default)]
-struct World {
-    database: FakeDatabase,
-    token: FakeToken,
-    wizard: FakeWizardStore,
-    tls: FakeTlsStore,
-    issuer: FakeTlsIssuer,
-    dek_cache: FakeDekCache,
-    static_files: FakeStaticFiles,
-    messages: FakeMessages,
-    output: FakeOutput,
-}
-
-impl World {
-    fn node(&self) -> Node {
-        Node {
-            database: Box::new(self.database.clone()),
-            credentials: Box::new(self.database.clone()),
-            backups: Box::new(FakeBackups::of(&self.database)),
-            seals: Box::new(FakeSeals::default()),
-            blobs: Box::new(self.token.clone()),
-            hsm: Box::new(self.token.clone()),
-            pins: Box::new(OnePin),
-            wizard: Box::new(self.wizard.clone()),
-            tls: Box::new(self.tls.clone()),
-            issuer: Box::new(self.issuer.clone()),
-            dek_cache: Box::new(self.dek_cache.clone()),
-            static_files: Box::new(self.static_files.clone()),
-            places: Box::new(FakePlaces::default()),
-            web_server: Box::new(FakeWebServer::default()),
-            messages: Box::new(self.messages.clone()),
-            lock: Box::new(FakeLock::default()),
-            clock: Box::new(FakeClock::at(time::OffsetDateTime::now_utc())),
-            output: Box::new(self.output.clone()),
-            settings: settings(),
-        }
-    }
-
-    fn start(&self) -> (Report, Option<FaultKind>) {
-        let mut report = Report::new("startup");
-        let request = Request {
-            mode: Mode::CarryOut,
-            lock_wait: Duration::ZERO,
-            accept_new_database: false,
-        };
-        let result = run(&self.node(), request, &mut report, &mut |_| ());
-        (report, result.err().map(|fault| fault.kind()))
-    }
-
-    /// A node that was set up with a token and started once.
-    fn softhsm() -> Self {
-        let world = Self::default();
-        assert_eq!(world.start().1, None);
-        let node = world.node();
-        let kek = FakeToken::kek();
-        let dek = node.seals.generate().unwrap();
-        let blob = world.token.wrap_dek(&kek, &dek).unwrap();
-        node.database.change_storage(StorageType::SoftHsm).unwrap();
-        node.database
-            .save_token(&TokenRecord {
-                label: LABEL.into(),
-                serial: world.token.serial(),
-                kek: Some(kek),
-                encrypted_dek: Some(blob),
-                dek_check_value: Some(node.seals.check_value(&dek)),
-                module_path: "m".into(),
-                backup_encrypted_dek: None,
-                backup_password_set_at: None,
-                pending_kek: None,
-                retired_keks: Vec::new(),
-            })
-            .unwrap();
-        node.database.seal_credentials(&dek).unwrap();
-        node.wizard
-            .go_to(domain::SetupWizardState::Completed)
-            .unwrap();
-        let (report, fault) = world.start();
-        assert_eq!(
-            (report.outcome, fault),
-            (Some(Outcome::Ready), None),
-            "{report:?}"
-        );
-        world
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        app_version: "1.0.0".parse().unwrap(),
-        container_id: "c".into(),
-        token_label: LABEL.into(),
-        token_serial: None,
-        module_path: "m".into(),
-        hsm_expected: false,
-        hsm_configured: false,
-        hsm_wait: Duration::ZERO,
-        san: vec!["127.0.0.1".into()],
-        san_configured: false,
-        database_path: "d".into(),
-    }
+fn full_disk<T>() -> Result<T, Fault> {
+    let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    Err(Fault::io("writing a file", error))
 }
 
 #[test]
 fn c05_whatever_step_fails_ends_the_start_and_nothing_is_recorded() {
-    let failing: [Breakage; 8] = [
-        ("migrate_database", |w| {
-            w.database.fail(DatabaseCall::Migrate, FaultKind::Io)
+    type Break = fn(&mut Mocks);
+    let failing: [(&str, Break); 8] = [
+        ("migrate_database", |mocks| {
+            mocks.node.expect_migrate().return_once(full_disk);
         }),
-        ("collect_static_files", |w| {
-            w.static_files.failures.set("collect", FaultKind::Io)
+        ("collect_static_files", |mocks| {
+            mocks.static_files.expect_collect().return_once(full_disk);
         }),
-        ("compile_messages", |w| {
-            w.messages.failures.set("compile", FaultKind::Io)
+        ("compile_messages", |mocks| {
+            mocks.messages.expect_compile().return_once(full_disk);
         }),
-        ("configure_storage", |w| {
-            w.database
-                .fail(DatabaseCall::ConfigureStorage, FaultKind::Io)
+        ("configure_storage", |mocks| {
+            mocks.node.expect_set_storage().return_once(|_| full_disk());
         }),
-        ("provide_tls", |w| {
-            w.tls.failures.set("publish", FaultKind::Io)
+        ("provide_tls", |mocks| {
+            mocks.tls.expect_publish().return_once(|_, _| full_disk());
         }),
-        ("provide_tls", |w| {
-            w.database
-                .fail(DatabaseCall::SaveActiveCredential, FaultKind::Io)
+        ("provide_tls", |mocks| {
+            let save = mocks.credentials.expect_save_active();
+            save.return_once(|_, _, _| full_disk());
         }),
-        ("set_wizard_state", |w| {
-            w.wizard.failures.set("go_to", FaultKind::Io)
+        ("set_wizard_state", |mocks| {
+            mocks.wizard.expect_go_to().return_once(|_| full_disk());
         }),
-        ("record_start", |w| {
-            w.database.fail(DatabaseCall::RecordStart, FaultKind::Io)
+        ("record_start", |mocks| {
+            let record = mocks.history.expect_record_start();
+            record.times(1).return_once(|_| full_disk());
         }),
     ];
     for (step, break_it) in failing {
-        let world = World::default();
-        break_it(&world);
-        let (report, fault) = world.start();
+        let mut mocks = Mocks::without_database();
+        break_it(&mut mocks);
+        if step != "record_start" {
+            mocks.history.expect_record_start().never();
+        }
+        mocks.allow_changes();
+        let (report, fault) = start(mocks);
         assert_eq!(fault, Some(FaultKind::Io), "{step}");
         let last = report.steps.last().unwrap();
-        assert_eq!(
-            (last.step.as_str(), last.result),
-            (step, StepResult::Failed)
-        );
-        assert!(world.database.history(10).unwrap().is_empty(), "{step}");
+        let last = (last.step.as_str(), last.result);
+        assert_eq!(last, (step, StepResult::Failed));
     }
-}
-
-#[test]
-fn c05_a_step_that_failed_is_made_good_by_the_next_start() {
-    let world = World::default();
-    world.tls.failures.set("publish", FaultKind::Io);
-    assert_eq!(world.start().1, Some(FaultKind::Io));
-    world.tls.failures.clear("publish");
-    let (report, fault) = world.start();
-    assert_eq!(
-        (report.outcome, fault),
-        (Some(Outcome::SetupRequired), None)
-    );
-    assert_eq!(report.startup_scenario, Some("DB_INITIALIZED_NO_VERSION"));
 }
 
 #[test]
@@ -208,71 +86,75 @@ fn c03_an_hsm_that_fails_in_any_way_changes_nothing() {
         Call::HasKek,
         Call::Unwrap,
     ] {
-        let world = World::softhsm();
-        let revision = world.database.revision();
-        world.token.fail_at(call);
-        let (report, fault) = world.start();
+        let token = FakeToken::default();
+        token.fail_at(call);
+        // No change is expected.
+        let (report, fault) = start(Mocks::softhsm(&token, CachedDek::Absent));
         assert_eq!(fault, Some(FaultKind::HsmUnavailable), "{call:?}");
         assert!(report.steps.is_empty(), "{report:?}");
-        assert_eq!(world.database.revision(), revision);
-        assert_eq!(
-            world.wizard.read().unwrap().state().unwrap().name(),
-            "WIZARD_COMPLETED"
-        );
     }
 }
 
 #[test]
 fn c23_a_token_of_another_installation_is_not_logged_in_to() {
-    let world = World::softhsm();
-    let theirs = InstallationId::from_random([7; 16]);
-    world.token.mark_as(theirs);
-    let logins = world.token.logins();
-    assert_eq!(world.start().1, Some(FaultKind::Config));
-    assert_eq!(world.token.logins(), logins);
+    let token = FakeToken::default();
+    token.mark_as(InstallationId::from_random([7; 16]));
+    let (_, fault) = start(Mocks::softhsm(&token, CachedDek::Absent));
+    assert_eq!(fault, Some(FaultKind::Config));
+    assert_eq!(token.logins(), 0);
+}
+
+#[test]
+fn c18_one_start_logs_in_once() {
+    let token = FakeToken::default();
+    let mut mocks = Mocks::softhsm(&token, CachedDek::Absent);
+    mocks.allow_changes();
+    let (report, fault) = start(mocks);
+    let ended = (report.outcome, fault);
+    assert_eq!(ended, (Some(Outcome::Ready), None), "{report:?}");
+    assert_eq!(token.logins(), 1);
 }
 
 #[test]
 fn c22_a_start_that_fails_takes_back_what_the_kek_gives_again_and_nothing_else() {
-    let is_cached = |world: &World| matches!(world.dek_cache.read(), Ok(CachedDek::Present(_)));
-    let fails = |world: &World| {
-        world
-            .database
-            .fail(DatabaseCall::RecordStart, FaultKind::Io);
-        assert_eq!(world.start().1, Some(FaultKind::Io));
+    let fails = |token: &FakeToken, cached, removals| {
+        let mut mocks = Mocks::softhsm(token, cached);
+        let record = mocks.history.expect_record_start();
+        record.return_once(|_| full_disk());
+        let remove = mocks.cache.expect_remove();
+        remove.times(removals).returning(|| Ok(true));
+        mocks.allow_changes();
+        assert_eq!(start(mocks).1, Some(FaultKind::Io));
     };
-    let world = World::softhsm();
-    world.dek_cache.remove().unwrap();
-    fails(&world);
-    assert!(!is_cached(&world), "this start had cached it");
+    let token = FakeToken::default();
+    fails(&token, CachedDek::Absent, 1);
     // The last copy, and one that stood there before.
-    let world = World::softhsm();
-    world.token.lose_kek();
-    fails(&world);
-    assert!(is_cached(&world));
+    token.lose_kek();
+    fails(&token, CachedDek::Present(mocks::dek()), 0);
 }
 
 #[test]
 fn c03_a_token_that_goes_while_it_is_looked_at_is_warned_about() {
     // Seen when it was looked for, and empty when its KEK was asked for.
-    let world = World::softhsm();
-    world.dek_cache.remove().unwrap();
-    world.token.lose_kek();
-    let (report, _) = world.start();
+    let token = FakeToken::default();
+    token.lose_kek();
+    let mut mocks = Mocks::softhsm(&token, CachedDek::Absent);
+    mocks.allow_changes();
+    let (report, _) = start(mocks);
     let warnings = report.warnings.join("\n");
-    assert!(warnings.contains(&world.token.serial()), "{warnings}");
+    assert!(warnings.contains(&token.serial()), "{warnings}");
     assert!(warnings.contains("mounted and readable"), "{warnings}");
 }
 
 /// ADR 4: a file that cannot move leaves no mark.
 #[test]
 fn a_completed_setup_is_not_marked_before_its_file_has_moved() {
-    let world = World::softhsm();
-    world.database.clear_setup_mark().unwrap();
-    let to = domain::SetupWizardState::AutoRestorePassword;
-    world.wizard.go_to(to).unwrap();
-    world.wizard.failures.set("go_to", FaultKind::Io);
-    assert_eq!(world.start().1, Some(FaultKind::Io));
-    let record = crate::record::read(&world.node()).unwrap();
-    assert_eq!(record.setup_completed_at, None);
+    let token = FakeToken::default();
+    let mut mocks = Mocks::softhsm(&token, CachedDek::Absent);
+    mocks.record.as_mut().unwrap().setup_completed_at = None;
+    mocks.wizard_state = Some(SetupWizardState::AutoRestorePassword);
+    mocks.wizard.expect_go_to().return_once(|_| full_disk());
+    mocks.node.expect_mark_setup_completed().never();
+    mocks.allow_changes();
+    assert_eq!(start(mocks).1, Some(FaultKind::Io));
 }
