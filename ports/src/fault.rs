@@ -86,6 +86,7 @@ pub struct Untyped {
     hint: String,
     source: Option<Box<dyn Error + Send + Sync>>,
     is_unanswered: bool,
+    is_transparent: bool,
 }
 
 impl Fault {
@@ -97,7 +98,21 @@ impl Fault {
             hint: hint.into(),
             source: None,
             is_unanswered: false,
+            is_transparent: false,
         }))
+    }
+
+    /// A failure that says what `error` says.
+    pub fn of(
+        kind: FaultKind,
+        hint: impl Into<String>,
+        error: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        let mut untyped = Self::new(kind, error.to_string(), hint)
+            .because(error)
+            .untyped();
+        untyped.is_transparent = true;
+        Self::Other(untyped)
     }
 
     fn untyped(self) -> Box<Untyped> {
@@ -108,6 +123,7 @@ impl Fault {
                 message: typed.to_string(),
                 hint: typed.hint(),
                 is_unanswered: typed.is_unanswered(),
+                is_transparent: true,
                 source: Some(Box::new(typed)),
             }),
         }
@@ -126,6 +142,7 @@ impl Fault {
     pub fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let mut untyped = self.untyped();
         untyped.source = Some(source.into());
+        untyped.is_transparent = false;
         Self::Other(untyped)
     }
 
@@ -198,9 +215,12 @@ impl fmt::Display for Untyped {
 
 impl Error for Untyped {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        let source = self.source.as_deref();
+        let source = source.map(|source| source as &(dyn Error + 'static));
+        if self.is_transparent {
+            return source.and_then(Error::source);
+        }
+        source
     }
 }
 

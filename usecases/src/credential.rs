@@ -7,15 +7,11 @@ use ports::{
 use time::{Duration, OffsetDateTime};
 
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::report::rfc3339;
 
 /// A certificate that ends within this time is warned about.
 const SOON: Duration = Duration::days(30);
-
-const UNUSABLE: &str = "make a new self-signed one with `trustpointctl tls renew`, import one of \
-                        your CA with `trustpointctl tls import`, put an earlier one to use with \
-                        `trustpointctl tls activate`, or bring an older database back with \
-                        `trustpointctl backup restore`; nothing was overwritten";
 
 /// The active credential, as far as it can be used.
 pub enum Active {
@@ -24,7 +20,7 @@ pub enum Active {
     /// Its key can be read and matches.
     Readable(TlsCredential, CertificateFacts),
     /// It is there and cannot be used.
-    Unusable(Fault),
+    Unusable(Refused),
 }
 
 impl Active {
@@ -32,7 +28,9 @@ impl Active {
     pub fn open(node: &Node, stored: &ActiveCredential, dek: Option<&Dek>) -> Self {
         let opened = match stored {
             ActiveCredential::None => return Self::Missing,
-            ActiveCredential::Unreadable(why) => Err(unusable(node, "that is active", why)),
+            ActiveCredential::Unreadable(why) => {
+                Err(unusable(node, "that is active", why.clone(), None))
+            }
             ActiveCredential::Stored(stored) => open(node, stored, dek),
         };
         match opened {
@@ -42,23 +40,43 @@ impl Active {
     }
 }
 
+/// Finds the stored credential with this fingerprint.
+///
+/// # Errors
+/// The database; [`Refused::UnusableCredential`] where its row cannot be read.
+pub fn find(node: &Node, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault> {
+    node.store
+        .credentials
+        .find(fingerprint)
+        .map_err(|fault| match fault.kind() {
+            FaultKind::DataCorrupt => {
+                let why = fault.to_string();
+                unusable(node, fingerprint, why, Some(Box::new(fault))).into()
+            }
+            _ => fault,
+        })
+}
+
 /// Opens a stored credential and checks that its key is the one of its certificate.
 ///
 /// # Errors
-/// [`FaultKind::DataCorrupt`] with the ways out.
+/// [`Refused::UnusableCredential`].
 pub fn open(
     node: &Node,
     stored: &CredentialWithKey,
     dek: Option<&Dek>,
-) -> Result<(TlsCredential, CertificateFacts), Fault> {
-    let unusable = |why: &str| unusable(node, &stored.sha256_fingerprint, why);
+) -> Result<(TlsCredential, CertificateFacts), Refused> {
+    let which = &stored.sha256_fingerprint;
+    let unusable = |why: &str| unusable(node, which, why.to_owned(), None);
+    let because = |fault: Fault| {
+        let why = fault.to_string();
+        self::unusable(node, which, why, Some(Box::new(fault)))
+    };
     let private_key_pem = match (&stored.key, dek) {
         (StoredKey::Clear(key), _) => key.clone(),
-        (StoredKey::Sealed(key), Some(dek)) => node
-            .secrets
-            .crypto
-            .open_key(dek, key)
-            .map_err(|fault| unusable(&fault.to_string()).because(fault))?,
+        (StoredKey::Sealed(key), Some(dek)) => {
+            node.secrets.crypto.open_key(dek, key).map_err(because)?
+        }
         (StoredKey::Sealed(_), None) => {
             return Err(unusable(
                 "its private key is sealed and the DEK is out of reach",
@@ -71,11 +89,7 @@ pub fn open(
         certificate_pem: stored.certificate_pem.clone(),
         chain_pem: stored.chain_pem.clone(),
     };
-    let facts = node
-        .web
-        .issuer
-        .inspect(&credential)
-        .map_err(|fault| unusable(&fault.to_string()).because(fault))?;
+    let facts = node.web.issuer.inspect(&credential).map_err(because)?;
     if facts.sha256_fingerprint != stored.sha256_fingerprint {
         return Err(unusable(&format!(
             "its certificate has the fingerprint {}",
@@ -85,15 +99,13 @@ pub fn open(
     Ok((credential, facts))
 }
 
-fn unusable(node: &Node, which: &str, why: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the TLS server credential {which} in {} cannot be used: {why}",
-            node.settings.database_path
-        ),
-        UNUSABLE,
-    )
+fn unusable(node: &Node, which: &str, why: String, source: Option<Box<Fault>>) -> Refused {
+    Refused::UnusableCredential {
+        which: which.to_owned(),
+        database: node.settings.database_path.clone(),
+        why,
+        source,
+    }
 }
 
 /// What is wrong with a validity, or soon will be.

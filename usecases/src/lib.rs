@@ -9,12 +9,14 @@
 pub mod backup;
 mod credential;
 pub mod doctor;
+mod hints;
 pub mod keys;
 mod lock;
 pub mod node;
 mod record;
 mod recorder;
 pub mod recover;
+pub mod refused;
 pub mod report;
 mod sealing;
 mod session;

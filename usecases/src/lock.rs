@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use ports::{Fault, FaultKind, PlaceFacts, StartLockGuard};
+use ports::{Fault, PlaceFacts, StartLockGuard};
 
 use crate::node::Node;
 use crate::record;
+use crate::refused::Refused;
 
 /// Takes the lock of the data volume, which comes before every change.
 ///
 /// # Errors
-/// [`FaultKind::Busy`] where another start keeps it; [`FaultKind::Config`] for a directory in which
+/// [`ports::FaultKind::Busy`] where another start keeps it; [`ports::FaultKind::Config`] for a directory in which
 /// every user may replace files.
 pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
     ensure_own_directories(node)?;
@@ -22,7 +23,7 @@ pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, F
 /// Another user could put a file of his own in the place of the DEK, of a key or of the database.
 ///
 /// # Errors
-/// [`FaultKind::Config`] for a directory in which every user may replace files.
+/// [`ports::FaultKind::Config`] for a directory in which every user may replace files.
 pub fn ensure_own_directories(node: &Node) -> Result<(), Fault> {
     for directory in [
         parent(&node.secrets.cache.path()),
@@ -32,17 +33,11 @@ pub fn ensure_own_directories(node: &Node) -> Result<(), Fault> {
     ] {
         let facts = node.host.places.look(&directory)?;
         if let Some(facts) = facts.filter(PlaceFacts::is_open_to_all) {
-            return Err(Fault::new(
-                FaultKind::Config,
-                format!(
-                    "every user may replace files in the directory {directory} (its mode is {:04o})",
-                    facts.mode
-                ),
-                format!(
-                    "chmod o-w {directory}, or configure a directory of this program's own; \
-                     nothing was changed"
-                ),
-            ));
+            return Err(Refused::OpenDirectory {
+                mode: facts.mode,
+                directory,
+            }
+            .into());
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! What the database says of the node.
 
-use ports::{Fault, FaultKind, NodeRecord};
+use ports::{Fault, NodeRecord};
 
 use crate::node::Node;
+use crate::refused::Refused;
 
 /// Reads it.
 ///
@@ -10,10 +11,9 @@ use crate::node::Node;
 /// The database, or that there is none.
 pub fn read(node: &Node) -> Result<NodeRecord, Fault> {
     node.store.node.read()?.ok_or_else(|| {
-        Fault::new(
-            FaultKind::Config,
-            format!("there is no database {} yet", node.settings.database_path),
-            "run `trustpointctl startup` first, or restore a backup",
-        )
+        Refused::NoDatabase {
+            database: node.settings.database_path.clone(),
+        }
+        .into()
     })
 }

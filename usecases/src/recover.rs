@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
-use ports::{Dek, Fault, FaultKind, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
+use ports::{Dek, Fault, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
 
 use crate::credential::Active;
 use crate::lock;
 use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport, TlsReport};
 use crate::sealing;
 use crate::session::{self, Unwrapped};
@@ -56,7 +57,7 @@ pub fn run(
     };
     let credential = match work.active() {
         Active::Readable(credential, facts) => Some((credential, facts)),
-        Active::Unusable(fault) => return Err(fault),
+        Active::Unusable(refused) => return Err(refused.into()),
         Active::Missing => None,
     };
     let access = match access {
@@ -136,15 +137,8 @@ fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Fault> {
 }
 
 fn not_waiting(state: Option<SetupWizardState>) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!(
-            "this node does not wait for its backup password: the wizard state is {}",
-            state.map_or("empty", SetupWizardState::name)
-        ),
-        "run `trustpointctl startup`: it finds out whether the node has to be recovered, and says \
-         so",
-    )
+    let state = state.map_or("empty", SetupWizardState::name);
+    Refused::NotWaiting { state }.into()
 }
 
 /// A completed node whose KEK is there and whose wrapped DEK does not open, or names another KEK
@@ -178,32 +172,20 @@ fn open_broken(
 fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
     ensure_schema(node, record)?;
     if record.storage != Some(StorageType::SoftHsm) {
-        return Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "this node has no SoftHSM storage (it has {})",
-                record.storage.map_or("none", StorageType::name)
-            ),
-            "nothing is wrapped by a token here; run `trustpointctl startup`",
-        ));
+        let storage = record.storage.map_or("none", StorageType::name);
+        return Err(Refused::NothingWrapped { storage }.into());
     }
     if record.token.is_none() {
         sealing::ensure_consistent(node, record, true, None)?;
     }
-    let nothing = |hint: String| {
-        Fault::new(
-            FaultKind::Config,
-            format!(
-                "{} holds no DEK under a backup password: no password can help",
-                node.settings.database_path
-            ),
-            hint,
-        )
+    let nothing = |way_back: Option<String>| {
+        let database = node.settings.database_path.clone();
+        Err(Refused::NoPassword { database, way_back }.into())
     };
     match record.token.as_ref() {
-        None => Err(nothing("run `trustpointctl startup`".to_owned())),
+        None => nothing(None),
         Some(known) if known.backup_encrypted_dek.is_none() => {
-            Err(nothing(sealing::hint(node, record, known)))
+            nothing(Some(sealing::hint(node, record, known)))
         }
         Some(known) => Ok(known),
     }
@@ -212,7 +194,7 @@ fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a Tok
 /// Unwraps the DEK and checks that it is the one that seals the database.
 ///
 /// # Errors
-/// [`FaultKind::Denied`] for a wrong password, [`FaultKind::DataCorrupt`] for a blob of another
+/// [`ports::FaultKind::Denied`] for a wrong password, [`ports::FaultKind::DataCorrupt`] for a blob of another
 /// DEK.
 pub fn unwrap_with_password(
     node: &Node,
@@ -220,24 +202,14 @@ pub fn unwrap_with_password(
     password: &Secret,
 ) -> Result<Dek, Fault> {
     let Some(blob) = &known.backup_encrypted_dek else {
-        return Err(Fault::new(
-            FaultKind::Config,
-            "no backup password is set",
-            "set one with `trustpointctl keys set-backup-password` while the DEK is accessible",
-        ));
+        return Err(Refused::PasswordNotSet.into());
     };
     let dek = node.secrets.crypto.unwrap_with_password(blob, password)?;
     // Where the database does not say which DEK seals it, the password's word is the only one there
     // is, and recovery stores it.
     if known.dek_check_value.is_some() && !sealing::is_dek_of(node, known, &dek) {
-        return Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!(
-                "the backup password unwraps a DEK, but not the one that seals {}",
-                node.settings.database_path
-            ),
-            "restore a backup or snapshot of the database",
-        ));
+        let database = node.settings.database_path.clone();
+        return Err(Refused::OtherDek { database }.into());
     }
     Ok(dek)
 }

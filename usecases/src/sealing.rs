@@ -7,9 +7,10 @@ use domain::{
     CacheCopy, Contradiction, Kek, KekId, Sealing, SealingFacts, SetupWizardState, TokenFacts,
     WayBack, WizardState, WrappedBy,
 };
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, Fault, NodeRecord, TokenRecord, TokenSession};
 
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
 
 /// Whether setup was completed, by the database and by the state directory.
@@ -50,41 +51,22 @@ pub fn contradiction(
 /// Refuses what contradicts itself, before anything is decided by it.
 ///
 /// # Errors
-/// [`FaultKind::DataCorrupt`] with both sides named.
+/// [`ports::FaultKind::DataCorrupt`] with both sides named.
 pub fn ensure_consistent(
     node: &Node,
     record: &NodeRecord,
     completed: bool,
     unwrapped: Option<&Dek>,
-) -> Result<(), Fault> {
+) -> Result<(), Refused> {
     let Some(found) = contradiction(node, record, completed, unwrapped) else {
         return Ok(());
     };
-    let by_password = record
-        .token
-        .as_ref()
-        .is_some_and(|known| has_password(node, known));
-    let hint = match (found.is_about_the_kek(), by_password) {
-        (false, _) => "restore a backup or snapshot of the database",
-        (true, false) => {
-            "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
-             stores both anew; if it finds no DEK either, restore a backup or snapshot of the \
-             database"
-        }
-        (true, true) => {
-            "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
-             stores both anew; if it finds no DEK either, `trustpointctl recover` has it from the \
-             backup password"
-        }
-    };
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "{} contradicts itself: {found}",
-            node.settings.database_path
-        ),
-        format!("{hint}; nothing was changed"),
-    ))
+    let known = record.token.as_ref();
+    Err(Refused::Contradiction {
+        database: node.settings.database_path.clone(),
+        found,
+        by_password: known.is_some_and(|known| has_password(node, known)),
+    })
 }
 
 /// The KEK under which the wrapped DEK is to be tried: the one that it names, where the database
@@ -118,17 +100,22 @@ pub fn has_password(node: &Node, known: &TokenRecord) -> bool {
 
 /// Why the DEK under the backup password cannot be one, where there is one that cannot.
 #[must_use]
-pub fn password_blob_fault(node: &Node, record: &NodeRecord) -> Option<Fault> {
+pub fn damaged_password_blob(node: &Node, record: &NodeRecord) -> Option<Refused> {
     let blob = record.token.as_ref()?.backup_encrypted_dek.as_ref()?;
     let fault = node.secrets.crypto.examine(blob).err()?;
-    Some(
-        Fault::new(
-            fault.kind(),
-            format!("no backup password can bring the DEK back: {fault}"),
-            "while the DEK is accessible, `trustpointctl keys set-backup-password` makes it anew",
-        )
-        .because(fault),
-    )
+    Some(Refused::DamagedPasswordBlob {
+        source: Box::new(fault),
+    })
+}
+
+/// The same as a warning.
+#[must_use]
+pub fn password_blob_warning(node: &Node, record: &NodeRecord) -> Option<String> {
+    let refused = damaged_password_blob(node, record)?;
+    Some(format!(
+        "{refused}; while the DEK is accessible, `trustpointctl keys set-backup-password` makes it \
+         anew"
+    ))
 }
 
 /// Whether this is the DEK that seals the database. Where the database does not say which one does,

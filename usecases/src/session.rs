@@ -10,6 +10,7 @@ use ports::{
 };
 
 use crate::node::Node;
+use crate::refused::Refused;
 
 /// Which token a node means: its label, and what its database remembers of it.
 #[must_use]
@@ -79,21 +80,15 @@ pub fn ensure_ours(
     node: &Node,
     token: &TokenInfo,
     ours: Option<&InstallationId>,
-) -> Result<(), Fault> {
+) -> Result<(), Refused> {
     match &token.marker {
-        Some(theirs) if ours != Some(theirs) => Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "the token {:?} (serial {}) belongs to another installation ({theirs}); {} is of \
-                 installation {}",
-                token.label,
-                token.serial,
-                node.settings.database_path,
-                ours.map_or("(none yet)", InstallationId::as_str)
-            ),
-            "mount the token of this installation, or name another one with hsm.token_label or \
-             hsm.uri; nothing was changed on either",
-        )),
+        Some(theirs) if ours != Some(theirs) => Err(Refused::ForeignToken {
+            label: token.label.clone(),
+            serial: token.serial.clone(),
+            theirs: theirs.to_string(),
+            database: node.settings.database_path.clone(),
+            ours: ours.map_or("(none yet)".to_owned(), ToString::to_string),
+        }),
         Some(_) | None => Ok(()),
     }
 }

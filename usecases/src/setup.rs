@@ -8,11 +8,12 @@ mod keys;
 use std::time::Duration;
 
 use domain::{SchemaState, SetupWizardState, StorageType};
-use ports::{ActiveCredential, Dek, Fault, FaultKind, NodeRecord, Secret};
+use ports::{ActiveCredential, Dek, Fault, NodeRecord, Secret};
 
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport};
 use crate::sealing;
 use crate::startup::{self, Mode};
@@ -146,11 +147,7 @@ fn set_up_token(
 
 fn ensure_wish(wish: &Wish) -> Result<(), Fault> {
     if wish.storage == StorageType::PhysicalHsm {
-        return Err(Fault::new(
-            FaultKind::StorageUnsupported,
-            domain::Refusal::PhysicalHsm.to_string(),
-            "run setup with --storage software or --storage softhsm",
-        ));
+        return Err(Refused::PhysicalHsmAtSetup.into());
     }
     wish.backup_password.as_ref().map_or(Ok(()), check_password)
 }
@@ -158,16 +155,13 @@ fn ensure_wish(wish: &Wish) -> Result<(), Fault> {
 /// Whether a backup password may be set.
 ///
 /// # Errors
-/// [`FaultKind::Usage`] for one that is too short or no text.
+/// [`ports::FaultKind::Usage`] for one that is too short or no text.
 pub fn check_password(password: &Secret) -> Result<(), Fault> {
     if is_long_enough(password) {
         return Ok(());
     }
-    Err(Fault::new(
-        FaultKind::Usage,
-        format!("the backup password has fewer than {MIN_PASSWORD_CHARS} characters"),
-        "choose a longer one; it alone brings the secrets back where the token is lost",
-    ))
+    let at_least = MIN_PASSWORD_CHARS;
+    Err(Refused::ShortPassword { at_least }.into())
 }
 
 /// Whether a password has [`MIN_PASSWORD_CHARS`] characters.
@@ -204,14 +198,8 @@ fn ensure_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<
         .as_ref()
         .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
     if sealed && wish.storage == StorageType::Software {
-        return Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "secrets in {} are sealed under a DEK; software storage could not read them",
-                node.settings.database_path
-            ),
-            "run setup with --storage softhsm",
-        ));
+        let database = node.settings.database_path.clone();
+        return Err(Refused::SealedSecrets { database }.into());
     }
     Ok(())
 }
@@ -221,15 +209,8 @@ fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fau
     let Some(record) = record else { return Ok(()) };
     ensure_schema(node, record)?;
     if sealing::is_completed(record, raw) {
-        return Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "this node is set up already (the wizard state is {})",
-                raw.map_or("empty, and the database says so", SetupWizardState::name)
-            ),
-            "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
-             nothing",
-        ));
+        let state = raw.map_or("empty, and the database says so", SetupWizardState::name);
+        return Err(Refused::SetUpAlready { state }.into());
     }
     Ok(())
 }
@@ -237,25 +218,12 @@ fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fau
 /// Setup and the like work on a database of this very program; upgrades are a start's work.
 pub fn ensure_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
     ensure_not_newer(node, record)?;
+    let database = node.settings.database_path.clone();
     match record.schema {
         SchemaState::Current => Ok(()),
         SchemaState::Behind if record.version.is_none() => Ok(()),
-        SchemaState::Behind => Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "the database {} is of an older version",
-                node.settings.database_path
-            ),
-            "run `trustpointctl startup` first: it makes a snapshot and migrates",
-        )),
-        SchemaState::Newer | SchemaState::Diverged => Err(Fault::new(
-            FaultKind::VersionDowngrade,
-            format!(
-                "the database {} is newer than this program",
-                node.settings.database_path
-            ),
-            "run the newer program again",
-        )),
+        SchemaState::Behind => Err(Refused::OlderSchema { database }.into()),
+        SchemaState::Newer | SchemaState::Diverged => Err(Refused::NewerSchema { database }.into()),
     }
 }
 
@@ -268,14 +236,12 @@ fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
     if recorded.precedence(current).is_le() {
         return Ok(());
     }
-    Err(Fault::new(
-        FaultKind::VersionDowngrade,
-        format!(
-            "the database {} is of version {recorded}; this program is of version {current}",
-            node.settings.database_path
-        ),
-        "run the newer program again",
-    ))
+    Err(Refused::NewerRecord {
+        database: node.settings.database_path.clone(),
+        recorded: recorded.to_string(),
+        program: current.to_string(),
+    }
+    .into())
 }
 
 impl Recorder<'_> {

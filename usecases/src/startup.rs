@@ -71,7 +71,7 @@ pub fn run(
     let selection = select(&seen.observed, program);
     report.set_selection(selection);
     let plan = Plan::of(&seen.observed, selection)
-        .map_err(|refusal| refusal::fault(node, &seen.observed, refusal))?;
+        .map_err(|refusal| refusal::refused(node, &seen.observed, refusal))?;
     node.host.output.info(&announce(report));
     report.outcome = Some(plan.outcome);
     report.warnings.extend(warnings::standing(node, &seen));

@@ -3,13 +3,14 @@
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, Fault, FaultKind, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo,
-    TokenRecord, TokenSession,
+    Dek, Fault, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo, TokenRecord,
+    TokenSession,
 };
 
 use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::session;
 
 /// What a command needs of the token, seen before anything is changed.
@@ -52,7 +53,7 @@ impl TokenAccess {
                 free_slot: false,
                 others,
                 ..
-            } => return Err(no_place(node, &others)),
+            } => return Err(no_free_slot(node, &others).into()),
         };
         Ok(Self::ToInitialise {
             module,
@@ -290,33 +291,25 @@ fn blank(node: &Node, token: &TokenInfo) -> TokenRecord {
 /// The database, or a node without a token.
 pub fn stored(node: &Node) -> Result<TokenRecord, Fault> {
     record::read(node)?.token.ok_or_else(|| {
-        Fault::new(
-            FaultKind::Config,
-            format!("{} knows of no token", node.settings.database_path),
-            "this node has no HSM storage; `trustpointctl setup --storage softhsm` makes one",
-        )
+        Refused::NoToken {
+            database: node.settings.database_path.clone(),
+        }
+        .into()
     })
 }
 
 fn installation(node: &Node) -> Result<InstallationId, Fault> {
     record::read(node)?.installation.ok_or_else(|| {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!("{} has no installation id", node.settings.database_path),
-            "restore a backup or snapshot of the database",
-        )
+        Refused::NoInstallation {
+            database: node.settings.database_path.clone(),
+        }
+        .into()
     })
 }
 
-fn no_place(node: &Node, others: &[String]) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!(
-            "no token is named {:?} and no slot is free for one; initialised tokens: {}",
-            node.settings.token_label,
-            others.join(", ")
-        ),
-        "name one of them with hsm.token_label, or add a slot; an initialised token is never \
-         overwritten",
-    )
+fn no_free_slot(node: &Node, others: &[String]) -> Refused {
+    Refused::NoFreeSlot {
+        label: node.settings.token_label.clone(),
+        others: others.join(", "),
+    }
 }

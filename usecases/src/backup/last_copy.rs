@@ -1,17 +1,18 @@
 //! What becomes of the cached DEK where another database takes the place of the present one.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, StorageType};
-use ports::{BackupSource, CachedDek, Fault, FaultKind, NodeRecord, TokenRecord};
+use ports::{BackupSource, CachedDek, Fault, NodeRecord, TokenRecord};
 
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::sealing::{self, copy_of};
 
 /// Refuses where the cache may hold the last copy of the present database's DEK, and says what
 /// becomes of it where nothing can be lost. The token is asked only where all hangs on it.
 ///
 /// # Errors
-/// [`FaultKind::Config`] with what to do first.
-pub fn refuse_losing(
+/// [`ports::FaultKind::Config`] with what to do first.
+pub fn ensure_nothing_lost(
     node: &Node,
     present: Option<&NodeRecord>,
     next: &NodeRecord,
@@ -32,7 +33,7 @@ pub fn refuse_losing(
         (Some((record, known)), _) if is_judged(known) => {
             let (ways, why) = ways(node, record, known)?;
             match ways.fate(CacheEvent::OtherDatabase) {
-                CacheFate::Refuse => Err(last_copy(node, record, ways, why)),
+                CacheFate::Refuse => Err(last_copy(node, record, ways, why).into()),
                 fate => Ok(fate),
             }
         }
@@ -90,23 +91,16 @@ fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Fault> 
     Ok(CacheFate::Keep)
 }
 
-fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>) -> Fault {
+fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>) -> Refused {
     let kek = match &why {
         None => "the KEK does not unwrap it".to_owned(),
         Some(fault) => format!("whether the KEK unwraps it could not be asked: {fault}"),
     };
-    let fault = Fault::new(
-        FaultKind::Config,
-        format!(
-            "{} may hold the last copy of the DEK that seals {}: no backup password opens it, and \
-             {kek}",
-            node.secrets.cache.path(),
-            node.settings.database_path
-        ),
-        format!("{}; then try again", sealing::way_back(node, record, ways)),
-    );
-    match why {
-        Some(why) => fault.because(why),
-        None => fault,
+    Refused::LastCopy {
+        cache: node.secrets.cache.path(),
+        database: node.settings.database_path.clone(),
+        kek,
+        way_back: sealing::way_back(node, record, ways),
+        source: why.map(Box::new),
     }
 }

@@ -1,12 +1,13 @@
 //! A backup of a newer application is refused.
 
 use domain::Version;
-use ports::{Backup, Fault, FaultKind};
+use ports::Backup;
 
 use crate::node::Node;
+use crate::refused::Refused;
 
 /// A database whose schema is known, but which a newer application has worked on.
-pub(super) fn refuse_newer(node: &Node, file: &str, backup: &Backup) -> Result<(), Fault> {
+pub(super) fn ensure_not_newer(node: &Node, file: &str, backup: &Backup) -> Result<(), Refused> {
     let ours = &node.settings.app_version;
     let version = backup
         .record
@@ -14,20 +15,16 @@ pub(super) fn refuse_newer(node: &Node, file: &str, backup: &Backup) -> Result<(
         .as_deref()
         .map(str::parse::<Version>)
         .transpose()
-        .map_err(|error| {
-            Fault::new(
-                FaultKind::DataCorrupt,
-                format!("the version recorded in the backup {file} cannot be read"),
-                "use another backup",
-            )
-            .because(error)
+        .map_err(|source| Refused::WrongBackupVersion {
+            backup: file.to_owned(),
+            source,
         })?;
     match version {
-        Some(version) if ours.precedence(&version).is_lt() => Err(Fault::new(
-            FaultKind::VersionDowngrade,
-            format!("the backup {file} is of version {version}; this program is of version {ours}"),
-            "use the program of that version or a newer one, or an older backup; nothing was changed",
-        )),
+        Some(version) if ours.precedence(&version).is_lt() => Err(Refused::NewerBackup {
+            backup: file.to_owned(),
+            version: version.to_string(),
+            program: ours.to_string(),
+        }),
         Some(_) | None => Ok(()),
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use domain::{CacheFate, SetupWizardState, WizardState};
 use ports::{Backup, BackupSource, Fault, FaultKind, NodeRecord};
 
-use super::last_copy::refuse_losing;
-use super::newer::refuse_newer;
+use super::last_copy::ensure_nothing_lost;
+use super::newer::ensure_not_newer;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport};
 
 /// What the operator wants.
@@ -40,13 +41,13 @@ pub fn run(
     // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
     let mut staged = node.store.backups.stage(source)?;
     let backup = staged.backup().clone();
-    refuse_newer(node, &name, &backup)?;
+    ensure_not_newer(node, &name, &backup)?;
     let _lock = lock::acquire(node, wish.lock_wait)?;
     let raw = node.host.wizard.read()?.state();
     let present = present(node)?;
     let accept = wish.accept_other_installation;
-    refuse_other(node, &name, accept, raw, present.as_ref(), &backup)?;
-    let cached = refuse_losing(node, present.as_ref(), &backup.record)?;
+    ensure_same_installation(node, &name, accept, raw, present.as_ref(), &backup)?;
+    let cached = ensure_nothing_lost(node, present.as_ref(), &backup.record)?;
 
     let mut recorder = Recorder {
         node,
@@ -96,14 +97,14 @@ fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
 }
 
 /// A node that is set up does not become another one by a backup that was mixed up.
-fn refuse_other(
+fn ensure_same_installation(
     node: &Node,
     name: &str,
     accept_other_installation: bool,
     raw: Option<SetupWizardState>,
     present: Option<&NodeRecord>,
     backup: &Backup,
-) -> Result<(), Fault> {
+) -> Result<(), Refused> {
     let Some(present) = present else {
         return Ok(());
     };
@@ -116,17 +117,12 @@ fn refuse_other(
     let id = |id: &Option<domain::InstallationId>| {
         id.as_ref().map_or("(none)".to_owned(), ToString::to_string)
     };
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the backup {name} is of installation {}; this node is set up as installation {} ({})",
-            id(theirs),
-            id(ours),
-            node.settings.database_path
-        ),
-        "use a backup of this node; to make this node that other one on purpose, add \
-         --accept-other-installation (what it replaces is kept)",
-    ))
+    Err(Refused::OtherInstallation {
+        backup: name.to_owned(),
+        theirs: id(theirs),
+        ours: id(ours),
+        database: node.settings.database_path.clone(),
+    })
 }
 
 fn note_checked(recorder: &mut Recorder<'_>, file: &str, backup: &Backup) {

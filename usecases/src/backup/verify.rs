@@ -5,8 +5,9 @@ use std::time::Duration;
 use domain::StorageType;
 use ports::{Backup, BackupSource, Dek, Fault, FaultKind, Found, Secret, TokenRecord};
 
-use super::newer::refuse_newer;
+use super::newer::ensure_not_newer;
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::report::Report;
 use crate::sealing;
 use crate::session::{self, Unwrapped};
@@ -77,7 +78,7 @@ pub fn run(node: &Node, wish: Verify<'_>, report: &mut Report) -> Result<Verifie
         backup_password,
     } = wish;
     let backup = node.store.backups.verify(source)?;
-    refuse_newer(node, &name, &backup)?;
+    ensure_not_newer(node, &name, &backup)?;
     if backup.manifest.is_none() {
         report.warnings.push(format!(
             "{name} has no manifest (a snapshot has none): that it is whole is known from SQLite's \
@@ -168,14 +169,9 @@ fn by_password(
         .secrets
         .crypto
         .unwrap_with_password(blob, password)
-        .map_err(|fault| {
-            let message = format!("the backup {name} is whole, but: {fault}");
-            Fault::new(
-                fault.kind(),
-                message,
-                "a backup opens with the backup password that was set when it was made",
-            )
-            .because(fault)
+        .map_err(|fault| Refused::BackupPassword {
+            backup: name.to_owned(),
+            source: Box::new(fault),
         })?;
     Ok(judge(node, known, &dek, "it unwraps"))
 }

@@ -135,9 +135,9 @@ impl Doctor<'_> {
             ),
             (Some(StorageType::SoftHsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
                 self.pass("storage", "softhsm");
-                match sealing::password_blob_fault(self.node, record) {
+                match sealing::damaged_password_blob(self.node, record) {
                     None => self.pass(NAME, "one is set"),
-                    Some(fault) => self.fault(NAME, &fault),
+                    Some(refused) => self.fault(NAME, &refused.into()),
                 }
             }
             (Some(StorageType::SoftHsm), _) => {

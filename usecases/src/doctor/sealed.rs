@@ -9,6 +9,7 @@ use ports::{
 };
 
 use super::{Doctor, is_softhsm};
+use crate::refused::CacheAlone;
 use crate::{sealing, session};
 
 impl Doctor<'_> {
@@ -40,7 +41,7 @@ impl Doctor<'_> {
         let completed = sealing::is_completed(record, raw);
         match sealing::ensure_consistent(self.node, record, completed, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
-            Err(fault) => self.fault("keys_agree", &fault),
+            Err(refused) => self.fault("keys_agree", &refused.into()),
         }
     }
 
@@ -235,8 +236,8 @@ impl Doctor<'_> {
                     );
                     Some(dek)
                 }
-                Err(fault) => {
-                    self.fault(NAME, &fault);
+                Err(refused) => {
+                    self.fault(NAME, &refused.into());
                     None
                 }
             },
@@ -245,7 +246,8 @@ impl Doctor<'_> {
                 let ways = sealing::ways(self.node, known, Kek::Absent);
                 let fault = match ways {
                     Ok(ways) if ways.is_in_cache_alone() => {
-                        fault.advise(sealing::way_back(self.node, record, ways))
+                        let way_back = sealing::way_back(self.node, record, ways);
+                        CacheAlone::refused(fault, way_back).into()
                     }
                     Ok(_) | Err(_) => fault,
                 };

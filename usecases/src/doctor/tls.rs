@@ -44,8 +44,8 @@ impl Doctor<'_> {
                 self.warn(NAME, "there is no active TLS server credential", MISSING);
                 None
             }
-            Active::Unusable(fault) => {
-                self.fault(NAME, &fault);
+            Active::Unusable(refused) => {
+                self.fault(NAME, &refused.into());
                 None
             }
             Active::Readable(_, facts) => {

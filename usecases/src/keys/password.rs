@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use ports::{Fault, FaultKind, Secret};
+use ports::{Fault, Secret};
 
 use super::sealed_node::SealedNode;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::recover::unwrap_with_password;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport};
 use crate::setup::check_password;
 use crate::token;
@@ -65,8 +66,8 @@ pub fn set(
 /// The recovery drill: proves that the password unwraps the DEK in use, and changes nothing.
 ///
 /// # Errors
-/// [`FaultKind::Denied`] for a wrong password, [`FaultKind::Config`] where none is set,
-/// [`FaultKind::DataCorrupt`] where what it unwraps is not the DEK in use.
+/// [`ports::FaultKind::Denied`] for a wrong password, [`ports::FaultKind::Config`] where none is set,
+/// [`ports::FaultKind::DataCorrupt`] where what it unwraps is not the DEK in use.
 pub fn verify(
     node: &Node,
     password: &Secret,
@@ -75,14 +76,8 @@ pub fn verify(
 ) -> Result<(), Fault> {
     let sealed = SealedNode::read(node)?;
     if sealed.token.dek_check_value.is_none() {
-        return Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!(
-                "{} does not say which DEK is in use: nothing can be proven",
-                node.settings.database_path
-            ),
-            "restore a backup or snapshot of the database",
-        ));
+        let database = node.settings.database_path.clone();
+        return Err(Refused::UnknownDek { database }.into());
     }
     unwrap_with_password(node, &sealed.token, password)?;
     let mut recorder = Recorder {

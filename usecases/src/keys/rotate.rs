@@ -13,6 +13,7 @@ use super::sealed_node::SealedNode;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport};
 use crate::sealing;
 use crate::token::{self, TokenAccess};
@@ -75,7 +76,7 @@ fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> 
     };
     let fault = match unwrapped {
         Ok(Some(dek)) => return Ok(dek),
-        Ok(None) => sealed.out_of_reach(node),
+        Ok(None) => sealed.out_of_reach(node).into(),
         Err(fault) if fault.kind() == FaultKind::DataCorrupt => fault,
         Err(fault) => return Err(fault),
     };
@@ -99,21 +100,17 @@ fn verify(
     dek: &Dek,
 ) -> Result<TokenRecord, Fault> {
     let stored = token::stored(recorder.node)?;
-    let wrong = || {
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            "the new KEK does not unwrap what was committed; the old KEK was not touched",
-            "run `trustpointctl keys rotate-kek` again",
-        )
+    let wrong = |source: Option<Fault>| Refused::NewKekFails {
+        source: source.map(Box::new),
     };
     let (Some(kek), Some(blob)) = (&stored.kek, &stored.encrypted_dek) else {
-        return Err(wrong());
+        return Err(wrong(None).into());
     };
     let unwrapped = session
         .unwrap_dek(kek, blob)
-        .map_err(|fault| wrong().because(fault))?;
+        .map_err(|fault| wrong(Some(fault)))?;
     if !unwrapped.is_same(dek) {
-        return Err(wrong());
+        return Err(wrong(None).into());
     }
     let detail = format!("read back: the KEK {kek} unwraps the DEK");
     recorder.note("verify_dek", false, &detail);

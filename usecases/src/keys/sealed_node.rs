@@ -1,9 +1,10 @@
 //! A node whose DEK a token wraps, and which is set up.
 
 use domain::{CacheCopy, SchemaState, SetupWizardState, StorageType};
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, Fault, NodeRecord, TokenRecord, TokenSession};
 
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
 use crate::{record, sealing, token};
@@ -19,37 +20,17 @@ impl SealedNode {
         let record = record::read(node)?;
         ensure_schema(node, &record)?;
         if record.schema != SchemaState::Current {
-            return Err(Fault::new(
-                FaultKind::Config,
-                format!(
-                    "the database {} is of an older schema",
-                    node.settings.database_path
-                ),
-                "run `trustpointctl startup` first",
-            ));
+            let database = node.settings.database_path.clone();
+            return Err(Refused::OlderSchema { database }.into());
         }
         let raw = node.host.wizard.read()?.state();
         if !sealing::is_completed(&record, raw) {
-            return Err(Fault::new(
-                FaultKind::Config,
-                format!(
-                    "this node is not set up (the wizard state is {})",
-                    raw.map_or("empty", SetupWizardState::name)
-                ),
-                "run `trustpointctl setup`",
-            ));
+            let state = raw.map_or("empty", SetupWizardState::name);
+            return Err(Refused::NotSetUp { state }.into());
         }
         if record.storage != Some(StorageType::SoftHsm) {
-            return Err(Fault::new(
-                FaultKind::Config,
-                format!(
-                    "this node has no SoftHSM storage (it has {}): it has no KEK, no DEK and no \
-                     backup password",
-                    record.storage.map_or("none", StorageType::name)
-                ),
-                "nothing is to be done here; a backup of software storage can be encrypted on its way: \
-                 `trustpointctl backup create - | age -p > FILE`",
-            ));
+            let storage = record.storage.map_or("none", StorageType::name);
+            return Err(Refused::NoKeys { storage }.into());
         }
         match record.token.clone() {
             Some(token) => Ok(Self { record, token }),
@@ -71,7 +52,7 @@ impl SealedNode {
             Some(session) => self.unwrapped(node, &*session)?,
             None => None,
         };
-        unwrapped.ok_or_else(|| self.out_of_reach(node))
+        unwrapped.ok_or_else(|| self.out_of_reach(node).into())
     }
 
     /// The cached DEK, where it is the one that seals this database.
@@ -111,15 +92,10 @@ impl SealedNode {
         }
     }
 
-    pub(super) fn out_of_reach(&self, node: &Node) -> Fault {
-        Fault::new(
-            FaultKind::Config,
-            format!(
-                "the DEK is out of reach: the KEK that wraps it is not on the token {:?}, and no \
-                 DEK of this database is cached",
-                node.settings.token_label
-            ),
-            sealing::hint(node, &self.record, &self.token),
-        )
+    pub(super) fn out_of_reach(&self, node: &Node) -> Refused {
+        Refused::LostDek {
+            label: node.settings.token_label.clone(),
+            way_back: sealing::hint(node, &self.record, &self.token),
+        }
     }
 }

@@ -5,6 +5,7 @@ use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSess
 
 use crate::node::Node;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::{sealing, token};
 
 /// The KEK and DEK of an earlier try where they work, new ones otherwise.
@@ -70,19 +71,15 @@ pub fn ensure_nothing_replaced(
     if ways.fate(CacheEvent::NewDek) != CacheFate::Refuse {
         return Ok(());
     }
-    Err(Fault::new(
-        FaultKind::Config,
-        format!(
-            "the KEK that wraps this node's DEK is not on the token, and the DEK may still be had \
-             ({}): a new one would take its place",
-            if ways.has_backup_password {
-                "the backup password opens it".to_owned()
-            } else {
-                format!("{} may be the last copy", node.secrets.cache.path())
-            }
-        ),
-        sealing::way_back(node, record, ways),
-    ))
+    Err(Refused::DekReplaced {
+        how: if ways.has_backup_password {
+            "the backup password opens it".to_owned()
+        } else {
+            format!("{} may be the last copy", node.secrets.cache.path())
+        },
+        way_back: sealing::way_back(node, record, ways),
+    }
+    .into())
 }
 
 /// The DEK of an earlier setup: unwrapped, or of the cache; none, once a snapshot keeps what a new

@@ -59,7 +59,7 @@ fn active(work: &TlsWork<'_>, plan: &Plan) -> Result<Option<Active>, Fault> {
         return Ok(None);
     }
     match work.active() {
-        Active::Unusable(fault) if needs(TlsGoal::FromDatabase) => Err(fault),
+        Active::Unusable(refused) if needs(TlsGoal::FromDatabase) => Err(refused.into()),
         active => Ok(Some(active)),
     }
 }

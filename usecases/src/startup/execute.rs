@@ -3,11 +3,12 @@
 use domain::{
     CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal,
 };
-use ports::{AssetReport, Fault, FaultKind, Migrated, StartRecord};
+use ports::{AssetReport, Fault, Migrated, StartRecord};
 
 use super::open_token::Observation;
 use crate::node::Node;
 use crate::recorder::{self, Recorder};
+use crate::refused::Refused;
 use crate::report::{Report, StepResult, TlsReport};
 
 /// Carries out the steps in their order; the first that fails ends it.
@@ -163,11 +164,8 @@ impl Execution<'_> {
 
     fn cache_dek(&self) -> Result<StepNote, Fault> {
         let Some(accessible) = &self.observation.dek else {
-            return Err(Fault::new(
-                FaultKind::Internal,
-                "a plan caches a DEK that nobody has",
-                "report this with the output of `trustpointctl --format json status`",
-            ));
+            let what = "a plan caches a DEK that nobody has";
+            return Err(Refused::Defect { what }.into());
         };
         let written = self.node.secrets.cache.write(&accessible.dek)?;
         Ok(StepNote::changed(written, self.node.secrets.cache.path()))

@@ -1,9 +1,10 @@
 //! Look: what the files and the database say. Nothing is changed, and no token is asked.
 
 use domain::{CacheCopy, Database, SetupWizardState, StartupScenario, Version, Wizard};
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord};
+use ports::{CachedDek, Dek, Fault, NodeRecord};
 
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::sealing;
 
 /// What the files and the database say.
@@ -58,9 +59,7 @@ pub fn look(node: &Node) -> Result<Look, Fault> {
     let completed = database.wizard.state() == domain::WizardState::Completed;
     sealing::ensure_consistent(node, &record, completed, None)?;
     let mut warnings = Vec::new();
-    if let Some(fault) = sealing::password_blob_fault(node, &record) {
-        warnings.push(format!("{fault}; {}", fault.hint()));
-    }
+    warnings.extend(sealing::password_blob_warning(node, &record));
     let (cached, cache) = match record.storage {
         Some(domain::StorageType::SoftHsm) => cached_dek(node, &record, &mut warnings)?,
         _ => (None, CacheCopy::Absent),
@@ -77,22 +76,18 @@ pub fn look(node: &Node) -> Result<Look, Fault> {
 /// The version that the database records.
 ///
 /// # Errors
-/// [`FaultKind::DataCorrupt`] for one that does not parse.
+/// [`ports::FaultKind::DataCorrupt`] for one that does not parse.
 pub fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Fault> {
     record
         .version
         .as_deref()
         .map(|text| {
-            text.parse().map_err(|error: domain::VersionError| {
-                Fault::new(
-                    FaultKind::DataCorrupt,
-                    format!(
-                        "the version recorded in {} cannot be read: {error}",
-                        node.settings.database_path
-                    ),
-                    "restore a backup or snapshot of the database, or correct the one row of \
-                     app_version to the version that last ran on it",
-                )
+            text.parse().map_err(|error| {
+                Refused::WrongVersion {
+                    database: node.settings.database_path.clone(),
+                    error,
+                }
+                .into()
             })
         })
         .transpose()

@@ -15,6 +15,7 @@ use super::look::{self, Look, look};
 use super::tls::TlsWork;
 use super::traces;
 use crate::node::Node;
+use crate::refused::CacheAlone;
 use crate::sealing;
 use crate::session::{self, Unwrapped};
 
@@ -253,7 +254,7 @@ impl SoftHsm<'_> {
                     Some(known) => {
                         (answer.kek, answer.dek) = self
                             .ask(token, known)
-                            .map_err(|fault| self.advise(fault, unasked))?;
+                            .map_err(|fault| self.mind_the_cache(fault, unasked))?;
                     }
                 }
                 answer.token = Some(info);
@@ -264,13 +265,14 @@ impl SoftHsm<'_> {
     }
 
     /// A wrapped DEK that is damaged is no reason to lose the one in the cache.
-    fn advise(&self, fault: Fault, unasked: Sealing) -> Fault {
+    fn mind_the_cache(&self, fault: Fault, unasked: Sealing) -> Fault {
         let ways = Sealing {
             kek: Kek::Absent,
             ..unasked
         };
         if fault.kind() == FaultKind::DataCorrupt && ways.is_in_cache_alone() {
-            return fault.advise(sealing::way_back(self.node, &self.seen.record, ways));
+            let way_back = sealing::way_back(self.node, &self.seen.record, ways);
+            return CacheAlone::refused(fault, way_back).into();
         }
         fault
     }

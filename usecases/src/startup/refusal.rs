@@ -1,33 +1,23 @@
 //! Why a start is refused, in words.
 
 use domain::{Observed, Refusal, SchemaState, Version};
-use ports::{Fault, FaultKind};
 
 use crate::node::Node;
+use crate::refused::Refused;
 
-/// The failure that a refusal is.
-pub(super) fn fault(node: &Node, observed: &Observed, refusal: Refusal) -> Fault {
+/// What a plan refuses, with what is known of the node.
+pub(super) fn refused(node: &Node, observed: &Observed, refusal: Refusal) -> Refused {
     match refusal {
-        Refusal::PhysicalHsm => Fault::new(
-            FaultKind::StorageUnsupported,
-            refusal.to_string(),
-            "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed",
-        ),
+        Refusal::PhysicalHsm => Refused::PhysicalHsm,
         Refusal::Downgrade => downgrade(node, observed),
-        Refusal::NoStorage => Fault::new(
-            FaultKind::Config,
-            format!(
-                "{refusal}: {} names no storage",
-                node.settings.database_path
-            ),
-            "restore a backup or snapshot of the database; the storage is the one row of \
-             key_storage_config",
-        ),
+        Refusal::NoStorage => Refused::NoStorage {
+            database: node.settings.database_path.clone(),
+        },
     }
 }
 
 /// Names the snapshots that would fit this binary.
-fn downgrade(node: &Node, observed: &Observed) -> Fault {
+fn downgrade(node: &Node, observed: &Observed) -> Refused {
     let database = observed.database();
     let program = &node.settings.app_version;
     let version = database
@@ -38,11 +28,7 @@ fn downgrade(node: &Node, observed: &Observed) -> Fault {
         Some(SchemaState::Diverged) => " and its migrations differ from this program's",
         Some(SchemaState::Current | SchemaState::Behind) | None => "",
     };
-    let message = format!(
-        "the database {} is of version {version}{why}; this program is of version {program}",
-        node.settings.database_path
-    );
-    let fitting = match node.store.backups.snapshots() {
+    let snapshots = match node.store.backups.snapshots() {
         Ok(snapshots) => snapshots
             .into_iter()
             .filter(|snapshot| {
@@ -56,14 +42,11 @@ fn downgrade(node: &Node, observed: &Observed) -> Fault {
             .collect::<Vec<_>>(),
         Err(fault) => vec![format!("(the snapshots cannot be listed: {fault})")],
     };
-    let hint = if fitting.is_empty() {
-        "run the newer program again; no snapshot fits this one".to_owned()
-    } else {
-        format!(
-            "run the newer program again, or go back with `trustpointctl backup restore SNAPSHOT`; \
-             these fit this one: {}",
-            fitting.join(", ")
-        )
-    };
-    Fault::new(FaultKind::VersionDowngrade, message, hint)
+    Refused::Downgrade {
+        database: node.settings.database_path.clone(),
+        version,
+        why,
+        program: program.to_string(),
+        snapshots,
+    }
 }

@@ -2,12 +2,13 @@
 
 use domain::TlsGoal;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, Fault, FaultKind, NewCredential,
-    Published, TlsCredential, TlsSet, TlsSource, TlsView,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, Fault, NewCredential, Published,
+    TlsCredential, TlsSet, TlsSource, TlsView,
 };
 
 use crate::credential::{Active, problem, remedy};
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::report::{TlsReport, rfc3339};
 
 /// Provides Nginx with its set.
@@ -41,7 +42,7 @@ impl TlsWork<'_> {
     ///
     /// # Errors
     /// A credential that is there and cannot be used where the goal needs it
-    /// ([`FaultKind::DataCorrupt`]), or a failed write.
+    /// ([`ports::FaultKind::DataCorrupt`]), or a failed write.
     pub fn provide(&self, goal: TlsGoal) -> Result<Provided, Fault> {
         match goal {
             TlsGoal::FromDatabase => self.publish_active(),
@@ -121,11 +122,8 @@ impl TlsWork<'_> {
     pub fn generate(&self, san: &[String]) -> Result<(TlsCredential, CertificateFacts), Fault> {
         let seal_with = match (self.sealed, self.dek) {
             (true, None) => {
-                return Err(Fault::new(
-                    FaultKind::Internal,
-                    "a credential has to be sealed while the DEK is out of reach",
-                    "report this with the output of `trustpointctl --format json status`",
-                ));
+                let what = "a credential has to be sealed while the DEK is out of reach";
+                return Err(Refused::Defect { what }.into());
             }
             (true, dek) => dek,
             (false, _) => None,
@@ -150,7 +148,7 @@ impl TlsWork<'_> {
             Active::Readable(credential, facts) => {
                 self.publish_saved(&credential, facts, TlsSource::Database)
             }
-            Active::Unusable(fault) => Err(fault),
+            Active::Unusable(refused) => Err(refused.into()),
             Active::Missing => {
                 let mut provided = self.publish_new()?;
                 provided.warnings.push(

@@ -6,6 +6,7 @@ use domain::{SetupWizardState, Trace};
 use ports::{Fault, FaultKind, Found};
 
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::session;
 
 /// Refuses a new database beside traces, unless the operator asked for one: then a warning says so.
@@ -25,15 +26,11 @@ pub(super) fn ensure_none(
     if accept_new {
         return Ok(Some(format!("a new database is made although {evidence}")));
     }
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the database {} is missing, but this node was set up before: {evidence}",
-            node.settings.database_path
-        ),
-        "mount the volume of the database, or restore a backup; to begin anew on purpose, start \
-         once with --accept-new-database",
-    ))
+    Err(Refused::LostDatabase {
+        database: node.settings.database_path.clone(),
+        evidence,
+    }
+    .into())
 }
 
 /// Looks for them: in the state directory, among the snapshots, on the token.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use domain::{Observed, Outcome, SchemaState, Storage};
 use ports::{
-    ActiveCredential, CertificateFacts, Dek, Fault, FaultKind, StartLockGuard, TlsCredential,
-    TlsSource,
+    ActiveCredential, CertificateFacts, Dek, Fault, StartLockGuard, TlsCredential, TlsSource,
 };
 
 use super::reload::reload;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport, TlsReport, rfc3339};
 use crate::startup::{self, Mode, Observation, TlsWork};
 
@@ -27,7 +27,7 @@ impl Access {
         let lock = lock::acquire_installed(node, lock_wait)?;
         // A PIN is used only where the DEK is not cached.
         let observation = startup::observe(node, Mode::DryRun, false)?;
-        refuse(node, &observation)?;
+        ensure_saveable(node, &observation)?;
         Ok(Self {
             _lock: lock,
             observation,
@@ -56,47 +56,22 @@ impl Access {
 }
 
 /// A credential can be saved where the database is this program's and its DEK within reach.
-pub(super) fn refuse(node: &Node, observation: &Observation) -> Result<(), Fault> {
-    let path = &node.settings.database_path;
-    let config = |message: String, hint: &str| Err(Fault::new(FaultKind::Config, message, hint));
+pub(super) fn ensure_saveable(node: &Node, observation: &Observation) -> Result<(), Refused> {
+    let database = node.settings.database_path.clone();
     let installed = match &observation.observed {
-        Observed::NoDatabase { .. } => {
-            return config(
-                format!("there is no database {path} yet"),
-                "run `trustpointctl startup` first, or restore a backup",
-            );
-        }
-        Observed::Newer(_) => {
-            return Err(Fault::new(
-                FaultKind::VersionDowngrade,
-                format!("the database {path} is newer than this program"),
-                "run the newer program again",
-            ));
-        }
+        Observed::NoDatabase { .. } => return Err(Refused::NoDatabase { database }),
+        Observed::Newer(_) => return Err(Refused::NewerSchema { database }),
         Observed::Installed(installed) => installed,
     };
     if installed.database.schema != SchemaState::Current {
-        return config(
-            format!("the database {path} is of an older version"),
-            "run `trustpointctl startup` first: it makes a snapshot and migrates",
-        );
+        return Err(Refused::OlderSchema { database });
     }
     match installed.storage {
         Storage::Software => Ok(()),
         Storage::SoftHsm(_) if observation.dek.is_some() => Ok(()),
-        Storage::SoftHsm(_) => config(
-            "the DEK is out of reach, so a private key can be neither sealed nor opened".to_owned(),
-            "run `trustpointctl startup`: it says whether `recover` is needed",
-        ),
-        Storage::PhysicalHsm(_) => Err(Fault::new(
-            FaultKind::StorageUnsupported,
-            domain::Refusal::PhysicalHsm.to_string(),
-            "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed",
-        )),
-        Storage::NotConfigured { .. } => config(
-            format!("Unexpected storage configuration: {path} names no storage"),
-            "restore a backup or snapshot of the database",
-        ),
+        Storage::SoftHsm(_) => Err(Refused::DekOutOfReach),
+        Storage::PhysicalHsm(_) => Err(Refused::PhysicalHsm),
+        Storage::NotConfigured { .. } => Err(Refused::NoStorage { database }),
     }
 }
 
@@ -116,13 +91,13 @@ pub(super) fn publish(
     Ok(())
 }
 
-/// Refuses a validity that does not hold now; `what` is like "the certificate".
-pub(super) fn refuse_validity(
+/// Refuses a certificate that is not valid now; `what` is like "the certificate".
+pub(super) fn ensure_valid_now(
     node: &Node,
     what: &str,
     facts: &CertificateFacts,
     force: bool,
-) -> Result<(), Fault> {
+) -> Result<(), Refused> {
     let now = node.host.clock.now();
     if force || facts.is_valid_at(now) {
         return Ok(());
@@ -132,11 +107,10 @@ pub(super) fn refuse_validity(
     } else {
         format!("expired at {}", rfc3339(facts.not_after))
     };
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!("{what} {how}"),
-        "bring one that is valid now and check this machine's clock; --force takes it all the same",
-    ))
+    Err(Refused::NotValidNow {
+        what: what.to_owned(),
+        how,
+    })
 }
 
 pub(super) fn steps<'a>(

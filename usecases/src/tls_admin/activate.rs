@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ports::{ActiveCredential, Fault, FaultKind, NewCredential, TlsSource};
+use ports::{ActiveCredential, Fault, NewCredential, TlsSource};
 
-use super::access::{Access, end, publish, refuse_validity, steps};
+use super::access::{Access, end, ensure_valid_now, publish, steps};
 use crate::credential;
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport};
 
 /// What the operator wants.
@@ -32,13 +33,10 @@ pub fn run(
     let access = Access::take(node, wish.lock_wait)?;
     let work = access.work(node);
     let fingerprint = resolve(node, &wish.fingerprint)?;
-    let stored = node
-        .store
-        .credentials
-        .find(&fingerprint)?
-        .ok_or_else(|| unknown(&wish.fingerprint))?;
+    let stored = credential::find(node, &fingerprint)?;
+    let stored = stored.ok_or_else(|| unknown(&wish.fingerprint))?;
     let (credential, facts) = credential::open(node, &stored, access.dek())?;
-    refuse_validity(node, "the certificate", &facts, wish.force)?;
+    ensure_valid_now(node, "the certificate", &facts, wish.force)?;
     let mut steps = steps(node, report, on_step);
     let was_active = matches!(access.stored(), ActiveCredential::Stored(active) if active.sha256_fingerprint == fingerprint);
     let new = NewCredential {
@@ -66,19 +64,16 @@ fn resolve(node: &Node, given: &str) -> Result<String, Fault> {
         .filter(|fingerprint| !wanted.is_empty() && bare(fingerprint).starts_with(&wanted));
     match (fitting.next(), fitting.next()) {
         (Some(fingerprint), None) => Ok(fingerprint.clone()),
-        (None, _) => Err(unknown(given)),
-        (Some(_), Some(_)) => Err(Fault::new(
-            FaultKind::Usage,
-            format!("more than one stored certificate has a fingerprint that begins {given}"),
-            "give more of it; `trustpointctl tls history` lists them",
-        )),
+        (None, _) => Err(unknown(given).into()),
+        (Some(_), Some(_)) => Err(Refused::AmbiguousFingerprint {
+            given: given.to_owned(),
+        }
+        .into()),
     }
 }
 
-fn unknown(given: &str) -> Fault {
-    Fault::new(
-        FaultKind::Usage,
-        format!("no stored certificate has the fingerprint {given}"),
-        "`trustpointctl tls history` lists them",
-    )
+fn unknown(given: &str) -> Refused {
+    Refused::UnknownFingerprint {
+        given: given.to_owned(),
+    }
 }

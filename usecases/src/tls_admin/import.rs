@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ports::{Assembled, CredentialFiles, CredentialOrigin, Fault, NewCredential, TlsSource};
 
-use super::access::{Access, end, publish, refuse_validity, steps};
+use super::access::{Access, end, ensure_valid_now, publish, steps};
 use crate::node::Node;
+use crate::refused::Refused;
 use crate::report::{Report, StepReport};
 
 /// What the operator wants.
@@ -76,14 +77,18 @@ pub fn run(
 }
 
 fn assemble(node: &Node, wish: &Import) -> Result<Assembled, Fault> {
-    let assembled = node.web.issuer.assemble(&wish.files).map_err(|fault| {
-        let message = format!("{} cannot be imported: {fault}", wish.from);
-        Fault::new(fault.kind(), message, fault.hint().to_owned()).because(fault)
-    })?;
-    refuse_validity(node, "the certificate", &assembled.facts, wish.force)?;
+    let assembled =
+        node.web
+            .issuer
+            .assemble(&wish.files)
+            .map_err(|fault| Refused::NotImported {
+                from: wish.from.clone(),
+                source: Box::new(fault),
+            })?;
+    ensure_valid_now(node, "the certificate", &assembled.facts, wish.force)?;
     for (subject, facts) in &assembled.chain {
         let what = format!("the certificate \"{subject}\" of the chain");
-        refuse_validity(node, &what, facts, wish.force)?;
+        ensure_valid_now(node, &what, facts, wish.force)?;
     }
     Ok(assembled)
 }

@@ -1,0 +1,155 @@
+//! What an operator does next after a refusal.
+
+use crate::refused::Refused;
+
+/// What to do next.
+pub fn refused(refused: &Refused) -> String {
+    const REPORT: &str = "report this with the output of `trustpointctl --format json status`";
+    const NEWER: &str = "run the newer program again";
+    const RESTORE: &str = "restore a backup or snapshot of the database";
+    const STORAGE: &str =
+        "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed";
+    match refused {
+        Refused::NoDatabase { .. } => "run `trustpointctl startup` first, or restore a backup",
+        Refused::LostDatabase { .. } => {
+            "mount the volume of the database, or restore a backup; to begin anew on purpose, start \
+             once with --accept-new-database"
+        }
+        Refused::Downgrade { snapshots, .. } if snapshots.is_empty() => {
+            "run the newer program again; no snapshot fits this one"
+        }
+        Refused::Downgrade { snapshots, .. } => {
+            return format!(
+                "run the newer program again, or go back with `trustpointctl backup restore \
+                 SNAPSHOT`; these fit this one: {}",
+                snapshots.join(", ")
+            );
+        }
+        Refused::NewerSchema { .. } | Refused::NewerRecord { .. } => NEWER,
+        Refused::OlderSchema { .. } => {
+            "run `trustpointctl startup` first: it makes a snapshot and migrates"
+        }
+        Refused::WrongVersion { .. } => {
+            "restore a backup or snapshot of the database, or correct the one row of app_version \
+             to the version that last ran on it"
+        }
+        Refused::Contradiction {
+            found, by_password, ..
+        } => {
+            return format!(
+                "{}; nothing was changed",
+                contradiction(found.is_about_the_kek(), *by_password)
+            );
+        }
+        Refused::PhysicalHsm => STORAGE,
+        Refused::PhysicalHsmAtSetup => "run setup with --storage software or --storage softhsm",
+        Refused::NoStorage { .. } => {
+            "restore a backup or snapshot of the database; the storage is the one row of \
+             key_storage_config"
+        }
+        Refused::NoKeys { .. } => {
+            "nothing is to be done here; a backup of software storage can be encrypted on its way: \
+             `trustpointctl backup create - | age -p > FILE`"
+        }
+        Refused::NothingWrapped { .. } => {
+            "nothing is wrapped by a token here; run `trustpointctl startup`"
+        }
+        Refused::SetUpAlready { .. } => {
+            "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
+             nothing"
+        }
+        Refused::NotSetUp { .. } => "run `trustpointctl setup`",
+        Refused::NotWaiting { .. } => {
+            "run `trustpointctl startup`: it finds out whether the node has to be recovered, and \
+             says so"
+        }
+        Refused::SealedSecrets { .. } => "run setup with --storage softhsm",
+        Refused::ShortPassword { .. } => {
+            "choose a longer one; it alone brings the secrets back where the token is lost"
+        }
+        Refused::PasswordNotSet => {
+            "set one with `trustpointctl keys set-backup-password` while the DEK is accessible"
+        }
+        Refused::DamagedPasswordBlob { .. } => {
+            "while the DEK is accessible, `trustpointctl keys set-backup-password` makes it anew"
+        }
+        Refused::NoPassword { way_back: None, .. } => "run `trustpointctl startup`",
+        Refused::NoPassword {
+            way_back: Some(way_back),
+            ..
+        }
+        | Refused::LostDek { way_back, .. }
+        | Refused::DekReplaced { way_back, .. } => return way_back.clone(),
+        Refused::CacheAlone(found) => return found.way_back.clone(),
+        Refused::LastCopy { way_back, .. } => return format!("{way_back}; then try again"),
+        Refused::OtherDek { .. } | Refused::UnknownDek { .. } | Refused::NoInstallation { .. } => {
+            RESTORE
+        }
+        Refused::DekOutOfReach => {
+            "run `trustpointctl startup`: it says whether `recover` is needed"
+        }
+        Refused::ForeignToken { .. } => {
+            "mount the token of this installation, or name another one with hsm.token_label or \
+             hsm.uri; nothing was changed on either"
+        }
+        Refused::NoFreeSlot { .. } => {
+            "name one of them with hsm.token_label, or add a slot; an initialised token is never \
+             overwritten"
+        }
+        Refused::NoToken { .. } => {
+            "this node has no HSM storage; `trustpointctl setup --storage softhsm` makes one"
+        }
+        Refused::NewKekFails { .. } => "run `trustpointctl keys rotate-kek` again",
+        Refused::OpenDirectory { directory, .. } => {
+            return format!(
+                "chmod o-w {directory}, or configure a directory of this program's own; nothing \
+                 was changed"
+            );
+        }
+        Refused::UnusableCredential { .. } => {
+            "make a new self-signed one with `trustpointctl tls renew`, import one of your CA with \
+             `trustpointctl tls import`, put an earlier one to use with `trustpointctl tls \
+             activate`, or bring an older database back with `trustpointctl backup restore`; \
+             nothing was overwritten"
+        }
+        Refused::NotValidNow { .. } => {
+            "bring one that is valid now and check this machine's clock; --force takes it all the \
+             same"
+        }
+        Refused::NotImported { source, .. } => return source.hint(),
+        Refused::UnknownFingerprint { .. } => "`trustpointctl tls history` lists them",
+        Refused::AmbiguousFingerprint { .. } => {
+            "give more of it; `trustpointctl tls history` lists them"
+        }
+        Refused::WrongBackupVersion { .. } => "use another backup",
+        Refused::NewerBackup { .. } => {
+            "use the program of that version or a newer one, or an older backup; nothing was \
+             changed"
+        }
+        Refused::OtherInstallation { .. } => {
+            "use a backup of this node; to make this node that other one on purpose, add \
+             --accept-other-installation (what it replaces is kept)"
+        }
+        Refused::BackupPassword { .. } => {
+            "a backup opens with the backup password that was set when it was made"
+        }
+        Refused::Defect { .. } => REPORT,
+    }
+    .to_owned()
+}
+
+fn contradiction(is_about_the_kek: bool, by_password: bool) -> &'static str {
+    match (is_about_the_kek, by_password) {
+        (false, _) => "restore a backup or snapshot of the database",
+        (true, false) => {
+            "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
+             stores both anew; if it finds no DEK either, restore a backup or snapshot of the \
+             database"
+        }
+        (true, true) => {
+            "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
+             stores both anew; if it finds no DEK either, `trustpointctl recover` has it from the \
+             backup password"
+        }
+    }
+}
