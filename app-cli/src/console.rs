@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use ports::{Fault, FaultKind, Level, Output};
 
 use usecases::doctor::{Check, Verdict};
+use usecases::node::Node;
+use usecases::recorder::Recorder;
 use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 
 use crate::cli::{Color, Format, Global};
@@ -136,6 +138,11 @@ impl Console {
     #[must_use]
     pub fn is_human(&self) -> bool {
         self.format == Format::Human
+    }
+
+    /// Records the steps of a command in its report, and shows each as it ends.
+    pub fn recorder<'a>(self, node: &'a Node, report: &'a mut Report) -> Recorder<'a> {
+        Recorder::new(node, report, move |step| self.step(step))
     }
 
     /// A step that is planned or was carried out.

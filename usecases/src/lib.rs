@@ -14,7 +14,7 @@ pub mod keys;
 mod lock;
 pub mod node;
 mod record;
-mod recorder;
+pub mod recorder;
 pub mod recover;
 pub mod refused;
 pub mod report;

@@ -12,11 +12,23 @@ pub struct Recorder<'a> {
     pub node: &'a Node,
     /// The report.
     pub report: &'a mut Report,
-    /// Hears of each step.
-    pub on_step: &'a mut dyn FnMut(&StepReport),
+    on_step: Box<dyn FnMut(&StepReport) + 'a>,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    /// Records in this report; `on_step` hears of each step as it ends.
+    pub fn new(
+        node: &'a Node,
+        report: &'a mut Report,
+        on_step: impl FnMut(&StepReport) + 'a,
+    ) -> Self {
+        Self {
+            node,
+            report,
+            on_step: Box::new(on_step),
+        }
+    }
+
     /// Notes a step that was not needed, or could not be taken without harm.
     pub fn skip(&mut self, step: &str, detail: &str) {
         self.push(step, StepResult::Skipped, detail);

@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport, TlsReport};
+use crate::report::TlsReport;
 use crate::sealing;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
@@ -22,7 +22,7 @@ use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
 /// What the operator wants.
-pub struct Wish {
+pub struct Request {
     /// The backup password.
     pub password: Secret,
     /// How long to wait for another start.
@@ -33,13 +33,9 @@ pub struct Wish {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(
-    node: &Node,
-    wish: &Wish,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
-    let _lock = lock::acquire_installed(node, wish.lock_wait)?;
+pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Fault> {
+    let node = recorder.node;
+    let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let record = record::read(node)?;
     let known = ensure_recoverable(node, &record)?;
     let access = match waiting(node, &record)? {
@@ -48,7 +44,7 @@ pub fn run(
         Waiting::NotSetUp(state) => return Err(not_waiting(state)),
     };
     // Before anything is changed; on a node that waits, before the token is asked for anything.
-    let dek = unwrap_with_password(node, known, &wish.password)?;
+    let dek = unwrap_with_password(node, known, &request.password)?;
     let work = TlsWork {
         node,
         dek: Some(&dek),
@@ -65,14 +61,9 @@ pub fn run(
         None => TokenAccess::look(node, Some(&record))?,
     };
 
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
-    let session = access.open(&mut recorder)?;
-    let (kek, is_wrapped) = kek(&mut recorder, &*session, known, &dek)?;
+    let session = access.open(recorder)?;
+    let (kek, is_wrapped) = kek(recorder, &*session, known, &dek)?;
     if is_wrapped && known.serial == session.info().serial {
         recorder.note(
             "wrap_dek",
@@ -80,7 +71,7 @@ pub fn run(
             &format!("the KEK {kek} wraps the DEK already"),
         );
     } else {
-        token::store(&mut recorder, &*session, &kek, &dek, Some(known))?;
+        token::store(recorder, &*session, &kek, &dek, Some(known))?;
     }
     let written = node.secrets.cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.secrets.cache.path());
@@ -91,14 +82,14 @@ pub fn run(
     recorder.note("provide_tls", provided.changed, &provided.detail);
     recorder.report.warnings.extend(provided.warnings);
     recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
-    reload(&mut recorder);
+    reload(recorder);
     recorder.complete()?;
-    report.warnings.push(
+    recorder.report.warnings.push(
         "keys that lived on the old token alone are gone; what was sealed under the DEK is \
          readable again"
             .into(),
     );
-    report.outcome = Some(Outcome::Ready);
+    recorder.report.outcome = Some(Outcome::Ready);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport};
+
 use crate::sealing;
 use crate::startup::{self, Mode};
 use crate::token::{self, TokenAccess};
@@ -23,7 +23,7 @@ use crate::token::{self, TokenAccess};
 const MIN_PASSWORD_CHARS: usize = 12;
 
 /// What the operator wants.
-pub struct Wish {
+pub struct Request {
     /// Where the node keeps its secrets.
     pub storage: StorageType,
     /// The backup password; `None` where the operator goes without one.
@@ -38,17 +38,13 @@ pub struct Wish {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(
-    node: &Node,
-    wish: &Wish,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
-    ensure_wish(wish)?;
-    let _lock = lock::acquire(node, wish.lock_wait)?;
+pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Fault> {
+    let node = recorder.node;
+    ensure_possible(request)?;
+    let _lock = lock::acquire(node, request.lock_wait)?;
     let record = begin(node)?;
-    ensure_node(node, wish, record.as_ref())?;
-    let access = match wish.storage {
+    ensure_node(node, request, record.as_ref())?;
+    let access = match request.storage {
         StorageType::SoftHsm => {
             let access = TokenAccess::look(node, record.as_ref())?;
             if let Some(record) = &record {
@@ -59,11 +55,6 @@ pub fn run(
         }
         StorageType::Software | StorageType::PhysicalHsm => None,
     };
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
 
     let migrated = node.store.node.migrate()?;
     let changed = migrated != ports::Migrated::Unchanged;
@@ -73,28 +64,28 @@ pub fn run(
         "the database is of this version",
     );
     recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
-    node.store.node.set_storage(wish.storage)?;
-    recorder.note("configure_storage", true, wish.storage.name());
+    node.store.node.set_storage(request.storage)?;
+    recorder.note("configure_storage", true, request.storage.name());
 
     let dek = match access {
         Some(access) => {
             recorder.go_to(SetupWizardState::SetupHsm)?;
-            Some(set_up_token(access, record.as_ref(), &mut recorder)?)
+            Some(set_up_token(access, record.as_ref(), recorder)?)
         }
         None => None,
     };
     recorder.go_to(SetupWizardState::SetupMode)?;
     recorder.go_to(SetupWizardState::SelectTlsServerCredential)?;
     let stored = record.map_or(ActiveCredential::None, |record| record.active_credential);
-    credential::choose(&mut recorder, &stored, &wish.san, dek.as_ref())?;
+    credential::choose(recorder, &stored, &request.san, dek.as_ref())?;
     if let Some(dek) = &dek {
         recorder.go_to(SetupWizardState::BackupPassword)?;
-        recorder.set_backup_password(wish, dek)?;
+        recorder.set_backup_password(request, dek)?;
         let written = node.secrets.cache.write(dek)?;
         recorder.note("cache_dek", written, &node.secrets.cache.path());
     }
     recorder.complete()?;
-    report.outcome = Some(domain::Outcome::Ready);
+    recorder.report.outcome = Some(domain::Outcome::Ready);
     Ok(())
 }
 
@@ -102,34 +93,20 @@ pub fn run(
 ///
 /// # Errors
 /// The lock, the database or the wizard state.
-pub fn reset(
-    node: &Node,
-    lock_wait: Duration,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
+pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Fault> {
+    let node = recorder.node;
     let _lock = lock::acquire(node, lock_wait)?;
     if let Some(record) = node.store.node.read()? {
         ensure_schema(node, &record)?;
         let cleared = node.store.node.clear_setup_mark()?;
-        let mut recorder = Recorder {
-            node,
-            report,
-            on_step,
-        };
         recorder.note(
             "clear_setup_mark",
             cleared,
             "the database no longer says \"set up\"",
         );
     }
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
     recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
-    report.outcome = Some(domain::Outcome::SetupRequired);
+    recorder.report.outcome = Some(domain::Outcome::SetupRequired);
     Ok(())
 }
 
@@ -145,11 +122,14 @@ fn set_up_token(
     Ok(dek)
 }
 
-fn ensure_wish(wish: &Wish) -> Result<(), Fault> {
-    if wish.storage == StorageType::PhysicalHsm {
+fn ensure_possible(request: &Request) -> Result<(), Fault> {
+    if request.storage == StorageType::PhysicalHsm {
         return Err(Refused::PhysicalHsmAtSetup.into());
     }
-    wish.backup_password.as_ref().map_or(Ok(()), check_password)
+    request
+        .backup_password
+        .as_ref()
+        .map_or(Ok(()), check_password)
 }
 
 /// Whether a backup password may be set.
@@ -190,14 +170,14 @@ pub fn may_set_up(node: &Node) -> Result<(), Fault> {
     ensure_not_set_up(node, record.as_ref())
 }
 
-fn ensure_node(node: &Node, wish: &Wish, record: Option<&NodeRecord>) -> Result<(), Fault> {
+fn ensure_node(node: &Node, request: &Request, record: Option<&NodeRecord>) -> Result<(), Fault> {
     ensure_not_set_up(node, record)?;
     let Some(record) = record else { return Ok(()) };
     let sealed = record
         .token
         .as_ref()
         .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
-    if sealed && wish.storage == StorageType::Software {
+    if sealed && request.storage == StorageType::Software {
         let database = node.settings.database_path.clone();
         return Err(Refused::SealedSecrets { database }.into());
     }
@@ -245,8 +225,8 @@ fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
 }
 
 impl Recorder<'_> {
-    fn set_backup_password(&mut self, wish: &Wish, dek: &Dek) -> Result<(), Fault> {
-        let Some(password) = &wish.backup_password else {
+    fn set_backup_password(&mut self, request: &Request, dek: &Dek) -> Result<(), Fault> {
+        let Some(password) = &request.backup_password else {
             if token::stored(self.node)?.backup_encrypted_dek.is_some() {
                 self.note("set_backup_password", false, "the one of before is kept");
                 return Ok(());

@@ -23,9 +23,8 @@ pub use open_token::{Mode, Observation, observe};
 pub use tls::TlsWork;
 
 use crate::lock;
-use crate::node::Node;
 use crate::recorder::Recorder;
-use crate::report::{Report, StepReport, StepResult};
+use crate::report::{Report, StepResult};
 
 use check_ahead::check_ahead;
 use execute::execute;
@@ -45,18 +44,12 @@ pub struct Request {
 
 /// Runs a start, or shows what it would do, and fills in the report.
 ///
-/// `on_step` hears of each step as it ends.
-///
 /// # Errors
 /// Why the start was refused or failed; the report has what was seen and done until then.
-pub fn run(
-    node: &Node,
-    request: Request,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Fault> {
+    let node = recorder.node;
     let program = &node.settings.app_version;
-    report.version.current = Some(program.to_string());
+    recorder.report.version.current = Some(program.to_string());
     let _lock = match request.mode {
         Mode::CarryOut => Some(lock::acquire(node, request.lock_wait)?),
         Mode::DryRun | Mode::Status => {
@@ -66,32 +59,28 @@ pub fn run(
     };
     // After the lock is held: the start that had it may have changed everything.
     let seen = open_token(node, look(node)?, request.mode, request.accept_new_database)?;
-    report.set_observed(&seen.observed, &seen.warnings);
+    recorder.report.set_observed(&seen.observed, &seen.warnings);
 
     let selection = select(&seen.observed, program);
-    report.set_selection(selection);
+    recorder.report.set_selection(selection);
     let plan = Plan::of(&seen.observed, selection)
         .map_err(|refusal| refusal::refused(node, &seen.observed, refusal))?;
-    node.host.output.info(&announce(report));
-    report.outcome = Some(plan.outcome);
-    report.warnings.extend(warnings::standing(node, &seen));
+    node.host.output.info(&announce(recorder.report));
+    recorder.report.outcome = Some(plan.outcome);
+    let warnings = warnings::standing(node, &seen);
+    recorder.report.warnings.extend(warnings);
 
     // A dry run and `status` say as well what a start would fail with.
     check_ahead(node, &seen, &plan, request.mode)?;
 
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
-    record_token(&mut recorder, &seen, request.mode);
+    record_token(recorder, &seen, request.mode);
     if request.mode == Mode::CarryOut {
-        return execute(&mut recorder, &seen, selection, &plan);
+        return execute(recorder, &seen, selection, &plan);
     }
     for step in &plan.steps {
         recorder.push(step.name(), StepResult::Planned, step.intent());
     }
-    report.tls = tls::standing(node)?;
+    recorder.report.tls = tls::standing(node)?;
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::wire::{Access, wire};
 use usecases::backup::{self, Create, Opens, Restore, Verify};
 use usecases::node::Node;
-use usecases::report::{Report, StepReport, rfc3339};
+use usecases::report::{Report, rfc3339};
 
 /// Runs one of them.
 ///
@@ -60,7 +60,7 @@ fn create(
         Some(stream) => BackupTarget::Stream(stream),
         None => {
             ensure_no_own_file(config, &arguments.file)?;
-            refuse_own_directories(config, &arguments.file)?;
+            ensure_no_own_directory(config, &arguments.file)?;
             if arguments.force {
                 BackupTarget::Replace(file)
             } else {
@@ -68,16 +68,14 @@ fn create(
             }
         }
     };
-    let wish = Create {
+    let request = Create {
         target,
         name: name(file, "standard output"),
     };
     let mut progress = Progress::new(console);
     let created = backup::create(
-        node,
-        wish,
-        report,
-        &mut |step: &StepReport| console.step(step),
+        &mut console.recorder(node, report),
+        request,
         &mut |done, total| progress.show(done, total),
     )?;
     let mut value = manifest(&created);
@@ -93,15 +91,13 @@ fn restore(
 ) -> Result<Value, Fault> {
     let file = arguments.file.as_str();
     let mut stream = is_stream(file).then(standard_input).transpose()?;
-    let wish = Restore {
+    let request = Restore {
         source: source(file, stream.as_mut()),
         name: name(file, "standard input"),
         accept_other_installation: arguments.accept_other_installation,
         lock_wait: Duration::from_secs(arguments.lock_wait),
     };
-    let restored = backup::restore(node, wish, report, &mut |step: &StepReport| {
-        console.step(step);
-    })?;
+    let restored = backup::restore(&mut console.recorder(node, report), request)?;
     let mut value = of(&restored);
     put(&mut value, "file", json!(file));
     Ok(value)
@@ -149,7 +145,7 @@ fn standard_input() -> Result<File, Fault> {
 }
 
 /// Where the node keeps files of its own, others are removed or stand in the way.
-fn refuse_own_directories(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_no_own_directory(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
     let Some(directory) = directory_of(file) else {
         // It is not there: creating the file says so.
         return Ok(());
@@ -223,12 +219,12 @@ fn verify(
         ));
     }
     let mut stream = is_stream(file).then(standard_input).transpose()?;
-    let wish = Verify {
+    let request = Verify {
         source: source(file, stream.as_mut()),
         name: name(file, "standard input"),
         backup_password: secret(password_file)?,
     };
-    let verified = backup::verify(node, wish, report)?;
+    let verified = backup::verify(node, request, report)?;
     let mut value = of(&verified.backup);
     put(&mut value, "file", json!(file));
     put(

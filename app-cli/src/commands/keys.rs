@@ -63,13 +63,13 @@ fn rotate(
     console: Console,
     report: &mut Report,
 ) -> Result<Next, Fault> {
-    let wish = Rotation {
+    let request = Rotation {
         destroy_old: arguments.destroy_old,
         lock_wait: Duration::from_secs(arguments.lock_wait),
     };
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
-    let result = keys::rotate(&node, wish, report, &mut |step| console.step(step));
+    let result = keys::rotate(&mut console.recorder(&node, report), request);
     report.warnings.extend(node.secrets.module.take_warnings());
     result.map(|()| Next::Exit)
 }
@@ -86,11 +86,7 @@ fn set(
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let result = prompt::before_asking(file, || keys::may_use_password(&node))
         .and_then(|()| prompt::new_password(file, check_password))
-        .and_then(|password| {
-            keys::set(&node, &password, lock_wait, report, &mut |step| {
-                console.step(step);
-            })
-        });
+        .and_then(|password| keys::set(&mut console.recorder(&node, report), &password, lock_wait));
     result.map(|()| Next::Exit)
 }
 
@@ -104,8 +100,6 @@ fn verify(
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let result = prompt::before_asking(file, || keys::may_use_password(&node))
         .and_then(|()| prompt::known_password(file))
-        .and_then(|password| {
-            keys::verify(&node, &password, report, &mut |step| console.step(step))
-        });
+        .and_then(|password| keys::verify(&mut console.recorder(&node, report), &password));
     result.map(|()| Next::Exit)
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
-use usecases::recover::{self, Wish};
+use usecases::recover::{self, Request};
 use usecases::report::Report;
 
 /// Brings the DEK back with the backup password.
@@ -30,11 +30,11 @@ pub fn run(
     let result = prompt::before_asking(file, || recover::may_recover(&node))
         .and_then(|()| prompt::known_password(file))
         .and_then(|password| {
-            let wish = Wish {
+            let request = Request {
                 password,
                 lock_wait,
             };
-            recover::run(&node, &wish, report, &mut |step| console.step(step))
+            recover::run(&mut console.recorder(&node, report), &request)
         });
     report.warnings.extend(node.secrets.module.take_warnings());
     result.map(|()| Next::Exit)

@@ -13,7 +13,7 @@ use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
 use usecases::node::Node;
 use usecases::report::Report;
-use usecases::setup::{self, Wish};
+use usecases::setup::{self, Request};
 
 /// Sets the node up, or returns it to the wizard's first state.
 ///
@@ -26,20 +26,20 @@ pub fn run(
     report: &mut Report,
 ) -> Result<Next, Fault> {
     let lock_wait = Duration::from_secs(arguments.lock_wait);
-    let mut on_step = |step: &usecases::report::StepReport| console.step(step);
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = if arguments.reset {
-        setup::reset(&node, lock_wait, report, &mut on_step)
+        setup::reset(&mut console.recorder(&node, report), lock_wait)
     } else {
-        wish(&node, arguments).and_then(|wish| setup::run(&node, &wish, report, &mut on_step))
+        request(&node, arguments)
+            .and_then(|request| setup::run(&mut console.recorder(&node, report), &request))
     };
     report.warnings.extend(node.secrets.module.take_warnings());
     result.map(|()| Next::Exit)
 }
 
 /// What the operator wants, said by flags or asked for.
-fn wish(node: &Node, arguments: &SetupArgs) -> Result<Wish, Fault> {
+fn request(node: &Node, arguments: &SetupArgs) -> Result<Request, Fault> {
     let storage = match arguments.storage {
         Some(storage) => storage,
         None => {
@@ -47,7 +47,7 @@ fn wish(node: &Node, arguments: &SetupArgs) -> Result<Wish, Fault> {
             prompt::storage()?
         }
     };
-    Ok(Wish {
+    Ok(Request {
         storage,
         backup_password: backup_password(node, arguments, storage)?,
         san: arguments.san.clone(),

@@ -37,7 +37,7 @@ pub fn startup(
         accept_new_database: arguments.accept_new_database,
     };
     let node = wire(config, access, Box::new(console))?;
-    let result = startup::run(&node, request, report, &mut |step| console.step(step));
+    let result = startup::run(&mut console.recorder(&node, report), request);
     if let Err(fault) = &result {
         report.fail(fault);
     }
@@ -78,7 +78,7 @@ pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<
         accept_new_database: false,
     };
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let result = startup::run(&node, request, report, &mut |step| console.step(step));
+    let result = startup::run(&mut console.recorder(&node, report), request);
     result.map(|()| Next::Exit)
 }
 

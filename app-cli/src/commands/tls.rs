@@ -34,27 +34,27 @@ pub fn run(
         TlsCommand::Renew(_) | TlsCommand::Import(_) | TlsCommand::Activate(_) => Access::ReadWrite,
     };
     let node = wire(config, access, Box::new(console))?;
-    let mut on_step = |step: &usecases::report::StepReport| console.step(step);
     match command {
         TlsCommand::Show => show(&node, console, report)?,
         TlsCommand::History => history(&node, console, report)?,
         TlsCommand::Renew(arguments) => {
-            let wish = Renew {
+            let request = Renew {
                 san: arguments.san.clone(),
                 lock_wait: Duration::from_secs(arguments.lock_wait),
             };
-            tls_admin::renew(&node, &wish, report, &mut on_step)?;
+            tls_admin::renew(&mut console.recorder(&node, report), &request)?;
         }
         TlsCommand::Import(arguments) => {
-            tls_admin::import(&node, &import(arguments)?, report, &mut on_step)?;
+            let request = import(arguments)?;
+            tls_admin::import(&mut console.recorder(&node, report), &request)?;
         }
         TlsCommand::Activate(arguments) => {
-            let wish = Activate {
+            let request = Activate {
                 fingerprint: arguments.fingerprint.clone(),
                 force: arguments.force,
                 lock_wait: Duration::from_secs(arguments.lock_wait),
             };
-            tls_admin::activate(&node, &wish, report, &mut on_step)?;
+            tls_admin::activate(&mut console.recorder(&node, report), &request)?;
         }
     }
     Ok(Next::Exit)

@@ -6,7 +6,6 @@ use ports::{BackupManifest, BackupOrigin, BackupTarget, Fault, NodeRecord};
 use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
-use crate::report::{Report, StepReport};
 
 /// What the operator wants.
 pub struct Create<'a> {
@@ -21,25 +20,22 @@ pub struct Create<'a> {
 /// # Errors
 /// Why it was refused or failed; what stood at the path still stands there.
 pub fn run(
-    node: &Node,
-    wish: Create<'_>,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
+    recorder: &mut Recorder<'_>,
+    request: Create<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<BackupManifest, Fault> {
+    let node = recorder.node;
     let record = record::read(node)?;
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
     let origin = BackupOrigin {
         application_version: node.settings.app_version.to_string(),
-        setup_completed: setup_completed(&mut recorder, &record),
+        setup_completed: setup_completed(recorder, &record),
         at: node.host.clock.now(),
     };
-    let manifest = node.store.backups.create(wish.target, &origin, progress)?;
-    let detail = format!("{}, SHA-256 {}", wish.name, manifest.sha256);
+    let manifest = node
+        .store
+        .backups
+        .create(request.target, &origin, progress)?;
+    let detail = format!("{}, SHA-256 {}", request.name, manifest.sha256);
     recorder.note("create_backup", true, &detail);
     recorder.report.warnings.extend(clear_keys(node, &record)?);
     let damaged = crate::sealing::password_blob_warning(node, &record);

@@ -13,7 +13,6 @@ use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport};
 
 /// What the operator wants.
 pub struct Restore<'a> {
@@ -31,33 +30,24 @@ pub struct Restore<'a> {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(
-    node: &Node,
-    wish: Restore<'_>,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<Backup, Fault> {
-    let Restore { source, name, .. } = wish;
+pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, Fault> {
+    let node = recorder.node;
+    let Restore { source, name, .. } = request;
     // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
     let mut staged = node.store.backups.stage(source)?;
     let backup = staged.backup().clone();
     ensure_not_newer(node, &name, &backup)?;
-    let _lock = lock::acquire(node, wish.lock_wait)?;
+    let _lock = lock::acquire(node, request.lock_wait)?;
     let raw = node.host.wizard.read()?.state();
     let present = present(node)?;
-    let accept = wish.accept_other_installation;
+    let accept = request.accept_other_installation;
     ensure_same_installation(node, &name, accept, raw, present.as_ref(), &backup)?;
     let cached = ensure_nothing_lost(node, present.as_ref(), &backup.record)?;
 
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
-    note_checked(&mut recorder, &name, &backup);
+    note_checked(recorder, &name, &backup);
     let path = &node.settings.database_path;
     if staged.is_in_place()? {
-        set_wizard(&mut recorder, raw, &backup)?;
+        set_wizard(recorder, raw, &backup)?;
         recorder.note("replace_database", false, &format!("{path} is this backup"));
     } else {
         remember_setup(node, raw, present.as_ref(), &backup)?;
@@ -71,11 +61,11 @@ pub fn run(
         }
         // Before the database: its mark says what it is, and a state that was left half way would
         // have the next start forget that.
-        set_wizard(&mut recorder, raw, &backup)?;
+        set_wizard(recorder, raw, &backup)?;
         staged.put_in_place()?;
         recorder.note("replace_database", true, path);
     }
-    drop_other_dek(&mut recorder, cached)?;
+    drop_other_dek(recorder, cached)?;
     node.host
         .output
         .info("the next `trustpointctl startup` says what this node needs");

@@ -71,12 +71,12 @@ pub struct Verified {
 /// # Errors
 /// A file that is no whole backup, or one of a newer version; [`FaultKind::Denied`] for a password
 /// that was given and does not open it.
-pub fn run(node: &Node, wish: Verify<'_>, report: &mut Report) -> Result<Verified, Fault> {
+pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Verified, Fault> {
     let Verify {
         source,
         name,
         backup_password,
-    } = wish;
+    } = request;
     let backup = node.store.backups.verify(source)?;
     ensure_not_newer(node, &name, &backup)?;
     if backup.manifest.is_none() {

@@ -10,7 +10,7 @@ use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::recover::unwrap_with_password;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport};
+
 use crate::setup::check_password;
 use crate::token;
 
@@ -28,22 +28,16 @@ pub fn may_use_password(node: &Node) -> Result<(), Fault> {
 /// A password that is too short, a DEK that is out of reach, the database; nothing was changed
 /// then.
 pub fn set(
-    node: &Node,
+    recorder: &mut Recorder<'_>,
     password: &Secret,
     lock_wait: Duration,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
 ) -> Result<(), Fault> {
+    let node = recorder.node;
     check_password(password)?;
     let _lock = lock::acquire_installed(node, lock_wait)?;
     let sealed = SealedNode::read(node)?;
     let dek = sealed.dek(node)?;
     let had_one = sealed.token.backup_encrypted_dek.is_some();
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
     let blob = node.secrets.crypto.wrap_with_password(&dek, password)?;
     let mut record = token::stored(node)?;
     record.backup_encrypted_dek = Some(blob);
@@ -55,7 +49,7 @@ pub fn set(
         "the DEK is wrapped by this backup password",
     );
     if had_one {
-        report.warnings.push(
+        recorder.report.warnings.push(
             "backups and snapshots made before this still need the backup password of their time"
                 .into(),
         );
@@ -68,23 +62,14 @@ pub fn set(
 /// # Errors
 /// [`ports::FaultKind::Denied`] for a wrong password, [`ports::FaultKind::Config`] where none is set,
 /// [`ports::FaultKind::DataCorrupt`] where what it unwraps is not the DEK in use.
-pub fn verify(
-    node: &Node,
-    password: &Secret,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
+pub fn verify(recorder: &mut Recorder<'_>, password: &Secret) -> Result<(), Fault> {
+    let node = recorder.node;
     let sealed = SealedNode::read(node)?;
     if sealed.token.dek_check_value.is_none() {
         let database = node.settings.database_path.clone();
         return Err(Refused::UnknownDek { database }.into());
     }
     unwrap_with_password(node, &sealed.token, password)?;
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
     recorder.note(
         "verify_backup_password",
         false,

@@ -14,7 +14,7 @@ use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport};
+
 use crate::sealing;
 use crate::token::{self, TokenAccess};
 
@@ -31,13 +31,9 @@ pub struct Rotation {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn rotate(
-    node: &Node,
-    wish: Rotation,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
-    let _lock = lock::acquire_installed(node, wish.lock_wait)?;
+pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Fault> {
+    let node = recorder.node;
+    let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let mut sealed = SealedNode::read(node)?;
     let access = TokenAccess::look(node, Some(&sealed.record))?;
     if let Some(session) = access.session() {
@@ -47,12 +43,7 @@ pub fn rotate(
     let dek = dek(node, &sealed, access.session())?;
     let known = &sealed.token;
 
-    let mut recorder = Recorder {
-        node,
-        report,
-        on_step,
-    };
-    let session = access.open(&mut recorder)?;
+    let session = access.open(recorder)?;
     match committed(&*session, known)? {
         Some(kek) => recorder.note(
             "generate_kek",
@@ -60,12 +51,12 @@ pub fn rotate(
             &format!("the rotation to the KEK {kek}, which was cut short, is finished"),
         ),
         None => {
-            let kek = token::new_kek(&mut recorder, &*session, Some(known))?;
-            token::store_rotated(&mut recorder, &*session, &kek, &dek, known)?;
+            let kek = token::new_kek(recorder, &*session, Some(known))?;
+            token::store_rotated(recorder, &*session, &kek, &dek, known)?;
         }
     }
-    let stored = verify(&mut recorder, &*session, &dek)?;
-    finish(&mut recorder, &*session, stored, wish.destroy_old)
+    let stored = verify(recorder, &*session, &dek)?;
+    finish(recorder, &*session, stored, request.destroy_old)
 }
 
 /// The DEK: unwrapped by the KEK, or of the cache where the KEK is gone or its blob is broken.

@@ -10,6 +10,7 @@ use domain::{InstallationId, Outcome, SetupWizardState};
 use ports::{CachedDek, Fault, FaultKind};
 
 use super::{Mode, Request, run};
+use crate::recorder::Recorder;
 use crate::report::{Report, StepResult};
 
 use mocks::Mocks;
@@ -22,7 +23,8 @@ fn start(mocks: Mocks) -> (Report, Option<FaultKind>) {
         lock_wait: Duration::ZERO,
         accept_new_database: false,
     };
-    let result = run(&mocks.into_node(), request, &mut report, &mut |_| ());
+    let node = mocks.into_node();
+    let result = run(&mut Recorder::new(&node, &mut report, |_| ()), request);
     (report, result.err().map(|fault| fault.kind()))
 }
 

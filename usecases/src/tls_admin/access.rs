@@ -12,7 +12,7 @@ use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport, TlsReport, rfc3339};
+use crate::report::{Report, TlsReport, rfc3339};
 use crate::startup::{self, Mode, Observation, TlsWork};
 
 /// The right to change the credential of a node, for as long as this lives.
@@ -111,18 +111,6 @@ pub(super) fn ensure_valid_now(
         what: what.to_owned(),
         how,
     })
-}
-
-pub(super) fn steps<'a>(
-    node: &'a Node,
-    report: &'a mut Report,
-    on_step: &'a mut dyn FnMut(&StepReport),
-) -> Recorder<'a> {
-    Recorder {
-        node,
-        report,
-        on_step,
-    }
 }
 
 /// A node that was set up is ready with its credential; any other stays in its setup.

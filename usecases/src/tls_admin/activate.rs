@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ports::{ActiveCredential, Fault, NewCredential, TlsSource};
 
-use super::access::{Access, end, ensure_valid_now, publish, steps};
+use super::access::{Access, end, ensure_valid_now, publish};
 use crate::credential;
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport};
 
 /// What the operator wants.
 pub struct Activate {
@@ -24,20 +24,15 @@ pub struct Activate {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(
-    node: &Node,
-    wish: &Activate,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
-    let access = Access::take(node, wish.lock_wait)?;
+pub fn run(recorder: &mut Recorder<'_>, request: &Activate) -> Result<(), Fault> {
+    let node = recorder.node;
+    let access = Access::take(node, request.lock_wait)?;
     let work = access.work(node);
-    let fingerprint = resolve(node, &wish.fingerprint)?;
+    let fingerprint = resolve(node, &request.fingerprint)?;
     let stored = credential::find(node, &fingerprint)?;
-    let stored = stored.ok_or_else(|| unknown(&wish.fingerprint))?;
+    let stored = stored.ok_or_else(|| unknown(&request.fingerprint))?;
     let (credential, facts) = credential::open(node, &stored, access.dek())?;
-    ensure_valid_now(node, "the certificate", &facts, wish.force)?;
-    let mut steps = steps(node, report, on_step);
+    ensure_valid_now(node, "the certificate", &facts, request.force)?;
     let was_active = matches!(access.stored(), ActiveCredential::Stored(active) if active.sha256_fingerprint == fingerprint);
     let new = NewCredential {
         credential: &credential,
@@ -47,9 +42,9 @@ pub fn run(
     node.store
         .credentials
         .save_active(&new, access.seal_with(), node.host.clock.now())?;
-    steps.note("activate_credential", !was_active, &fingerprint);
-    publish(&mut steps, &work, &credential, facts, TlsSource::Database)?;
-    end(report, &access);
+    recorder.note("activate_credential", !was_active, &fingerprint);
+    publish(recorder, &work, &credential, facts, TlsSource::Database)?;
+    end(recorder.report, &access);
     Ok(())
 }
 

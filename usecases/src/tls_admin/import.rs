@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ports::{Assembled, CredentialFiles, CredentialOrigin, Fault, NewCredential, TlsSource};
 
-use super::access::{Access, end, ensure_valid_now, publish, steps};
+use super::access::{Access, end, ensure_valid_now, publish};
 use crate::node::Node;
+use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::report::{Report, StepReport};
 
 /// What the operator wants.
 pub struct Import {
@@ -25,17 +25,12 @@ pub struct Import {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(
-    node: &Node,
-    wish: &Import,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: &Import) -> Result<(), Fault> {
+    let node = recorder.node;
     // Before the lock: files that cannot be right need no node.
-    let assembled = assemble(node, wish)?;
-    let access = Access::take(node, wish.lock_wait)?;
+    let assembled = assemble(node, request)?;
+    let access = Access::take(node, request.lock_wait)?;
     let work = access.work(node);
-    let mut steps = steps(node, report, on_step);
     let chain: Vec<_> = assembled
         .chain
         .iter()
@@ -57,38 +52,38 @@ pub fn run(
     node.store
         .credentials
         .save_active(&new, access.seal_with(), node.host.clock.now())?;
-    steps.note("save_credential", true, &detail);
+    recorder.note("save_credential", true, &detail);
     if assembled.credential.chain_pem.is_none() {
-        steps.report.warnings.push(
+        recorder.report.warnings.push(
             "the certificate came without a chain: clients that do not know its issuer will not \
              trust it, and an `ssl_trusted_certificate` of nginx has no file"
                 .into(),
         );
     }
     publish(
-        &mut steps,
+        recorder,
         &work,
         &assembled.credential,
         assembled.facts,
         TlsSource::Database,
     )?;
-    end(report, &access);
+    end(recorder.report, &access);
     Ok(())
 }
 
-fn assemble(node: &Node, wish: &Import) -> Result<Assembled, Fault> {
+fn assemble(node: &Node, request: &Import) -> Result<Assembled, Fault> {
     let assembled =
         node.web
             .issuer
-            .assemble(&wish.files)
+            .assemble(&request.files)
             .map_err(|fault| Refused::NotImported {
-                from: wish.from.clone(),
+                from: request.from.clone(),
                 source: Box::new(fault),
             })?;
-    ensure_valid_now(node, "the certificate", &assembled.facts, wish.force)?;
+    ensure_valid_now(node, "the certificate", &assembled.facts, request.force)?;
     for (subject, facts) in &assembled.chain {
         let what = format!("the certificate \"{subject}\" of the chain");
-        ensure_valid_now(node, &what, facts, wish.force)?;
+        ensure_valid_now(node, &what, facts, request.force)?;
     }
     Ok(assembled)
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ports::{ActiveCredential, CredentialOrigin, Fault, TlsSource};
 
-use super::access::{Access, end, publish, steps};
+use super::access::{Access, end, publish};
 use crate::credential::Active;
 use crate::node::Node;
-use crate::report::{Report, StepReport};
+use crate::recorder::Recorder;
 
 /// What the operator wants.
 pub struct Renew {
@@ -21,19 +21,14 @@ pub struct Renew {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(
-    node: &Node,
-    wish: &Renew,
-    report: &mut Report,
-    on_step: &mut dyn FnMut(&StepReport),
-) -> Result<(), Fault> {
-    let access = Access::take(node, wish.lock_wait)?;
+pub fn run(recorder: &mut Recorder<'_>, request: &Renew) -> Result<(), Fault> {
+    let node = recorder.node;
+    let access = Access::take(node, request.lock_wait)?;
     let work = access.work(node);
-    let names = names(node, &access, &wish.san)?;
+    let names = names(node, &access, &request.san)?;
     let replaced = imported(&access);
-    let mut steps = steps(node, report, on_step);
     if let Some(fingerprint) = replaced {
-        steps.report.warnings.push(format!(
+        recorder.report.warnings.push(format!(
             "the certificate that was imported ({fingerprint}) is replaced by a self-signed one, \
              which clients that trust its CA will refuse: `trustpointctl tls activate \
              {fingerprint}` puts it back, `trustpointctl tls import` takes in a new one of the CA"
@@ -41,9 +36,9 @@ pub fn run(
     }
     let (credential, facts) = work.generate(&names)?;
     let made = format!("{} for {}", facts.sha256_fingerprint, names.join(", "));
-    steps.note("save_credential", true, &made);
-    publish(&mut steps, &work, &credential, facts, TlsSource::Generated)?;
-    end(report, &access);
+    recorder.note("save_credential", true, &made);
+    publish(recorder, &work, &credential, facts, TlsSource::Generated)?;
+    end(recorder.report, &access);
     Ok(())
 }
 
