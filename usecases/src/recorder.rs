@@ -70,7 +70,7 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// The state directory or the database.
     pub fn complete(&mut self) -> Result<(), Fault> {
-        let moved = complete(self.node)?;
+        let moved = complete(self.node, false)?;
         let state = SetupWizardState::Completed;
         self.note("set_wizard_state", moved, state.name());
         Ok(())
@@ -78,14 +78,15 @@ impl<'a> Recorder<'a> {
 }
 
 /// Completes setup, in the one order there is (ADR 4): the file first, then the mark. Whether the
-/// file changed.
+/// file changed. A mark that is known to be set is not set again.
 ///
 /// # Errors
 /// The state directory or the database.
-pub fn complete(node: &Node) -> Result<bool, Fault> {
+pub fn complete(node: &Node, is_marked: bool) -> Result<bool, Fault> {
     let moved = node.host.wizard.go_to(SetupWizardState::Completed)?;
-    node.store
-        .node
-        .mark_setup_completed(node.host.clock.now())?;
+    if !is_marked {
+        let now = node.host.clock.now();
+        node.store.node.mark_setup_completed(now)?;
+    }
     Ok(moved)
 }

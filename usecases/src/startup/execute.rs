@@ -215,8 +215,10 @@ impl Execution<'_> {
 
     fn set_wizard(&self, state: SetupWizardState) -> Result<StepNote, Fault> {
         let before = self.observation.observed.wizard_file();
+        let database = self.observation.observed.database();
+        let is_marked = database.is_some_and(|database| database.wizard.is_marked);
         let moved = match state {
-            SetupWizardState::Completed => recorder::complete(self.node)?,
+            SetupWizardState::Completed => recorder::complete(self.node, is_marked)?,
             _ => self.node.host.wizard.go_to(state)?,
         };
         let detail = match before {
