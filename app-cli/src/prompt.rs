@@ -42,7 +42,7 @@ pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Fault> {
         Some(path) => secret_of(path),
         None => {
             need_terminal("the backup password", "--backup-password-file")?;
-            hidden::ask("Backup password: ")
+            hidden::read_hidden("Backup password: ")
         }
     }
 }
@@ -70,7 +70,7 @@ pub fn new_password(
 /// The secret of a file; `-` at a terminal is asked for without echo.
 fn secret_of(path: &Utf8Path) -> Result<Secret, Fault> {
     if path == "-" && is_terminal() {
-        hidden::ask("Backup password: ")
+        hidden::read_hidden("Backup password: ")
     } else {
         read_secret_file(path)
     }
@@ -125,13 +125,13 @@ impl Pins for AskedPins {
 fn twice(what: &str, check: fn(&Secret) -> Result<(), Fault>) -> Result<Secret, Fault> {
     let mut last = None;
     for _ in 0..TRIES {
-        let first = hidden::ask(&format!("{what}: "))?;
+        let first = hidden::read_hidden(&format!("{what}: "))?;
         if let Err(fault) = check(&first) {
             say(&format!("{fault}."));
             last = Some(fault);
             continue;
         }
-        if hidden::ask(&format!("{what} again: "))? == first {
+        if hidden::read_hidden(&format!("{what} again: "))? == first {
             return Ok(first);
         }
         say("The two are not the same.");

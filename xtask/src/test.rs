@@ -9,10 +9,10 @@ use crate::run::{self, Result};
 /// A Debian package that the tests need, and how to see that it is there.
 struct Need {
     package: &'static str,
-    sight: Sight,
+    found_by: FoundBy,
 }
 
-enum Sight {
+enum FoundBy {
     Program(&'static str),
     File(&'static str),
     /// Below the library directory of this machine's architecture.
@@ -21,10 +21,10 @@ enum Sight {
 
 impl Need {
     fn is_met(&self) -> bool {
-        match self.sight {
-            Sight::Program(name) => run::has_program(name),
-            Sight::File(path) => Path::new(path).exists(),
-            Sight::Library(path) => {
+        match self.found_by {
+            FoundBy::Program(name) => run::has_program(name),
+            FoundBy::File(path) => Path::new(path).exists(),
+            FoundBy::Library(path) => {
                 let directory = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
                 Path::new(&directory).join(path).exists()
             }
@@ -35,63 +35,63 @@ impl Need {
 const NEEDS: [Need; 15] = [
     Need {
         package: "softhsm2",
-        sight: Sight::Program("softhsm2-util"),
+        found_by: FoundBy::Program("softhsm2-util"),
     },
     Need {
         package: "softhsm2",
-        sight: Sight::File("/usr/lib/softhsm/libsofthsm2.so"),
+        found_by: FoundBy::File("/usr/lib/softhsm/libsofthsm2.so"),
     },
     Need {
         package: "nginx-light",
-        sight: Sight::Program("nginx"),
+        found_by: FoundBy::Program("nginx"),
     },
     Need {
         package: "openssl",
-        sight: Sight::Program("openssl"),
+        found_by: FoundBy::Program("openssl"),
     },
     Need {
         package: "opensc",
-        sight: Sight::Program("pkcs11-tool"),
+        found_by: FoundBy::Program("pkcs11-tool"),
     },
     Need {
         package: "opensc-pkcs11",
-        sight: Sight::Library("pkcs11-spy.so"),
+        found_by: FoundBy::Library("pkcs11-spy.so"),
     },
     Need {
         package: "p11-kit",
-        sight: Sight::Program("p11-kit"),
+        found_by: FoundBy::Program("p11-kit"),
     },
     Need {
         package: "p11-kit-modules",
-        sight: Sight::Library("pkcs11/p11-kit-client.so"),
+        found_by: FoundBy::Library("pkcs11/p11-kit-client.so"),
     },
     Need {
         package: "age",
-        sight: Sight::Program("age"),
+        found_by: FoundBy::Program("age"),
     },
     Need {
         package: "bsdutils",
-        sight: Sight::Program("script"),
+        found_by: FoundBy::Program("script"),
     },
     Need {
         package: "strace",
-        sight: Sight::Program("strace"),
+        found_by: FoundBy::Program("strace"),
     },
     Need {
         package: "gettext",
-        sight: Sight::Program("msgfmt"),
+        found_by: FoundBy::Program("msgfmt"),
     },
     Need {
         package: "gettext",
-        sight: Sight::Program("msgunfmt"),
+        found_by: FoundBy::Program("msgunfmt"),
     },
     Need {
         package: "sqlite3",
-        sight: Sight::Program("sqlite3"),
+        found_by: FoundBy::Program("sqlite3"),
     },
     Need {
         package: "build-essential",
-        sight: Sight::Program("cc"),
+        found_by: FoundBy::Program("cc"),
     },
 ];
 

@@ -18,7 +18,7 @@ pub enum Origin {
     Environment(&'static str),
     /// The configuration file.
     File(Utf8PathBuf),
-    /// Nothing else said so.
+    /// No flag, variable or file names it: the built-in value.
     Default,
 }
 

@@ -20,7 +20,7 @@ const LONGEST_LINE: usize = 4096;
 ///
 /// # Errors
 /// [`FaultKind::Usage`] for the end of the input; the terminal's own.
-pub fn ask(question: &str) -> Result<Secret, Fault> {
+pub fn read_hidden(question: &str) -> Result<Secret, Fault> {
     let signals = HeldSignals::hold()?;
     let echo = EchoOff::new(rustix::stdio::stdin())?;
     write(question)?;

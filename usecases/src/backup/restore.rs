@@ -162,7 +162,7 @@ fn remember_setup(
     Ok(())
 }
 
-/// Where the state directory says something that the backup's database does not bear out, it goes
+/// Where the state directory contradicts the backup's database, it goes
 /// to the first state, with which the database's mark alone decides (C9).
 fn wizard_after(raw: Option<SetupWizardState>, backup: &Backup) -> Option<SetupWizardState> {
     let completed = backup.record.setup_completed_at.is_some();

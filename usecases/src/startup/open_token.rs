@@ -253,7 +253,7 @@ impl SoftHsm<'_> {
                     Some(_) if self.mode != Mode::CarryOut && self.seen.cached.is_some() => {}
                     Some(known) => {
                         (answer.kek, answer.dek) = self
-                            .ask(token, known)
+                            .unwrap_dek(token, known)
                             .map_err(|fault| self.mind_the_cache(fault, unasked))?;
                     }
                 }
@@ -309,7 +309,11 @@ impl SoftHsm<'_> {
     }
 
     /// Logs in, looks for the KEK and unwraps the DEK.
-    fn ask(&self, token: Box<dyn Token>, known: &TokenRecord) -> Result<(Kek, Option<Dek>), Fault> {
+    fn unwrap_dek(
+        &self,
+        token: Box<dyn Token>,
+        known: &TokenRecord,
+    ) -> Result<(Kek, Option<Dek>), Fault> {
         if known.kek.is_none() {
             return Ok((Kek::Absent, None));
         }
