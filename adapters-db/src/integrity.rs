@@ -90,9 +90,9 @@ fn ensure_untruncated(path: &Utf8Path, connection: &Connection, size: u64) -> Re
 pub(crate) fn length(path: &Utf8Path, connection: &Connection) -> Result<Option<u64>, Fault> {
     match std::fs::metadata(connection.path().unwrap_or_default()) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        metadata => metadata
+        metadata => Ok(metadata
             .map(|metadata| Some(metadata.len()))
-            .or_io(|| format!("looking at the database {path}")),
+            .or_io(|| format!("looking at the database {path}"))?),
     }
 }
 

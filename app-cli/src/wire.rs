@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use adapters_db::{Seals, SqliteBackups, SqliteDatabase};
 use adapters_fs::{
-    DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
-    SelfSignedIssuer, StaticCollector, WizardDir,
+    DekCacheFile, FileLock, LocalFileSystem, MessageCompiler, NginxTls, PinMemoryFile,
+    ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
 use ports::{Fault, Output, Pins, Secret, SystemClock};
@@ -81,7 +81,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
             config.message_dirs.value.clone(),
             config.message_languages.value.clone(),
         )),
-        places: Box::new(FileSystem),
+        file_system: Box::new(LocalFileSystem),
         web_server: Box::new(ReloadCommand::new(config.nginx_reload.value.clone())),
         lock: Box::new(FileLock::new(lock_path(config), create_parents)),
         clock: Box::new(SystemClock),

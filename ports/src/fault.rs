@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{FileError, hints};
+use crate::{
+    AssetError, DekCacheError, FileError, LockError, PinMemoryError, TlsError, WebServerError,
+    WizardError, hints,
+};
 
 /// What kind of failure it is; the command line gives each kind its exit code.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -73,6 +76,27 @@ pub enum Fault {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The start lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The ledger of PIN tries.
+    #[error(transparent)]
+    PinMemory(#[from] PinMemoryError),
+    /// The wizard's state.
+    #[error(transparent)]
+    Wizard(#[from] WizardError),
+    /// The DEK cache.
+    #[error(transparent)]
+    DekCache(#[from] DekCacheError),
+    /// Static files and message catalogues.
+    #[error(transparent)]
+    Assets(#[from] AssetError),
+    /// The TLS credential.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The web server.
+    #[error(transparent)]
+    WebServer(#[from] WebServerError),
     /// What has no type of its own yet.
     #[error(transparent)]
     Other(Box<Untyped>),
@@ -155,6 +179,13 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::File(error) => error.kind(),
+            Self::Lock(error) => error.kind(),
+            Self::PinMemory(error) => error.kind(),
+            Self::Wizard(error) => error.kind(),
+            Self::DekCache(error) => error.kind(),
+            Self::Assets(error) => error.kind(),
+            Self::Tls(error) => error.kind(),
+            Self::WebServer(error) => error.kind(),
             Self::Other(untyped) => untyped.kind,
         }
     }
@@ -163,8 +194,8 @@ impl Fault {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         match self {
-            Self::File(_) => false,
             Self::Other(untyped) => untyped.is_unanswered,
+            _ => false,
         }
     }
 
@@ -201,20 +232,5 @@ impl Error for Untyped {
         self.source
             .as_deref()
             .map(|source| source as &(dyn Error + 'static))
-    }
-}
-
-/// Turns the `io::Error` of a result into a [`Fault`].
-pub trait ResultExt<T> {
-    /// `what` names the operation and the path: "writing /etc/…".
-    ///
-    /// # Errors
-    /// The result's own error, as [`Fault::io`] gives it.
-    fn or_io<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T, Fault>;
-}
-
-impl<T> ResultExt<T> for Result<T, std::io::Error> {
-    fn or_io<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T, Fault> {
-        self.map_err(|error| Fault::io(what(), error))
     }
 }

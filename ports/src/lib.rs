@@ -12,12 +12,13 @@ mod database;
 mod dek_cache;
 mod fault;
 mod file_error;
+mod file_system;
 mod hints;
 mod lock;
 mod output;
 mod pin_memory;
+mod pin_memory_error;
 mod pins;
-mod places;
 mod seals;
 mod secret;
 mod tls;
@@ -42,7 +43,7 @@ pub mod contract;
 )]
 pub mod fake;
 
-pub use assets::{AssetReport, Messages, StaticFiles};
+pub use assets::{AssetError, AssetReport, Messages, StaticFiles};
 pub use backup::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, StagedBackup,
 };
@@ -52,23 +53,24 @@ pub use database::{
     ActiveCredential, BackupWrappedDek, CredentialKey, Database, DatabaseState, HistoryRow,
     MadeSnapshot, Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
 };
-pub use dek_cache::{CachedDek, DekCache};
-pub use fault::{Fault, FaultKind, ResultExt};
-pub use file_error::FileError;
-pub use lock::{StartLock, StartLockGuard};
+pub use dek_cache::{CachedDek, DekCache, DekCacheError};
+pub use fault::{Fault, FaultKind};
+pub use file_error::{FileError, ResultExt};
+pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
+pub use lock::{LockError, StartLock, StartLockGuard};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
+pub use pin_memory_error::PinMemoryError;
 pub use pins::Pins;
-pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use seals::DekSeals;
 pub use secret::{Dek, Secret};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
-    TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+    TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 pub use token::{
     DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
     TokenSession, WrapFormat,
 };
-pub use web_server::{Reload, WebServer};
-pub use wizard_store::{WizardDirectory, WizardStore};
+pub use web_server::{Reload, WebServer, WebServerError};
+pub use wizard_store::{WizardDirectory, WizardError, WizardStore};

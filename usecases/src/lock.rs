@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::{Fault, FaultKind, PlaceFacts, StartLockGuard};
+use ports::{Fault, FaultKind, PathFacts, StartLockGuard};
 
 use crate::node::Node;
 use crate::record;
@@ -14,9 +14,8 @@ use crate::record;
 /// every user may replace files.
 pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
     ensure_own_directories(node)?;
-    node.lock.acquire(wait, &mut || {
-        node.output.info("waiting for another start to end")
-    })
+    let waiting = &mut || node.output.info("waiting for another start to end");
+    Ok(node.lock.acquire(wait, waiting)?)
 }
 
 /// Another user could put a file of his own in the place of the DEK, of a key or of the database.
@@ -30,8 +29,8 @@ pub fn ensure_own_directories(node: &Node) -> Result<(), Fault> {
         node.tls.directory(),
         node.wizard.directory(),
     ] {
-        let facts = node.places.look(&directory)?;
-        if let Some(facts) = facts.filter(PlaceFacts::is_open_to_all) {
+        let facts = node.file_system.look(&directory)?;
+        if let Some(facts) = facts.filter(PathFacts::is_open_to_all) {
             return Err(Fault::new(
                 FaultKind::Config,
                 format!(

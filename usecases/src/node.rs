@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::Version;
 use ports::{
-    Backups, Clock, Credentials, Database, DekBlobs, DekCache, DekSeals, Messages, Output, Pins,
-    Places, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer, WizardStore,
+    Backups, Clock, Credentials, Database, DekBlobs, DekCache, DekSeals, FileSystem, Messages,
+    Output, Pins, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer, WizardStore,
 };
 
 /// What a use case has to know beside the ports.
@@ -65,7 +65,7 @@ pub struct Node {
     /// Static files.
     pub static_files: Box<dyn StaticFiles>,
     /// Rights and room of files and directories.
-    pub places: Box<dyn Places>,
+    pub file_system: Box<dyn FileSystem>,
     /// The web server that serves the TLS set.
     pub web_server: Box<dyn WebServer>,
     /// Message catalogues.

@@ -5,21 +5,21 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind, ResultExt as _};
+use ports::{FileError, ResultExt as _};
 use rustix::fs::OFlags;
 
 /// Far more than any file of this program's own, and less than what could exhaust the memory.
 pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Reads a file that may not be longer than `limit`; `None` where there is none.
-pub(crate) fn read_up_to(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, Fault> {
+pub(crate) fn read_up_to(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     open_regular(path)?
         .map(|file| read_all(file, path, limit))
         .transpose()
 }
 
 /// Opens a regular file to read; `None` where there is nothing.
-pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, Fault> {
+pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, FileError> {
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(NO_WAIT.bits() as i32)
@@ -31,36 +31,32 @@ pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, Fault> {
 pub(super) const NO_WAIT: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// The file that was opened with [`NO_WAIT`], if it is one.
-pub(super) fn regular(opened: io::Result<File>, path: &Utf8Path) -> Result<Option<File>, Fault> {
+pub(super) fn regular(
+    opened: io::Result<File>,
+    path: &Utf8Path,
+) -> Result<Option<File>, FileError> {
     let what = || format!("reading {path}");
     let file = match opened {
         Ok(file) => file,
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(Fault::io(what(), error)),
+        Err(error) => return Err(FileError::new(what(), error)),
     };
     if file.metadata().or_io(what)?.is_file() {
         return Ok(Some(file));
     }
-    Err(Fault::new(
-        FaultKind::Io,
-        format!("{path} cannot be read: it is no regular file"),
-        "move away what stands there, then start again",
-    ))
+    Err(FileError::NoRegularFile {
+        path: path.to_string(),
+        wanted: "read",
+    })
 }
 
 /// Reads a file to its end.
-pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let what = || format!("reading {path}");
     let length = file.metadata().or_io(what)?.len();
-    let too_long = || {
-        Fault::new(
-            FaultKind::Io,
-            format!(
-                "{path} cannot be read: it is longer than {} KiB",
-                limit >> 10
-            ),
-            "move away what stands there, then start again: no file of this kind is that long",
-        )
+    let too_long = || FileError::TooLong {
+        path: path.to_string(),
+        limit,
     };
     if length > limit {
         return Err(too_long());

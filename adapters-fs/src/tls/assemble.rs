@@ -4,7 +4,7 @@
 use std::slice;
 
 use pem::Pem;
-use ports::{Assembled, CertificateFacts, CredentialFiles, Fault, FaultKind, TlsCredential};
+use ports::{Assembled, CertificateFacts, CredentialFiles, TlsCredential, TlsError};
 use rcgen::PublicKeyData as _;
 use x509_parser::certificate::X509Certificate;
 
@@ -27,8 +27,8 @@ impl Candidate<'_> {
         is_signed_by(&self.certificate, &issuer.certificate)
     }
 
-    fn facts(&self) -> Result<CertificateFacts, Fault> {
-        facts_of(self.block, &self.certificate).map_err(unusable)
+    fn facts(&self) -> CertificateFacts {
+        facts_of(self.block, &self.certificate)
     }
 
     fn pem(&self) -> String {
@@ -37,9 +37,9 @@ impl Candidate<'_> {
 }
 
 /// Puts the credential together.
-pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
+pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, TlsError> {
     let key = key_forms::to_pkcs8(&files.private_key)?;
-    let pair = private_key::supported(&key).map_err(unusable)?;
+    let pair = private_key::supported(&key).map_err(TlsError::Certificate)?;
     let own = blocks(&files.certificate, "certificate")?;
     let more = match &files.chain {
         Some(chain) => blocks(chain, "chain")?,
@@ -47,7 +47,7 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
     };
     let mut pool = Vec::new();
     for block in own.iter().chain(&more) {
-        let certificate = parse(block.contents()).map_err(unusable)?;
+        let certificate = parse(block.contents()).map_err(TlsError::Certificate)?;
         let is_known = |known: &Candidate<'_>| known.block.contents() == block.contents();
         if !pool.iter().any(is_known) {
             pool.push(Candidate { block, certificate });
@@ -59,7 +59,9 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
     let place = pool
         .iter()
         .position(is_ours)
-        .ok_or_else(|| mismatch(&pool))?;
+        .ok_or_else(|| TlsError::OtherKey {
+            subjects: pool.iter().map(Candidate::subject).collect(),
+        })?;
     let leaf = pool.swap_remove(place);
     let chain = order(&leaf, pool)?;
     let chain_pem = match chain.as_slice() {
@@ -73,13 +75,13 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
         chain_pem,
     };
     // What the next start would not give to Nginx is not taken in.
-    let facts = check(&credential).map_err(unusable)?;
+    let facts = check(&credential).map_err(TlsError::Certificate)?;
     Ok(Assembled {
         facts,
         chain: chain
             .iter()
-            .map(|link| Ok((link.subject(), link.facts()?)))
-            .collect::<Result<_, Fault>>()?,
+            .map(|link| (link.subject(), link.facts()))
+            .collect(),
         credential,
     })
 }
@@ -89,7 +91,7 @@ pub(super) fn assemble(files: &CredentialFiles) -> Result<Assembled, Fault> {
 fn order<'a>(
     leaf: &Candidate<'a>,
     mut pool: Vec<Candidate<'a>>,
-) -> Result<Vec<Candidate<'a>>, Fault> {
+) -> Result<Vec<Candidate<'a>>, TlsError> {
     let mut chain: Vec<Candidate<'a>> = Vec::new();
     loop {
         let last = chain.last().unwrap_or(leaf);
@@ -115,50 +117,17 @@ fn order<'a>(
         return Ok(chain);
     };
     let last = chain.last().unwrap_or(leaf);
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the certificate \"{}\" does not belong to the chain: \"{}\" was issued by \"{}\", \
-             and no certificate of that subject has signed it",
-            stray.subject(),
-            last.subject(),
-            last.certificate.issuer(),
-        ),
-        "give the intermediate certificates that the issuer sent with the certificate, all of \
-         them and no others",
-    ))
+    Err(TlsError::Stray {
+        stray: stray.subject(),
+        last: last.subject(),
+        issuer: last.certificate.issuer().to_string(),
+    })
 }
 
-fn blocks(text: &str, what: &str) -> Result<Vec<Pem>, Fault> {
-    let blocks = certificates(text, &format!("the {what} file")).map_err(unusable)?;
+fn blocks(text: &str, file: &'static str) -> Result<Vec<Pem>, TlsError> {
+    let blocks = certificates(text, &format!("the {file} file")).map_err(TlsError::Certificate)?;
     if blocks.is_empty() {
-        return Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!("the {what} file holds no certificate as PEM"),
-            "convert a binary one with `openssl x509 -inform DER -in FILE -out CERT.pem`, a .p7b \
-             with `openssl pkcs7 -print_certs`",
-        ));
+        return Err(TlsError::NoCertificate(file));
     }
     Ok(blocks)
-}
-
-fn mismatch(pool: &[Candidate<'_>]) -> Fault {
-    let subjects: Vec<_> = pool.iter().map(Candidate::subject).collect();
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the private key does not match the certificate; the files hold: {}",
-            subjects.join("; ")
-        ),
-        "bring the key that the certificate was requested with; `openssl pkey -pubout -in KEY` \
-         and `openssl x509 -pubkey -noout -in CERT` print the same where they match",
-    )
-}
-
-fn unusable(why: String) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        why,
-        "check the file with `openssl x509 -noout -text -in FILE`",
-    )
 }

@@ -3,10 +3,9 @@
 //! What passes here is given to Nginx, encoded anew: OpenSSL has to be able to load it, and it has
 //! to be what was stored.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXUPPER;
 use pem::{EncodeConfig, LineEnding, Pem};
-use ports::{CertificateFacts, Fault, FaultKind, Secret, TlsCredential};
+use ports::{CertificateFacts, Secret, TlsCredential};
 use rcgen::PublicKeyData as _;
 use ring::digest::{SHA256, digest};
 use x509_parser::certificate::X509Certificate;
@@ -15,28 +14,21 @@ use x509_parser::prelude::FromDer as _;
 use super::{chain, labels, private_key, strict};
 
 const TAG: &str = "CERTIFICATE";
-const HINT: &str = "`tls renew` makes a new self-signed credential, `tls import` brings one of your \
-                    CA, `tls activate` an earlier one, `backup restore` an older database";
 
 /// Reads the certificate and its chain, and checks that the private key is the certificate's and
-/// each certificate signed by the next.
-pub(super) fn inspect_credential(credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
-    check(credential).map_err(corrupt)
+/// each certificate signed by the next; the error says what is wrong.
+pub(super) fn check(credential: &TlsCredential) -> Result<CertificateFacts, String> {
+    read(credential).map(|parts| parts.facts)
 }
 
 /// The same credential, after the same checks, encoded anew from what was read.
-pub(super) fn encoded_anew(credential: &TlsCredential) -> Result<TlsCredential, Fault> {
-    let parts = read(credential).map_err(corrupt)?;
+pub(super) fn encoded_anew(credential: &TlsCredential) -> Result<TlsCredential, String> {
+    let parts = read(credential)?;
     Ok(TlsCredential {
         private_key_pem: parts.private_key_pem,
         certificate_pem: encode(&parts.certificate),
         chain_pem: parts.chain.as_deref().map(encode),
     })
-}
-
-/// The same checks, with the reason as text.
-pub(super) fn check(credential: &TlsCredential) -> Result<CertificateFacts, String> {
-    read(credential).map(|parts| parts.facts)
 }
 
 /// A credential that was read and found sound.
@@ -65,7 +57,7 @@ fn read(credential: &TlsCredential) -> Result<Parts, String> {
     };
     Ok(Parts {
         private_key_pem: private_key::to_pem(key.serialized_der()),
-        facts: facts_of(block, leaf)?,
+        facts: facts_of(block, leaf),
         certificate: own,
         chain,
     })
@@ -93,16 +85,13 @@ fn parse_all(blocks: &[Pem]) -> Result<Vec<X509Certificate<'_>>, String> {
 }
 
 /// What a certificate that was parsed says.
-pub(super) fn facts_of(
-    block: &Pem,
-    certificate: &X509Certificate<'_>,
-) -> Result<CertificateFacts, String> {
-    let date = |time: x509_parser::time::ASN1Time| time.to_datetime();
-    Ok(CertificateFacts {
+pub(super) fn facts_of(block: &Pem, certificate: &X509Certificate<'_>) -> CertificateFacts {
+    let validity = certificate.validity();
+    CertificateFacts {
         sha256_fingerprint: fingerprint(block.contents()),
-        not_before: date(certificate.validity().not_before),
-        not_after: date(certificate.validity().not_after),
-    })
+        not_before: validity.not_before.to_datetime(),
+        not_after: validity.not_after.to_datetime(),
+    }
 }
 
 const NONE: &str = "there is no TLS certificate in the file";
@@ -148,18 +137,7 @@ pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
 }
 
 fn fingerprint(der: &[u8]) -> String {
-    let mut text = String::with_capacity(95);
-    for byte in digest(&SHA256, der).as_ref() {
-        if !text.is_empty() {
-            text.push(':');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02X}");
-    }
-    text
-}
-
-/// The fault of a stored credential.
-pub(super) fn corrupt(why: String) -> Fault {
-    Fault::new(FaultKind::DataCorrupt, why, HINT)
+    let digest = digest(&SHA256, der);
+    let pairs = digest.as_ref().chunks(1).map(|byte| HEXUPPER.encode(byte));
+    pairs.collect::<Vec<_>>().join(":")
 }

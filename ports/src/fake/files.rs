@@ -2,13 +2,13 @@
 
 mod assets;
 mod failures;
-mod places;
+mod file_system;
 mod state;
 mod tls;
 
 pub use assets::{FakeMessages, FakeStaticFiles};
 pub use failures::FileFailures;
-pub use places::FakePlaces;
+pub use file_system::FakeFileSystem;
 pub use state::{FakeDekCache, FakeLock, FakePinMemory, FakeWizardStore};
 pub use tls::{FakeTlsIssuer, FakeTlsStore};
 

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::{
     BackupWrappedDek, Clock, Dek, DekSeals, Fault, FaultKind, Level, Output, Reload, Secret,
-    WebServer,
+    WebServer, WebServerError,
 };
 
 /// A clock that stands still until it is set; clones share it.
@@ -65,7 +65,7 @@ impl FakeWebServer {
 }
 
 impl WebServer for FakeWebServer {
-    fn reload(&self) -> Result<Reload, Fault> {
+    fn reload(&self) -> Result<Reload, WebServerError> {
         self.0.set(self.0.get() + 1);
         Ok(Reload::Done)
     }

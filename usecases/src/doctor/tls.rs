@@ -37,7 +37,7 @@ impl Doctor<'_> {
         }
         match work.active() {
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
             Ok(Active::Missing) => {
@@ -45,7 +45,7 @@ impl Doctor<'_> {
                 None
             }
             Ok(Active::Unusable(fault)) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
             Ok(Active::Readable(_, facts)) => {
@@ -90,7 +90,7 @@ impl Doctor<'_> {
         let directory = self.node.tls.directory();
         let start = "run `trustpointctl startup`, which gives Nginx its set";
         match self.node.tls.view() {
-            Err(fault) => self.fault(NAME, &fault),
+            Err(fault) => self.fault(NAME, fault),
             Ok(TlsView::Absent) if record.is_none() => {
                 self.pass(NAME, format!("there is none in {directory} yet"));
             }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use domain::{InstallationId, Outcome, StorageType};
 use ports::fake::{
-    DatabaseCall, FakeBackups, FakeClock, FakeDatabase, FakeDekCache, FakeLock, FakeMessages,
-    FakeOutput, FakePlaces, FakeSeals, FakeStaticFiles, FakeTlsIssuer, FakeTlsStore, FakeWebServer,
-    FakeWizardStore,
+    DatabaseCall, FakeBackups, FakeClock, FakeDatabase, FakeDekCache, FakeFileSystem, FakeLock,
+    FakeMessages, FakeOutput, FakeSeals, FakeStaticFiles, FakeTlsIssuer, FakeTlsStore,
+    FakeWebServer, FakeWizardStore,
 };
 use ports::{
     CachedDek, Database as _, DekCache as _, Fault, FaultKind, Pins, Secret, TokenRecord,
@@ -67,7 +67,7 @@ impl World {
             issuer: Box::new(self.issuer.clone()),
             dek_cache: Box::new(self.dek_cache.clone()),
             static_files: Box::new(self.static_files.clone()),
-            places: Box::new(FakePlaces::default()),
+            file_system: Box::new(FakeFileSystem::default()),
             web_server: Box::new(FakeWebServer::default()),
             messages: Box::new(self.messages.clone()),
             lock: Box::new(FakeLock::default()),

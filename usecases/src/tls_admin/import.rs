@@ -75,7 +75,8 @@ pub fn run(
 }
 
 fn assemble(node: &Node, wish: &Import) -> Result<Assembled, Fault> {
-    let assembled = node.issuer.assemble(&wish.files).map_err(|fault| {
+    let assembled = node.issuer.assemble(&wish.files).map_err(|error| {
+        let fault = Fault::from(error);
         let message = format!("{} cannot be imported: {fault}", wish.from);
         Fault::new(fault.kind(), message, fault.hint().to_owned()).because(fault)
     })?;

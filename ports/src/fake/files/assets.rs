@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::FileFailures;
-use crate::{AssetReport, Fault, FaultKind, Messages, StaticFiles};
+use crate::{AssetError, AssetReport, Messages, StaticFiles};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -36,11 +36,11 @@ impl FakeStaticFiles {
 }
 
 impl StaticFiles for FakeStaticFiles {
-    fn check(&self) -> Result<(), Fault> {
-        self.failures.check("check")
+    fn check(&self) -> Result<(), AssetError> {
+        Ok(self.failures.check("check")?)
     }
 
-    fn collect(&self) -> Result<AssetReport, Fault> {
+    fn collect(&self) -> Result<AssetReport, AssetError> {
         self.failures.check("collect")?;
         let mut report = AssetReport {
             nothing_configured: self.sources.borrow().is_empty(),
@@ -86,12 +86,12 @@ impl FakeMessages {
 }
 
 impl Messages for FakeMessages {
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), AssetError> {
         self.failures.check("check")?;
         self.wanted().map(drop)
     }
 
-    fn compile(&self) -> Result<AssetReport, Fault> {
+    fn compile(&self) -> Result<AssetReport, AssetError> {
         self.failures.check("compile")?;
         let mut report = AssetReport {
             nothing_configured: self.sources.borrow().is_empty(),
@@ -103,17 +103,17 @@ impl Messages for FakeMessages {
 }
 
 impl FakeMessages {
-    fn wanted(&self) -> Result<Files, Fault> {
+    fn wanted(&self) -> Result<Files, AssetError> {
         let mut wanted = Files::new();
         for (path, content) in self.sources.borrow().iter() {
             let is_broken = |line: &[u8]| line.iter().filter(|byte| **byte == b'"').count() == 1;
             let mut lines = content.split(|byte| *byte == b'\n');
             if let Some(line) = lines.position(is_broken) {
-                return Err(Fault::new(
-                    FaultKind::DataCorrupt,
-                    format!("{path}:{}: a string is not closed", line + 1),
-                    "correct that line",
-                ));
+                return Err(AssetError::Catalogue {
+                    path: path.clone(),
+                    line: line + 1,
+                    problem: "a string is not closed".into(),
+                });
             }
             let mut compiled = b"compiled: ".to_vec();
             compiled.extend_from_slice(content);

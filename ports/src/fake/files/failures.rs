@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::rc::Rc;
 
-use crate::{Fault, FaultKind};
+use crate::{FaultKind, FileError};
 
 /// Which operations fail, by the name of the port's method; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct FileFailures(Rc<RefCell<BTreeMap<&'static str, FaultKind>>>);
 
 impl FileFailures {
-    /// From now on the operation fails, and changes nothing.
+    /// From now on the operation fails with [`FaultKind::Denied`] or [`FaultKind::Io`], and changes
+    /// nothing.
     pub fn set(&self, operation: &'static str, kind: FaultKind) {
         self.0.borrow_mut().insert(operation, kind);
     }
@@ -21,12 +23,14 @@ impl FileFailures {
         self.0.borrow_mut().remove(operation);
     }
 
-    pub(super) fn check(&self, operation: &'static str) -> Result<(), Fault> {
+    pub(super) fn check(&self, operation: &'static str) -> Result<(), FileError> {
         match self.0.borrow().get(operation) {
-            Some(kind) => Err(Fault::new(
-                *kind,
+            Some(kind) => Err(FileError::new(
                 format!("the fake's `{operation}` was told to fail"),
-                "clear the failure",
+                match kind {
+                    FaultKind::Denied => ErrorKind::PermissionDenied.into(),
+                    _ => ErrorKind::Other.into(),
+                },
             )),
             None => Ok(()),
         }

@@ -9,8 +9,8 @@ use domain::SetupWizardState;
 
 use super::FileFailures;
 use crate::{
-    CachedDek, Dek, DekCache, Fault, FaultKind, PinLedger, PinMemory, StartLock, StartLockGuard,
-    TryEnd, WizardDirectory, WizardStore,
+    CachedDek, Dek, DekCache, DekCacheError, Fault, FaultKind, LockError, PinLedger, PinMemory,
+    StartLock, StartLockGuard, TryEnd, WizardDirectory, WizardError, WizardStore,
 };
 
 /// The start lock. It never sleeps: a holder keeps it for all of any wait.
@@ -36,17 +36,16 @@ impl StartLock for FakeLock {
         &self,
         wait: Duration,
         waiting: &mut dyn FnMut(),
-    ) -> Result<Box<dyn StartLockGuard>, Fault> {
+    ) -> Result<Box<dyn StartLockGuard>, LockError> {
         self.failures.check("acquire")?;
         if self.held.get() {
             if !wait.is_zero() {
                 waiting();
             }
-            return Err(Fault::new(
-                FaultKind::Busy,
-                "the fake lock is held",
-                "drop the guard",
-            ));
+            return Err(LockError::Busy {
+                path: "/fake/lock".into(),
+                waited: wait,
+            });
         }
         self.held.set(true);
         Ok(Box::new(FakeLockGuard(Rc::clone(&self.held))))
@@ -160,26 +159,26 @@ impl FakeDekCache {
 }
 
 impl DekCache for FakeDekCache {
-    fn check(&self) -> Result<Option<String>, Fault> {
+    fn check(&self) -> Result<Option<String>, DekCacheError> {
         self.failures.check("check")?;
         Ok(self.warning.borrow().clone())
     }
 
-    fn read(&self) -> Result<CachedDek, Fault> {
+    fn read(&self) -> Result<CachedDek, DekCacheError> {
         self.failures.check("read")?;
         Ok(self.content.borrow().clone().unwrap_or(CachedDek::Absent))
     }
 
-    fn exists(&self) -> Result<bool, Fault> {
+    fn exists(&self) -> Result<bool, DekCacheError> {
         self.failures.check("exists")?;
         Ok(self.content.borrow().is_some())
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
-        self.failures.check("check_writable")
+    fn check_writable(&self) -> Result<(), DekCacheError> {
+        Ok(self.failures.check("check_writable")?)
     }
 
-    fn write(&self, dek: &Dek) -> Result<bool, Fault> {
+    fn write(&self, dek: &Dek) -> Result<bool, DekCacheError> {
         self.check()?;
         self.failures.check("write")?;
         let mut content = self.content.borrow_mut();
@@ -190,7 +189,7 @@ impl DekCache for FakeDekCache {
         Ok(true)
     }
 
-    fn remove(&self) -> Result<bool, Fault> {
+    fn remove(&self) -> Result<bool, DekCacheError> {
         self.failures.check("remove")?;
         Ok(self.content.borrow_mut().take().is_some())
     }
@@ -216,7 +215,7 @@ impl FakeWizardStore {
 }
 
 impl WizardStore for FakeWizardStore {
-    fn read(&self) -> Result<WizardDirectory, Fault> {
+    fn read(&self) -> Result<WizardDirectory, WizardError> {
         self.failures.check("read")?;
         let names = self.names.borrow();
         match names.as_slice() {
@@ -228,29 +227,25 @@ impl WizardStore for FakeWizardStore {
             }
             _ => {}
         }
-        Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!("the fake wizard directory holds {}", names.join(", ")),
-            "keep the one that is right",
-        ))
+        Err(WizardError::NotOneState {
+            directory: self.directory(),
+            problem: "holds",
+            names: names.clone(),
+        })
     }
 
-    fn go_to(&self, to: SetupWizardState) -> Result<bool, Fault> {
+    fn go_to(&self, to: SetupWizardState) -> Result<bool, WizardError> {
         let from = self.read()?.state();
         if !SetupWizardState::may_move(from, to) {
-            return Err(Fault::new(
-                FaultKind::Internal,
-                format!("the fake wizard may not go to {to}"),
-                "report this",
-            ));
+            return Err(WizardError::ForbiddenMove { from, to });
         }
         self.failures.check("go_to")?;
         *self.names.borrow_mut() = vec![to.name().to_owned()];
         Ok(from != Some(to))
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
-        self.failures.check("check_writable")
+    fn check_writable(&self) -> Result<(), WizardError> {
+        Ok(self.failures.check("check_writable")?)
     }
 
     fn directory(&self) -> String {

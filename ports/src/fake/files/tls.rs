@@ -8,8 +8,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::FileFailures;
 use crate::{
-    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Fault, FaultKind, Published,
-    Secret, TlsCredential, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, Secret,
+    TlsCredential, TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 
 /// Makes credentials that are lines of text: a key is right for the certificate of its number.
@@ -21,7 +21,7 @@ pub struct FakeTlsIssuer {
 }
 
 impl TlsIssuer for FakeTlsIssuer {
-    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, Fault> {
+    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, TlsError> {
         self.failures.check("issue")?;
         let is_name = |name: &String| {
             !name.is_empty()
@@ -30,11 +30,10 @@ impl TlsIssuer for FakeTlsIssuer {
                     .all(|byte| byte.is_ascii_alphanumeric() || b".:-*_".contains(&byte))
         };
         if san.is_empty() || !san.iter().all(is_name) {
-            return Err(Fault::new(
-                FaultKind::Config,
-                format!("{san:?} cannot be in a certificate"),
-                "correct `tls.san`",
-            ));
+            return Err(TlsError::Name {
+                entry: format!("{san:?}"),
+                why: "it is no name to the fake",
+            });
         }
         self.made.set(self.made.get() + 1);
         let number = self.made.get();
@@ -48,12 +47,12 @@ impl TlsIssuer for FakeTlsIssuer {
         })
     }
 
-    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
+    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, TlsError> {
         self.failures.check("inspect")?;
         inspect(credential)
     }
 
-    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault> {
+    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, TlsError> {
         self.failures.check("describe")?;
         let (number, _) = parse(certificate_pem).ok_or_else(corrupt)?;
         Ok(CertificateDetails {
@@ -65,7 +64,7 @@ impl TlsIssuer for FakeTlsIssuer {
     }
 
     /// Every certificate of the fake is self-signed: a chain is never longer than itself.
-    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, Fault> {
+    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, TlsError> {
         self.failures.check("assemble")?;
         let is_stray = |chain: &String| *chain != files.certificate;
         if files.chain.as_ref().is_some_and(is_stray) {
@@ -84,7 +83,7 @@ impl TlsIssuer for FakeTlsIssuer {
     }
 }
 
-fn inspect(credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
+fn inspect(credential: &TlsCredential) -> Result<CertificateFacts, TlsError> {
     let (number, facts) = parse(&credential.certificate_pem).ok_or_else(corrupt)?;
     let key = format!("fake key {number}\n");
     if credential.private_key_pem.expose() != key.as_bytes() {
@@ -121,12 +120,9 @@ fn fingerprint(certificate_pem: &str) -> String {
     bytes.join(":")
 }
 
-fn corrupt() -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        "the fake credential does not parse, or its key is not the certificate's",
-        "make a new one",
-    )
+fn corrupt() -> TlsError {
+    let why = "the fake credential does not parse, or its key is not the certificate's";
+    TlsError::Unusable(why.into())
 }
 
 type Standing = (TlsCredential, Option<TlsSource>);
@@ -155,7 +151,7 @@ impl FakeTlsStore {
 }
 
 impl TlsStore for FakeTlsStore {
-    fn view(&self) -> Result<TlsView, Fault> {
+    fn view(&self) -> Result<TlsView, TlsError> {
         self.failures.check("view")?;
         if let Some(why) = &*self.unusable.borrow() {
             return Ok(TlsView::Unusable(why.clone()));
@@ -169,7 +165,11 @@ impl TlsStore for FakeTlsStore {
         })
     }
 
-    fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault> {
+    fn publish(
+        &self,
+        credential: &TlsCredential,
+        source: TlsSource,
+    ) -> Result<Published, TlsError> {
         inspect(credential)?;
         self.failures.check("publish")?;
         let is_spoiled = self.unusable.borrow_mut().take().is_some();
@@ -189,8 +189,8 @@ impl TlsStore for FakeTlsStore {
         })
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
-        self.failures.check("check_writable")
+    fn check_writable(&self) -> Result<(), TlsError> {
+        Ok(self.failures.check("check_writable")?)
     }
 
     fn directory(&self) -> String {
