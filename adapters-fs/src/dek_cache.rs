@@ -69,6 +69,19 @@ impl DekCacheFile {
         }
     }
 
+    fn no_directory(&self, path: &Utf8Path) -> DekCacheError {
+        DekCacheError::NoDirectory {
+            directory: self.directory.to_string(),
+            path: path.to_string(),
+        }
+    }
+
+    /// What has the name of the file.
+    fn standing(&self) -> Result<Option<Metadata>, FileError> {
+        let what = || format!("looking at {}", self.path);
+        durable::if_there(self.path.symlink_metadata(), what)
+    }
+
     /// To whom a file has to belong that this process trusts.
     fn trusted_owner(&self) -> Result<u32, FileError> {
         let user = own_user();
@@ -101,12 +114,11 @@ impl DekCache for DekCacheFile {
     fn check(&self) -> Result<Option<String>, DekCacheError> {
         for existing in durable::ancestors(&self.directory) {
             let metadata = match existing.metadata() {
-                Ok(metadata) => metadata,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) if error.kind() == ErrorKind::NotADirectory => {
                     return Err(self.no_directory(existing));
                 }
-                Err(error) => return Err(looking_at(existing, error).into()),
+                found => found.or_io(|| format!("looking at {existing}"))?,
             };
             if !metadata.is_dir() {
                 return Err(self.no_directory(existing));
@@ -143,27 +155,19 @@ impl DekCache for DekCacheFile {
     }
 
     fn exists(&self) -> Result<bool, DekCacheError> {
-        match self.path.symlink_metadata() {
-            Ok(_) => Ok(true),
-            Err(error) if durable::is_absent(&error) => Ok(false),
-            Err(error) => Err(looking_at(&self.path, error).into()),
-        }
+        Ok(self.standing()?.is_some())
     }
 
     fn check_writable(&self) -> Result<(), DekCacheError> {
         // Nothing is renamed over a directory: a mount that should have been of its parent.
-        match self.path.symlink_metadata() {
-            Ok(metadata) if metadata.is_dir() => Err(FileError::new(
-                format!(
-                    "the DEK cannot be cached: {} is a directory, move it away",
-                    self.path
-                ),
-                ErrorKind::IsADirectory.into(),
-            )
-            .into()),
-            Err(error) if !durable::is_absent(&error) => Err(looking_at(&self.path, error).into()),
-            _ => Ok(file_system::check_writable(&self.directory, ROOM)?),
+        if self.standing()?.is_some_and(|metadata| metadata.is_dir()) {
+            let what = format!(
+                "the DEK cannot be cached: {} is a directory, move it away",
+                self.path
+            );
+            return Err(FileError::new(what, ErrorKind::IsADirectory.into()).into());
         }
+        Ok(file_system::check_writable(&self.directory, ROOM)?)
     }
 
     fn write(&self, dek: &Dek) -> Result<bool, DekCacheError> {
@@ -197,19 +201,6 @@ impl DekCache for DekCacheFile {
     fn path(&self) -> String {
         self.path.to_string()
     }
-}
-
-impl DekCacheFile {
-    fn no_directory(&self, path: &Utf8Path) -> DekCacheError {
-        DekCacheError::NoDirectory {
-            directory: self.directory.to_string(),
-            path: path.to_string(),
-        }
-    }
-}
-
-fn looking_at(path: &Utf8Path, error: io::Error) -> FileError {
-    FileError::new(format!("looking at {path}"), error)
 }
 
 fn is_regular(found: &Stat) -> bool {

@@ -16,16 +16,14 @@ pub struct LocalFileSystem;
 
 impl FileSystem for LocalFileSystem {
     fn look(&self, path: &str) -> Result<Option<PathFacts>, FileError> {
-        match std::fs::metadata(path) {
-            Ok(metadata) => Ok(Some(PathFacts {
-                is_directory: metadata.is_dir(),
-                mode: metadata.mode() & 0o7777,
-                owner: metadata.uid(),
-                is_own: metadata.uid() == rustix::process::geteuid().as_raw(),
-            })),
-            Err(error) if durable::is_absent(&error) => Ok(None),
-            Err(error) => Err(FileError::new(format!("looking at {path}"), error)),
-        }
+        let found = std::fs::metadata(path);
+        let found = durable::if_there(found, || format!("looking at {path}"))?;
+        Ok(found.map(|metadata| PathFacts {
+            is_directory: metadata.is_dir(),
+            mode: metadata.mode() & 0o7777,
+            owner: metadata.uid(),
+            is_own: metadata.uid() == rustix::process::geteuid().as_raw(),
+        }))
     }
 
     fn free_space(&self, path: &str) -> Result<FreeSpace, FileError> {

@@ -41,13 +41,11 @@ impl FileLock {
         if self.create_parents {
             return Ok(durable::create_dirs(directory, 0o700)?);
         }
-        let problem = match directory.metadata() {
-            Ok(metadata) if metadata.is_dir() => return Ok(()),
-            Ok(_) => "is not a directory",
-            Err(error) if durable::is_absent(&error) => "does not exist",
-            Err(error) => {
-                return Err(FileError::new(format!("looking at {directory}"), error).into());
-            }
+        let looking = || format!("looking at {directory}");
+        let problem = match durable::if_there(directory.metadata(), looking)? {
+            Some(metadata) if metadata.is_dir() => return Ok(()),
+            Some(_) => "is not a directory",
+            None => "does not exist",
         };
         Err(LockError::NoDirectory {
             directory: directory.to_string(),

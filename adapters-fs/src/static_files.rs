@@ -130,14 +130,10 @@ impl Found {
                 continue;
             }
             let path = directory.join(&name);
-            let metadata = match path.symlink_metadata() {
-                Ok(metadata) => metadata,
-                // The name was not UTF-8, or the file went away since.
-                Err(error) if durable::is_absent(&error) => {
-                    self.skip(&path, "its name is not UTF-8, or it was removed just now");
-                    continue;
-                }
-                Err(error) => return Err(FileError::new(format!("looking at {path}"), error)),
+            let found = path.symlink_metadata();
+            let Some(metadata) = durable::if_there(found, || format!("looking at {path}"))? else {
+                self.skip(&path, "its name is not UTF-8, or it was removed just now");
+                continue;
             };
             let relative = relative.join(&name);
             if metadata.is_dir() {
@@ -211,7 +207,7 @@ fn copy_all(
         let within = relative.parent().unwrap_or(Utf8Path::new(""));
         if !changed.contains_key(within) {
             let directory = provide(root, within)?;
-            remove_leftovers_in(&directory)?;
+            directory.remove_all_leftovers()?;
             changed.insert(within.to_owned(), directory);
         }
         if let (Some(directory), Some(name)) = (changed.get(within), relative.file_name()) {
@@ -246,10 +242,8 @@ fn open(source: &Utf8Path) -> Result<File, FileError> {
 
 fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<bool, FileError> {
     let what = || format!("comparing {source} with {target}");
-    let standing = match target.symlink_metadata() {
-        Ok(metadata) => metadata,
-        Err(error) if durable::is_absent(&error) => return Ok(false),
-        Err(error) => return Err(FileError::new(what(), error)),
+    let Some(standing) = durable::if_there(target.symlink_metadata(), what)? else {
+        return Ok(false);
     };
     let length = content.metadata().or_io(what)?.len();
     if !standing.is_file() || standing.len() != length {
@@ -257,15 +251,6 @@ fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<
     }
     let mut standing = open(target)?;
     durable::is_same_content(content, &mut standing).or_io(what)
-}
-
-fn remove_leftovers_in(directory: &Directory) -> Result<(), FileError> {
-    for name in directory.list()? {
-        if durable::is_temporary(&name) {
-            directory.remove_file(&name)?;
-        }
-    }
-    Ok(())
 }
 
 /// A root inside a source would be collected into itself; a source inside the root would be served.

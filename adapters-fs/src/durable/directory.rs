@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::read::{self, NO_WAIT};
-use super::temporary::{Temporary, names, prefix, remove_tree};
+use super::temporary::{Temporary, is_temporary, names, prefix, remove_tree};
 
 /// How often a write starts again because another process removed its temporary file as a
 /// leftover. Only the last report is written without the start lock.
@@ -103,14 +103,8 @@ impl Directory {
 
     /// What has that name, links not followed; `None` where nothing has.
     pub(crate) fn look(&self, name: &str) -> Result<Option<Stat>, FileError> {
-        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(FileError::new(
-                format!("looking at {}", self.join(name)),
-                error.into(),
-            )),
-        }
+        let found = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        absent_at(found, &[Errno::NOENT]).or_io(|| format!("looking at {}", self.join(name)))
     }
 
     /// Reads a file, through symbolic links; `None` where there is none.
@@ -124,15 +118,11 @@ impl Directory {
 
     /// Reads the target of a symbolic link; `None` where there is none, or something else.
     pub(crate) fn read_link(&self, name: &str) -> Result<Option<String>, FileError> {
-        match rustix::fs::readlinkat(&self.handle, name, Vec::new()) {
-            Ok(target) => Ok(target.into_string().ok()),
-            // INVAL: it is no link.
-            Err(Errno::NOENT | Errno::INVAL) => Ok(None),
-            Err(error) => Err(FileError::new(
-                format!("reading the link {}", self.join(name)),
-                error.into(),
-            )),
-        }
+        let target = rustix::fs::readlinkat(&self.handle, name, Vec::new());
+        // INVAL: it is no link.
+        let target = absent_at(target, &[Errno::NOENT, Errno::INVAL])
+            .or_io(|| format!("reading the link {}", self.join(name)))?;
+        Ok(target.and_then(|target| target.into_string().ok()))
     }
 
     /// Opens a file to change it, not through a symbolic link, and without waiting for a FIFO's
@@ -270,14 +260,10 @@ impl Directory {
 
     /// Removes a file; `false` where there is none. The directory is the caller's to sync.
     pub(crate) fn remove_file(&self, name: &str) -> Result<bool, FileError> {
-        match rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(FileError::new(
-                format!("removing {}", self.join(name)),
-                error.into(),
-            )),
-        }
+        let removed = rustix::fs::unlinkat(&self.handle, name, AtFlags::empty());
+        let removed = absent_at(removed, &[Errno::NOENT]);
+        let removed = removed.or_io(|| format!("removing {}", self.join(name)))?;
+        Ok(removed.is_some())
     }
 
     /// Removes a file, or a directory with all that is in it. Follows no link.
@@ -297,6 +283,16 @@ impl Directory {
     pub(crate) fn remove_leftovers(&self, name: &str) -> Result<(), FileError> {
         for leftover in self.leftovers(name)? {
             self.remove_file(&leftover)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all temporary files and directories in it.
+    pub(crate) fn remove_all_leftovers(&self) -> Result<(), FileError> {
+        for name in self.list()? {
+            if is_temporary(&name) {
+                self.remove_tree(&name)?;
+            }
         }
         Ok(())
     }
@@ -351,6 +347,13 @@ impl Directory {
 
     fn rename_at(&self, from: &str, to: &str) -> io::Result<()> {
         rustix::fs::renameat(&self.handle, from, &self.handle, to).map_err(io::Error::from)
+    }
+}
+
+fn absent_at<T>(found: rustix::io::Result<T>, absent: &[Errno]) -> rustix::io::Result<Option<T>> {
+    match found {
+        Err(error) if absent.contains(&error) => Ok(None),
+        found => found.map(Some),
     }
 }
 

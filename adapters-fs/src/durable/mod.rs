@@ -19,8 +19,7 @@ use camino::Utf8Path;
 use ports::FileError;
 
 pub(crate) use directory::{Directory, ensure_not_open_to_all};
-pub(crate) use read::{is_absent, is_same_content, open_regular, read_up_to};
-pub(crate) use temporary::is_temporary;
+pub(crate) use read::{if_there, is_absent, is_same_content, open_regular, read_up_to};
 
 /// Writes `bytes` to `path` in one step: a reader, and the disk after a crash, has the old content
 /// or the new one. The mode is `mode` from the first byte on, whatever the umask; where root writes

@@ -36,10 +36,8 @@ pub(super) fn regular(
     path: &Utf8Path,
 ) -> Result<Option<File>, FileError> {
     let what = || format!("reading {path}");
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(FileError::new(what(), error)),
+    let Some(file) = if_there(opened, what)? else {
+        return Ok(None);
     };
     if file.metadata().or_io(what)?.is_file() {
         return Ok(Some(file));
@@ -72,32 +70,31 @@ pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8
 
 /// Whether two streams have the same bytes.
 pub(crate) fn is_same_content(left: &mut File, right: &mut File) -> io::Result<bool> {
-    const CHUNK: usize = 64 * 1024;
-    let (mut left_chunk, mut right_chunk) = (vec![0; CHUNK], vec![0; CHUNK]);
+    const CHUNK: u64 = 64 * 1024;
+    let (mut left_chunk, mut right_chunk) = (Vec::new(), Vec::new());
     loop {
-        let left_part = fill(left, &mut left_chunk)?;
-        let right_part = fill(right, &mut right_chunk)?;
-        if left_part != right_part {
+        left_chunk.clear();
+        right_chunk.clear();
+        left.take(CHUNK).read_to_end(&mut left_chunk)?;
+        right.take(CHUNK).read_to_end(&mut right_chunk)?;
+        if left_chunk != right_chunk {
             return Ok(false);
         }
-        if left_part.is_empty() {
+        if left_chunk.is_empty() {
             return Ok(true);
         }
     }
 }
 
-/// Reads until the buffer is full or the file ends.
-fn fill<'buffer>(file: &mut File, buffer: &'buffer mut [u8]) -> io::Result<&'buffer [u8]> {
-    let mut length = 0;
-    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// What was found, `None` where there is nothing at the path.
+pub(crate) fn if_there<T>(
+    found: io::Result<T>,
+    what: impl FnOnce() -> String,
+) -> Result<Option<T>, FileError> {
+    match found {
+        Err(error) if is_absent(&error) => Ok(None),
+        found => found.map(Some).or_io(what),
     }
-    Ok(buffer.get(..length).unwrap_or_default())
 }
 
 /// Whether the error says that there is nothing at the path.

@@ -50,7 +50,7 @@ impl Drop for Temporary<'_> {
 }
 
 /// Whether `name` is the name of a temporary file or directory.
-pub(crate) fn is_temporary(name: &str) -> bool {
+pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.contains(INFIX)
 }
 

@@ -7,12 +7,12 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 
-use super::certificate::{first_certificate, parse};
+use super::certificate::{NONE, certificates, parse};
 
 /// Reads it.
 pub(super) fn describe(certificate_pem: &str) -> Result<CertificateDetails, String> {
-    let block = first_certificate(certificate_pem)?;
-    let certificate = parse(block.contents())?;
+    let blocks = certificates(certificate_pem, "the TLS certificate")?;
+    let certificate = parse(blocks.first().ok_or(NONE)?.contents())?;
     Ok(CertificateDetails {
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),

@@ -52,7 +52,8 @@ impl TlsIssuer for SelfSignedIssuer {
     }
 
     fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, TlsError> {
-        certificate::check(credential).map_err(TlsError::Unusable)
+        let read = certificate::read(credential).map_err(TlsError::Unusable)?;
+        Ok(read.1)
     }
 
     fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, TlsError> {

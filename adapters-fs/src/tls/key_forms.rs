@@ -6,6 +6,7 @@ use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
 use pkcs8::der::{self, Decode as _, Encode as _};
 use pkcs8::spki::AlgorithmIdentifierRef;
 use ports::{Secret, TlsError};
+use rcgen::KeyPair;
 use sec1::EcPrivateKey;
 use zeroize::Zeroizing;
 
@@ -19,8 +20,8 @@ const FORMS: [&str; 3] = [PKCS8, PKCS1, SEC1];
 /// `id-ecPublicKey` (RFC 5480, section 2.1.1).
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// The key as PKCS#8 DER, where it is of a kind that is supported.
-pub(super) fn to_pkcs8(pem: &Secret) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+/// The one key of a file, where it is of a kind that is supported.
+pub(super) fn read(pem: &Secret) -> Result<Zeroizing<KeyPair>, TlsError> {
     let text = pem.expose_text().ok_or(TlsError::NoKey)?;
     // The second is of the old form: a header inside a PKCS#1 or SEC1 block.
     if text.contains(&begin("ENCRYPTED PRIVATE KEY")) || text.contains("Proc-Type: 4,ENCRYPTED") {
@@ -32,12 +33,12 @@ pub(super) fn to_pkcs8(pem: &Secret) -> Result<Zeroizing<Vec<u8>>, TlsError> {
         .collect();
     match present.as_slice() {
         [] => Err(TlsError::NoKey),
-        [form] => converted(text, form).map_err(TlsError::Key),
+        [form] => read_form(text, form).map_err(TlsError::Key),
         several => Err(TlsError::SeveralKeys(several.len())),
     }
 }
 
-fn converted(text: &str, form: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+fn read_form(text: &str, form: &str) -> Result<Zeroizing<KeyPair>, String> {
     let der = decode_block(text, form)?;
     let pkcs8 = match form {
         PKCS1 => wrap(pkcs1::ALGORITHM_ID, &der)?,
@@ -55,8 +56,7 @@ fn converted(text: &str, form: &str) -> Result<Zeroizing<Vec<u8>>, String> {
         }
         _ => der,
     };
-    supported(&pkcs8)?;
-    Ok(pkcs8)
+    supported(&pkcs8)
 }
 
 fn wrap(algorithm: AlgorithmIdentifierRef<'_>, key: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -88,7 +88,7 @@ mod tests {
             "-----BEGIN RSA PRIVATE KEY-----\naHVudGVyMg==\n-----END RSA PRIVATE KEY-----\n",
             "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\naHVudGVyMg==\n",
         ] {
-            let error = to_pkcs8(&Secret::from(text.to_owned())).unwrap_err();
+            let error = read(&Secret::from(text.to_owned())).err().unwrap();
             let said = format!("{error} {error:?} {:?}", error.source());
             assert!(
                 !said.contains("hunter2") && !said.contains("aHVud"),

@@ -120,8 +120,8 @@ impl TlsStore for NginxTls {
         credential: &TlsCredential,
         source: TlsSource,
     ) -> Result<Published, TlsError> {
-        let anew = certificate::encoded_anew(credential).map_err(TlsError::Unusable)?;
-        let wanted = Content::of(&anew);
+        let (anew, _) = certificate::read(credential).map_err(TlsError::Unusable)?;
+        let wanted = Content::of(anew);
         durable::create_dirs(&self.dir, 0o700)?;
         let dir = Directory::open(&self.dir)?;
         let current = Generation::current(&dir)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use ports::{CertificateFacts, FileError, Secret, TlsCredential, TlsSource};
 
 use super::certificate;
-use crate::durable::{self, Directory};
+use crate::durable::Directory;
 
 /// The private key.
 pub(super) const KEY: &str = "nginx-tls-server-key.key";
@@ -31,11 +31,11 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn of(credential: &TlsCredential) -> Self {
+    pub(super) fn of(credential: TlsCredential) -> Self {
         Self {
-            key: Some(credential.private_key_pem.clone()),
-            certificate: Some(credential.certificate_pem.clone().into_bytes()),
-            chain: credential.chain_pem.clone().map(String::into_bytes),
+            key: Some(credential.private_key_pem),
+            certificate: Some(credential.certificate_pem.into_bytes()),
+            chain: credential.chain_pem.map(String::into_bytes),
         }
     }
 
@@ -69,11 +69,12 @@ impl Content {
             String::from_utf8(bytes.to_vec())
                 .map_err(|_| "the certificate or its chain is not a text file".to_owned())
         };
-        certificate::check(&TlsCredential {
+        let credential = TlsCredential {
             private_key_pem: key,
             certificate_pem: text(certificate)?,
             chain_pem: self.chain.as_deref().map(text).transpose()?,
-        })
+        };
+        certificate::read(&credential).map(|(_, facts)| facts)
     }
 
     /// Name, bytes and mode of each file that there is.
@@ -172,11 +173,7 @@ impl<'dir> Sets<'dir> {
     ) -> Result<Self, FileError> {
         let directory = nginx.provide_dir(SETS, 0o700)?;
         nginx.remove_leftovers(CURRENT)?;
-        for name in directory.list()? {
-            if durable::is_temporary(&name) {
-                directory.remove_tree(&name)?;
-            }
-        }
+        directory.remove_all_leftovers()?;
         let sets = Self { nginx, directory };
         // A set that is newer than the current one was finished and never put to use.
         if let Some(current) = current {
