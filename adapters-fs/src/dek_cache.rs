@@ -19,7 +19,7 @@ const FILE_NAME: &str = "dek";
 const ROOT: u32 = 0;
 
 /// A page for the file, and one for its directory.
-const ROOM: u64 = 8 << 10;
+const SPACE: u64 = 8 << 10;
 
 /// The file `dek` in the runtime directory.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl DekCacheFile {
     }
 
     /// Root may do what the owner may: what it writes is the owner's.
-    fn check_owner(&self, metadata: &Metadata) -> Result<(), DekCacheError> {
+    fn ensure_own(&self, metadata: &Metadata) -> Result<(), DekCacheError> {
         let user = own_user();
         if metadata.uid() == user || user == ROOT {
             return Ok(());
@@ -124,7 +124,7 @@ impl DekCache for DekCacheFile {
                 return Err(self.no_directory(existing));
             }
             if existing == self.directory {
-                self.check_owner(&metadata)?;
+                self.ensure_own(&metadata)?;
                 durable::ensure_not_open_to_all(existing, metadata.mode())?;
             }
             return self.check_file_system(existing);
@@ -167,7 +167,7 @@ impl DekCache for DekCacheFile {
             );
             return Err(FileError::new(what, ErrorKind::IsADirectory.into()).into());
         }
-        Ok(file_system::check_writable(&self.directory, ROOM)?)
+        Ok(file_system::check_writable(&self.directory, SPACE)?)
     }
 
     fn write(&self, dek: &Dek) -> Result<bool, DekCacheError> {
@@ -254,7 +254,7 @@ fn overwrite_with_zeros(mut file: File, owner: u32) -> io::Result<()> {
         return Ok(());
     }
     // No DEK that was cut or padded is longer.
-    let length = metadata.len().min(ROOM);
+    let length = metadata.len().min(SPACE);
     io::copy(&mut io::repeat(0).take(length), &mut file)?;
     file.flush()?;
     file.sync_all()

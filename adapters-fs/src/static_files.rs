@@ -57,11 +57,10 @@ impl StaticCollector {
                     Ok(path) if path.is_dir() => Ok(path),
                     Ok(_) => Err(no_source(None)),
                     Err(error) if durable::is_absent(&error) => Err(no_source(Some(error))),
-                    Err(error) => Err(FileError::new(
-                        format!("looking at the static files in {directory}"),
-                        error,
-                    )
-                    .into()),
+                    Err(error) => {
+                        let what = format!("looking at the static files in {directory}");
+                        Err(FileError::new(what, error).into())
+                    }
                 }
             })
             .collect()
@@ -232,12 +231,7 @@ fn provide(root: &Utf8Path, within: &Utf8Path) -> Result<Directory, FileError> {
 }
 
 fn open(source: &Utf8Path) -> Result<File, FileError> {
-    durable::open_regular(source)?.ok_or_else(|| {
-        FileError::new(
-            format!("reading {source}"),
-            std::io::ErrorKind::NotFound.into(),
-        )
-    })
+    durable::open_regular(source)?.ok_or_else(|| durable::missing(format!("reading {source}")))
 }
 
 fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<bool, FileError> {

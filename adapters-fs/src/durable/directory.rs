@@ -32,12 +32,8 @@ impl Directory {
     ///
     /// One in which every user may replace files is refused: see [`ensure_not_open_to_all`].
     pub(crate) fn open(path: &Utf8Path) -> Result<Self, FileError> {
-        let directory = Self::open_if_there(path)?.ok_or_else(|| {
-            FileError::new(
-                format!("opening the directory {path}"),
-                ErrorKind::NotFound.into(),
-            )
-        })?;
+        let directory = Self::open_if_there(path)?
+            .ok_or_else(|| read::missing(format!("opening the directory {path}")))?;
         directory.ensure_not_open_to_all()?;
         Ok(directory)
     }
@@ -242,9 +238,7 @@ impl Directory {
             Err(Errno::EXIST) => false,
             Err(error) => return Err(FileError::new(what(), error.into())),
         };
-        let mut made = self
-            .below(name)?
-            .ok_or_else(|| FileError::new(what(), ErrorKind::NotFound.into()))?;
+        let mut made = self.below(name)?.ok_or_else(|| read::missing(what()))?;
         if is_new {
             self.finish(&made.handle, mode).or_io(what)?;
             made.heir = self.heir;

@@ -13,13 +13,11 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 
-use std::io::ErrorKind;
-
 use camino::Utf8Path;
 use ports::FileError;
 
 pub(crate) use directory::{Directory, ensure_not_open_to_all};
-pub(crate) use read::{if_there, is_absent, is_same_content, open_regular, read_up_to};
+pub(crate) use read::{if_there, is_absent, is_same_content, missing, open_regular, read_up_to};
 
 /// Writes `bytes` to `path` in one step: a reader, and the disk after a crash, has the old content
 /// or the new one. The mode is `mode` from the first byte on, whatever the umask; where root writes
@@ -40,21 +38,18 @@ pub fn write_atomic(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), File
 /// # Errors
 /// A failed operation, also where something else than a directory has one of the names.
 pub fn create_dirs(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
-    let mut missing = Vec::new();
+    let mut names = Vec::new();
     for ancestor in ancestors(path) {
         let Some(mut directory) = Directory::open_if_there(ancestor)? else {
-            missing.extend(ancestor.components().next_back());
+            names.extend(ancestor.components().next_back());
             continue;
         };
-        for name in missing.into_iter().rev() {
+        for name in names.into_iter().rev() {
             directory = directory.provide_dir(name.as_str(), mode)?;
         }
         return Ok(());
     }
-    Err(FileError::new(
-        format!("creating the directory {path}"),
-        ErrorKind::NotFound.into(),
-    ))
+    Err(missing(format!("creating the directory {path}")))
 }
 
 /// The names in a directory, sorted; `None` where there is no directory. Names that are not UTF-8
@@ -84,13 +79,9 @@ pub(crate) fn parent_of(path: &Utf8Path) -> Result<&Utf8Path, FileError> {
 /// Opens the directory of a file that is to change, and gives the file's name in it.
 pub(crate) fn directory_of(path: &Utf8Path) -> Result<(Directory, &str), FileError> {
     let (parent, name) = split(path)?;
-    match Directory::open_if_there(parent)? {
-        Some(directory) => Ok((directory, name)),
-        None => Err(FileError::new(
-            format!("writing {path}"),
-            ErrorKind::NotFound.into(),
-        )),
-    }
+    let directory = Directory::open_if_there(parent)?;
+    let directory = directory.ok_or_else(|| missing(format!("writing {path}")))?;
+    Ok((directory, name))
 }
 
 fn split(path: &Utf8Path) -> Result<(&Utf8Path, &str), FileError> {

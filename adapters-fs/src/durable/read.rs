@@ -97,6 +97,11 @@ pub(crate) fn if_there<T>(
     }
 }
 
+/// The error of what has to be there and is not.
+pub(crate) fn missing(doing: String) -> FileError {
+    FileError::new(doing, ErrorKind::NotFound.into())
+}
+
 /// Whether the error says that there is nothing at the path.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)

@@ -78,8 +78,8 @@ impl Messages for MessageCompiler {
         }
         for catalogue in self.compiled(&mut Vec::new())? {
             if !catalogue.is_right()? {
-                let room = catalogue.bytes.len() as u64;
-                file_system::check_writable(durable::parent_of(&catalogue.target)?, room)?;
+                let needed = catalogue.bytes.len() as u64;
+                file_system::check_writable(durable::parent_of(&catalogue.target)?, needed)?;
             }
         }
         Ok(())
@@ -117,12 +117,8 @@ impl Compiled {
 }
 
 fn load(source: &Utf8Path) -> Result<po::Catalogue, AssetError> {
-    let bytes = durable::read_up_to(source, LIMIT)?.ok_or_else(|| {
-        FileError::new(
-            format!("reading {source}"),
-            std::io::ErrorKind::NotFound.into(),
-        )
-    })?;
+    let bytes = durable::read_up_to(source, LIMIT)?
+        .ok_or_else(|| durable::missing(format!("reading {source}")))?;
     po::parse(&bytes).map_err(|error| AssetError::Catalogue {
         path: source.to_string(),
         line: error.line,

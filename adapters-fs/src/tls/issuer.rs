@@ -14,7 +14,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use time::{Duration, OffsetDateTime};
 use x509_cert::der::asn1::OctetString;
 use x509_cert::der::{self, Encode as _};
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName, SubjectKeyIdentifier};
 use zeroize::Zeroizing;
 
 use super::{assemble, certificate, details, private_key, san};
@@ -38,7 +39,7 @@ impl TlsIssuer for SelfSignedIssuer {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
             .map(Zeroizing::new)
             .map_err(|error| making("generating the TLS key", error))?;
-        let certificate_pem = parameters(&names, &key, now)?
+        let certificate_pem = parameters(names, &key, now)?
             .self_signed(&*key)
             .map_err(|error| making("signing the TLS certificate", error))?
             .pem()
@@ -66,7 +67,7 @@ impl TlsIssuer for SelfSignedIssuer {
 }
 
 fn parameters(
-    names: &[san::Name],
+    names: Vec<GeneralName>,
     key: &KeyPair,
     now: OffsetDateTime,
 ) -> Result<CertificateParams, TlsError> {
@@ -92,7 +93,7 @@ fn parameters(
 /// The extensions that rcgen marks otherwise than the reference: it has basicConstraints critical,
 /// and subjectAltName critical only where the subject is empty.
 fn extensions(
-    names: &[san::Name],
+    names: Vec<GeneralName>,
     key_identifier: Vec<u8>,
 ) -> Result<Vec<CustomExtension>, der::Error> {
     let basic_constraints = BasicConstraints {
@@ -100,7 +101,8 @@ fn extensions(
         path_len_constraint: None,
     };
     let key_identifier = SubjectKeyIdentifier(OctetString::new(key_identifier)?);
-    let mut alt_name = CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, san::to_der(names)?);
+    let alt_name = SubjectAltName(names).to_der()?;
+    let mut alt_name = CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, alt_name);
     alt_name.set_criticality(true);
     Ok(vec![
         CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints.to_der()?),

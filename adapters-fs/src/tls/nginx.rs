@@ -24,7 +24,7 @@ use crate::file_system;
 const LOOKS: usize = 10;
 
 /// What a set takes: a page for each file, directory and link.
-const ROOM: u64 = 48 << 10;
+const SPACE: u64 = 48 << 10;
 
 /// The Nginx TLS directory. Whoever publishes holds the start lock.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ impl TlsStore for NginxTls {
     }
 
     fn check_writable(&self) -> Result<(), TlsError> {
-        Ok(file_system::check_writable(&self.dir, ROOM)?)
+        Ok(file_system::check_writable(&self.dir, SPACE)?)
     }
 
     fn directory(&self) -> String {

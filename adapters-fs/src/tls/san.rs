@@ -4,21 +4,10 @@ use std::net::IpAddr;
 
 use ports::TlsError;
 use x509_cert::der::asn1::Ia5String;
-use x509_cert::der::{self, Encode as _};
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// One entry.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Name {
-    /// An IP address.
-    Address(IpAddr),
-    /// A host name, lower case, perhaps with a wildcard as its first label.
-    Host(String),
-}
-
 /// Reads the configured entries, each once.
-pub(super) fn parse(entries: &[String]) -> Result<Vec<Name>, TlsError> {
+pub(super) fn parse(entries: &[String]) -> Result<Vec<GeneralName>, TlsError> {
     let mut names = Vec::with_capacity(entries.len());
     for entry in entries {
         let name = parse_entry(entry).map_err(|why| TlsError::Name {
@@ -35,29 +24,20 @@ pub(super) fn parse(entries: &[String]) -> Result<Vec<Name>, TlsError> {
     Ok(names)
 }
 
-/// The DER of the extension's value.
-pub(super) fn to_der(names: &[Name]) -> der::Result<Vec<u8>> {
-    let general = |name: &Name| match name {
-        Name::Host(host) => Ia5String::new(host).map(GeneralName::DnsName),
-        Name::Address(address) => Ok(GeneralName::from(*address)),
-    };
-    SubjectAltName(names.iter().map(general).collect::<Result<_, _>>()?).to_der()
-}
-
-fn parse_entry(entry: &str) -> Result<Name, &'static str> {
-    if let Ok(address) = entry.parse() {
-        return Ok(Name::Address(address));
+/// An IP address, or a host name in lower case, perhaps with a wildcard as its first label.
+fn parse_entry(entry: &str) -> Result<GeneralName, &'static str> {
+    if let Ok(address) = entry.parse::<IpAddr>() {
+        return Ok(GeneralName::from(address));
     }
-    ensure_host(entry)?;
-    Ok(Name::Host(entry.to_ascii_lowercase()))
+    let host = Ia5String::new(&entry.to_ascii_lowercase())
+        .map_err(|_| "a name in other letters is written in its `xn--` form")?;
+    ensure_host(host.as_str())?;
+    Ok(GeneralName::DnsName(host))
 }
 
 fn ensure_host(host: &str) -> Result<(), &'static str> {
     if host.is_empty() {
         return Err("it is empty");
-    }
-    if !host.is_ascii() {
-        return Err("a name in other letters is written in its `xn--` form");
     }
     if host.len() > 253 {
         return Err("a host name has at most 253 characters");
@@ -97,7 +77,7 @@ fn is_label(label: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn one(entry: &str) -> Result<Vec<Name>, TlsError> {
+    fn one(entry: &str) -> Result<Vec<GeneralName>, TlsError> {
         parse(&[entry.to_owned()])
     }
 
@@ -158,6 +138,6 @@ mod tests {
     #[test]
     fn a_name_that_is_given_twice_stands_there_once() {
         let names = parse(&["A.example".to_owned(), "a.example".to_owned()]).unwrap();
-        assert_eq!(names, [Name::Host("a.example".to_owned())]);
+        assert_eq!(names, one("a.example").unwrap());
     }
 }
