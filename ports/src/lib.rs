@@ -11,6 +11,7 @@ mod credentials;
 mod database;
 mod dek_cache;
 mod fault;
+mod fault_kind;
 mod file_error;
 mod file_system;
 mod hints;
@@ -54,7 +55,8 @@ pub use database::{
     MadeSnapshot, Migrated, NodeRecord, Snapshot, StartRecord, TokenRecord, WrappedDek,
 };
 pub use dek_cache::{CachedDek, DekCache, DekCacheError};
-pub use fault::{Fault, FaultKind};
+pub use fault::Fault;
+pub use fault_kind::FaultKind;
 pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
 pub use lock::{LockError, StartLock, StartLockGuard};
