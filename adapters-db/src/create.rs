@@ -43,7 +43,7 @@ fn take_the_name(new: &Utf8Path, path: &Utf8Path) -> Result<(), Fault> {
         Ok(()) => Ok(()),
         // Not every file system can.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            std::fs::rename(new, path).or_io(|| format!("creating the database {path}"))
+            Ok(std::fs::rename(new, path).or_io(|| format!("creating the database {path}"))?)
         }
         Err(Errno::EXIST) => Err(Fault::new(
             FaultKind::DatabaseUnavailable,

@@ -34,9 +34,9 @@ fn nearest_that(path: &Utf8Path, fits: impl Fn(&Utf8Path) -> bool) -> &Utf8Path 
 
 /// Makes what was created, renamed or removed in the directory durable.
 pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), Fault> {
-    File::open(directory)
+    Ok(File::open(directory)
         .and_then(|handle| handle.sync_all())
-        .or_io(|| format!("syncing the directory {directory}"))
+        .or_io(|| format!("syncing the directory {directory}"))?)
 }
 
 /// A file without a name: no other process can open it, and it ends with this one.

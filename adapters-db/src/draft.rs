@@ -111,7 +111,7 @@ impl Draft {
     /// Takes the private name away: what has it open goes on with it.
     pub(crate) fn lose_name(&mut self) -> Result<(), Fault> {
         match self.name.take() {
-            Some(name) => std::fs::remove_file(&name).or_io(|| format!("removing {name}")),
+            Some(name) => Ok(std::fs::remove_file(&name).or_io(|| format!("removing {name}"))?),
             None => Ok(()),
         }
     }

@@ -90,9 +90,9 @@ fn ensure_untruncated(db: &Db<'_>, size: u64) -> Result<(), Fault> {
 pub(crate) fn length(db: &Db<'_>) -> Result<Option<u64>, Fault> {
     match std::fs::metadata(db.connection.path().unwrap_or_default()) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        metadata => metadata
+        metadata => Ok(metadata
             .map(|metadata| Some(metadata.len()))
-            .or_io(|| format!("looking at the database {}", db.path)),
+            .or_io(|| format!("looking at the database {}", db.path))?),
     }
 }
 

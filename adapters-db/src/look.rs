@@ -128,7 +128,7 @@ pub(crate) fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
             format!("the database {path} is a link to a file that does not exist"),
             "check that the volume it points to is mounted",
         )),
-        resolved => resolved.or_io(|| looking_at(path)),
+        resolved => Ok(resolved.or_io(|| looking_at(path))?),
     }
 }
 

@@ -101,7 +101,7 @@ impl Named {
                 Err(error)
                     if tries < TRIES
                         && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {}
-                made => return made.or_io(what),
+                made => return Ok(made.or_io(what)?),
             }
         }
     }
@@ -141,9 +141,10 @@ impl Named {
 
     /// Takes the names away again; what is open stays open.
     pub(crate) fn remove(self) -> Result<(), Fault> {
-        self.directory
+        Ok(self
+            .directory
             .close()
-            .or_io(|| "removing the private copy of the database")
+            .or_io(|| "removing the private copy of the database")?)
     }
 }
 

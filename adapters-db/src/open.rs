@@ -106,10 +106,10 @@ pub(crate) fn limit(connection: &mut Connection, bytes: u64) -> rusqlite::Result
 /// Makes the empty file, readable by its owner alone from the first moment; SQLite gives its
 /// journals the mode of the database.
 pub(crate) fn create_empty(path: &Utf8Path) -> Result<File, Fault> {
-    OpenOptions::new()
+    Ok(OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .or_io(|| format!("creating the database {path}"))
+        .or_io(|| format!("creating the database {path}"))?)
 }

@@ -39,7 +39,7 @@ impl Owner {
         if !geteuid().is_root() || (metadata.uid(), metadata.gid()) == (self.user, self.group) {
             return Ok(());
         }
-        fchown(file, Some(self.user), Some(self.group)).or_io(giving)
+        Ok(fchown(file, Some(self.user), Some(self.group)).or_io(giving)?)
     }
 
     /// Makes a directory of its, where there is none.

@@ -33,9 +33,9 @@ pub(crate) fn check_snapshot(path: &Utf8Path, snapshots: &Utf8Path) -> Result<()
 }
 
 fn device(directory: &Utf8Path) -> Result<u64, Fault> {
-    std::fs::metadata(directory)
+    Ok(std::fs::metadata(directory)
         .map(|metadata| metadata.dev())
-        .or_io(|| format!("looking at {directory}"))
+        .or_io(|| format!("looking at {directory}"))?)
 }
 
 /// Asks; changes nothing.

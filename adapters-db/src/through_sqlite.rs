@@ -37,7 +37,7 @@ pub(crate) fn copy(
     if contents(state).map_err(reading)? != contents(&copy).map_err(reading)? {
         return Err(unlike(path));
     }
-    copy_as_it_is(between.file(), draft.file(), &mut |_, _| ()).or_io(what)
+    Ok(copy_as_it_is(between.file(), draft.file(), &mut |_, _| ()).or_io(what)?)
 }
 
 fn back_up(

@@ -6,20 +6,20 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use domain::DEK_EXPECTED_LENGTH;
-use ports::{CachedDek, Dek, DekCache, Fault, FaultKind, ResultExt as _};
+use ports::{CachedDek, Dek, DekCache, DekCacheError, FileError, ResultExt as _};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::durable::{self, Directory};
-use crate::room;
+use crate::file_system;
 
 const FILE_NAME: &str = "dek";
 
 const ROOT: u32 = 0;
 
 /// A page for the file, and one for its directory.
-const ROOM: u64 = 8 << 10;
+const SPACE: u64 = 8 << 10;
 
 /// The file `dek` in the runtime directory.
 #[derive(Clone, Debug)]
@@ -41,50 +41,49 @@ impl DekCacheFile {
     }
 
     /// Root may do what the owner may: what it writes is the owner's.
-    fn check_owner(&self, metadata: &Metadata) -> Result<(), Fault> {
+    fn ensure_own(&self, metadata: &Metadata) -> Result<(), DekCacheError> {
         let user = own_user();
         if metadata.uid() == user || user == ROOT {
             return Ok(());
         }
-        Err(Fault::new(
-            FaultKind::Config,
-            format!(
-                "the runtime directory {} belongs to user {}, and this process runs as user {user}",
-                self.directory,
-                metadata.uid()
-            ),
-            format!(
-                "mount the tmpfs with `uid={user}`, or give the directory to that user: the plain \
-                 DEK will stand in it"
-            ),
-        ))
+        Err(DekCacheError::OtherOwner {
+            directory: self.directory.to_string(),
+            owner: metadata.uid(),
+            user,
+        })
     }
 
-    fn check_file_system(&self, existing: &Utf8Path) -> Result<Option<String>, Fault> {
-        let kind = file_system(existing)?;
-        if matches!(kind.as_str(), "tmpfs" | "ramfs") {
+    fn check_file_system(&self, existing: &Utf8Path) -> Result<Option<String>, DekCacheError> {
+        let file_system = kind_of_file_system(existing)?;
+        if matches!(file_system.as_str(), "tmpfs" | "ramfs") {
             return Ok(None);
         }
-        let message = format!(
-            "the runtime directory {} stands on {kind}, not on a tmpfs: the plain DEK would reach \
-             a disk",
-            self.directory
-        );
+        let error = DekCacheError::OnDisk {
+            directory: self.directory.to_string(),
+            file_system,
+        };
         if self.allow_other_file_system {
-            return Ok(Some(message));
+            Ok(Some(error.to_string()))
+        } else {
+            Err(error)
         }
-        Err(Fault::new(
-            FaultKind::Config,
-            message,
-            format!(
-                "mount a tmpfs at {}, or set `runtime.allow_non_tmpfs` where that disk may hold it",
-                self.directory
-            ),
-        ))
+    }
+
+    fn no_directory(&self, path: &Utf8Path) -> DekCacheError {
+        DekCacheError::NoDirectory {
+            directory: self.directory.to_string(),
+            path: path.to_string(),
+        }
+    }
+
+    /// What has the name of the file.
+    fn standing(&self) -> Result<Option<Metadata>, FileError> {
+        let what = || format!("looking at {}", self.path);
+        durable::if_there(self.path.symlink_metadata(), what)
     }
 
     /// To whom a file has to belong that this process trusts.
-    fn trusted_owner(&self) -> Result<u32, Fault> {
+    fn trusted_owner(&self) -> Result<u32, FileError> {
         let user = own_user();
         if user != ROOT {
             return Ok(user);
@@ -95,7 +94,7 @@ impl DekCacheFile {
 }
 
 /// Zeros and removes one file that holds, or may hold, a DEK.
-fn destroy(directory: &Directory, name: &str, owner: u32) -> Result<bool, Fault> {
+fn destroy(directory: &Directory, name: &str, owner: u32) -> Result<bool, FileError> {
     let zeroed = match directory.open_to_change(name, OFlags::WRONLY) {
         Ok(file) => overwrite_with_zeros(file, owner),
         Err(error) => match directory.look(name)? {
@@ -112,34 +111,28 @@ fn destroy(directory: &Directory, name: &str, owner: u32) -> Result<bool, Fault>
 }
 
 impl DekCache for DekCacheFile {
-    fn check(&self) -> Result<Option<String>, Fault> {
-        for existing in self.directory.ancestors() {
-            let existing = if existing.as_str().is_empty() {
-                Utf8Path::new(".")
-            } else {
-                existing
-            };
+    fn check(&self) -> Result<Option<String>, DekCacheError> {
+        for existing in durable::ancestors(&self.directory) {
             let metadata = match existing.metadata() {
-                Ok(metadata) => metadata,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) if error.kind() == ErrorKind::NotADirectory => {
-                    return Err(self.not_a_directory(existing));
+                    return Err(self.no_directory(existing));
                 }
-                Err(error) => return Err(Fault::io(format!("looking at {existing}"), error)),
+                found => found.or_io(|| format!("looking at {existing}"))?,
             };
             if !metadata.is_dir() {
-                return Err(self.not_a_directory(existing));
+                return Err(self.no_directory(existing));
             }
             if existing == self.directory {
-                self.check_owner(&metadata)?;
-                durable::refuse_open_to_all(existing, metadata.mode())?;
+                self.ensure_own(&metadata)?;
+                durable::ensure_not_open_to_all(existing, metadata.mode())?;
             }
             return self.check_file_system(existing);
         }
-        Err(self.not_a_directory(&self.directory))
+        Err(self.no_directory(&self.directory))
     }
 
-    fn read(&self) -> Result<CachedDek, Fault> {
+    fn read(&self) -> Result<CachedDek, DekCacheError> {
         let path = &self.path;
         // Without O_NONBLOCK, a FIFO of that name would hang the start.
         let opened = OpenOptions::new()
@@ -152,41 +145,32 @@ impl DekCache for DekCacheFile {
             Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
                 return Ok(CachedDek::Unusable(format!("{path} is a symbolic link")));
             }
-            Err(error) => return Err(Fault::io(format!("opening {path}"), error)),
+            Err(error) => return Err(FileError::new(format!("opening {path}"), error).into()),
         };
         let metadata = file.metadata().or_io(|| format!("looking at {path}"))?;
         if let Some(why) = distrust(&metadata, self.trusted_owner()?) {
             return Ok(CachedDek::Unusable(format!("{path} {why}")));
         }
-        read_dek(&mut file, path)
+        Ok(read_dek(&mut file, path)?)
     }
 
-    fn exists(&self) -> Result<bool, Fault> {
-        match self.path.symlink_metadata() {
-            Ok(_) => Ok(true),
-            Err(error) if durable::is_absent(&error) => Ok(false),
-            Err(error) => Err(Fault::io(format!("looking at {}", self.path), error)),
-        }
+    fn exists(&self) -> Result<bool, DekCacheError> {
+        Ok(self.standing()?.is_some())
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
+    fn check_writable(&self) -> Result<(), DekCacheError> {
         // Nothing is renamed over a directory: a mount that should have been of its parent.
-        match self.path.symlink_metadata() {
-            Ok(metadata) if metadata.is_dir() => Err(Fault::io(
-                format!(
-                    "the DEK cannot be cached: {} is a directory, move it away",
-                    self.path
-                ),
-                ErrorKind::IsADirectory.into(),
-            )),
-            Err(error) if !durable::is_absent(&error) => {
-                Err(Fault::io(format!("looking at {}", self.path), error))
-            }
-            _ => room::check_writable(&self.directory, ROOM),
+        if self.standing()?.is_some_and(|metadata| metadata.is_dir()) {
+            let what = format!(
+                "the DEK cannot be cached: {} is a directory, move it away",
+                self.path
+            );
+            return Err(FileError::new(what, ErrorKind::IsADirectory.into()).into());
         }
+        Ok(file_system::check_writable(&self.directory, SPACE)?)
     }
 
-    fn write(&self, dek: &Dek) -> Result<bool, Fault> {
+    fn write(&self, dek: &Dek) -> Result<bool, DekCacheError> {
         self.check()?;
         if let CachedDek::Present(cached) = self.read()?
             && cached.is_same(dek)
@@ -198,7 +182,7 @@ impl DekCache for DekCacheFile {
         Ok(true)
     }
 
-    fn remove(&self) -> Result<bool, Fault> {
+    fn remove(&self) -> Result<bool, DekCacheError> {
         let Some(directory) = Directory::open_if_there(&self.directory)? else {
             return Ok(false);
         };
@@ -216,19 +200,6 @@ impl DekCache for DekCacheFile {
 
     fn path(&self) -> String {
         self.path.to_string()
-    }
-}
-
-impl DekCacheFile {
-    fn not_a_directory(&self, path: &Utf8Path) -> Fault {
-        Fault::new(
-            FaultKind::Config,
-            format!(
-                "the runtime directory {} cannot be used: {path} is not a directory",
-                self.directory
-            ),
-            "mount a tmpfs there, or configure another `runtime.dir`",
-        )
     }
 }
 
@@ -261,7 +232,7 @@ fn distrust(metadata: &Metadata, owner: u32) -> Option<String> {
     None
 }
 
-fn read_dek(file: &mut File, path: &Utf8Path) -> Result<CachedDek, Fault> {
+fn read_dek(file: &mut File, path: &Utf8Path) -> Result<CachedDek, FileError> {
     let mut bytes = Zeroizing::new([0; DEK_EXPECTED_LENGTH]);
     file.read_exact(bytes.as_mut_slice())
         .or_io(|| format!("reading {path}"))?;
@@ -283,16 +254,15 @@ fn overwrite_with_zeros(mut file: File, owner: u32) -> io::Result<()> {
         return Ok(());
     }
     // No DEK that was cut or padded is longer.
-    let length = metadata.len().min(ROOM);
+    let length = metadata.len().min(SPACE);
     io::copy(&mut io::repeat(0).take(length), &mut file)?;
     file.flush()?;
     file.sync_all()
 }
 
 /// The name of the file system that a path stands on, by its magic number (statfs(2)).
-fn file_system(path: &Utf8Path) -> Result<String, Fault> {
+fn kind_of_file_system(path: &Utf8Path) -> Result<String, FileError> {
     let stat = rustix::fs::statfs(path.as_str())
-        .map_err(io::Error::from)
         .or_io(|| format!("asking for the file system of {path}"))?;
     // The field's type differs between architectures; every magic number has 32 bits.
     let magic = stat.f_type as u32;

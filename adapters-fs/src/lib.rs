@@ -5,21 +5,20 @@
 
 mod dek_cache;
 pub mod durable;
+mod file_system;
 mod lock;
 mod messages;
 mod pin_memory;
-mod places;
-mod room;
 mod static_files;
 mod tls;
 mod web_server;
 mod wizard;
 
 pub use dek_cache::DekCacheFile;
+pub use file_system::LocalFileSystem;
 pub use lock::FileLock;
 pub use messages::MessageCompiler;
 pub use pin_memory::PinMemoryFile;
-pub use places::FileSystem;
 pub use static_files::StaticCollector;
 pub use tls::{NginxTls, SelfSignedIssuer};
 pub use web_server::ReloadCommand;

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt as _, StartLock, StartLockGuard};
+use ports::{FileError, LockError, ResultExt as _, StartLock, StartLockGuard};
 use rustix::fs::OFlags;
 
 use crate::durable::{self, Directory};
@@ -36,22 +36,21 @@ impl FileLock {
         }
     }
 
-    fn provide_directory(&self) -> Result<(), Fault> {
+    fn provide_directory(&self) -> Result<(), LockError> {
         let directory = durable::parent_of(&self.path)?;
         if self.create_parents {
-            return durable::create_dirs(directory, 0o700);
+            return Ok(durable::create_dirs(directory, 0o700)?);
         }
-        let problem = match directory.metadata() {
-            Ok(metadata) if metadata.is_dir() => return Ok(()),
-            Ok(_) => "is not a directory",
-            Err(error) if durable::is_absent(&error) => "does not exist",
-            Err(error) => return Err(Fault::io(format!("looking at {directory}"), error)),
+        let looking = || format!("looking at {directory}");
+        let problem = match durable::if_there(directory.metadata(), looking)? {
+            Some(metadata) if metadata.is_dir() => return Ok(()),
+            Some(_) => "is not a directory",
+            None => "does not exist",
         };
-        Err(Fault::new(
-            FaultKind::DatabaseUnavailable,
-            format!("the database directory {directory} {problem}"),
-            "is its volume mounted? Mount it or create the directory, then start again",
-        ))
+        Err(LockError::NoDirectory {
+            directory: directory.to_string(),
+            problem,
+        })
     }
 }
 
@@ -60,30 +59,15 @@ impl StartLock for FileLock {
         &self,
         wait: Duration,
         waiting: &mut dyn FnMut(),
-    ) -> Result<Box<dyn StartLockGuard>, Fault> {
+    ) -> Result<Box<dyn StartLockGuard>, LockError> {
         self.provide_directory()?;
         match locked(&self.path, wait, waiting)? {
             Some(file) => Ok(Box::new(FileLockGuard { _file: file })),
-            None => Err(self.busy(wait)),
+            None => Err(LockError::Busy {
+                path: self.path.to_string(),
+                waited: wait,
+            }),
         }
-    }
-}
-
-impl FileLock {
-    fn busy(&self, wait: Duration) -> Fault {
-        Fault::new(
-            FaultKind::Busy,
-            format!(
-                "another start has held the lock {} for longer than {} s",
-                self.path,
-                wait.as_secs_f64()
-            ),
-            format!(
-                "wait for it to end, or find the process that holds it with `fuser -v {}`; the \
-                 kernel releases the lock when that process dies",
-                self.path
-            ),
-        )
     }
 }
 
@@ -93,7 +77,7 @@ pub(crate) fn locked(
     path: &Utf8Path,
     wait: Duration,
     waiting: &mut dyn FnMut(),
-) -> Result<Option<File>, Fault> {
+) -> Result<Option<File>, FileError> {
     let begin = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut is_announced = false;
@@ -115,13 +99,13 @@ pub(crate) fn locked(
 }
 
 /// `None` where another holder has it.
-fn try_lock(path: &Utf8Path) -> Result<Option<File>, Fault> {
+fn try_lock(path: &Utf8Path) -> Result<Option<File>, FileError> {
     let file = open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => {
-            return Err(Fault::io(format!("locking {path}"), error));
+            return Err(FileError::new(format!("locking {path}"), error));
         }
     }
     // Somebody may have removed or replaced the file between open and lock.
@@ -132,7 +116,7 @@ fn try_lock(path: &Utf8Path) -> Result<Option<File>, Fault> {
     Ok(is_the_same.then_some(file))
 }
 
-fn open(path: &Utf8Path) -> Result<File, Fault> {
+fn open(path: &Utf8Path) -> Result<File, FileError> {
     let what = || format!("opening {path} to lock it");
     let directory = Directory::open(durable::parent_of(path)?)?;
     let name = path.file_name().unwrap_or_default();
@@ -143,14 +127,14 @@ fn open(path: &Utf8Path) -> Result<File, Fault> {
         opened => opened,
     };
     let file = opened.or_io(what)?;
-    if file.metadata().or_io(what)?.is_file() {
-        return Ok(file);
+    if !file.metadata().or_io(what)?.is_file() {
+        return Err(FileError::NoRegularFile {
+            path: path.to_string(),
+            wanted: "locked",
+        });
     }
-    Err(Fault::new(
-        FaultKind::Io,
-        format!("{path} cannot be locked: it is no regular file"),
-        "move away what stands there, then start again",
-    ))
+    directory.give_to_owner(&file).or_io(what)?;
+    Ok(file)
 }
 
 /// Holds the lock until it is dropped.

@@ -13,13 +13,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, PinLedger, PinMemory, ResultExt as _, TryEnd};
-use rustix::fs::{Gid, Uid};
+use camino::Utf8PathBuf;
+use data_encoding::HEXLOWER_PERMISSIVE;
+use ports::{Fault, FileError, PinLedger, PinMemory, PinMemoryError, ResultExt as _, TryEnd};
 
 use crate::{durable, lock};
 
@@ -48,22 +48,13 @@ impl PinMemoryFile {
 impl PinMemory for PinMemoryFile {
     fn open(&self, token_serial: &str, wait: Duration) -> Result<Box<dyn PinLedger>, Fault> {
         let locked = lock::locked(&self.path, wait, &mut || ())?;
-        let file = locked.ok_or_else(|| busy(&self.path, wait))?;
+        let file = locked.ok_or_else(|| PinMemoryError::Busy {
+            path: self.path.to_string(),
+            waited: wait,
+        })?;
         let ledger = Ledger::read(self.path.clone(), file, token_serial)?;
         Ok(Box::new(ledger))
     }
-}
-
-fn busy(path: &Utf8Path, wait: Duration) -> Fault {
-    Fault::new(
-        FaultKind::Busy,
-        format!(
-            "another process has kept the ledger of PIN tries {path} for longer than {} s: it is \
-             logging in to a token",
-            wait.as_secs_f64()
-        ),
-        format!("wait for it to end, or find it with `fuser -v {path}`; then start again"),
-    )
 }
 
 /// The ledger of one token, with what the file says of the others. Holds the lock.
@@ -77,12 +68,14 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn read(path: Utf8PathBuf, mut file: File, serial: &str) -> Result<Self, Fault> {
+    fn read(path: Utf8PathBuf, mut file: File, serial: &str) -> Result<Self, PinMemoryError> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .or_io(|| format!("reading {path}"))?;
-        give_to_owner_of_directory(&path, &file)?;
-        let tokens = Tokens::parse(&bytes).map_err(|why| corrupt(&path, &why))?;
+        let tokens = Tokens::parse(&bytes).map_err(|why| PinMemoryError::Untrusted {
+            path: path.to_string(),
+            why,
+        })?;
         // Only of a file as this program writes it is it known where the digit stands.
         let (text, digit_at) = tokens.to_text(serial);
         let digit_at = digit_at.filter(|_| text.as_bytes() == bytes);
@@ -100,7 +93,7 @@ impl Ledger {
     }
 
     /// Writes the digit where it stands already, or the whole file.
-    fn write_unseen(&mut self, unseen: u8, synced: bool) -> Result<(), Fault> {
+    fn write_unseen(&mut self, unseen: u8, synced: bool) -> Result<(), FileError> {
         self.tries().unseen = unseen;
         let Some(at) = self.digit_at else {
             return self.replace();
@@ -116,13 +109,13 @@ impl Ledger {
     }
 
     /// Replaces the file in one step. The new one is locked before anybody can see it.
-    fn replace(&mut self) -> Result<(), Fault> {
+    fn replace(&mut self) -> Result<(), FileError> {
         let (text, digit_at) = self.tokens.to_text(&self.serial);
         let mut locked = None;
-        durable::remove_leftovers(&self.path)?;
-        durable::replace_with(&self.path, 0o600, |file| {
+        let (directory, name) = durable::directory_of(&self.path)?;
+        directory.remove_leftovers(name)?;
+        directory.replace_with(name, 0o600, |file| {
             file.lock()?;
-            give(&self.path, file)?;
             file.write_all(text.as_bytes())?;
             locked = Some(file.try_clone()?);
             Ok(())
@@ -131,7 +124,7 @@ impl Ledger {
             self.file = file;
             self.digit_at = digit_at;
         }
-        durable::sync_dir(durable::parent_of(&self.path)?)
+        directory.sync()
     }
 }
 
@@ -149,75 +142,44 @@ impl PinLedger for Ledger {
     fn note_try(&mut self) -> Result<(), Fault> {
         let before = self.unseen();
         if before >= MOST_NOTED {
-            return Err(corrupt(&self.path, "no further try can be noted"));
+            let why = "no further try can be noted".to_owned();
+            let path = self.path.to_string();
+            return Err(PinMemoryError::Untrusted { path, why }.into());
         }
-        self.write_unseen(before + 1, true).inspect_err(|_| {
+        let noted = self.write_unseen(before + 1, true);
+        if noted.is_err() {
             // No PIN is tried after this, so no try need stay noted. The error is on its way.
             let _ = self.write_unseen(before, false);
-        })
+        }
+        Ok(noted?)
     }
 
     fn end_try(&mut self, end: TryEnd) -> Result<(), Fault> {
         let before = self.unseen().saturating_sub(1);
         match end {
-            TryEnd::Other => self.write_unseen(before, false),
+            TryEnd::Other => self.write_unseen(before, false)?,
             TryEnd::Accepted => {
                 // One that survives a power cut costs nothing: the next login ends it. Two of them
                 // must not add up, though each login worked.
                 let synced = self.unseen() > 1;
                 self.write_unseen(0, synced)?;
-                if self.rejected().is_empty() {
-                    return Ok(());
+                if !self.rejected().is_empty() {
+                    self.tries().rejected.clear();
+                    self.replace()?;
                 }
-                self.tries().rejected.clear();
-                self.replace()
             }
             TryEnd::Rejected { hash } => {
                 if !is_hash(&hash) {
-                    return Err(Fault::new(
-                        FaultKind::Internal,
-                        "the hash of a rejected PIN is not one line of printable text",
-                        "report this",
-                    ));
+                    return Err(PinMemoryError::NoHash.into());
                 }
                 let tries = self.tries();
                 tries.unseen = before;
                 tries.rejected.push(hash);
-                self.replace()
+                self.replace()?;
             }
         }
+        Ok(())
     }
-}
-
-fn corrupt(path: &Utf8Path, why: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the ledger of PIN tries {path} cannot be trusted: {why}"),
-        "check the configured PIN, and with `pkcs11-tool --list-slots` that the token is not on \
-         its last try; then remove that file and start again",
-    )
-}
-
-/// A command that root runs must not lock the node's own user out.
-fn give_to_owner_of_directory(path: &Utf8Path, file: &File) -> Result<(), Fault> {
-    give(path, file).or_io(|| format!("looking at the owner of {path}"))
-}
-
-fn give(path: &Utf8Path, file: &File) -> io::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let directory = path.parent().unwrap_or(Utf8Path::new("/")).metadata()?;
-    if file.metadata()?.uid() == 0 && directory.uid() != 0 {
-        let (owner, group) = (
-            Uid::from_raw(directory.uid()),
-            Gid::from_raw(directory.gid()),
-        );
-        // Root without the right to give files away can do nothing more; that user is then told
-        // that it has no permission.
-        let _ = rustix::fs::fchown(file, Some(owner), Some(group));
-    }
-    Ok(())
 }
 
 /// The tries of one token.
@@ -334,8 +296,7 @@ fn unescape(text: &str) -> Option<String> {
             rest = tail;
             continue;
         }
-        let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(HEXLOWER_PERMISSIVE.decode(tail.get(..2)?).ok()?);
         rest = tail.get(2..)?;
     }
     String::from_utf8(bytes).ok()

@@ -8,10 +8,10 @@ use std::fs::File;
 use std::io::Seek as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{AssetReport, Fault, FaultKind, ResultExt as _, StaticFiles};
+use ports::{AssetError, AssetReport, FileError, ResultExt as _, StaticFiles};
 
 use crate::durable::{self, Directory};
-use crate::room;
+use crate::file_system;
 
 /// The static root is public: Nginx serves it under another user.
 const FILE_MODE: u32 = 0o644;
@@ -31,19 +31,13 @@ impl StaticCollector {
         Self { sources, root }
     }
 
-    fn root(&self) -> Result<&Utf8Path, Fault> {
-        self.root.as_deref().ok_or_else(|| {
-            Fault::new(
-                FaultKind::Config,
-                "static files are configured, and no static root to collect them into",
-                "configure the static root, or no sources",
-            )
-        })
+    fn root(&self) -> Result<&Utf8Path, AssetError> {
+        self.root.as_deref().ok_or(AssetError::NoStaticRoot)
     }
 
-    fn find(&self, root: &Utf8Path) -> Result<Found, Fault> {
+    fn find(&self, root: &Utf8Path) -> Result<Found, AssetError> {
         let sources = self.canonical_sources()?;
-        check_apart(root, &sources)?;
+        ensure_apart(root, &sources)?;
         let mut found = Found::new(sources.clone());
         for source in &sources {
             found.walk(source, Utf8Path::new(""))?;
@@ -51,21 +45,22 @@ impl StaticCollector {
         Ok(found)
     }
 
-    fn canonical_sources(&self) -> Result<Vec<Utf8PathBuf>, Fault> {
+    fn canonical_sources(&self) -> Result<Vec<Utf8PathBuf>, AssetError> {
         self.sources
             .iter()
-            .map(|source| {
-                let found = source.canonicalize_utf8();
-                match found {
+            .map(|directory| {
+                let no_source = |source| AssetError::NoSource {
+                    directory: directory.to_string(),
+                    source,
+                };
+                match directory.canonicalize_utf8() {
                     Ok(path) if path.is_dir() => Ok(path),
-                    Ok(_) => Err(not_a_source(source)),
-                    Err(error) if durable::is_absent(&error) => {
-                        Err(not_a_source(source).because(error))
+                    Ok(_) => Err(no_source(None)),
+                    Err(error) if durable::is_absent(&error) => Err(no_source(Some(error))),
+                    Err(error) => {
+                        let what = format!("looking at the static files in {directory}");
+                        Err(FileError::new(what, error).into())
                     }
-                    Err(error) => Err(Fault::io(
-                        format!("looking at the static files in {source}"),
-                        error,
-                    )),
                 }
             })
             .collect()
@@ -73,7 +68,7 @@ impl StaticCollector {
 }
 
 impl StaticFiles for StaticCollector {
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), AssetError> {
         if self.sources.is_empty() {
             return Ok(());
         }
@@ -84,16 +79,13 @@ impl StaticFiles for StaticCollector {
             let length = |path: &Utf8Path| path.metadata().map(|metadata| metadata.len()).ok();
             length(source) != length(&root.join(name))
         });
-        match due.next() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let target = root.join(name);
-                room::check_writable(durable::parent_of(&target)?, 0)
-            }
+        if let Some((name, _)) = due.next() {
+            file_system::check_writable(durable::parent_of(&root.join(name))?, 0)?;
         }
+        Ok(())
     }
 
-    fn collect(&self) -> Result<AssetReport, Fault> {
+    fn collect(&self) -> Result<AssetReport, AssetError> {
         if self.sources.is_empty() {
             return Ok(AssetReport {
                 nothing_configured: true,
@@ -101,12 +93,12 @@ impl StaticFiles for StaticCollector {
             });
         }
         let root = self.root()?;
-        let sources = self.find(root)?;
+        let found = self.find(root)?;
         let mut report = AssetReport {
-            warnings: sources.warnings,
+            warnings: found.warnings,
             ..AssetReport::default()
         };
-        copy_all(&sources.files, root, &mut report)?;
+        copy_all(&found.files, root, &mut report)?;
         Ok(report)
     }
 }
@@ -130,21 +122,17 @@ impl Found {
         }
     }
 
-    fn walk(&mut self, source: &Utf8Path, relative: &Utf8Path) -> Result<(), Fault> {
+    fn walk(&mut self, source: &Utf8Path, relative: &Utf8Path) -> Result<(), FileError> {
         let directory = source.join(relative);
         for name in durable::list(&directory)?.unwrap_or_default() {
             if is_left_out(&name) {
                 continue;
             }
             let path = directory.join(&name);
-            let metadata = match path.symlink_metadata() {
-                Ok(metadata) => metadata,
-                // The name was not UTF-8, or the file went away since.
-                Err(error) if durable::is_absent(&error) => {
-                    self.skip(&path, "its name is not UTF-8, or it was removed just now");
-                    continue;
-                }
-                Err(error) => return Err(Fault::io(format!("looking at {path}"), error)),
+            let found = path.symlink_metadata();
+            let Some(metadata) = durable::if_there(found, || format!("looking at {path}"))? else {
+                self.skip(&path, "its name is not UTF-8, or it was removed just now");
+                continue;
             };
             let relative = relative.join(&name);
             if metadata.is_dir() {
@@ -206,7 +194,7 @@ fn copy_all(
     files: &BTreeMap<Utf8PathBuf, Utf8PathBuf>,
     root: &Utf8Path,
     report: &mut AssetReport,
-) -> Result<(), Fault> {
+) -> Result<(), FileError> {
     let mut changed = BTreeMap::new();
     for (relative, source) in files {
         let target = root.join(relative);
@@ -218,7 +206,7 @@ fn copy_all(
         let within = relative.parent().unwrap_or(Utf8Path::new(""));
         if !changed.contains_key(within) {
             let directory = provide(root, within)?;
-            remove_leftovers_in(&directory)?;
+            directory.remove_all_leftovers()?;
             changed.insert(within.to_owned(), directory);
         }
         if let (Some(directory), Some(name)) = (changed.get(within), relative.file_name()) {
@@ -233,7 +221,7 @@ fn copy_all(
 }
 
 /// Opens a directory below the root, and makes it where it is missing.
-fn provide(root: &Utf8Path, within: &Utf8Path) -> Result<Directory, Fault> {
+fn provide(root: &Utf8Path, within: &Utf8Path) -> Result<Directory, FileError> {
     durable::create_dirs(root, DIRECTORY_MODE)?;
     let mut directory = Directory::open(root)?;
     for name in within {
@@ -242,21 +230,14 @@ fn provide(root: &Utf8Path, within: &Utf8Path) -> Result<Directory, Fault> {
     Ok(directory)
 }
 
-fn open(source: &Utf8Path) -> Result<File, Fault> {
-    durable::open_regular(source)?.ok_or_else(|| {
-        Fault::io(
-            format!("reading {source}"),
-            std::io::ErrorKind::NotFound.into(),
-        )
-    })
+fn open(source: &Utf8Path) -> Result<File, FileError> {
+    durable::open_regular(source)?.ok_or_else(|| durable::missing(format!("reading {source}")))
 }
 
-fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<bool, Fault> {
+fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<bool, FileError> {
     let what = || format!("comparing {source} with {target}");
-    let standing = match target.symlink_metadata() {
-        Ok(metadata) => metadata,
-        Err(error) if durable::is_absent(&error) => return Ok(false),
-        Err(error) => return Err(Fault::io(what(), error)),
+    let Some(standing) = durable::if_there(target.symlink_metadata(), what)? else {
+        return Ok(false);
     };
     let length = content.metadata().or_io(what)?.len();
     if !standing.is_file() || standing.len() != length {
@@ -266,46 +247,28 @@ fn is_right(content: &mut File, source: &Utf8Path, target: &Utf8Path) -> Result<
     durable::is_same_content(content, &mut standing).or_io(what)
 }
 
-fn remove_leftovers_in(directory: &Directory) -> Result<(), Fault> {
-    for name in directory.list()? {
-        if durable::is_temporary(&name) {
-            directory.remove_file(&name)?;
-        }
-    }
-    Ok(())
-}
-
 /// A root inside a source would be collected into itself; a source inside the root would be served.
-fn check_apart(root: &Utf8Path, sources: &[Utf8PathBuf]) -> Result<(), Fault> {
+fn ensure_apart(root: &Utf8Path, sources: &[Utf8PathBuf]) -> Result<(), AssetError> {
     let root = resolve(root)?;
     match sources
         .iter()
         .find(|source| root.starts_with(source) || source.starts_with(&root))
     {
         None => Ok(()),
-        Some(source) => Err(Fault::new(
-            FaultKind::Config,
-            format!("the static root {root} and the source of static files {source} overlap"),
-            "configure a static root outside of every source",
-        )),
+        Some(source) => Err(AssetError::Overlap {
+            root: root.to_string(),
+            directory: source.to_string(),
+        }),
     }
 }
 
 /// The path without links, where its end may not exist yet.
-fn resolve(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
-    for existing in path.ancestors() {
-        let shown = if existing.as_str().is_empty() {
-            Utf8Path::new(".")
-        } else {
-            existing
-        };
-        match shown.canonicalize_utf8() {
-            Ok(real) => {
-                let rest = path.strip_prefix(existing).unwrap_or(Utf8Path::new(""));
-                return Ok(real.join(rest));
-            }
+fn resolve(path: &Utf8Path) -> Result<Utf8PathBuf, FileError> {
+    for existing in durable::ancestors(path) {
+        match existing.canonicalize_utf8() {
+            Ok(real) => return Ok(real.join(path.strip_prefix(existing).unwrap_or(path))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Fault::io(format!("looking at {shown}"), error)),
+            Err(error) => return Err(FileError::new(format!("looking at {existing}"), error)),
         }
     }
     Ok(path.to_owned())
@@ -313,12 +276,4 @@ fn resolve(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
 
 fn is_left_out(name: &str) -> bool {
     name.starts_with('.') || name.ends_with('~') || name == "CVS"
-}
-
-fn not_a_source(source: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!("the source of static files {source} is not a directory"),
-        "correct the configured sources of static files",
-    )
 }

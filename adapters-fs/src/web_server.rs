@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use ports::{Fault, FaultKind, Reload, ResultExt as _, WebServer};
+use ports::{Reload, WebServer, WebServerError};
 
 /// `nginx -s reload` only sends a signal; what takes longer hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -28,14 +28,10 @@ impl ReloadCommand {
     pub fn new(command: Vec<String>) -> Self {
         Self { command }
     }
-
-    fn shown(&self) -> String {
-        format!("`{}`", self.command.join(" "))
-    }
 }
 
 impl WebServer for ReloadCommand {
-    fn reload(&self) -> Result<Reload, Fault> {
+    fn reload(&self) -> Result<Reload, WebServerError> {
         let Some((program, arguments)) = self.command.split_first() else {
             return Ok(Reload::NotConfigured);
         };
@@ -45,50 +41,37 @@ impl WebServer for ReloadCommand {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| {
-                Fault::new(
-                    FaultKind::Config,
-                    format!("the reload command {} cannot be run", self.shown()),
-                    "correct nginx.reload, and reload the web server by hand",
-                )
-                .because(error)
+            .map_err(|source| WebServerError::CannotRun {
+                command: self.command.join(" "),
+                source,
             })?;
         let words = words_of(&mut child);
+        let failed = |how: String, words: String| WebServerError::Failed {
+            command: self.command.join(" "),
+            how,
+            words,
+        };
         let begin = Instant::now();
         loop {
-            let status = child
-                .try_wait()
-                .or_io(|| format!("waiting for {}", self.shown()))?;
-            match status {
-                Some(status) if status.success() => return Ok(Reload::Done),
-                Some(status) => {
+            match child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(Reload::Done),
+                Ok(Some(status)) => {
                     let words = words.and_then(|words| words.recv_timeout(LAST_WORDS).ok());
-                    return Err(self.failed(&status.to_string(), &words.unwrap_or_default()));
+                    return Err(failed(status.to_string(), words.unwrap_or_default()));
                 }
-                None if begin.elapsed() >= DEADLINE => {
+                Ok(None) if begin.elapsed() >= DEADLINE => {
                     // Nothing more can be done about one that cannot be killed.
                     let _ = child.kill();
                     let _ = child.wait();
-                    return Err(self.failed("it did not end in time and was killed", ""));
+                    let how = "it did not end in time and was killed";
+                    return Err(failed(how.to_owned(), String::new()));
                 }
-                None => std::thread::sleep(PAUSE),
+                Ok(None) => std::thread::sleep(PAUSE),
+                Err(error) => {
+                    return Err(failed(format!("waiting for it: {error}"), String::new()));
+                }
             }
         }
-    }
-}
-
-impl ReloadCommand {
-    fn failed(&self, how: &str, words: &str) -> Fault {
-        let said = match words.trim() {
-            "" => String::new(),
-            words => format!("; it said: {words}"),
-        };
-        Fault::new(
-            FaultKind::Io,
-            format!("the reload command {} failed ({how}){said}", self.shown()),
-            "see whether the web server runs and accepts its configuration (`nginx -t`), then \
-             reload it by hand",
-        )
     }
 }
 

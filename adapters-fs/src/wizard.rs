@@ -2,10 +2,10 @@
 
 use camino::Utf8PathBuf;
 use domain::SetupWizardState;
-use ports::{Fault, FaultKind, WizardDirectory, WizardStore};
+use ports::{FileError, WizardDirectory, WizardError, WizardStore};
 
 use crate::durable::{self, Directory};
-use crate::room;
+use crate::file_system;
 
 /// A file system check leaves this directory on the top of a volume.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -27,7 +27,7 @@ impl WizardDir {
         Self { dir }
     }
 
-    fn names(&self) -> Result<Vec<String>, Fault> {
+    fn names(&self) -> Result<Vec<String>, FileError> {
         let mut names = self.list()?;
         for _ in 1..LISTINGS {
             if names.len() == 1 {
@@ -43,34 +43,22 @@ impl WizardDir {
         Ok(names)
     }
 
-    fn list(&self) -> Result<Vec<String>, Fault> {
+    fn list(&self) -> Result<Vec<String>, FileError> {
         let mut names = durable::list(&self.dir)?.unwrap_or_default();
         names.retain(|name| !name.starts_with('.') && name != LOST_AND_FOUND);
         Ok(names)
     }
 
-    fn corrupt(&self, what: &str, names: &[String]) -> Fault {
-        let known: Vec<_> = SetupWizardState::ALL
-            .iter()
-            .map(|state| state.name())
-            .collect();
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!(
-                "the wizard state directory {} {what}: {}",
-                self.dir,
-                names.join(", ")
-            ),
-            format!(
-                "keep the one file that names the state of this node and remove the others; the \
-                 names are {}",
-                known.join(", ")
-            ),
-        )
+    fn not_one_state(&self, problem: &'static str, names: Vec<String>) -> WizardError {
+        WizardError::NotOneState {
+            directory: self.dir.to_string(),
+            problem,
+            names,
+        }
     }
 
     /// From an empty directory.
-    fn create(&self, to: SetupWizardState) -> Result<(), Fault> {
+    fn create(&self, to: SetupWizardState) -> Result<(), FileError> {
         durable::create_dirs(&self.dir, 0o700)?;
         let dir = Directory::open(&self.dir)?;
         dir.write_new(to.name(), b"", 0o600)?;
@@ -79,34 +67,27 @@ impl WizardDir {
 }
 
 impl WizardStore for WizardDir {
-    fn read(&self) -> Result<WizardDirectory, Fault> {
+    fn read(&self) -> Result<WizardDirectory, WizardError> {
         let names = self.names()?;
         let name = match names.as_slice() {
             [] => return Ok(WizardDirectory::Empty),
             [name] => name,
-            _ => return Err(self.corrupt("holds more than one file", &names)),
+            _ => return Err(self.not_one_state("holds more than one file", names)),
         };
         let Ok(state) = name.parse() else {
-            return Err(self.corrupt("holds a file that is no wizard state", &names));
+            return Err(self.not_one_state("holds a file that is no wizard state", names));
         };
         // A directory of that name is something that was mounted or unpacked in the wrong place.
         if self.dir.join(name).is_dir() {
-            return Err(self.corrupt("holds a directory where a file should be", &names));
+            return Err(self.not_one_state("holds a directory where a file should be", names));
         }
         Ok(WizardDirectory::State(state))
     }
 
-    fn go_to(&self, to: SetupWizardState) -> Result<bool, Fault> {
+    fn go_to(&self, to: SetupWizardState) -> Result<bool, WizardError> {
         let from = self.read()?.state();
         if !SetupWizardState::may_move(from, to) {
-            return Err(Fault::new(
-                FaultKind::Internal,
-                format!(
-                    "the wizard may not go from {} to {to}",
-                    from.map_or("an empty directory", SetupWizardState::name)
-                ),
-                "report this; nothing was changed",
-            ));
+            return Err(WizardError::ForbiddenMove { from, to });
         }
         match from {
             Some(from) if from == to => return Ok(false),
@@ -120,8 +101,8 @@ impl WizardStore for WizardDir {
         Ok(true)
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
-        room::check_writable(&self.dir, 0)
+    fn check_writable(&self) -> Result<(), WizardError> {
+        Ok(file_system::check_writable(&self.dir, 0)?)
     }
 
     fn directory(&self) -> String {

@@ -1,10 +1,12 @@
 //! Standard output and standard error, for people or for programs.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
+use anstream::adapter::strip_str;
+use anstyle::{AnsiColor, Style};
 use ports::{Fault, FaultKind, Level, Output};
-
 use usecases::doctor::{Check, Verdict};
 use usecases::node::Node;
 use usecases::recorder::Recorder;
@@ -13,6 +15,13 @@ use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 use crate::cli::{Color, Format, Global};
 use crate::json;
 use crate::visible::visible;
+
+const BOLD: Style = Style::new().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+const DIMMED: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// Where lines and the report go.
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +65,6 @@ impl Console {
     #[must_use]
     pub fn leaving_stdout(mut self, taken: bool) -> Self {
         self.stdout_taken = taken;
-        if taken {
-            self.color.stdout = self.color.stderr;
-        }
         self
     }
 
@@ -93,7 +99,15 @@ impl Console {
     }
 
     fn say(&self, line: &Line) {
-        self.out(&line.0);
+        if self.stdout_taken {
+            self.say_to_stderr(line);
+        } else {
+            to_stdout(&line.shown(self.color.stdout));
+        }
+    }
+
+    fn say_to_stderr(&self, line: &Line) {
+        to_stderr(&line.shown(self.color.stderr));
     }
 
     /// Without colour, for a command line that did not parse.
@@ -155,14 +169,14 @@ impl Console {
             }
             Format::Human => {
                 let (mark, style) = match step.result {
-                    StepResult::Planned => ("would", "36"),
-                    StepResult::Done => ("done", "32"),
-                    StepResult::Unchanged => ("ok", "32"),
-                    StepResult::Skipped => ("skip", "2"),
-                    StepResult::Failed => ("FAIL", "31"),
+                    StepResult::Planned => ("would", CYAN),
+                    StepResult::Done => ("done", GREEN),
+                    StepResult::Unchanged => ("ok", GREEN),
+                    StepResult::Skipped => ("skip", DIMMED),
+                    StepResult::Failed => ("FAIL", RED),
                 };
                 let text = format!("  {}: {}", step.step, step.detail);
-                self.say(&self.marked(&format!("{mark:>5}"), style, &text));
+                self.say(&Line::marked(&format!("{mark:>5}"), style, &text));
             }
         }
     }
@@ -170,21 +184,21 @@ impl Console {
     /// A check of `doctor`.
     pub fn check(&self, check: &Check) {
         let style = match check.verdict {
-            Verdict::Pass => "32",
-            Verdict::Warn => "33",
-            Verdict::Fail(_) => "31",
+            Verdict::Pass => GREEN,
+            Verdict::Warn => YELLOW,
+            Verdict::Fail(_) => RED,
         };
         let text = format!("  {}: {}", check.name, check.detail);
-        self.say(&self.marked(check.verdict.name(), style, &text));
+        self.say(&Line::marked(check.verdict.name(), style, &text));
         if !check.hint.is_empty() {
             let hint = format!(" {}", check.hint);
-            self.say(&self.marked("      hint:", "36", &hint));
+            self.say(&Line::marked("      hint:", CYAN, &hint));
         }
     }
 
     fn for_people(&self, report: &Report) {
         for warning in &report.warnings {
-            self.say(&self.marked("warning:", "33", &format!(" {warning}")));
+            self.say(&Line::marked("warning:", YELLOW, &format!(" {warning}")));
         }
         if let Some(tls) = &report.tls {
             self.say(&Line::of(&format!(
@@ -198,25 +212,17 @@ impl Console {
         if let Some(error) = &report.error {
             self.error(error);
         } else if let Some(outcome) = report.outcome {
-            let outcome = paint(self.color.stdout, outcome.name(), "1");
-            self.say(&Line(format!("outcome: {outcome}")));
+            self.say(&Line(format!("outcome: {BOLD}{}{BOLD:#}", outcome.name())));
         }
     }
 
     fn error(&self, error: &ErrorReport) {
-        let marked = |mark, style, text: &str| {
-            let text = format!(" {text}");
-            Line::marked(self.color.stderr, mark, style, &text)
-        };
-        to_stderr(&marked("error:", "31", &error.message).0);
+        let message = format!(" {}", error.message);
+        self.say_to_stderr(&Line::marked("error:", RED, &message));
         for cause in &error.causes {
-            to_stderr(&Line::of(&format!("  caused by: {cause}")).0);
+            self.say_to_stderr(&Line::of(&format!("  caused by: {cause}")));
         }
-        to_stderr(&marked("hint:", "36", &error.hint).0);
-    }
-
-    fn marked(&self, mark: &str, style: &str, text: &str) -> Line {
-        Line::marked(self.color.stdout, mark, style, text)
+        self.say_to_stderr(&Line::marked("hint:", CYAN, &format!(" {}", error.hint)));
     }
 }
 
@@ -229,20 +235,16 @@ impl Line {
     }
 
     /// A word of ours in colour, then the text.
-    fn marked(colored: bool, mark: &str, style: &str, text: &str) -> Self {
-        Self(paint(colored, mark, style) + &visible(text))
+    fn marked(mark: &str, style: Style, text: &str) -> Self {
+        Self(format!("{style}{mark}{style:#}{}", visible(text)))
     }
 
-    fn painted(colored: bool, text: &str, style: &str) -> Self {
-        Self(paint(colored, &visible(text), style))
-    }
-}
-
-fn paint(colored: bool, text: &str, style: &str) -> String {
-    if colored {
-        format!("\u{1b}[{style}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
+    fn shown(&self, colored: bool) -> Cow<'_, str> {
+        if colored {
+            Cow::Borrowed(&self.0)
+        } else {
+            Cow::Owned(strip_str(&self.0).to_string())
+        }
     }
 }
 
@@ -262,7 +264,7 @@ impl Output for Console {
             }
             Format::Human => match level {
                 Level::Debug | Level::Info => self.say(&Line::of(line)),
-                Level::Warning => self.say(&Line::painted(self.color.stdout, line, "33")),
+                Level::Warning => self.say(&Line(format!("{YELLOW}{}{YELLOW:#}", visible(line)))),
             },
         }
     }

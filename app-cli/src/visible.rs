@@ -1,8 +1,6 @@
 //! Text of others on a terminal: what came from a database, a file name or a certificate must not
 //! steer it, forge a line, or flood it.
 
-use std::fmt::Write as _;
-
 /// Most characters of one text. What is longer holds a value that nobody reads to its end.
 const MOST: usize = 1000;
 /// How many of its last characters a text that is cut keeps: where it happened stands there.
@@ -33,15 +31,10 @@ pub fn visible_lines(text: &str) -> String {
 }
 
 fn push(shown: &mut String, letter: char) {
-    match letter {
-        '\n' => shown.push_str("\\n"),
-        '\r' => shown.push_str("\\r"),
-        '\t' => shown.push_str("\\t"),
-        _ if is_steering(letter) => {
-            // Writing to a String cannot fail.
-            let _ = write!(shown, "\\u{{{:x}}}", u32::from(letter));
-        }
-        _ => shown.push(letter),
+    if is_steering(letter) {
+        shown.extend(letter.escape_default());
+    } else {
+        shown.push(letter);
     }
 }
 

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use adapters_db::{RingDekCrypto, SqliteDatabase};
 use adapters_fs::{
-    DekCacheFile, FileLock, FileSystem, MessageCompiler, NginxTls, PinMemoryFile, ReloadCommand,
-    SelfSignedIssuer, StaticCollector, WizardDir,
+    DekCacheFile, FileLock, LocalFileSystem, MessageCompiler, NginxTls, PinMemoryFile,
+    ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
 use ports::{Fault, Output, Pins, Secret, SystemClock};
@@ -90,7 +90,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
         },
         host: Host {
             wizard: Box::new(WizardDir::new(config.wizard_state_dir.value.clone())),
-            places: Box::new(FileSystem),
+            file_system: Box::new(LocalFileSystem),
             lock: Box::new(FileLock::new(lock_path(config), create_parents)),
             clock: Box::new(SystemClock),
             output,

@@ -1,6 +1,78 @@
 //! Static files and message catalogues.
 
-use crate::Fault;
+use std::io;
+
+use crate::{FaultKind, FileError};
+
+/// What can go wrong with static files and message catalogues.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// A file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There are sources and no root.
+    #[error("static files are configured, and no static root to collect them into")]
+    NoStaticRoot,
+    /// The static root would be collected into itself, or a source would be served.
+    #[error("the static root {root} and the source of static files {directory} overlap")]
+    Overlap {
+        /// The static root.
+        root: String,
+        /// The source.
+        directory: String,
+    },
+    /// A source of static files is no directory.
+    #[error("the source of static files {directory} is not a directory")]
+    NoSource {
+        /// The source.
+        directory: String,
+        /// The system's answer, where nothing stands there.
+        source: Option<io::Error>,
+    },
+    /// A locale directory is no directory.
+    #[error("the locale directory {directory} is not a directory")]
+    NoLocaleDirectory {
+        /// The locale directory.
+        directory: String,
+        /// The system's answer, where nothing stands there.
+        source: Option<io::Error>,
+    },
+    /// A language that no locale directory can have.
+    #[error("{0:?} is no language of a locale directory")]
+    NoLanguage(String),
+    /// A catalogue does not parse.
+    #[error("{path}:{line}: {problem}")]
+    Catalogue {
+        /// The `.po`.
+        path: String,
+        /// The line.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A catalogue has more text than a `.mo` can hold.
+    #[error("{path} is too large for a message catalogue")]
+    CatalogueTooLarge {
+        /// The `.po`.
+        path: String,
+    },
+}
+
+impl AssetError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::NoStaticRoot
+            | Self::Overlap { .. }
+            | Self::NoSource { .. }
+            | Self::NoLocaleDirectory { .. }
+            | Self::NoLanguage(_) => FaultKind::Config,
+            Self::Catalogue { .. } | Self::CatalogueTooLarge { .. } => FaultKind::DataCorrupt,
+        }
+    }
+}
 
 /// What was done with a set of files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -23,15 +95,14 @@ pub trait StaticFiles {
     ///
     /// # Errors
     /// As [`StaticFiles::collect`].
-    fn check(&self) -> Result<(), Fault>;
+    fn check(&self) -> Result<(), AssetError>;
 
     /// Collects. A file that is right already MUST NOT be written again; of two sources with one
     /// name the first MUST win, with a warning. Each file changes atomically.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::Config`] for a configured source that is no directory; else as
-    /// [`Fault::io`] has it.
-    fn collect(&self) -> Result<AssetReport, Fault>;
+    /// MUST be [`AssetError::NoSource`] for a configured source that is no directory.
+    fn collect(&self) -> Result<AssetReport, AssetError>;
 }
 
 /// Message catalogues: each `.po` becomes its `.mo`, readable by gettext.
@@ -43,13 +114,12 @@ pub trait Messages {
     ///
     /// # Errors
     /// As [`Messages::compile`].
-    fn check(&self) -> Result<(), Fault>;
+    fn check(&self) -> Result<(), AssetError>;
 
     /// Compiles. A `.mo` that is right already MUST NOT be written again.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] with file and line for a `.po` that does not
-    /// parse, before any `.mo` is written; [`crate::FaultKind::Config`] for a configured directory
-    /// that is none; else as [`Fault::io`] has it.
-    fn compile(&self) -> Result<AssetReport, Fault>;
+    /// MUST be [`AssetError::Catalogue`] for a `.po` that does not parse, before any `.mo` is
+    /// written, and [`AssetError::NoLocaleDirectory`] for a configured directory that is none.
+    fn compile(&self) -> Result<AssetReport, AssetError>;
 }

@@ -1,6 +1,59 @@
 //! The plain DEK for the application that is started next (C22).
 
-use crate::{Dek, Fault};
+use crate::{Dek, FaultKind, FileError};
+
+/// What can go wrong with the DEK cache.
+#[derive(Debug, thiserror::Error)]
+pub enum DekCacheError {
+    /// Its file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The runtime directory is another user's.
+    #[error(
+        "the runtime directory {directory} belongs to user {owner}, and this process runs as user \
+         {user}"
+    )]
+    OtherOwner {
+        /// The runtime directory.
+        directory: String,
+        /// The user it belongs to.
+        owner: u32,
+        /// The user of this process.
+        user: u32,
+    },
+    /// The runtime directory does not stand on a tmpfs.
+    #[error(
+        "the runtime directory {directory} stands on {file_system}, not on a tmpfs: the plain DEK \
+         would reach a disk"
+    )]
+    OnDisk {
+        /// The runtime directory.
+        directory: String,
+        /// What it stands on, like "ext4".
+        file_system: String,
+    },
+    /// Something else than a directory stands in the way.
+    #[error("the runtime directory {directory} cannot be used: {path} is not a directory")]
+    NoDirectory {
+        /// The runtime directory.
+        directory: String,
+        /// It, or one of its parents.
+        path: String,
+    },
+}
+
+impl DekCacheError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::OtherOwner { .. } | Self::OnDisk { .. } | Self::NoDirectory { .. } => {
+                FaultKind::Config
+            }
+        }
+    }
+}
 
 /// What the cache holds.
 #[derive(Clone, Debug)]
@@ -24,41 +77,41 @@ pub trait DekCache {
     /// Returns a warning where only the configuration makes it allowed.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::Config`] where it is not, naming the directory.
-    fn check(&self) -> Result<Option<String>, Fault>;
+    /// MUST be of the kind [`FaultKind::Config`] where it may not.
+    fn check(&self) -> Result<Option<String>, DekCacheError>;
 
     /// Reads the cache; MUST be `Absent` where there is no file, no directory, or nothing but the
     /// zeros that a removal leaves when it is killed, and `Unusable`
     /// for a file of another length, of another owner, or that others can read.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn read(&self) -> Result<CachedDek, Fault>;
+    /// A file or directory that cannot be read or changed.
+    fn read(&self) -> Result<CachedDek, DekCacheError>;
 
     /// Whether a cache file exists, without looking into it.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn exists(&self) -> Result<bool, Fault>;
+    /// A file or directory that cannot be read or changed.
+    fn exists(&self) -> Result<bool, DekCacheError>;
 
     /// Whether a DEK could be put there now, asked before the first change of a start: rights and
     /// room, in the directory or the nearest one above it that exists. Changes nothing.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn check_writable(&self) -> Result<(), Fault>;
+    /// A file or directory that cannot be read or changed.
+    fn check_writable(&self) -> Result<(), DekCacheError>;
 
     /// Puts the DEK there, mode 0600 from its first byte on. `false` where it already stood there.
     ///
     /// # Errors
-    /// As [`DekCache::check`] and [`Fault::io`] have it.
-    fn write(&self, dek: &Dek) -> Result<bool, Fault>;
+    /// As [`DekCache::check`], and a file or directory that cannot be changed.
+    fn write(&self, dek: &Dek) -> Result<bool, DekCacheError>;
 
     /// Removes the file; `false` where there was none.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn remove(&self) -> Result<bool, Fault>;
+    /// A file or directory that cannot be read or changed.
+    fn remove(&self) -> Result<bool, DekCacheError>;
 
     /// The path of the file, for the application.
     fn path(&self) -> String;

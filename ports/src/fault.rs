@@ -3,69 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{FileError, hints};
-
-/// What kind of failure it is; the command line gives each kind its exit code.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum FaultKind {
-    /// Bad arguments.
-    Usage,
-    /// The database is newer than this binary.
-    VersionDowngrade,
-    /// A storage that is not supported.
-    StorageUnsupported,
-    /// State that cannot be right, or that is missing where it stood before.
-    DataCorrupt,
-    /// Module, daemon or token cannot be reached.
-    HsmUnavailable,
-    /// The database cannot be opened or is locked.
-    DatabaseUnavailable,
-    /// A defect of this program.
-    Internal,
-    /// A read or write failed.
-    Io,
-    /// Another start holds the lock.
-    Busy,
-    /// PIN or password missing or wrong, or no permission.
-    Denied,
-    /// Bad configuration.
-    Config,
-}
-
-impl FaultKind {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Usage,
-        Self::VersionDowngrade,
-        Self::StorageUnsupported,
-        Self::DataCorrupt,
-        Self::HsmUnavailable,
-        Self::DatabaseUnavailable,
-        Self::Internal,
-        Self::Io,
-        Self::Busy,
-        Self::Denied,
-        Self::Config,
-    ];
-
-    /// The spelling in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::VersionDowngrade => "version_downgrade",
-            Self::StorageUnsupported => "storage_unsupported",
-            Self::DataCorrupt => "data_corrupt",
-            Self::HsmUnavailable => "hsm_unavailable",
-            Self::DatabaseUnavailable => "database_unavailable",
-            Self::Internal => "internal",
-            Self::Io => "io",
-            Self::Busy => "busy",
-            Self::Denied => "denied",
-            Self::Config => "config",
-        }
-    }
-}
+use crate::{
+    AssetError, DekCacheError, FaultKind, FileError, LockError, PinMemoryError, TlsError,
+    WebServerError, WizardError, hints,
+};
 
 /// A failure of any port. Each port has its own type; none may hold a secret.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +14,27 @@ pub enum Fault {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The start lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The ledger of PIN tries.
+    #[error(transparent)]
+    PinMemory(#[from] PinMemoryError),
+    /// The wizard's state.
+    #[error(transparent)]
+    Wizard(#[from] WizardError),
+    /// The DEK cache.
+    #[error(transparent)]
+    DekCache(#[from] DekCacheError),
+    /// Static files and message catalogues.
+    #[error(transparent)]
+    Assets(#[from] AssetError),
+    /// The TLS credential.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The web server.
+    #[error(transparent)]
+    WebServer(#[from] WebServerError),
     /// What has no type of its own yet.
     #[error(transparent)]
     Other(Box<Untyped>),
@@ -172,6 +134,13 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::File(error) => error.kind(),
+            Self::Lock(error) => error.kind(),
+            Self::PinMemory(error) => error.kind(),
+            Self::Wizard(error) => error.kind(),
+            Self::DekCache(error) => error.kind(),
+            Self::Assets(error) => error.kind(),
+            Self::Tls(error) => error.kind(),
+            Self::WebServer(error) => error.kind(),
             Self::Other(untyped) => untyped.kind,
         }
     }
@@ -180,8 +149,8 @@ impl Fault {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         match self {
-            Self::File(_) => false,
             Self::Other(untyped) => untyped.is_unanswered,
+            _ => false,
         }
     }
 
@@ -221,20 +190,5 @@ impl Error for Untyped {
             return source.and_then(Error::source);
         }
         source
-    }
-}
-
-/// Turns the `io::Error` of a result into a [`Fault`].
-pub trait ResultExt<T> {
-    /// `what` names the operation and the path: "writing /etc/…".
-    ///
-    /// # Errors
-    /// The result's own error, as [`Fault::io`] gives it.
-    fn or_io<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T, Fault>;
-}
-
-impl<T> ResultExt<T> for Result<T, std::io::Error> {
-    fn or_io<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T, Fault> {
-        self.map_err(|error| Fault::io(what(), error))
     }
 }

@@ -11,15 +11,17 @@ mod credential_store;
 mod dek_cache;
 mod dek_crypto;
 mod fault;
+mod fault_kind;
 mod file_error;
+mod file_system;
 mod hints;
 mod history;
 mod lock;
 mod node_store;
 mod output;
 mod pin_memory;
+mod pin_memory_error;
 mod pins;
-mod places;
 mod secret;
 mod tls;
 mod token;
@@ -38,7 +40,7 @@ pub mod contract;
 #[cfg(feature = "testing")]
 pub mod fake;
 
-pub use assets::{AssetReport, Messages, StaticFiles};
+pub use assets::{AssetError, AssetReport, Messages, StaticFiles};
 pub use backups::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,
     Snapshot, StagedBackup,
@@ -48,39 +50,40 @@ pub use credential_store::{
     ActiveCredential, CredentialOrigin, CredentialStore, CredentialWithKey, NewCredential,
     SealedKey, StoredCredential, StoredKey,
 };
-pub use dek_cache::{CachedDek, DekCache};
+pub use dek_cache::{CachedDek, DekCache, DekCacheError};
 pub use dek_crypto::DekCrypto;
-pub use fault::{Fault, FaultKind, ResultExt};
-pub use file_error::FileError;
+pub use fault::Fault;
+pub use fault_kind::FaultKind;
+pub use file_error::{FileError, ResultExt};
+pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
 pub use history::{History, HistoryRow, StartRecord};
-pub use lock::{StartLock, StartLockGuard};
+pub use lock::{LockError, StartLock, StartLockGuard};
 pub use node_store::{BackupWrappedDek, Migrated, NodeRecord, NodeStore, TokenRecord, WrappedDek};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
+pub use pin_memory_error::PinMemoryError;
 pub use pins::Pins;
-pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use secret::{Dek, Secret};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
-    TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
+    TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 pub use token::{
     DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
     TokenSession, WrapFormat,
 };
-
-pub use web_server::{Reload, WebServer};
-pub use wizard_store::{WizardDirectory, WizardStore};
+pub use web_server::{Reload, WebServer, WebServerError};
+pub use wizard_store::{WizardDirectory, WizardError, WizardStore};
 #[cfg(feature = "testing")]
 pub use {
     assets::{MockMessages, MockStaticFiles},
     credential_store::MockCredentialStore,
     dek_cache::MockDekCache,
     dek_crypto::MockDekCrypto,
+    file_system::MockFileSystem,
     history::MockHistory,
     node_store::MockNodeStore,
     pins::MockPins,
-    places::MockPlaces,
     tls::{MockTlsIssuer, MockTlsStore},
     web_server::MockWebServer,
     wizard_store::MockWizardStore,

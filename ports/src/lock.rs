@@ -2,7 +2,46 @@
 
 use std::time::Duration;
 
-use crate::Fault;
+use crate::{FaultKind, FileError};
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The lock file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another start holds it.
+    #[error(
+        "another start has held the lock {path} for longer than {} s",
+        waited.as_secs_f64()
+    )]
+    Busy {
+        /// The lock file.
+        path: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The place of the lock is not there.
+    #[error("the database directory {directory} {problem}")]
+    NoDirectory {
+        /// The directory of the database.
+        directory: String,
+        /// What is wrong with it, like "does not exist".
+        problem: &'static str,
+    },
+}
+
+impl LockError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Busy { .. } => FaultKind::Busy,
+            Self::NoDirectory { .. } => FaultKind::DatabaseUnavailable,
+        }
+    }
+}
 
 /// Held for a whole start; dropping it releases the lock.
 pub trait StartLockGuard {}
@@ -15,12 +54,11 @@ pub trait StartLock {
     /// the kernel when this process dies.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::Busy`] if another holder kept it for all of `wait`,
-    /// [`crate::FaultKind::DatabaseUnavailable`] if the place of the lock does not exist, and as
-    /// [`Fault::io`] has it for all else.
+    /// MUST be [`LockError::Busy`] if another holder kept it for all of `wait`, and
+    /// [`LockError::NoDirectory`] if the place of the lock does not exist.
     fn acquire(
         &self,
         wait: Duration,
         waiting: &mut dyn FnMut(),
-    ) -> Result<Box<dyn StartLockGuard>, Fault>;
+    ) -> Result<Box<dyn StartLockGuard>, LockError>;
 }

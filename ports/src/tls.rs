@@ -1,8 +1,107 @@
 //! The TLS server credential: made, inspected, and given to Nginx as one set (C7).
 
+use std::error::Error;
+
 use time::OffsetDateTime;
 
-use crate::{Fault, Secret};
+use crate::{FaultKind, FileError, Secret};
+
+/// What can go wrong with a TLS credential. Nothing of a private key is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An entry that no certificate can have.
+    #[error("{entry:?} cannot be in a certificate: {why}")]
+    Name {
+        /// The entry.
+        entry: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// No entry at all.
+    #[error("there is no name and no address for the TLS certificate")]
+    NoName,
+    /// A validity that cannot be written down.
+    #[error("no certificate can be made at the date {0}")]
+    Date(OffsetDateTime),
+    /// What never fails failed: a defect.
+    #[error("{doing}")]
+    Making {
+        /// What was being done.
+        doing: &'static str,
+        /// The library's answer.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A credential that is stored cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// A key that is brought is encrypted.
+    #[error("the private key is encrypted, and its password is not asked for")]
+    EncryptedKey,
+    /// A file that is brought has no key.
+    #[error(
+        "the file holds no private key that can be read: neither PKCS#8, nor PKCS#1, nor SEC1, as \
+         PEM"
+    )]
+    NoKey,
+    /// A file that is brought has more than one key.
+    #[error("the file holds {0} private keys, not one")]
+    SeveralKeys(usize),
+    /// A key that is brought does not parse, or is of a kind that is not supported.
+    #[error("{0}")]
+    Key(String),
+    /// A file that is brought has no certificate.
+    #[error("the {0} file holds no certificate as PEM")]
+    NoCertificate(&'static str),
+    /// A certificate or key that is brought cannot be used.
+    #[error("{0}")]
+    Certificate(String),
+    /// A key that is brought is not the one of any certificate.
+    #[error(
+        "the private key does not match the certificate; the files hold: {}",
+        subjects.join("; ")
+    )]
+    OtherKey {
+        /// The subjects of the certificates.
+        subjects: Vec<String>,
+    },
+    /// A certificate that is brought is not of the chain.
+    #[error(
+        "the certificate \"{stray}\" does not belong to the chain: \"{last}\" was issued by \
+         \"{issuer}\", and no certificate of that subject has signed it"
+    )]
+    Stray {
+        /// Its subject.
+        stray: String,
+        /// The subject at which the chain ends.
+        last: String,
+        /// The issuer that is missing.
+        issuer: String,
+    },
+}
+
+impl TlsError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Name { .. } | Self::NoName | Self::Date(_) => FaultKind::Config,
+            Self::Making { .. } => FaultKind::Internal,
+            Self::Unusable(_)
+            | Self::EncryptedKey
+            | Self::NoKey
+            | Self::SeveralKeys(_)
+            | Self::Key(_)
+            | Self::NoCertificate(_)
+            | Self::Certificate(_)
+            | Self::OtherKey { .. }
+            | Self::Stray { .. } => FaultKind::DataCorrupt,
+        }
+    }
+}
 
 /// Where the set that Nginx has comes from.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -110,23 +209,23 @@ pub trait TlsIssuer {
     /// these names and IP addresses, valid from one day before `now` for 365 days from `now`.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::Config`] for a name that cannot be a DNS name or IP address and
-    /// for an empty list.
-    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, Fault>;
+    /// MUST be [`TlsError::Name`] for a name that cannot be a DNS name or IP address, and
+    /// [`TlsError::NoName`] for an empty list.
+    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, TlsError>;
 
     /// Reads the certificate and its chain, and checks that the private key is the certificate's
     /// and each certificate signed by the next; the last may have an issuer that is not there.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] where one of them is not as it has to be encoded,
-    /// a signature is wrong, or they do not match.
-    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault>;
+    /// MUST be [`TlsError::Unusable`] where one of them is not as it has to be encoded, a signature
+    /// is wrong, or they do not match.
+    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, TlsError>;
 
     /// Reads what else a certificate says.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] where it does not parse.
-    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault>;
+    /// MUST be [`TlsError::Unusable`] where it does not parse.
+    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, TlsError>;
 
     /// Puts a credential together: the certificate is the one of the key, the rest becomes its
     /// chain, each certificate issued and signed by the next, whatever their order was. The
@@ -134,10 +233,10 @@ pub trait TlsIssuer {
     /// is its own trust anchor. What the validity says is the caller's to judge.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] for a key that is encrypted (the hint says how to
-    /// decrypt it), that does not parse or is of a kind that is not supported, for a certificate
-    /// that is not the key's, and for one that does not belong to the chain.
-    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, Fault>;
+    /// MUST be of the kind [`FaultKind::DataCorrupt`] for a key that is encrypted, that does not
+    /// parse or is of a kind that is not supported, for a certificate that is not the key's, and for
+    /// one that does not belong to the chain.
+    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, TlsError>;
 }
 
 /// A set that Nginx can start with: its key matches its certificate.
@@ -175,8 +274,8 @@ pub trait TlsStore {
     /// Looks; changes nothing. MUST be `Absent` for a missing directory.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it for files that cannot be read.
-    fn view(&self) -> Result<TlsView, Fault>;
+    /// Files that cannot be read.
+    fn view(&self) -> Result<TlsView, TlsError>;
 
     /// Gives Nginx this set. At every moment and after every crash a reader MUST see the whole old
     /// set or the whole new one; the key MUST never be readable by others; a set that is right
@@ -184,16 +283,17 @@ pub trait TlsStore {
     /// anew from what was read: a web server MUST be able to load it.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] for what [`TlsIssuer::inspect`] refuses, with
-    /// nothing changed; else as [`Fault::io`] has it.
-    fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault>;
+    /// MUST be [`TlsError::Unusable`] for what [`TlsIssuer::inspect`] refuses, with nothing changed;
+    /// else a file that cannot be read or written.
+    fn publish(&self, credential: &TlsCredential, source: TlsSource)
+    -> Result<Published, TlsError>;
 
     /// Whether a set could be written now, asked before the first change of a start: rights, and
     /// room for a set, in the directory or the nearest one above it that exists. Changes nothing.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn check_writable(&self) -> Result<(), Fault>;
+    /// What a publication would fail with.
+    fn check_writable(&self) -> Result<(), TlsError>;
 
     /// The directory, for messages.
     fn directory(&self) -> String;

@@ -1,6 +1,49 @@
 //! The web server that serves the TLS set.
 
-use crate::Fault;
+use std::io;
+
+use crate::FaultKind;
+
+/// Why the web server was not told, or did not take it.
+#[derive(Debug, thiserror::Error)]
+pub enum WebServerError {
+    /// The command cannot be run.
+    #[error("the reload command `{command}` cannot be run")]
+    CannotRun {
+        /// Program and arguments.
+        command: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The command failed, or did not end.
+    #[error("the reload command `{command}` failed ({how}){}", said(words))]
+    Failed {
+        /// Program and arguments.
+        command: String,
+        /// Its exit status, or that it was killed.
+        how: String,
+        /// What it wrote to standard error.
+        words: String,
+    },
+}
+
+fn said(words: &str) -> String {
+    match words.trim() {
+        "" => String::new(),
+        words => format!("; it said: {words}"),
+    }
+}
+
+impl WebServerError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::CannotRun { .. } => FaultKind::Config,
+            Self::Failed { .. } => FaultKind::Io,
+        }
+    }
+}
 
 /// What [`WebServer::reload`] did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,7 +60,7 @@ pub trait WebServer {
     /// Has it read its files anew. MUST come back within a bounded time.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::Config`] for a command that cannot be run, and
-    /// [`crate::FaultKind::Io`] for one that fails or does not end.
-    fn reload(&self) -> Result<Reload, Fault>;
+    /// MUST be [`WebServerError::CannotRun`] for a command that cannot be run, and
+    /// [`WebServerError::Failed`] for one that fails or does not end.
+    fn reload(&self) -> Result<Reload, WebServerError>;
 }

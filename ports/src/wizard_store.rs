@@ -2,7 +2,48 @@
 
 use domain::SetupWizardState;
 
-use crate::Fault;
+use crate::{FaultKind, FileError};
+
+/// What can go wrong with the wizard's state.
+#[derive(Debug, thiserror::Error)]
+pub enum WizardError {
+    /// The directory or its file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The directory does not say one state.
+    #[error("the wizard state directory {directory} {problem}: {}", names.join(", "))]
+    NotOneState {
+        /// The directory.
+        directory: String,
+        /// What is wrong with it, like "holds more than one file".
+        problem: &'static str,
+        /// What it holds.
+        names: Vec<String>,
+    },
+    /// A move that [`SetupWizardState::may_move`] forbids.
+    #[error(
+        "the wizard may not go from {} to {to}",
+        from.map_or("an empty directory", SetupWizardState::name)
+    )]
+    ForbiddenMove {
+        /// The state.
+        from: Option<SetupWizardState>,
+        /// Where it was to go.
+        to: SetupWizardState,
+    },
+}
+
+impl WizardError {
+    /// The kind; a forbidden move is a defect of this program.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::NotOneState { .. } => FaultKind::DataCorrupt,
+            Self::ForbiddenMove { .. } => FaultKind::Internal,
+        }
+    }
+}
 
 /// What the directory holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,26 +71,25 @@ pub trait WizardStore {
     /// Reads the state; changes nothing.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::DataCorrupt`] with the names listed for a name that is none of
-    /// the thirteen and for more than one file; as [`Fault::io`] has it for a directory that
-    /// cannot be read.
-    fn read(&self) -> Result<WizardDirectory, Fault>;
+    /// MUST be [`WizardError::NotOneState`] for a name that is none of the thirteen and for more
+    /// than one file.
+    fn read(&self) -> Result<WizardDirectory, WizardError>;
 
     /// Goes to `to` by one atomic, durable change: every reader and every crash sees the old state
     /// or the new one. `false` where it is the state already. MUST create the directory where it is
     /// missing.
     ///
     /// # Errors
-    /// MUST be [`crate::FaultKind::Internal`] for a move that
-    /// [`SetupWizardState::may_move`] forbids; else as [`WizardStore::read`].
-    fn go_to(&self, to: SetupWizardState) -> Result<bool, Fault>;
+    /// MUST be [`WizardError::ForbiddenMove`] where [`SetupWizardState::may_move`] forbids it; else
+    /// as [`WizardStore::read`].
+    fn go_to(&self, to: SetupWizardState) -> Result<bool, WizardError>;
 
     /// Whether a move could be made now, asked before the first change of a start: rights, in the
     /// directory or the nearest one above it that exists. Changes nothing.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn check_writable(&self) -> Result<(), Fault>;
+    /// What the move would fail with.
+    fn check_writable(&self) -> Result<(), WizardError>;
 
     /// The directory, for messages.
     fn directory(&self) -> String;

@@ -89,7 +89,11 @@ pub fn open(
         certificate_pem: stored.certificate_pem.clone(),
         chain_pem: stored.chain_pem.clone(),
     };
-    let facts = node.web.issuer.inspect(&credential).map_err(because)?;
+    let facts = node
+        .web
+        .issuer
+        .inspect(&credential)
+        .map_err(|error| because(error.into()))?;
     if facts.sha256_fingerprint != stored.sha256_fingerprint {
         return Err(unusable(&format!(
             "its certificate has the fingerprint {}",

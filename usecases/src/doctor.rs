@@ -72,7 +72,7 @@ pub fn run(node: &Node, watched: &[Place], runtime_dir: &str) -> Vec<Check> {
     doctor.runtime(record.as_ref(), runtime_dir);
     let dek = doctor.sealed(record.as_ref());
     doctor.tls(record.as_ref(), dek.as_ref());
-    doctor.room(runtime_dir);
+    doctor.free_space(runtime_dir);
     doctor.checks
 }
 
@@ -128,7 +128,8 @@ impl Doctor<'_> {
         self.add(name, Verdict::Fail(kind), detail, hint);
     }
 
-    fn fault(&mut self, name: &'static str, fault: &Fault) {
+    fn fault(&mut self, name: &'static str, fault: impl Into<Fault>) {
+        let fault = fault.into();
         let causes = fault.causes();
         let detail = [vec![fault.to_string()], causes].concat().join(": ");
         self.fail(name, fault.kind(), detail, fault.hint());

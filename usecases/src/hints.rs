@@ -100,12 +100,6 @@ pub fn refused(refused: &Refused) -> String {
             "this node has no HSM storage; `trustpointctl setup --storage softhsm` makes one"
         }
         Refused::NewKekFails { .. } => "run `trustpointctl keys rotate-kek` again",
-        Refused::OpenDirectory { directory, .. } => {
-            return format!(
-                "chmod o-w {directory}, or configure a directory of this program's own; nothing \
-                 was changed"
-            );
-        }
         Refused::UnusableCredential { .. } => {
             "make a new self-signed one with `trustpointctl tls renew`, import one of your CA with \
              `trustpointctl tls import`, put an earlier one to use with `trustpointctl tls \

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ports::{Fault, PlaceFacts, StartLockGuard};
+use ports::{Fault, FileError, PathFacts, StartLockGuard};
 
 use crate::node::Node;
 use crate::record;
-use crate::refused::Refused;
 
 /// Takes the lock of the data volume, which comes before every change.
 ///
@@ -15,29 +14,25 @@ use crate::refused::Refused;
 /// every user may replace files.
 pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
     ensure_own_directories(node)?;
-    node.host.lock.acquire(wait, &mut || {
-        node.host.output.info("waiting for another start to end")
-    })
+    let waiting = &mut || node.host.output.info("waiting for another start to end");
+    Ok(node.host.lock.acquire(wait, waiting)?)
 }
 
 /// Another user could put a file of his own in the place of the DEK, of a key or of the database.
 ///
 /// # Errors
-/// [`ports::FaultKind::Config`] for a directory in which every user may replace files.
-pub fn ensure_own_directories(node: &Node) -> Result<(), Fault> {
+/// [`FileError::OpenToAll`].
+pub fn ensure_own_directories(node: &Node) -> Result<(), FileError> {
     for directory in [
         parent(&node.secrets.cache.path()),
         parent(&node.settings.database_path),
         node.web.tls.directory(),
         node.host.wizard.directory(),
     ] {
-        let facts = node.host.places.look(&directory)?;
-        if let Some(facts) = facts.filter(PlaceFacts::is_open_to_all) {
-            return Err(Refused::OpenDirectory {
-                mode: facts.mode,
-                directory,
-            }
-            .into());
+        let facts = node.host.file_system.look(&directory)?;
+        if let Some(facts) = facts.filter(PathFacts::is_open_to_all) {
+            let mode = facts.mode;
+            return Err(FileError::OpenToAll { directory, mode });
         }
     }
     Ok(())

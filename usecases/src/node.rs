@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::Version;
 use ports::{
-    Backups, Clock, CredentialStore, DekBlobs, DekCache, DekCrypto, History, Messages, NodeStore,
-    Output, Pins, Places, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer,
+    Backups, Clock, CredentialStore, DekBlobs, DekCache, DekCrypto, FileSystem, History, Messages,
+    NodeStore, Output, Pins, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer,
     WizardStore,
 };
 
@@ -97,8 +97,8 @@ pub struct Web {
 pub struct Host {
     /// The state of the setup wizard.
     pub wizard: Box<dyn WizardStore>,
-    /// Rights and room of files and directories.
-    pub places: Box<dyn Places>,
+    /// Rights and free space of paths.
+    pub file_system: Box<dyn FileSystem>,
     /// One start at a time.
     pub lock: Box<dyn StartLock>,
     /// The time.

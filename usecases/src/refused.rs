@@ -132,8 +132,6 @@ pub enum Refused {
     NoInstallation { database: String },
     #[error("the new KEK does not unwrap what was committed; the old KEK was not touched")]
     NewKekFails { source: Option<Box<Fault>> },
-    #[error("every user may replace files in the directory {directory} (its mode is {mode:04o})")]
-    OpenDirectory { directory: String, mode: u32 },
     #[error("the TLS server credential {which} in {database} cannot be used: {why}")]
     UnusableCredential {
         which: String,
@@ -242,8 +240,7 @@ impl Refused {
             | Self::LastCopy { .. }
             | Self::ForeignToken { .. }
             | Self::NoFreeSlot { .. }
-            | Self::NoToken { .. }
-            | Self::OpenDirectory { .. } => FaultKind::Config,
+            | Self::NoToken { .. } => FaultKind::Config,
             Self::ShortPassword { .. }
             | Self::UnknownFingerprint { .. }
             | Self::AmbiguousFingerprint { .. } => FaultKind::Usage,

@@ -5,9 +5,6 @@
 //! in the directory of the file it becomes, is created exclusively and with its final mode and
 //! owner, and is named `.NAME.tpctl-RANDOM`. One that a killed process left behind is never read by
 //! anything, and the next write of the same file removes it.
-//!
-//! The functions here take a path and open its directory for one change; who makes several changes
-//! in one directory opens it once.
 
 mod directory;
 mod read;
@@ -16,26 +13,22 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
-
 use camino::Utf8Path;
-use ports::{Fault, FaultKind};
+use ports::FileError;
 
-pub(crate) use directory::{Directory, refuse_open_to_all};
-pub(crate) use read::{is_absent, is_same_content, open_regular, read_up_to};
-pub(crate) use temporary::is_temporary;
+pub(crate) use directory::{Directory, ensure_not_open_to_all};
+pub(crate) use read::{if_there, is_absent, is_same_content, missing, open_regular, read_up_to};
 
 /// Writes `bytes` to `path` in one step: a reader, and the disk after a crash, has the old content
 /// or the new one. The mode is `mode` from the first byte on, whatever the umask; where root writes
 /// into another user's directory, the file is that user's.
 ///
 /// # Errors
-/// As [`Fault::io`] has it, and [`FaultKind::Config`] for a directory in which every user may
-/// replace files; what stood there still stands there.
-pub fn write_atomic(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), Fault> {
+/// A failed operation, and [`FileError::OpenToAll`] for a directory in which every user may replace
+/// files; what stood there still stands there.
+pub fn write_atomic(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let (directory, name) = directory_of(path)?;
-    directory.refuse_open_to_all()?;
+    directory.ensure_not_open_to_all()?;
     directory.write_atomic(name, bytes, mode)
 }
 
@@ -43,99 +36,59 @@ pub fn write_atomic(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), Faul
 /// another user's directory, it is that user's.
 ///
 /// # Errors
-/// As [`Fault::io`] has it, also where something else than a directory has one of the names.
-pub fn create_dirs(path: &Utf8Path, mode: u32) -> Result<(), Fault> {
-    let mut missing = Vec::new();
-    let mut standing = None;
-    for ancestor in path.ancestors() {
-        let shown = if ancestor.as_str().is_empty() {
-            Utf8Path::new(".")
-        } else {
-            ancestor
+/// A failed operation, also where something else than a directory has one of the names.
+pub fn create_dirs(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
+    let mut names = Vec::new();
+    for ancestor in ancestors(path) {
+        let Some(mut directory) = Directory::open_if_there(ancestor)? else {
+            names.extend(ancestor.components().next_back());
+            continue;
         };
-        match Directory::open_if_there(shown)? {
-            Some(directory) => {
-                standing = Some(directory);
-                break;
-            }
-            None => missing.extend(ancestor.components().next_back()),
+        for name in names.into_iter().rev() {
+            directory = directory.provide_dir(name.as_str(), mode)?;
         }
+        return Ok(());
     }
-    let Some(mut directory) = standing else {
-        return Err(Fault::io(
-            format!("creating the directory {path}"),
-            ErrorKind::NotFound.into(),
-        ));
-    };
-    for name in missing.into_iter().rev() {
-        directory = directory.provide_dir(name.as_str(), mode)?;
-    }
-    Ok(())
-}
-
-/// Replaces `path` by what `fill` writes, without a sync of the directory.
-pub(crate) fn replace_with(
-    path: &Utf8Path,
-    mode: u32,
-    fill: impl FnMut(&mut File) -> io::Result<()>,
-) -> Result<(), Fault> {
-    let (directory, name) = directory_of(path)?;
-    directory.replace_with(name, mode, fill)
-}
-
-/// Makes the entries of a directory durable.
-pub(crate) fn sync_dir(path: &Utf8Path) -> Result<(), Fault> {
-    match Directory::open_if_there(path)? {
-        Some(directory) => directory.sync(),
-        None => Err(Fault::io(
-            format!("syncing the directory {path}"),
-            ErrorKind::NotFound.into(),
-        )),
-    }
+    Err(missing(format!("creating the directory {path}")))
 }
 
 /// The names in a directory, sorted; `None` where there is no directory. Names that are not UTF-8
 /// are given with replacement characters, which makes them unknown names and nothing worse.
-pub(crate) fn list(path: &Utf8Path) -> Result<Option<Vec<String>>, Fault> {
+pub(crate) fn list(path: &Utf8Path) -> Result<Option<Vec<String>>, FileError> {
     Directory::open_if_there(path)?
         .map(|directory| directory.list())
         .transpose()
 }
 
-/// Removes the temporary files that killed writes of `path` left behind.
-pub(crate) fn remove_leftovers(path: &Utf8Path) -> Result<(), Fault> {
-    let (parent, name) = split(path)?;
-    match Directory::open_if_there(parent)? {
-        Some(directory) => directory.remove_leftovers(name),
-        None => Ok(()),
-    }
+/// A path and the directories above it; the last one of a relative path is `.`.
+pub(crate) fn ancestors(path: &Utf8Path) -> impl Iterator<Item = &Utf8Path> {
+    path.ancestors().map(|ancestor| {
+        if ancestor.as_str().is_empty() {
+            Utf8Path::new(".")
+        } else {
+            ancestor
+        }
+    })
 }
 
 /// The directory a path stands in.
-pub(crate) fn parent_of(path: &Utf8Path) -> Result<&Utf8Path, Fault> {
+pub(crate) fn parent_of(path: &Utf8Path) -> Result<&Utf8Path, FileError> {
     split(path).map(|(parent, _)| parent)
 }
 
 /// Opens the directory of a file that is to change, and gives the file's name in it.
-fn directory_of(path: &Utf8Path) -> Result<(Directory, &str), Fault> {
+pub(crate) fn directory_of(path: &Utf8Path) -> Result<(Directory, &str), FileError> {
     let (parent, name) = split(path)?;
-    match Directory::open_if_there(parent)? {
-        Some(directory) => Ok((directory, name)),
-        None => Err(Fault::io(
-            format!("writing {path}"),
-            ErrorKind::NotFound.into(),
-        )),
-    }
+    let directory = Directory::open_if_there(parent)?;
+    let directory = directory.ok_or_else(|| missing(format!("writing {path}")))?;
+    Ok((directory, name))
 }
 
-fn split(path: &Utf8Path) -> Result<(&Utf8Path, &str), Fault> {
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if parent.as_str().is_empty() => Ok((Utf8Path::new("."), name)),
+fn split(path: &Utf8Path) -> Result<(&Utf8Path, &str), FileError> {
+    match (ancestors(path).nth(1), path.file_name()) {
         (Some(parent), Some(name)) => Ok((parent, name)),
-        _ => Err(Fault::new(
-            FaultKind::Config,
-            format!("{path:?} cannot be the path of a file"),
-            "configure a path with a file name",
-        )),
+        _ => Err(FileError::NoFileName {
+            path: path.to_string(),
+        }),
     }
 }

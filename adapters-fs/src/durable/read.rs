@@ -5,21 +5,21 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind, ResultExt as _};
+use ports::{FileError, ResultExt as _};
 use rustix::fs::OFlags;
 
 /// Far more than any file of this program's own, and less than what could exhaust the memory.
 pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Reads a file that may not be longer than `limit`; `None` where there is none.
-pub(crate) fn read_up_to(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, Fault> {
+pub(crate) fn read_up_to(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     open_regular(path)?
         .map(|file| read_all(file, path, limit))
         .transpose()
 }
 
 /// Opens a regular file to read; `None` where there is nothing.
-pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, Fault> {
+pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, FileError> {
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(NO_WAIT.bits() as i32)
@@ -31,36 +31,30 @@ pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<File>, Fault> {
 pub(super) const NO_WAIT: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// The file that was opened with [`NO_WAIT`], if it is one.
-pub(super) fn regular(opened: io::Result<File>, path: &Utf8Path) -> Result<Option<File>, Fault> {
+pub(super) fn regular(
+    opened: io::Result<File>,
+    path: &Utf8Path,
+) -> Result<Option<File>, FileError> {
     let what = || format!("reading {path}");
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(Fault::io(what(), error)),
+    let Some(file) = if_there(opened, what)? else {
+        return Ok(None);
     };
     if file.metadata().or_io(what)?.is_file() {
         return Ok(Some(file));
     }
-    Err(Fault::new(
-        FaultKind::Io,
-        format!("{path} cannot be read: it is no regular file"),
-        "move away what stands there, then start again",
-    ))
+    Err(FileError::NoRegularFile {
+        path: path.to_string(),
+        wanted: "read",
+    })
 }
 
 /// Reads a file to its end.
-pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let what = || format!("reading {path}");
     let length = file.metadata().or_io(what)?.len();
-    let too_long = || {
-        Fault::new(
-            FaultKind::Io,
-            format!(
-                "{path} cannot be read: it is longer than {} KiB",
-                limit >> 10
-            ),
-            "move away what stands there, then start again: no file of this kind is that long",
-        )
+    let too_long = || FileError::TooLong {
+        path: path.to_string(),
+        limit,
     };
     if length > limit {
         return Err(too_long());
@@ -76,32 +70,36 @@ pub(super) fn read_all(file: File, path: &Utf8Path, limit: u64) -> Result<Vec<u8
 
 /// Whether two streams have the same bytes.
 pub(crate) fn is_same_content(left: &mut File, right: &mut File) -> io::Result<bool> {
-    const CHUNK: usize = 64 * 1024;
-    let (mut left_chunk, mut right_chunk) = (vec![0; CHUNK], vec![0; CHUNK]);
+    const CHUNK: u64 = 64 * 1024;
+    let (mut left_chunk, mut right_chunk) = (Vec::new(), Vec::new());
     loop {
-        let left_part = fill(left, &mut left_chunk)?;
-        let right_part = fill(right, &mut right_chunk)?;
-        if left_part != right_part {
+        left_chunk.clear();
+        right_chunk.clear();
+        left.take(CHUNK).read_to_end(&mut left_chunk)?;
+        right.take(CHUNK).read_to_end(&mut right_chunk)?;
+        if left_chunk != right_chunk {
             return Ok(false);
         }
-        if left_part.is_empty() {
+        if left_chunk.is_empty() {
             return Ok(true);
         }
     }
 }
 
-/// Reads until the buffer is full or the file ends.
-fn fill<'buffer>(file: &mut File, buffer: &'buffer mut [u8]) -> io::Result<&'buffer [u8]> {
-    let mut length = 0;
-    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// What was found, `None` where there is nothing at the path.
+pub(crate) fn if_there<T>(
+    found: io::Result<T>,
+    what: impl FnOnce() -> String,
+) -> Result<Option<T>, FileError> {
+    match found {
+        Err(error) if is_absent(&error) => Ok(None),
+        found => found.map(Some).or_io(what),
     }
-    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// The error of what has to be there and is not.
+pub(crate) fn missing(doing: String) -> FileError {
+    FileError::new(doing, ErrorKind::NotFound.into())
 }
 
 /// Whether the error says that there is nothing at the path.

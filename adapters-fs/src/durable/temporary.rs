@@ -2,10 +2,9 @@
 
 use std::ffi::CString;
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 
-use ports::{Fault, FaultKind};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -13,35 +12,36 @@ use rustix::path::Arg;
 /// What every temporary name has between the name it becomes and its random end.
 const INFIX: &str = ".tpctl-";
 
-/// A name for what is being made; what has it is removed when this is dropped, unless it has become
-/// the file.
+/// A name for what is being made; what has it is removed when this is dropped, unless it is kept.
 #[must_use]
 pub(crate) struct Temporary<'a> {
     directory: &'a File,
     /// The temporary name.
     pub(crate) name: String,
-    is_done: bool,
+    is_kept: bool,
 }
 
 impl<'a> Temporary<'a> {
     /// A name in a directory for what will become `name`; creates nothing.
-    pub(super) fn new(directory: &'a File, name: &str) -> Result<Self, Fault> {
-        Ok(Self {
+    pub(super) fn new(directory: &'a File, name: &str) -> Self {
+        // It only has to be another one each time: what has it is created exclusively.
+        let random = RandomState::new().hash_one(());
+        Self {
             directory,
-            name: format!("{}{:016x}", prefix(name), random()?),
-            is_done: false,
-        })
+            name: format!("{}{random:016x}", prefix(name)),
+            is_kept: false,
+        }
     }
 
-    /// The rename worked: there is nothing to remove.
-    pub(crate) fn has_become_the_file(mut self) {
-        self.is_done = true;
+    /// It was renamed: there is nothing to remove.
+    pub(crate) fn keep(mut self) {
+        self.is_kept = true;
     }
 }
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        if !self.is_done {
+        if !self.is_kept {
             // The write has failed already and its error is on its way to the operator. What cannot
             // be removed now (a volume that became read-only) is removed by the next write.
             let _ = remove_tree(self.directory, self.name.as_str());
@@ -50,25 +50,13 @@ impl Drop for Temporary<'_> {
 }
 
 /// Whether `name` is the name of a temporary file or directory.
-pub(crate) fn is_temporary(name: &str) -> bool {
+pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.contains(INFIX)
 }
 
 /// What the temporary names of a file begin with.
 pub(super) fn prefix(name: &str) -> String {
     format!(".{name}{INFIX}")
-}
-
-fn random() -> Result<u64, Fault> {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Fault::new(
-            FaultKind::Internal,
-            "the system's random generator gave nothing",
-            "report this with the kernel version",
-        )
-    })?;
-    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// The names in a directory, in no order.

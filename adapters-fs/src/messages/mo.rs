@@ -1,28 +1,15 @@
 //! Catalogues as gettext reads them: the binary `.mo`, little-endian, revision 0.
 
-use camino::Utf8Path;
-use ports::{Fault, FaultKind};
-
 use super::po::Catalogue;
 
 const MAGIC: u32 = 0x9504_12de;
 const HEADER_LENGTH: usize = 28;
 const ROW_LENGTH: usize = 8;
 
-/// Encodes; `source` is for the message of a catalogue beyond 4 GiB.
+/// Encodes; `None` for a catalogue beyond 4 GiB.
 ///
 /// The keys are sorted, which is all a reader needs: the hash table is optional.
-pub(super) fn encode(catalogue: &Catalogue, source: &Utf8Path) -> Result<Vec<u8>, Fault> {
-    build(catalogue).ok_or_else(|| {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!("{source} is too large for a message catalogue"),
-            "split it into several domains",
-        )
-    })
-}
-
-fn build(catalogue: &Catalogue) -> Option<Vec<u8>> {
+pub(super) fn encode(catalogue: &Catalogue) -> Option<Vec<u8>> {
     let count = catalogue.len();
     let keys_at = HEADER_LENGTH;
     let texts_at = keys_at + ROW_LENGTH * count;

@@ -7,9 +7,9 @@ mod mo;
 mod po;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{AssetReport, Fault, FaultKind, Messages};
+use ports::{AssetError, AssetReport, FileError, Messages};
 
-use crate::{durable, room};
+use crate::{durable, file_system};
 
 /// The application reads the catalogues, perhaps under another user.
 const MODE: u32 = 0o644;
@@ -35,10 +35,14 @@ impl MessageCompiler {
         self.dirs.is_empty() || self.languages.is_empty()
     }
 
-    fn compiled(&self, warnings: &mut Vec<String>) -> Result<Vec<Compiled>, Fault> {
+    fn compiled(&self, warnings: &mut Vec<String>) -> Result<Vec<Compiled>, AssetError> {
         let compile = |source: Utf8PathBuf| {
+            let bytes =
+                mo::encode(&load(&source)?).ok_or_else(|| AssetError::CatalogueTooLarge {
+                    path: source.to_string(),
+                })?;
             Ok(Compiled {
-                bytes: mo::encode(&load(&source)?, &source)?,
+                bytes,
                 target: source.with_extension("mo"),
             })
         };
@@ -46,12 +50,12 @@ impl MessageCompiler {
     }
 
     /// Every `.po` there is to compile, in a fixed order.
-    fn sources(&self, warnings: &mut Vec<String>) -> Result<Vec<Utf8PathBuf>, Fault> {
+    fn sources(&self, warnings: &mut Vec<String>) -> Result<Vec<Utf8PathBuf>, AssetError> {
         let mut sources = Vec::new();
         for dir in &self.dirs {
-            check_directory(dir)?;
+            ensure_directory(dir)?;
             for language in &self.languages {
-                check_language(language)?;
+                ensure_language(language)?;
                 let directory = dir.join(language).join("LC_MESSAGES");
                 let Some(names) = list_catalogues(&directory)? else {
                     warnings.push(format!("there is no directory {directory}"));
@@ -68,20 +72,20 @@ impl MessageCompiler {
 }
 
 impl Messages for MessageCompiler {
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), AssetError> {
         if self.nothing_configured() {
             return Ok(());
         }
         for catalogue in self.compiled(&mut Vec::new())? {
             if !catalogue.is_right()? {
-                let room = catalogue.bytes.len() as u64;
-                room::check_writable(durable::parent_of(&catalogue.target)?, room)?;
+                let needed = catalogue.bytes.len() as u64;
+                file_system::check_writable(durable::parent_of(&catalogue.target)?, needed)?;
             }
         }
         Ok(())
     }
 
-    fn compile(&self) -> Result<AssetReport, Fault> {
+    fn compile(&self) -> Result<AssetReport, AssetError> {
         let mut report = AssetReport::default();
         if self.nothing_configured() {
             report.nothing_configured = true;
@@ -107,29 +111,22 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn is_right(&self) -> Result<bool, Fault> {
+    fn is_right(&self) -> Result<bool, FileError> {
         Ok(durable::read_up_to(&self.target, LIMIT)?.as_deref() == Some(&self.bytes))
     }
 }
 
-fn load(source: &Utf8Path) -> Result<po::Catalogue, Fault> {
-    let bytes = durable::read_up_to(source, LIMIT)?.ok_or_else(|| {
-        Fault::io(
-            format!("reading {source}"),
-            std::io::ErrorKind::NotFound.into(),
-        )
-    })?;
-    po::parse(&bytes).map_err(|error| {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!("{source}:{}: {}", error.line, error.problem),
-            "correct that line, or take the file out of the configured locale directories; \
-             `msgfmt --check` shows more",
-        )
+fn load(source: &Utf8Path) -> Result<po::Catalogue, AssetError> {
+    let bytes = durable::read_up_to(source, LIMIT)?
+        .ok_or_else(|| durable::missing(format!("reading {source}")))?;
+    po::parse(&bytes).map_err(|error| AssetError::Catalogue {
+        path: source.to_string(),
+        line: error.line,
+        problem: error.problem,
     })
 }
 
-fn list_catalogues(directory: &Utf8Path) -> Result<Option<Vec<String>>, Fault> {
+fn list_catalogues(directory: &Utf8Path) -> Result<Option<Vec<String>>, FileError> {
     let names = durable::list(directory)?;
     Ok(names.map(|mut names| {
         names.retain(|name| name.ends_with(".po") && !name.starts_with('.'));
@@ -137,38 +134,28 @@ fn list_catalogues(directory: &Utf8Path) -> Result<Option<Vec<String>>, Fault> {
     }))
 }
 
-fn check_directory(dir: &Utf8Path) -> Result<(), Fault> {
-    let fault = |source: Option<std::io::Error>| {
-        let fault = Fault::new(
-            FaultKind::Config,
-            format!("the locale directory {dir} is not a directory"),
-            "correct the configured locale directories",
-        );
-        match source {
-            Some(error) => fault.because(error),
-            None => fault,
-        }
+fn ensure_directory(directory: &Utf8Path) -> Result<(), AssetError> {
+    let no_directory = |source| AssetError::NoLocaleDirectory {
+        directory: directory.to_string(),
+        source,
     };
-    match dir.metadata() {
+    match directory.metadata() {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(fault(None)),
-        Err(error) if durable::is_absent(&error) => Err(fault(Some(error))),
-        Err(error) => Err(Fault::io(format!("looking at {dir}"), error)),
+        Ok(_) => Err(no_directory(None)),
+        Err(error) if durable::is_absent(&error) => Err(no_directory(Some(error))),
+        Err(error) => Err(FileError::new(format!("looking at {directory}"), error).into()),
     }
 }
 
 /// A language is one name of a directory: `de`, `pt_BR`, `sr@latin`.
-fn check_language(language: &str) -> Result<(), Fault> {
+fn ensure_language(language: &str) -> Result<(), AssetError> {
     let is_right = !language.is_empty()
         && language
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'@'));
     if is_right {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(AssetError::NoLanguage(language.to_owned()))
     }
-    Err(Fault::new(
-        FaultKind::Config,
-        format!("{language:?} is no language of a locale directory"),
-        "configure languages such as `de`, `en` or `pt_BR`",
-    ))
 }

@@ -152,7 +152,7 @@ impl Parser {
             .ok_or("the msgstr of the entry before is missing")?;
         let is_header = entry.context.is_none() && id.is_empty();
         if is_header {
-            check_charset(first)?;
+            ensure_charset(first)?;
         }
         let mut key = match entry.context {
             Some(mut context) => {
@@ -180,7 +180,7 @@ impl Parser {
 }
 
 /// The translations are copied as they are, so the header must name what they are.
-fn check_charset(header: &[u8]) -> Result<(), String> {
+fn ensure_charset(header: &[u8]) -> Result<(), String> {
     charset(header).map_or(Ok(()), |charset| Err(unsupported(&charset)))
 }
 

@@ -3,10 +3,9 @@
 //! What passes here is given to Nginx, encoded anew: OpenSSL has to be able to load it, and it has
 //! to be what was stored.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXUPPER;
 use pem::{EncodeConfig, LineEnding, Pem};
-use ports::{CertificateFacts, Fault, FaultKind, Secret, TlsCredential};
+use ports::{CertificateFacts, TlsCredential};
 use rcgen::PublicKeyData as _;
 use ring::digest::{SHA256, digest};
 use x509_parser::certificate::X509Certificate;
@@ -15,105 +14,64 @@ use x509_parser::prelude::FromDer as _;
 use super::{chain, labels, private_key, strict};
 
 const TAG: &str = "CERTIFICATE";
-const HINT: &str = "`tls renew` makes a new self-signed credential, `tls import` brings one of your \
-                    CA, `tls activate` an earlier one, `backup restore` an older database";
 
-/// Reads the certificate and its chain, and checks that the private key is the certificate's and
-/// each certificate signed by the next.
-pub(super) fn inspect_credential(credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
-    check(credential).map_err(corrupt)
-}
-
-/// The same credential, after the same checks, encoded anew from what was read.
-pub(super) fn encoded_anew(credential: &TlsCredential) -> Result<TlsCredential, Fault> {
-    let parts = read(credential).map_err(corrupt)?;
-    Ok(TlsCredential {
-        private_key_pem: parts.private_key_pem,
-        certificate_pem: encode(&parts.certificate),
-        chain_pem: parts.chain.as_deref().map(encode),
-    })
-}
-
-/// The same checks, with the reason as text.
-pub(super) fn check(credential: &TlsCredential) -> Result<CertificateFacts, String> {
-    read(credential).map(|parts| parts.facts)
-}
-
-/// A credential that was read and found sound.
-struct Parts {
-    private_key_pem: Secret,
-    certificate: Vec<Pem>,
-    chain: Option<Vec<Pem>>,
-    facts: CertificateFacts,
-}
-
-fn read(credential: &TlsCredential) -> Result<Parts, String> {
+/// Reads a credential, and checks that the private key is the certificate's and each certificate
+/// signed by the next; the error says what is wrong. Gives it encoded anew from what was read.
+pub(super) fn read(
+    credential: &TlsCredential,
+) -> Result<(TlsCredential, CertificateFacts), String> {
     let key = private_key::from_pem(&credential.private_key_pem)?;
-    let own = certificates(&credential.certificate_pem, "the TLS certificate")?;
-    let path = parse_all(&own)?;
-    let (Some(block), Some(leaf)) = (own.first(), path.first()) else {
-        return Err(NONE.to_owned());
-    };
+    let blocks = certificates(&credential.certificate_pem, "the TLS certificate")?;
+    let own = parse_all(&blocks)?;
+    let leaf = own.first().ok_or(NONE)?;
     if leaf.public_key().raw != key.subject_public_key_info() {
         return Err("the private key does not match the TLS certificate".to_owned());
     }
     // Nginx gives out what follows in the same file as well.
-    chain::check(&path)?;
-    let chain = match &credential.chain_pem {
-        Some(text) => Some(read_chain(text, leaf, block)?),
-        None => None,
-    };
-    Ok(Parts {
+    chain::check(&own)?;
+    let chain = credential.chain_pem.as_deref();
+    let anew = TlsCredential {
         private_key_pem: private_key::to_pem(key.serialized_der()),
-        facts: facts_of(block, leaf)?,
-        certificate: own,
-        chain,
-    })
+        certificate_pem: own.iter().map(encode).collect(),
+        chain_pem: chain.map(|chain| read_chain(chain, leaf)).transpose()?,
+    };
+    Ok((anew, facts_of(leaf)))
 }
 
 /// A chain may begin with the certificate itself.
-fn read_chain(text: &str, leaf: &X509Certificate<'_>, block: &Pem) -> Result<Vec<Pem>, String> {
+fn read_chain(text: &str, leaf: &X509Certificate<'_>) -> Result<String, String> {
     let blocks = certificates(text, "the TLS chain")?;
-    if blocks.is_empty() {
-        return Err("there is no certificate in the TLS chain".to_owned());
-    }
-    let is_leaf = |first: &Pem| first.contents() == block.contents();
-    let above = usize::from(blocks.first().is_some_and(is_leaf));
+    let first = blocks
+        .first()
+        .ok_or("there is no certificate in the TLS chain")?;
+    let is_leaf_among_them = first.contents() == leaf.as_raw();
+    let above = blocks.iter().skip(usize::from(is_leaf_among_them));
     let mut path = vec![leaf.clone()];
-    path.extend(
-        parse_all(blocks.get(above..).unwrap_or_default())
-            .map_err(|why| format!("in the TLS chain, {why}"))?,
-    );
+    for block in above {
+        path.push(parse(block.contents()).map_err(|why| format!("in the TLS chain, {why}"))?);
+    }
     chain::check(&path)?;
-    Ok(blocks)
+    let chain = path.iter().skip(usize::from(!is_leaf_among_them));
+    Ok(chain.map(encode).collect())
 }
 
 fn parse_all(blocks: &[Pem]) -> Result<Vec<X509Certificate<'_>>, String> {
     blocks.iter().map(|block| parse(block.contents())).collect()
 }
 
-/// What a certificate that was parsed says.
-pub(super) fn facts_of(
-    block: &Pem,
-    certificate: &X509Certificate<'_>,
-) -> Result<CertificateFacts, String> {
-    let date = |time: x509_parser::time::ASN1Time| time.to_datetime();
-    Ok(CertificateFacts {
-        sha256_fingerprint: fingerprint(block.contents()),
-        not_before: date(certificate.validity().not_before),
-        not_after: date(certificate.validity().not_after),
-    })
+/// What a certificate says.
+pub(super) fn facts_of(certificate: &X509Certificate<'_>) -> CertificateFacts {
+    let digest = digest(&SHA256, certificate.as_raw());
+    let pairs = digest.as_ref().chunks(1).map(|byte| HEXUPPER.encode(byte));
+    let validity = certificate.validity();
+    CertificateFacts {
+        sha256_fingerprint: pairs.collect::<Vec<_>>().join(":"),
+        not_before: validity.not_before.to_datetime(),
+        not_after: validity.not_after.to_datetime(),
+    }
 }
 
-const NONE: &str = "there is no TLS certificate in the file";
-
-/// The first certificate of a PEM file.
-pub(super) fn first_certificate(text: &str) -> Result<Pem, String> {
-    certificates(text, "the TLS certificate")?
-        .into_iter()
-        .next()
-        .ok_or_else(|| NONE.to_owned())
-}
+pub(super) const NONE: &str = "there is no TLS certificate in the file";
 
 /// The certificates of a PEM file.
 pub(super) fn certificates(text: &str, what: &str) -> Result<Vec<Pem>, String> {
@@ -128,13 +86,10 @@ pub(super) fn certificates(text: &str, what: &str) -> Result<Vec<Pem>, String> {
     Ok(blocks)
 }
 
-/// Certificates as PEM, in the one form that this program writes.
-pub(super) fn encode(certificates: &[Pem]) -> String {
+/// A certificate as PEM, in the one form that this program writes.
+pub(super) fn encode(certificate: &X509Certificate<'_>) -> String {
     let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
-    certificates
-        .iter()
-        .map(|block| pem::encode_config(&Pem::new(TAG, block.contents()), lines))
-        .collect()
+    pem::encode_config(&Pem::new(TAG, certificate.as_raw()), lines)
 }
 
 /// Parses one certificate.
@@ -145,21 +100,4 @@ pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
         Ok(_) => Err("the TLS certificate has bytes after its end".to_owned()),
         Err(error) => Err(format!("the TLS certificate does not parse ({error})")),
     }
-}
-
-fn fingerprint(der: &[u8]) -> String {
-    let mut text = String::with_capacity(95);
-    for byte in digest(&SHA256, der).as_ref() {
-        if !text.is_empty() {
-            text.push(':');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02X}");
-    }
-    text
-}
-
-/// The fault of a stored credential.
-pub(super) fn corrupt(why: String) -> Fault {
-    Fault::new(FaultKind::DataCorrupt, why, HINT)
 }

@@ -2,17 +2,17 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ports::{CertificateDetails, Fault};
+use ports::CertificateDetails;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 
-use super::certificate::{corrupt, first_certificate, parse};
+use super::certificate::{NONE, certificates, parse};
 
 /// Reads it.
-pub(super) fn describe(certificate_pem: &str) -> Result<CertificateDetails, Fault> {
-    let block = first_certificate(certificate_pem).map_err(corrupt)?;
-    let certificate = parse(block.contents()).map_err(corrupt)?;
+pub(super) fn describe(certificate_pem: &str) -> Result<CertificateDetails, String> {
+    let blocks = certificates(certificate_pem, "the TLS certificate")?;
+    let certificate = parse(blocks.first().ok_or(NONE)?.contents())?;
     Ok(CertificateDetails {
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),

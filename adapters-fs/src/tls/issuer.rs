@@ -1,8 +1,10 @@
 //! The self-signed credential, as the reference's StandardTlsCredentialStrategy makes it.
 
+use std::error::Error;
+
 use ports::{
-    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Fault, FaultKind,
-    TlsCredential, TlsIssuer,
+    Assembled, CertificateDetails, CertificateFacts, CredentialFiles, TlsCredential, TlsError,
+    TlsIssuer,
 };
 use rcgen::{
     CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
@@ -10,6 +12,10 @@ use rcgen::{
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use time::{Duration, OffsetDateTime};
+use x509_cert::der::asn1::OctetString;
+use x509_cert::der::{self, Encode as _};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName, SubjectKeyIdentifier};
 use zeroize::Zeroizing;
 
 use super::{assemble, certificate, details, private_key, san};
@@ -28,14 +34,14 @@ const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
 pub struct SelfSignedIssuer;
 
 impl TlsIssuer for SelfSignedIssuer {
-    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, Fault> {
+    fn issue(&self, san: &[String], now: OffsetDateTime) -> Result<TlsCredential, TlsError> {
         let names = san::parse(san)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
             .map(Zeroizing::new)
-            .map_err(|error| internal("generating the TLS key").because(error))?;
-        let certificate_pem = parameters(&names, &key, now)?
+            .map_err(|error| making("generating the TLS key", error))?;
+        let certificate_pem = parameters(names, &key, now)?
             .self_signed(&*key)
-            .map_err(|error| internal("signing the TLS certificate").because(error))?
+            .map_err(|error| making("signing the TLS certificate", error))?
             .pem()
             .replace("\r\n", "\n");
         Ok(TlsCredential {
@@ -46,31 +52,26 @@ impl TlsIssuer for SelfSignedIssuer {
         })
     }
 
-    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, Fault> {
-        certificate::inspect_credential(credential)
+    fn inspect(&self, credential: &TlsCredential) -> Result<CertificateFacts, TlsError> {
+        let read = certificate::read(credential).map_err(TlsError::Unusable)?;
+        Ok(read.1)
     }
 
-    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, Fault> {
-        details::describe(certificate_pem)
+    fn describe(&self, certificate_pem: &str) -> Result<CertificateDetails, TlsError> {
+        details::describe(certificate_pem).map_err(TlsError::Unusable)
     }
 
-    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, Fault> {
+    fn assemble(&self, files: &CredentialFiles) -> Result<Assembled, TlsError> {
         assemble::assemble(files)
     }
 }
 
 fn parameters(
-    names: &[san::Name],
+    names: Vec<GeneralName>,
     key: &KeyPair,
     now: OffsetDateTime,
-) -> Result<CertificateParams, Fault> {
-    let out_of_range = || {
-        Fault::new(
-            FaultKind::Config,
-            format!("no certificate can be made at the date {now}"),
-            "set the system's clock",
-        )
-    };
+) -> Result<CertificateParams, TlsError> {
+    let out_of_range = || TlsError::Date(now);
     let mut distinguished_name = DistinguishedName::new();
     distinguished_name.push(DnType::CommonName, COMMON_NAME);
     let mut parameters = CertificateParams::default();
@@ -84,36 +85,50 @@ fn parameters(
     ];
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     parameters.use_authority_key_identifier_extension = true;
-    parameters.custom_extensions = extensions(names, &parameters.key_identifier(key));
+    parameters.custom_extensions = extensions(names, parameters.key_identifier(key))
+        .map_err(|error| making("encoding the TLS certificate", error))?;
     Ok(parameters)
 }
 
 /// The extensions that rcgen marks otherwise than the reference: it has basicConstraints critical,
 /// and subjectAltName critical only where the subject is empty.
-fn extensions(names: &[san::Name], key_identifier: &[u8]) -> Vec<CustomExtension> {
-    let basic_constraints = yasna::construct_der(|writer| writer.write_sequence(|_| {}));
-    let key_identifier = yasna::construct_der(|writer| writer.write_bytes(key_identifier));
-    let mut alt_name = CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, san::to_der(names));
+fn extensions(
+    names: Vec<GeneralName>,
+    key_identifier: Vec<u8>,
+) -> Result<Vec<CustomExtension>, der::Error> {
+    let basic_constraints = BasicConstraints {
+        ca: false,
+        path_len_constraint: None,
+    };
+    let key_identifier = SubjectKeyIdentifier(OctetString::new(key_identifier)?);
+    let alt_name = SubjectAltName(names).to_der()?;
+    let mut alt_name = CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, alt_name);
     alt_name.set_criticality(true);
-    vec![
-        CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints),
-        CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier),
+    Ok(vec![
+        CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints.to_der()?),
+        CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier.to_der()?),
         alt_name,
-    ]
+    ])
 }
 
 /// 20 random bytes, the most RFC 5280 allows; positive, and never shorter.
-fn serial_number() -> Result<SerialNumber, Fault> {
+fn serial_number() -> Result<SerialNumber, TlsError> {
     let mut bytes = [0; 20];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| internal("the system's random generator gave nothing"))?;
+    SystemRandom::new().fill(&mut bytes).map_err(|error| {
+        making(
+            "the system's random generator gave nothing",
+            error.to_string(),
+        )
+    })?;
     if let Some(first) = bytes.first_mut() {
         *first = (*first & 0x7f) | 0x40;
     }
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-fn internal(what: &str) -> Fault {
-    Fault::new(FaultKind::Internal, what, "report this")
+fn making(doing: &'static str, error: impl Into<Box<dyn Error + Send + Sync>>) -> TlsError {
+    TlsError::Making {
+        doing,
+        source: error.into(),
+    }
 }

@@ -1,9 +1,9 @@
 //! The three names that Nginx reads: symbolic links into the current set.
 
-use ports::Fault;
+use ports::FileError;
 use rustix::fs::FileType;
 
-use super::set::{CERTIFICATE, CHAIN, Content, Generation, KEY, Sets};
+use super::set::{CERTIFICATE, CHAIN, Content, Generation, KEY};
 use crate::durable::Directory;
 
 /// What has one of the three names.
@@ -28,7 +28,7 @@ pub(super) struct Links<'dir> {
 
 impl<'dir> Links<'dir> {
     /// Looks at them.
-    pub(super) fn observe(dir: &'dir Directory) -> Result<Self, Fault> {
+    pub(super) fn observe(dir: &'dir Directory) -> Result<Self, FileError> {
         Ok(Self {
             dir,
             key: entry(dir, KEY)?,
@@ -59,16 +59,8 @@ impl<'dir> Links<'dir> {
 
     /// What a reader of the three names sees. The current set is resolved once, so that a swap in
     /// between is not seen as a mix.
-    pub(super) fn visible(
-        &self,
-        sets: &Sets<'_>,
-        current: Option<Generation>,
-    ) -> Result<Content, Fault> {
-        let current = match current {
-            Some(generation) => sets.set(generation)?,
-            None => None,
-        };
-        Content::read(|name| self.place(name, current.as_ref()))
+    pub(super) fn visible(&self, current: Option<&Generation>) -> Result<Content, FileError> {
+        Content::read(|name| self.place(name, current.map(Generation::directory)))
     }
 
     /// In which directory the file of that name is.
@@ -88,7 +80,7 @@ impl<'dir> Links<'dir> {
     /// Makes them lead into the current set, before the swap. The link to a chain is made where
     /// the new set has one, and where something else has that name: after the swap it dangles,
     /// so that the chain goes in the same step as the rest.
-    pub(super) fn make(&self, has_chain: bool) -> Result<(), Fault> {
+    pub(super) fn make(&self, has_chain: bool) -> Result<(), FileError> {
         let chain = match self.chain {
             Entry::Missing if !has_chain => Entry::Link,
             entry => entry,
@@ -115,7 +107,7 @@ impl<'dir> Links<'dir> {
     }
 
     /// Removes the link to the chain, which dangles since the swap.
-    pub(super) fn remove_chain(&self) -> Result<(), Fault> {
+    pub(super) fn remove_chain(&self) -> Result<(), FileError> {
         if self.dir.remove_file(CHAIN)? {
             self.dir.sync()?;
         }
@@ -127,7 +119,7 @@ fn target(name: &str) -> String {
     format!("current/{name}")
 }
 
-fn entry(dir: &Directory, name: &str) -> Result<Entry, Fault> {
+fn entry(dir: &Directory, name: &str) -> Result<Entry, FileError> {
     let Some(found) = dir.look(name)? else {
         return Ok(Entry::Missing);
     };

@@ -3,7 +3,6 @@
 mod assemble;
 mod certificate;
 mod chain;
-mod der;
 mod details;
 mod issuer;
 mod key_forms;

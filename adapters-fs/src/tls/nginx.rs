@@ -12,19 +12,19 @@
 //! put under the three names become a set of their own first, so that no key is lost.
 
 use camino::Utf8PathBuf;
-use ports::{Fault, Published, TlsCredential, TlsSet, TlsSource, TlsStore, TlsView};
+use ports::{FileError, Published, TlsCredential, TlsError, TlsSet, TlsSource, TlsStore, TlsView};
 
 use super::certificate;
 use super::links::Links;
 use super::set::{Content, Generation, Sets};
 use crate::durable::{self, Directory};
-use crate::room;
+use crate::file_system;
 
 /// How often a view is taken again because the set was swapped under it.
 const LOOKS: usize = 10;
 
 /// What a set takes: a page for each file, directory and link.
-const ROOM: u64 = 48 << 10;
+const SPACE: u64 = 48 << 10;
 
 /// The Nginx TLS directory. Whoever publishes holds the start lock.
 #[derive(Clone, Debug)]
@@ -39,19 +39,14 @@ impl NginxTls {
         Self { dir }
     }
 
-    fn look(
-        &self,
-        dir: &Directory,
-        sets: &Sets<'_>,
-        current: Option<Generation>,
-    ) -> Result<TlsView, Fault> {
+    fn look(&self, dir: &Directory, current: Option<&Generation>) -> Result<TlsView, FileError> {
         let links = Links::observe(dir)?;
-        let visible = links.visible(sets, current)?;
+        let visible = links.visible(current)?;
         if visible.key.is_none() && visible.certificate.is_none() {
             return Ok(TlsView::Absent);
         }
         let source = match current {
-            Some(current) if links.are_ours() => sets.source(current)?,
+            Some(current) if links.are_ours() => current.source()?,
             _ => None,
         };
         Ok(match visible.check() {
@@ -67,77 +62,86 @@ impl NginxTls {
         source: TlsSource,
         current: Option<Generation>,
         is_current: bool,
-    ) -> Result<(), Fault> {
-        let mut sets = Sets::of(dir)?;
+    ) -> Result<(), FileError> {
         let links = Links::observe(dir)?;
         let has_chain = wanted.chain.is_some();
-        sets.prepare(current)?;
+        let sets = Sets::prepare(dir, current.as_ref())?;
 
-        let foreign = keep_foreign(&sets, &links, current)?;
+        let foreign = keep_foreign(&sets, &links, current.as_ref())?;
         let next = match current {
             Some(current) if is_current => current,
             _ => sets.add(wanted, Some(source))?,
         };
         // All that can run out of space is behind us. The links swing while `current` leads to
         // what a reader sees under the three names anyway.
-        if let Some(foreign) = foreign {
+        if let Some(foreign) = &foreign {
             sets.activate(foreign)?;
         }
         links.make(has_chain)?;
         if foreign.is_some() || !is_current {
-            sets.activate(next)?;
+            sets.activate(&next)?;
         }
         if !has_chain {
             links.remove_chain()?;
         }
-        sets.record_source(next, source)?;
-        sets.prune(next)
+        next.record_source(source)?;
+        sets.prune(&next)
     }
 }
 
 impl TlsStore for NginxTls {
-    fn view(&self) -> Result<TlsView, Fault> {
+    fn view(&self) -> Result<TlsView, TlsError> {
         let Some(dir) = Directory::open_if_there(&self.dir)? else {
             return Ok(TlsView::Absent);
         };
         let mut looks = 1;
         loop {
-            let sets = Sets::of(&dir)?;
-            let current = sets.current()?;
-            let view = self.look(&dir, &sets, current)?;
+            let current = Generation::current(&dir)?;
+            let view = self.look(&dir, current.as_ref())?;
             // Whoever looks holds no lock: a set that was swapped and pruned in the meantime seems
             // to have files missing.
-            let is_final = matches!(view, TlsView::Usable(_)) || looks == LOOKS;
-            if is_final || sets.current()? == current {
+            if matches!(view, TlsView::Usable(_)) || looks == LOOKS {
+                return Ok(view);
+            }
+            let now = Generation::current(&dir)?;
+            let is_unchanged = match &current {
+                Some(current) => current.is_same(now.as_ref()),
+                None => now.is_none(),
+            };
+            if is_unchanged {
                 return Ok(view);
             }
             looks += 1;
         }
     }
 
-    fn publish(&self, credential: &TlsCredential, source: TlsSource) -> Result<Published, Fault> {
-        let wanted = Content::of(&certificate::encoded_anew(credential)?);
+    fn publish(
+        &self,
+        credential: &TlsCredential,
+        source: TlsSource,
+    ) -> Result<Published, TlsError> {
+        let (anew, _) = certificate::read(credential).map_err(TlsError::Unusable)?;
+        let wanted = Content::of(anew);
         durable::create_dirs(&self.dir, 0o700)?;
         let dir = Directory::open(&self.dir)?;
-        let sets = Sets::of(&dir)?;
-        let current = sets.current()?;
-        let is_current = match current {
-            Some(current) => sets.is_exactly(current, &wanted)?,
+        let current = Generation::current(&dir)?;
+        let is_current = match &current {
+            Some(current) => current.is_exactly(&wanted)?,
             None => false,
         };
-        if let Some(current) = current
+        if let Some(current) = &current
             && is_current
             && Links::observe(&dir)?.are_right(wanted.chain.is_some())
         {
-            sets.record_source(current, source)?;
+            current.record_source(source)?;
             return Ok(Published::Unchanged);
         }
         Self::replace(&dir, &wanted, source, current, is_current)?;
         Ok(Published::Replaced)
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
-        room::check_writable(&self.dir, ROOM)
+    fn check_writable(&self) -> Result<(), TlsError> {
+        Ok(file_system::check_writable(&self.dir, SPACE)?)
     }
 
     fn directory(&self) -> String {
@@ -150,15 +154,15 @@ impl TlsStore for NginxTls {
 fn keep_foreign(
     sets: &Sets<'_>,
     links: &Links<'_>,
-    current: Option<Generation>,
-) -> Result<Option<Generation>, Fault> {
+    current: Option<&Generation>,
+) -> Result<Option<Generation>, FileError> {
     if !links.is_any_foreign() {
         return Ok(None);
     }
-    let visible = links.visible(sets, current)?;
+    let visible = links.visible(current)?;
     let is_kept = match current {
         // A process that was killed while it made the links.
-        Some(current) => sets.is_exactly(current, &visible)?,
+        Some(current) => current.is_exactly(&visible)?,
         None => false,
     };
     if is_kept || visible.is_empty() {

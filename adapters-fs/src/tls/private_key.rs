@@ -16,6 +16,11 @@ const END: &str = "-----END PRIVATE KEY-----";
 /// RFC 7468 has lines of 64 characters.
 const LINE: usize = 64;
 
+/// What is wrong with a key that does not parse.
+pub(super) const UNSUPPORTED: &str = "the private key does not parse as PKCS#8 of a kind that is \
+                                      supported (ECDSA P-256 or P-384, RSA of 2048 to 4096 bits, \
+                                      Ed25519)";
+
 /// PKCS#8 as PEM.
 pub(super) fn to_pem(der: &[u8]) -> Secret {
     let mut body = Zeroizing::new(vec![0; BASE64.encode_len(der.len())]);
@@ -53,11 +58,9 @@ pub(super) fn from_pem(pem: &Secret) -> Result<Zeroizing<KeyPair>, String> {
 /// The key pair of a PKCS#8 key.
 pub(super) fn supported(pkcs8: &[u8]) -> Result<Zeroizing<KeyPair>, String> {
     // rcgen's error says no more than that it could not.
-    let key = KeyPair::try_from(pkcs8).map(Zeroizing::new).map_err(|_| {
-        "the private key does not parse as PKCS#8 of a kind that is supported (ECDSA P-256 or \
-         P-384, RSA of 2048 to 4096 bits, Ed25519)"
-            .to_owned()
-    })?;
+    let key = KeyPair::try_from(pkcs8)
+        .map(Zeroizing::new)
+        .map_err(|_| UNSUPPORTED.to_owned())?;
     // The parser leaves out whether the parts of an RSA key belong together. Its signatures are
     // checked where they are made.
     let is_rsa = key.algorithm() == &PKCS_RSA_SHA256;

@@ -1,45 +1,24 @@
 //! What `ring` does not look at in an RSA key: whether its exponents belong together.
 
+use pkcs1::RsaPrivateKeyRef;
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::Decode as _;
 use zeroize::Zeroizing;
-
-use super::der::{INTEGER, OCTET_STRING, SEQUENCE, element};
 
 type Number = Zeroizing<Vec<u64>>;
 
 /// Whether the private exponent of a PKCS#8 RSA key is the one of its primes' exponents. Those two
 /// sign, and a wrong signature is noticed; the exponent itself is what other programs may take.
 pub(super) fn is_sound(pkcs8: &[u8]) -> bool {
-    let Some([_, _, _, d, p, q, d_p, d_q]) = numbers(pkcs8) else {
+    let Ok(info) = PrivateKeyInfoRef::from_der(pkcs8) else {
         return false;
     };
-    is_remainder(d_p, d, p) && is_remainder(d_q, d, q)
-}
-
-/// Version, modulus, public and private exponent, primes and their exponents (RFC 8017, A.1.2).
-fn numbers(pkcs8: &[u8]) -> Option<[&[u8]; 8]> {
-    let (SEQUENCE, info, []) = element(pkcs8)? else {
-        return None;
+    let Ok(key) = RsaPrivateKeyRef::from_der(info.private_key.as_bytes()) else {
+        return false;
     };
-    let (INTEGER, _, info) = element(info)? else {
-        return None;
-    };
-    let (SEQUENCE, _, info) = element(info)? else {
-        return None;
-    };
-    let (OCTET_STRING, key, _) = element(info)? else {
-        return None;
-    };
-    let (SEQUENCE, mut key, []) = element(key)? else {
-        return None;
-    };
-    let mut numbers: [&[u8]; 8] = [&[]; 8];
-    for number in &mut numbers {
-        let (INTEGER, content, rest) = element(key)? else {
-            return None;
-        };
-        (*number, key) = (content, rest);
-    }
-    Some(numbers)
+    let d = key.private_exponent.as_bytes();
+    is_remainder(key.exponent1.as_bytes(), d, key.prime1.as_bytes())
+        && is_remainder(key.exponent2.as_bytes(), d, key.prime2.as_bytes())
 }
 
 /// Whether `exponent` is `d` modulo `prime - 1`.
@@ -50,11 +29,10 @@ fn is_remainder(exponent: &[u8], d: &[u8], prime: &[u8]) -> bool {
         Some(lowest) if *lowest & 1 == 1 => *lowest &= !1,
         _ => return false,
     }
-    let rest = remainder(d, &modulus);
+    let mut rest = remainder(d, &modulus);
     let mut expected = limbs(exponent);
     let length = expected.len().max(rest.len());
     expected.resize(length, 0);
-    let mut rest = rest;
     rest.resize(length, 0);
     *rest == *expected
 }

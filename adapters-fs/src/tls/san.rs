@@ -2,85 +2,42 @@
 
 use std::net::IpAddr;
 
-use ports::{Fault, FaultKind};
-use yasna::Tag;
-
-/// One entry.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Name {
-    /// An IP address.
-    Address(IpAddr),
-    /// A host name, lower case, perhaps with a wildcard as its first label.
-    Host(String),
-}
+use ports::TlsError;
+use x509_cert::der::asn1::Ia5String;
+use x509_cert::ext::pkix::name::GeneralName;
 
 /// Reads the configured entries, each once.
-pub(super) fn parse(entries: &[String]) -> Result<Vec<Name>, Fault> {
+pub(super) fn parse(entries: &[String]) -> Result<Vec<GeneralName>, TlsError> {
     let mut names = Vec::with_capacity(entries.len());
     for entry in entries {
-        let name = parse_entry(entry).map_err(|why| {
-            Fault::new(
-                FaultKind::Config,
-                format!("{entry:?} cannot be in a certificate: {why}"),
-                "correct `tls.san`: host names such as `pki.example.org` or `*.example.org`, and \
-                 IP addresses such as `192.0.2.1` or `2001:db8::1`",
-            )
+        let name = parse_entry(entry).map_err(|why| TlsError::Name {
+            entry: entry.clone(),
+            why,
         })?;
         if !names.contains(&name) {
             names.push(name);
         }
     }
     if names.is_empty() {
-        return Err(Fault::new(
-            FaultKind::Config,
-            "there is no name and no address for the TLS certificate",
-            "set `tls.san` to the names and addresses that clients use for this node",
-        ));
+        return Err(TlsError::NoName);
     }
     Ok(names)
 }
 
-/// The DER of the extension's value.
-pub(super) fn to_der(names: &[Name]) -> Vec<u8> {
-    yasna::construct_der(|writer| {
-        writer.write_sequence(|writer| {
-            for name in names {
-                match name {
-                    Name::Host(host) => {
-                        writer
-                            .next()
-                            .write_tagged_implicit(Tag::context(2), |writer| {
-                                writer.write_ia5_string(host);
-                            })
-                    }
-                    Name::Address(address) => {
-                        writer
-                            .next()
-                            .write_tagged_implicit(Tag::context(7), |writer| match address {
-                                IpAddr::V4(address) => writer.write_bytes(&address.octets()),
-                                IpAddr::V6(address) => writer.write_bytes(&address.octets()),
-                            })
-                    }
-                }
-            }
-        });
-    })
-}
-
-fn parse_entry(entry: &str) -> Result<Name, &'static str> {
-    if let Ok(address) = entry.parse() {
-        return Ok(Name::Address(address));
+/// An IP address, or a host name in lower case, perhaps with a wildcard as its first label.
+fn parse_entry(entry: &str) -> Result<GeneralName, &'static str> {
+    if let Ok(address) = entry.parse::<IpAddr>() {
+        return Ok(GeneralName::from(address));
     }
-    check_host(entry)?;
-    Ok(Name::Host(entry.to_ascii_lowercase()))
+    let host = Ia5String::new(&entry.to_ascii_lowercase())
+        .map_err(|_| "a name in other letters is written in its `xn--` form")?;
+    ensure_host(host.as_str())?;
+    Ok(GeneralName::DnsName(host))
 }
 
-fn check_host(host: &str) -> Result<(), &'static str> {
+fn ensure_host(host: &str) -> Result<(), &'static str> {
     if host.is_empty() {
         return Err("it is empty");
-    }
-    if !host.is_ascii() {
-        return Err("a name in other letters is written in its `xn--` form");
     }
     if host.len() > 253 {
         return Err("a host name has at most 253 characters");
@@ -120,7 +77,7 @@ fn is_label(label: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn one(entry: &str) -> Result<Vec<Name>, Fault> {
+    fn one(entry: &str) -> Result<Vec<GeneralName>, TlsError> {
         parse(&[entry.to_owned()])
     }
 
@@ -142,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_a_config_fault_that_names_it() {
+    fn what_cannot_be_a_name_is_refused_by_name() {
         for entry in [
             "",
             " ",
@@ -167,20 +124,20 @@ mod tests {
             &"a".repeat(64),
             &["abcdefg"; 32].join("."),
         ] {
-            let fault = one(entry).unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::Config, "{entry}");
-            assert!(fault.to_string().contains(&format!("{entry:?}")), "{fault}");
+            let error = one(entry).unwrap_err();
+            assert!(matches!(error, TlsError::Name { .. }), "{entry}");
+            assert!(error.to_string().contains(&format!("{entry:?}")), "{error}");
         }
     }
 
     #[test]
-    fn no_name_at_all_is_a_config_fault() {
-        assert_eq!(parse(&[]).unwrap_err().kind(), FaultKind::Config);
+    fn no_name_at_all_is_refused() {
+        assert!(matches!(parse(&[]), Err(TlsError::NoName)));
     }
 
     #[test]
     fn a_name_that_is_given_twice_stands_there_once() {
         let names = parse(&["A.example".to_owned(), "a.example".to_owned()]).unwrap();
-        assert_eq!(names, [Name::Host("a.example".to_owned())]);
+        assert_eq!(names, one("a.example").unwrap());
     }
 }

@@ -1,12 +1,12 @@
 //! The generations of the set: one directory each, never changed once it has its name.
 
-use std::fmt;
+use std::cmp::Reverse;
 use std::os::unix::fs::MetadataExt as _;
 
-use ports::{CertificateFacts, Fault, FaultKind, Secret, TlsCredential, TlsSource};
+use ports::{CertificateFacts, FileError, Secret, TlsCredential, TlsSource};
 
 use super::certificate;
-use crate::durable::{self, Directory};
+use crate::durable::Directory;
 
 /// The private key.
 pub(super) const KEY: &str = "nginx-tls-server-key.key";
@@ -31,18 +31,18 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn of(credential: &TlsCredential) -> Self {
+    pub(super) fn of(credential: TlsCredential) -> Self {
         Self {
-            key: Some(credential.private_key_pem.clone()),
-            certificate: Some(credential.certificate_pem.clone().into_bytes()),
-            chain: credential.chain_pem.clone().map(String::into_bytes),
+            key: Some(credential.private_key_pem),
+            certificate: Some(credential.certificate_pem.into_bytes()),
+            chain: credential.chain_pem.map(String::into_bytes),
         }
     }
 
     /// Reads the three files, each from the directory that `place` says.
     pub(super) fn read<'dir>(
         place: impl Fn(&str) -> Option<&'dir Directory>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, FileError> {
         let read = |name| match place(name) {
             Some(directory) => directory.read_optional(name),
             None => Ok(None),
@@ -69,11 +69,12 @@ impl Content {
             String::from_utf8(bytes.to_vec())
                 .map_err(|_| "the certificate or its chain is not a text file".to_owned())
         };
-        certificate::check(&TlsCredential {
+        let credential = TlsCredential {
             private_key_pem: key,
             certificate_pem: text(certificate)?,
             chain_pem: self.chain.as_deref().map(text).transpose()?,
-        })
+        };
+        certificate::read(&credential).map(|(_, facts)| facts)
     }
 
     /// Name, bytes and mode of each file that there is.
@@ -88,117 +89,101 @@ impl Content {
     }
 }
 
-/// The number of a set.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Generation(u64);
+/// A set that is whole: its number, and its open directory.
+#[derive(Debug)]
+pub(super) struct Generation {
+    number: u64,
+    directory: Directory,
+}
 
 impl Generation {
-    fn parse(name: &str) -> Option<Self> {
-        let is_number = name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| name.parse().ok().map(Self)).flatten()
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08}", self.0)
-    }
-}
-
-/// The sets of one Nginx TLS directory.
-#[derive(Debug)]
-pub(super) struct Sets<'dir> {
-    dir: &'dir Directory,
-    /// `None` where no set was ever made.
-    sets: Option<Directory>,
-}
-
-impl<'dir> Sets<'dir> {
-    pub(super) fn of(dir: &'dir Directory) -> Result<Self, Fault> {
-        let sets = dir.below(SETS)?;
-        Ok(Self { dir, sets })
-    }
-
-    /// Opens a set; `None` where there is no such one.
-    pub(super) fn set(&self, generation: Generation) -> Result<Option<Directory>, Fault> {
-        match &self.sets {
-            Some(sets) => sets.below(&generation.to_string()),
-            None => Ok(None),
-        }
-    }
-
     /// The set that Nginx has; `None` where the link is missing, dangles or leads elsewhere.
-    pub(super) fn current(&self) -> Result<Option<Generation>, Fault> {
-        let target = self.dir.read_link(CURRENT)?;
-        let generation = target
+    pub(super) fn current(nginx: &Directory) -> Result<Option<Self>, FileError> {
+        let target = nginx.read_link(CURRENT)?;
+        let number = target
             .as_deref()
             .and_then(|target| target.strip_prefix("sets/"))
-            .and_then(Generation::parse);
-        match generation {
-            Some(generation) => Ok(self.set(generation)?.map(|_| generation)),
-            None => Ok(None),
+            .and_then(number_of);
+        match (number, nginx.below(SETS)?) {
+            (Some(number), Some(sets)) => Self::open(&sets, number),
+            _ => Ok(None),
         }
     }
 
-    /// Whether a set has exactly this content, and no mode wider than it should.
-    pub(super) fn is_exactly(
-        &self,
-        generation: Generation,
-        content: &Content,
-    ) -> Result<bool, Fault> {
-        let Some(set) = self.set(generation)? else {
-            return Ok(false);
-        };
-        if Content::read(|_| Some(&set))? != *content || is_wider(set.metadata()?.mode(), 0o700) {
+    fn open(sets: &Directory, number: u64) -> Result<Option<Self>, FileError> {
+        let directory = sets.below(&name_of(number))?;
+        Ok(directory.map(|directory| Self { number, directory }))
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(super) fn is_same(&self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| other.number == self.number)
+    }
+
+    /// Whether it has exactly this content, and no mode wider than it should.
+    pub(super) fn is_exactly(&self, content: &Content) -> Result<bool, FileError> {
+        let directory = &self.directory;
+        if Content::read(|_| Some(directory))? != *content
+            || is_wider(directory.metadata()?.mode(), 0o700)
+        {
             return Ok(false);
         }
-        let key = set.look(KEY)?;
+        let key = directory.look(KEY)?;
         Ok(key.is_none_or(|key| !is_wider(key.st_mode, 0o600)))
     }
 
-    /// Where a set comes from; `None` for one that was not made by this program.
-    pub(super) fn source(&self, generation: Generation) -> Result<Option<TlsSource>, Fault> {
-        match self.set(generation)? {
-            Some(set) => source_of(&set),
-            None => Ok(None),
-        }
+    /// Where it comes from; `None` for one that was not made by this program.
+    pub(super) fn source(&self) -> Result<Option<TlsSource>, FileError> {
+        let line = self.directory.read_optional(SOURCE)?;
+        let name = line.as_deref().map(<[u8]>::trim_ascii);
+        Ok(TlsSource::ALL
+            .into_iter()
+            .find(|source| name == Some(source.name().as_bytes())))
     }
 
-    /// Corrects where a set comes from.
-    pub(super) fn record_source(
-        &self,
-        generation: Generation,
-        source: TlsSource,
-    ) -> Result<(), Fault> {
-        let set = self.set(generation)?;
-        match set {
-            Some(set) if source_of(&set)? != Some(source) => {
-                set.write_atomic(SOURCE, source_line(source).as_bytes(), 0o644)
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Makes room: the directory of the sets, and nothing in it that a killed process left.
-    pub(super) fn prepare(&mut self, current: Option<Generation>) -> Result<(), Fault> {
-        let sets = self.dir.provide_dir(SETS, 0o700)?;
-        self.dir.remove_leftovers(CURRENT)?;
-        for name in sets.list()? {
-            if durable::is_temporary(&name) {
-                sets.remove_tree(&name)?;
-            }
-        }
-        self.sets = Some(sets);
-        // A set that is newer than the current one was finished and never put to use.
-        let Some(current) = current else {
+    /// Corrects where it comes from.
+    pub(super) fn record_source(&self, source: TlsSource) -> Result<(), FileError> {
+        if self.source()? == Some(source) {
             return Ok(());
-        };
-        for generation in self.generations()? {
-            if generation > current && self.is_own(generation)? {
-                self.remove(generation)?;
+        }
+        let line = source_line(source);
+        self.directory.write_atomic(SOURCE, line.as_bytes(), 0o644)
+    }
+
+    fn is_own(&self) -> Result<bool, FileError> {
+        Ok(self.directory.look(SOURCE)?.is_some())
+    }
+}
+
+/// The sets of one Nginx TLS directory, while one is published.
+#[derive(Debug)]
+pub(super) struct Sets<'dir> {
+    nginx: &'dir Directory,
+    directory: Directory,
+}
+
+impl<'dir> Sets<'dir> {
+    /// Makes the directory of the sets, and removes from it what a killed process left.
+    pub(super) fn prepare(
+        nginx: &'dir Directory,
+        current: Option<&Generation>,
+    ) -> Result<Self, FileError> {
+        let directory = nginx.provide_dir(SETS, 0o700)?;
+        nginx.remove_leftovers(CURRENT)?;
+        directory.remove_all_leftovers()?;
+        let sets = Self { nginx, directory };
+        // A set that is newer than the current one was finished and never put to use.
+        if let Some(current) = current {
+            for generation in sets.all_but(|number| number <= current.number)? {
+                if generation.is_own()? {
+                    sets.remove(generation)?;
+                }
             }
         }
-        Ok(())
+        Ok(sets)
     }
 
     /// Writes a new set. Whatever goes wrong, no set has changed and nothing is left that matters.
@@ -206,30 +191,29 @@ impl<'dir> Sets<'dir> {
         &self,
         content: &Content,
         source: Option<TlsSource>,
-    ) -> Result<Generation, Fault> {
-        let sets = self.prepared()?;
-        let last = self.generations()?.into_iter().max();
-        let generation = Generation(last.map_or(0, |last| last.0).saturating_add(1));
-        let name = generation.to_string();
-        let temporary = sets.temporary(&name)?;
-        let set = sets.make_dir(&temporary.name, 0o700)?;
+    ) -> Result<Generation, FileError> {
+        let last = self.numbers()?.into_iter().max();
+        let number = last.unwrap_or_default().saturating_add(1);
+        let name = name_of(number);
+        let temporary = self.directory.temporary(&name);
+        let directory = self.directory.make_dir(&temporary.name, 0o700)?;
         for (name, bytes, mode) in content.files() {
-            set.write_new(name, bytes, mode)?;
+            directory.write_new(name, bytes, mode)?;
         }
         if let Some(source) = source {
-            set.write_new(SOURCE, source_line(source).as_bytes(), 0o644)?;
+            directory.write_new(SOURCE, source_line(source).as_bytes(), 0o644)?;
         }
-        set.sync()?;
-        sets.rename(&temporary.name, &name)?;
-        temporary.has_become_the_file();
-        sets.sync()?;
-        Ok(generation)
+        directory.sync()?;
+        self.directory.rename(&temporary.name, &name)?;
+        temporary.keep();
+        self.directory.sync()?;
+        Ok(Generation { number, directory })
     }
 
     /// The set that has exactly this content, if there is one.
-    pub(super) fn find(&self, content: &Content) -> Result<Option<Generation>, Fault> {
-        for generation in self.generations()? {
-            if self.is_exactly(generation, content)? {
+    pub(super) fn find(&self, content: &Content) -> Result<Option<Generation>, FileError> {
+        for generation in self.all_but(|_| false)? {
+            if generation.is_exactly(content)? {
                 return Ok(Some(generation));
             }
         }
@@ -237,74 +221,58 @@ impl<'dir> Sets<'dir> {
     }
 
     /// Gives Nginx a set, in one step.
-    pub(super) fn activate(&self, generation: Generation) -> Result<(), Fault> {
-        self.dir
-            .replace_symlink(&format!("{SETS}/{generation}"), CURRENT)?;
-        self.dir.sync()
+    pub(super) fn activate(&self, generation: &Generation) -> Result<(), FileError> {
+        let target = format!("{SETS}/{}", name_of(generation.number));
+        self.nginx.replace_symlink(&target, CURRENT)?;
+        self.nginx.sync()
     }
 
     /// Removes all sets but the last ones and the current one. A set that this program did not
     /// make may be the only copy of somebody's key: it is never removed.
-    pub(super) fn prune(&self, current: Generation) -> Result<(), Fault> {
+    pub(super) fn prune(&self, current: &Generation) -> Result<(), FileError> {
         let mut own = Vec::new();
-        for generation in self.generations()? {
-            if generation != current && self.is_own(generation)? {
+        for generation in self.all_but(|number| number == current.number)? {
+            if generation.is_own()? {
                 own.push(generation);
             }
         }
-        own.sort_by(|left, right| right.cmp(left));
-        for generation in own.into_iter().skip(KEPT - 1) {
-            self.remove(generation)?;
-        }
-        Ok(())
+        own.sort_by_key(|generation| Reverse(generation.number));
+        own.into_iter()
+            .skip(KEPT - 1)
+            .try_for_each(|generation| self.remove(generation))
     }
 
-    fn generations(&self) -> Result<Vec<Generation>, Fault> {
-        let names = match &self.sets {
-            Some(sets) => sets.list()?,
-            None => Vec::new(),
-        };
-        Ok(names
-            .iter()
-            .filter_map(|name| Generation::parse(name))
-            .collect())
+    fn numbers(&self) -> Result<Vec<u64>, FileError> {
+        let names = self.directory.list()?;
+        Ok(names.iter().filter_map(|name| number_of(name)).collect())
     }
 
-    fn is_own(&self, generation: Generation) -> Result<bool, Fault> {
-        match self.set(generation)? {
-            Some(set) => Ok(set.look(SOURCE)?.is_some()),
-            None => Ok(false),
-        }
+    fn all_but(&self, is_left_out: impl Fn(u64) -> bool) -> Result<Vec<Generation>, FileError> {
+        self.numbers()?
+            .into_iter()
+            .filter(|number| !is_left_out(*number))
+            .filter_map(|number| Generation::open(&self.directory, number).transpose())
+            .collect()
     }
 
     /// Takes a set's name away first: what is half removed must not look like a set.
-    fn remove(&self, generation: Generation) -> Result<(), Fault> {
-        let sets = self.prepared()?;
-        let name = generation.to_string();
-        let temporary = sets.temporary(&name)?;
-        sets.rename(&name, &temporary.name)?;
-        sets.remove_tree(&temporary.name)?;
-        temporary.has_become_the_file();
+    fn remove(&self, generation: Generation) -> Result<(), FileError> {
+        let name = name_of(generation.number);
+        let temporary = self.directory.temporary(&name);
+        self.directory.rename(&name, &temporary.name)?;
+        self.directory.remove_tree(&temporary.name)?;
+        temporary.keep();
         Ok(())
-    }
-
-    fn prepared(&self) -> Result<&Directory, Fault> {
-        self.sets.as_ref().ok_or_else(|| {
-            let missing = self.dir.join(SETS);
-            Fault::new(
-                FaultKind::Internal,
-                format!("a set is to be written before there is a directory {missing}"),
-                "report this",
-            )
-        })
     }
 }
 
-fn source_of(set: &Directory) -> Result<Option<TlsSource>, Fault> {
-    let name = set.read_optional(SOURCE)?;
-    Ok(TlsSource::ALL
-        .into_iter()
-        .find(|source| name.as_deref().map(<[u8]>::trim_ascii) == Some(source.name().as_bytes())))
+fn name_of(number: u64) -> String {
+    format!("{number:08}")
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    let is_number = name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| name.parse().ok()).flatten()
 }
 
 fn source_line(source: TlsSource) -> String {

@@ -40,7 +40,7 @@ fn c07_a_full_disk_leaves_the_old_set_and_no_garbage() {
     let output = std::fs::read_to_string(sandbox.join("output")).unwrap();
     assert!(!status.success(), "the publication worked: {output}");
     assert!(
-        output.contains("kind: Io") && output.contains("writing"),
+        output.contains("kind: StorageFull") && output.contains("writing"),
         "{output}"
     );
 

@@ -4,7 +4,7 @@ use adapters_fs::FileLock;
 use ports::{FaultKind, StartLock as _};
 
 use crate::child::Ready;
-use crate::support::{Sandbox, mode, put};
+use crate::support::{Sandbox, assert_fault, mode, put};
 
 fn kind(lock: &FileLock, wait: Duration) -> Option<FaultKind> {
     lock.acquire(wait, &mut || ()).err().map(|f| f.kind())
@@ -82,10 +82,8 @@ fn a_directory_that_is_missing_is_not_created_unasked() {
     put(&file, "", 0o600);
     for directory in [missing.clone(), file] {
         let lock = FileLock::new(directory.join("lock"), false);
-        let fault = lock.acquire(Duration::ZERO, &mut || ()).err().unwrap();
-        assert_eq!(fault.kind(), FaultKind::DatabaseUnavailable);
-        assert!(fault.to_string().contains(directory.as_str()), "{fault}");
-        assert!(fault.hint().contains("mounted"), "{}", fault.hint());
+        let result = lock.acquire(Duration::ZERO, &mut || ());
+        assert_fault(result, FaultKind::DatabaseUnavailable, directory.as_str());
     }
     assert!(!missing.exists());
 }

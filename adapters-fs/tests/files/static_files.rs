@@ -2,11 +2,11 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use adapters_fs::StaticCollector;
 use camino::Utf8PathBuf;
-use ports::{AssetReport, Fault, FaultKind, StaticFiles as _};
+use ports::{AssetError, AssetReport, FaultKind, StaticFiles as _};
 
 use crate::support::{Sandbox, assert_fault, names, put};
 
-fn collect(sources: &[Utf8PathBuf], root: Utf8PathBuf) -> Result<AssetReport, Fault> {
+fn collect(sources: &[Utf8PathBuf], root: Utf8PathBuf) -> Result<AssetReport, AssetError> {
     StaticCollector::new(sources.to_vec(), Some(root)).collect()
 }
 

@@ -64,8 +64,8 @@ pub fn credential() -> TlsCredential {
 }
 
 /// Checks the kind, that the message names `what`, and that there is a hint.
-pub fn assert_fault<T: std::fmt::Debug>(result: Result<T, Fault>, kind: FaultKind, what: &str) {
-    let fault = result.unwrap_err();
+pub fn assert_fault<T, E: Into<Fault>>(result: Result<T, E>, kind: FaultKind, what: &str) {
+    let fault = result.err().unwrap().into();
     assert_eq!(fault.kind(), kind, "{fault}");
     assert!(fault.to_string().contains(what), "{fault} names no {what}");
     assert!(!fault.hint().is_empty(), "{fault} has no hint");

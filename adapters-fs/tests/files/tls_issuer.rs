@@ -113,6 +113,23 @@ fn keys_of_other_kinds_are_matched() {
     }
 }
 
+/// As Windows exports them: keyUsage behind the key (RFC 5958, section 2).
+#[test]
+fn a_key_with_attributes_is_read() {
+    const KEY_USAGE: &[u8] = b"\xa0\x0d\x30\x0b\x06\x03\x55\x1d\x0f\x31\x04\x03\x02\x00\x10";
+    let sandbox = Sandbox::new();
+    let plain = foreign(sandbox.path(), &["rsa:2048"]);
+    let key = pem::parse(plain.private_key_pem.expose()).unwrap();
+    let mut der = [key.contents(), KEY_USAGE].concat();
+    let length = u16::try_from(der.len() - 4).unwrap();
+    der[2..4].copy_from_slice(&length.to_be_bytes());
+    let with_attributes = TlsCredential {
+        private_key_pem: Secret::from(pem::encode(&pem::Pem::new(key.tag(), der))),
+        ..plain
+    };
+    SelfSignedIssuer.inspect(&with_attributes).unwrap();
+}
+
 #[test]
 fn what_is_wrong_with_a_credential_is_said() {
     let right = credential();

@@ -128,7 +128,7 @@ fn standard_output() -> Result<File, Fault> {
         ));
     }
     let stream = stdout.as_fd().try_clone_to_owned();
-    stream.map(File::from).or_io(|| "opening standard output")
+    Ok(stream.map(File::from).or_io(|| "opening standard output")?)
 }
 
 fn standard_input() -> Result<File, Fault> {
@@ -141,7 +141,7 @@ fn standard_input() -> Result<File, Fault> {
         ));
     }
     let stream = stdin.as_fd().try_clone_to_owned();
-    stream.map(File::from).or_io(|| "opening standard input")
+    Ok(stream.map(File::from).or_io(|| "opening standard input")?)
 }
 
 /// Where the node keeps files of its own, others are removed or stand in the way.

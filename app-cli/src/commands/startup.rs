@@ -89,7 +89,8 @@ fn keep_report(config: &Config, report: &mut Report, exit_code: u8) {
     let text = format!("{}\n", json::line(report, exit_code));
     let kept = durable::create_dirs(&config.runtime_dir.value, 0o700)
         .and_then(|()| durable::write_atomic(&path, text.as_bytes(), 0o600));
-    if let Err(fault) = kept {
+    if let Err(error) = kept {
+        let fault = Fault::from(error);
         let why = fault.causes().join(": ");
         report.warnings.push(format!(
             "this report could not be kept as {path}: {fault}: {why}"

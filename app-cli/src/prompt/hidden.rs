@@ -122,10 +122,10 @@ fn wait(terminal: BorrowedFd<'_>, signals: &HeldSignals) -> Result<bool, Fault> 
 
 fn write(text: &str) -> Result<(), Fault> {
     let mut stderr = std::io::stderr().lock();
-    stderr
+    Ok(stderr
         .write_all(text.as_bytes())
         .and_then(|()| stderr.flush())
-        .or_io(|| "writing to the terminal")
+        .or_io(|| "writing to the terminal")?)
 }
 
 fn ended() -> Fault {

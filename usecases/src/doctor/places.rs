@@ -1,6 +1,6 @@
-//! Rights and modes, the runtime directory, room.
+//! Rights and modes, the runtime directory, free space.
 
-use ports::{FaultKind, NodeRecord, PlaceFacts};
+use ports::{Fault, FaultKind, NodeRecord, PathFacts};
 
 use super::{Doctor, Place, is_softhsm};
 
@@ -13,26 +13,32 @@ impl Doctor<'_> {
     /// Each place: what stands there, whose it is, who else may read it.
     pub(super) fn rights(&mut self, watched: &[Place]) {
         for place in watched {
-            match self.node.host.places.look(&place.path) {
+            match self.node.host.file_system.look(&place.path) {
                 Ok(None) => self.pass(place.check, format!("{} is not there yet", place.path)),
                 Ok(Some(facts)) => self.rights_of(place, facts),
-                Err(fault) => self.fault(place.check, &fault),
+                Err(fault) => self.fault(place.check, fault),
             }
         }
         let writable = [
             ("database_writable", self.node.store.node.check_writable()),
-            ("wizard_writable", self.node.host.wizard.check_writable()),
-            ("tls_writable", self.node.web.tls.check_writable()),
+            (
+                "wizard_writable",
+                self.node.host.wizard.check_writable().map_err(Fault::from),
+            ),
+            (
+                "tls_writable",
+                self.node.web.tls.check_writable().map_err(Fault::from),
+            ),
         ];
         for (name, result) in writable {
             match result {
                 Ok(()) => self.pass(name, "a start could write there"),
-                Err(fault) => self.fault(name, &fault),
+                Err(fault) => self.fault(name, fault),
             }
         }
     }
 
-    fn rights_of(&mut self, place: &Place, facts: PlaceFacts) {
+    fn rights_of(&mut self, place: &Place, facts: PathFacts) {
         const ROOT: u32 = 0;
         let seen = format!("{} has mode {:04o}", place.path, facts.mode);
         if facts.is_open_to_all() {
@@ -69,17 +75,17 @@ impl Doctor<'_> {
     /// The plain DEK may stand on a tmpfs alone (C22).
     pub(super) fn runtime(&mut self, record: Option<&NodeRecord>, directory: &str) {
         const NAME: &str = "runtime_tmpfs";
-        match self.node.secrets.cache.check() {
+        match self.node.secrets.cache.check().map_err(Fault::from) {
             Ok(None) => self.pass(NAME, format!("{directory} is, or would be, on a tmpfs")),
             Ok(Some(warning)) => self.warn(NAME, warning, format!("mount a tmpfs at {directory}")),
-            Err(fault) if is_softhsm(record) => self.fault(NAME, &fault),
+            Err(fault) if is_softhsm(record) => self.fault(NAME, fault),
             // No DEK, no harm yet.
             Err(fault) => self.warn(NAME, fault.to_string(), fault.hint()),
         }
     }
 
-    /// Room for what a start writes.
-    pub(super) fn room(&mut self, runtime_dir: &str) {
+    /// Free space for what a start writes.
+    pub(super) fn free_space(&mut self, runtime_dir: &str) {
         let database = self.node.settings.database_path.clone();
         let tls = self.node.web.tls.directory();
         let wizard = self.node.host.wizard.directory();
@@ -89,14 +95,14 @@ impl Doctor<'_> {
             ("room_wizard", wizard.as_str(), LITTLE),
             ("room_runtime", runtime_dir, LITTLE),
         ] {
-            match self.node.host.places.room(path) {
-                Err(fault) => self.fault(name, &fault),
-                Ok(room) => {
-                    let seen = format!("{} are free for {path}", size(room.free));
+            match self.node.host.file_system.free_space(path) {
+                Err(fault) => self.fault(name, fault),
+                Ok(space) => {
+                    let seen = format!("{} are free for {path}", size(space.free));
                     let hint = "free space on that file system";
-                    if room.total == 0 || room.free >= enough {
+                    if space.has(enough) {
                         self.pass(name, seen);
-                    } else if room.free >= LITTLE {
+                    } else if space.has(LITTLE) {
                         self.warn(name, seen, hint);
                     } else {
                         self.fail(name, FaultKind::Io, seen, hint);

@@ -41,7 +41,7 @@ impl Doctor<'_> {
         let completed = sealing::is_completed(record, raw);
         match sealing::ensure_consistent(self.node, record, completed, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
-            Err(refused) => self.fault("keys_agree", &refused.into()),
+            Err(refused) => self.fault("keys_agree", refused),
         }
     }
 
@@ -61,7 +61,7 @@ impl Doctor<'_> {
             ),
             Ok(Some(daemon)) => self.pass("hsm_daemon", format!("{daemon} accepts connections")),
             Err(fault) => {
-                self.fault("hsm_daemon", &fault);
+                self.fault("hsm_daemon", fault);
                 self.not_asked("hsm_module", "the daemon cannot be reached");
                 self.not_asked("hsm_token", "the daemon cannot be reached");
                 return None;
@@ -73,7 +73,7 @@ impl Doctor<'_> {
                 Some(module)
             }
             Err(fault) => {
-                self.fault("hsm_module", &fault);
+                self.fault("hsm_module", fault);
                 self.not_asked("hsm_token", "the module cannot be used");
                 None
             }
@@ -106,7 +106,7 @@ impl Doctor<'_> {
                 return None;
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 return None;
             }
         };
@@ -152,7 +152,7 @@ impl Doctor<'_> {
         let session = match pin.and_then(|pin| token.log_in(&pin)) {
             Ok(session) => session,
             Err(fault) => {
-                self.fault("pin", &fault);
+                self.fault("pin", fault);
                 self.not_asked("kek", "the login was refused");
                 self.not_asked("dek", "the login was refused");
                 return None;
@@ -205,7 +205,7 @@ impl Doctor<'_> {
                 false
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 false
             }
         }
@@ -237,7 +237,7 @@ impl Doctor<'_> {
                     Some(dek)
                 }
                 Err(refused) => {
-                    self.fault(NAME, &refused.into());
+                    self.fault(NAME, refused);
                     None
                 }
             },
@@ -251,11 +251,11 @@ impl Doctor<'_> {
                     }
                     Ok(_) | Err(_) => fault,
                 };
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
         }
@@ -267,7 +267,7 @@ impl Doctor<'_> {
         let cached = match self.node.secrets.cache.read() {
             Ok(cached) => cached,
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 return unwrapped;
             }
         };

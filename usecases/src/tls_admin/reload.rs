@@ -1,6 +1,6 @@
 //! The web server is told of a new set.
 
-use ports::Reload;
+use ports::{Fault, Reload};
 
 use crate::recorder::Recorder;
 
@@ -13,7 +13,8 @@ pub fn reload(recorder: &mut Recorder<'_>) {
             "reload_web_server",
             "no nginx.reload is configured: where nginx runs, reload it by hand",
         ),
-        Err(fault) => {
+        Err(error) => {
+            let fault = Fault::from(error);
             let causes = fault.causes();
             let why = [vec![fault.to_string()], causes].concat().join(": ");
             recorder.report.warnings.push(format!(

@@ -23,7 +23,7 @@ const LAYERS: [Layer; 8] = [
     Layer {
         name: "ports",
         inner: &["domain"],
-        outer: Some(&["time", "zeroize"]),
+        outer: Some(&["thiserror", "time", "zeroize"]),
     },
     Layer {
         name: "adapters-hsm",

@@ -69,7 +69,7 @@ pub fn messages(fresh: &mut dyn FnMut() -> Box<dyn MessagesRig>) {
     assert!(fault.to_string().contains(&format!("{EN}.po:2")), "{fault}");
     let fault = rig.open().compile().unwrap_err();
     assert!(fault.to_string().contains(&format!("{EN}.po:2")), "{fault}");
-    assert_eq!(kind_of::<()>(Err(fault)), FaultKind::DataCorrupt);
+    assert_eq!(kind_of(Err::<(), _>(fault)), FaultKind::DataCorrupt);
     assert_eq!(
         rig.compiled(&format!("{DE}.mo")),
         None,

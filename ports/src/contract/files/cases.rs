@@ -19,11 +19,12 @@ pub(super) fn run<P: ?Sized>(port: &str, cases: &[Case<P>], fresh: Fresh<'_, P>)
     }
 }
 
-/// The kind of the fault that a call must end with.
-pub(super) fn kind_of<T>(result: Result<T, crate::Fault>) -> crate::FaultKind {
+/// The kind of the error that a call must end with.
+pub(super) fn kind_of<T, E: Into<crate::Fault>>(result: Result<T, E>) -> crate::FaultKind {
     match result {
         Ok(_) => panic!("the call worked, and it must not"),
-        Err(fault) => {
+        Err(error) => {
+            let fault = error.into();
             assert!(!fault.hint().is_empty(), "no hint: {fault}");
             fault.kind()
         }

@@ -6,11 +6,11 @@ use domain::{DEK_EXPECTED_LENGTH, InstallationId, SchemaState, SetupWizardState,
 use ports::{
     ActiveCredential, AssetReport, Backup, BackupManifest, BackupOrigin, BackupSource,
     BackupTarget, Backups, CachedDek, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek,
-    Fault, Level, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache, MockDekCrypto,
-    MockHistory, MockMessages, MockNodeStore, MockPins, MockPlaces, MockStaticFiles, MockTlsIssuer,
-    MockTlsStore, MockWebServer, MockWizardStore, NodeRecord, Output, Published, Secret, Snapshot,
-    StagedBackup, StartLock, StartLockGuard, StoredKey, SystemClock, TlsCredential, TlsView,
-    TokenRecord, TokenSession as _, WizardDirectory,
+    Fault, Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache,
+    MockDekCrypto, MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins,
+    MockStaticFiles, MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord,
+    Output, Published, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey,
+    SystemClock, TlsCredential, TlsView, TokenRecord, TokenSession as _, WizardDirectory,
 };
 use time::OffsetDateTime;
 
@@ -119,8 +119,8 @@ impl Mocks {
         self.wizard.expect_read().returning(move || Ok(directory));
         self.wizard.expect_check_writable().returning(|| Ok(()));
         self.wizard.expect_directory().returning(|| "w".to_owned());
-        let mut places = MockPlaces::new();
-        places.expect_look().returning(|_| Ok(None));
+        let mut file_system = MockFileSystem::new();
+        file_system.expect_look().returning(|_| Ok(None));
         Node {
             store: Store {
                 node: Box::new(self.node),
@@ -144,7 +144,7 @@ impl Mocks {
             },
             host: Host {
                 wizard: Box::new(self.wizard),
-                places: Box::new(places),
+                file_system: Box::new(file_system),
                 lock: Box::new(FreeLock),
                 clock: Box::new(SystemClock),
                 output: Box::new(Silent),
@@ -253,7 +253,7 @@ impl StartLock for FreeLock {
         &self,
         _wait: Duration,
         _waiting: &mut dyn FnMut(),
-    ) -> Result<Box<dyn StartLockGuard>, Fault> {
+    ) -> Result<Box<dyn StartLockGuard>, LockError> {
         Ok(Box::new(Self))
     }
 }

@@ -1,10 +1,10 @@
-//! Files and directories as an inspector sees them: rights and room, never their content.
+//! Rights and free space of paths, never the content of a file.
 
-use crate::Fault;
+use crate::FileError;
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PlaceFacts {
+pub struct PathFacts {
     /// Whether it is a directory.
     pub is_directory: bool,
     /// The permission bits.
@@ -15,7 +15,7 @@ pub struct PlaceFacts {
     pub is_own: bool,
 }
 
-impl PlaceFacts {
+impl PathFacts {
     /// Whether it is a directory in which every user may replace files.
     #[must_use]
     pub const fn is_open_to_all(&self) -> bool {
@@ -30,27 +30,35 @@ pub const fn is_open_to_all(mode: u32) -> bool {
     mode & 0o1002 == 0o0002
 }
 
-/// Room on the file system of a path.
+/// Free space of a file system.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Room {
+pub struct FreeSpace {
     /// Bytes that this user can still write.
     pub free: u64,
     /// Bytes in all; 0 where the file system has no limit.
     pub total: u64,
 }
 
-/// Files and directories, looked at from outside.
+impl FreeSpace {
+    /// Whether so many bytes can be written.
+    #[must_use]
+    pub const fn has(&self, bytes: u64) -> bool {
+        self.total == 0 || self.free >= bytes
+    }
+}
+
+/// Rights and free space of paths.
 #[cfg_attr(feature = "testing", mockall::automock)]
-pub trait Places {
+pub trait FileSystem {
     /// Looks, through symbolic links; changes nothing. MUST be `None` where nothing stands there.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn look(&self, path: &str) -> Result<Option<PlaceFacts>, Fault>;
+    /// A path that cannot be looked at.
+    fn look(&self, path: &str) -> Result<Option<PathFacts>, FileError>;
 
-    /// Room where the path stands, or would stand: that of its nearest existing parent.
+    /// Free space where the path stands, or would stand: that of its nearest existing parent.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn room(&self, path: &str) -> Result<Room, Fault>;
+    /// A file system that does not say.
+    fn free_space(&self, path: &str) -> Result<FreeSpace, FileError>;
 }

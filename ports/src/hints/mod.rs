@@ -1,0 +1,21 @@
+//! What an operator does next, by error.
+
+mod files;
+mod tls;
+
+use crate::Fault;
+
+/// The hint for a failure.
+pub(crate) fn of(fault: &Fault) -> String {
+    match fault {
+        Fault::File(error) => files::file(error),
+        Fault::Lock(error) => files::lock(error),
+        Fault::PinMemory(error) => files::pin_memory(error),
+        Fault::Wizard(error) => files::wizard(error),
+        Fault::DekCache(error) => files::dek_cache(error),
+        Fault::Assets(error) => files::assets(error),
+        Fault::Tls(error) => tls::tls(error),
+        Fault::WebServer(error) => tls::web_server(error),
+        Fault::Other(_) => String::new(),
+    }
+}
