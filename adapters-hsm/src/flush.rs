@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ports::{Fault, FaultKind};
+use ports::FileError;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
@@ -25,14 +25,14 @@ const DEFAULT_TOKENS: &str = "/var/lib/softhsm/tokens";
 ///
 /// # Errors
 /// A sync that fails: nothing that needs the token may be committed then.
-pub(crate) fn flush(serial: &str) -> Result<Vec<String>, Fault> {
+pub(crate) fn flush(serial: &str) -> Result<Vec<String>, FileError> {
     let tokens = tokens_directory();
     match find(&tokens, serial) {
         Ok(name) => Walk::new(&tokens)?.token(&name),
         Err(why) => Ok(vec![format!(
             "the files of the token with serial {serial} were not found, and not synced ({why}): \
-             a power cut in the next minute could lose a key that was just made. Set hsm.daemon \
-             where the token stands behind one, or SOFTHSM2_CONF as the module has it"
+             a power cut in the next minute could lose a key that was just made. Configure the \
+             daemon where the token stands behind one, else set SOFTHSM2_CONF as the module has it"
         )]),
     }
 }
@@ -103,7 +103,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(path: &'a Path) -> Result<Self, Fault> {
+    fn new(path: &'a Path) -> Result<Self, FileError> {
         let opened = rustix::fs::open(path, DIRECTORY, Mode::empty())
             .and_then(|tokens| Ok((rustix::fs::fstat(&tokens)?, tokens)));
         let (stat, tokens) = opened.map_err(|error| failed(path, error))?;
@@ -117,7 +117,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn token(mut self, name: &str) -> Result<Vec<String>, Fault> {
+    fn token(mut self, name: &str) -> Result<Vec<String>, FileError> {
         let path = self.path.join(name);
         let failed = |error| failed(&path, error);
         let flags = DIRECTORY | OFlags::NOFOLLOW;
@@ -183,24 +183,14 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
-fn failed(path: &Path, error: Errno) -> Fault {
-    let fault = Fault::io(
+fn failed(path: &Path, error: Errno) -> FileError {
+    FileError::new(
         format!(
             "what SoftHSM has written to {} cannot be brought to the disk",
             path.display()
         ),
         error.into(),
-    );
-    match fault.kind() {
-        FaultKind::Denied => fault,
-        _ => Fault::new(
-            FaultKind::Io,
-            fault.to_string(),
-            "check the file system that the token stands on; nothing that needs the new key was \
-             stored",
-        )
-        .because(fault),
-    }
+    )
 }
 
 #[cfg(test)]

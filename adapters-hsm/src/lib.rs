@@ -8,6 +8,7 @@ mod blob;
 mod budget;
 mod classify;
 mod config;
+mod config_value;
 mod find;
 mod flush;
 mod initialise;
@@ -34,6 +35,7 @@ mod wrap;
 
 pub use blob::Pkcs11Blobs;
 pub use config::{Daemon, HsmConfig};
+pub use config_value::ConfigValueError;
 pub use interrupts::Interrupts;
 pub use token_module::Pkcs11Module;
 pub use uri::TokenUri;

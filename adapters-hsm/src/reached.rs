@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use ports::{Fault, Found, ReachedModule, Secret, Token, TokenInfo, TokenQuery, TokenSession};
+use ports::{Found, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenQuery, TokenSession};
 
 use crate::find::{self, Search};
 use crate::initialise;
@@ -22,7 +22,7 @@ impl Reached {
     /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
     /// were not there. Where a token is known to exist, the module is loaded afresh and asked
     /// again before that is believed (C3).
-    fn search(self, query: &TokenQuery) -> Result<(Self, Search), Fault> {
+    fn search(self, query: &TokenQuery) -> Result<(Self, Search), TokenError> {
         let mut reached = self;
         let mut search = reached.look(query)?;
         for _ in 1..LOOKS {
@@ -36,7 +36,7 @@ impl Reached {
         Ok((reached, search))
     }
 
-    fn look(&self, query: &TokenQuery) -> Result<Search, Fault> {
+    fn look(&self, query: &TokenQuery) -> Result<Search, TokenError> {
         let query = query.clone();
         let module = &self.0.loaded.module;
         module.call("looking for the token", move |module| {
@@ -57,7 +57,7 @@ impl ReachedModule for Reached {
         &self.0.loaded.description
     }
 
-    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, Fault> {
+    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError> {
         let (reached, search) = self.search(query)?;
         Ok(match search {
             Search::Absent { others, free_slot } => Found::Absent {
@@ -74,7 +74,7 @@ impl ReachedModule for Reached {
         label: &str,
         so_pin: &Secret,
         pin: &Secret,
-    ) -> Result<Box<dyn Token>, Fault> {
+    ) -> Result<Box<dyn Token>, TokenError> {
         let (label, so_pin, pin) = (label.to_owned(), so_pin.clone(), pin.clone());
         let module = &self.0.loaded.module;
         let info = module.call("initialising the token", move |module| {
@@ -100,7 +100,7 @@ impl Token for Pkcs11Token {
         Box::new(Reached(self.lease))
     }
 
-    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, Fault> {
+    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
         let Self { lease, info } = *self;
         let user = login::log_in(&lease.shared, &lease.loaded.module, &info, pin)?;
         Ok(Box::new(Pkcs11Session { user, info, lease }))

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{FileError, hints};
+use crate::{FileError, TokenError, hints};
 
 /// What kind of failure it is; the command line gives each kind its exit code.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -73,6 +73,9 @@ pub enum Fault {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The token, or the way to it.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// What has no type of its own yet.
     #[error(transparent)]
     Other(Box<Untyped>),
@@ -84,8 +87,15 @@ pub struct Untyped {
     kind: FaultKind,
     message: String,
     hint: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
-    is_unanswered: bool,
+    source: Option<Source>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The error that caused it.
+    Cause(Box<dyn Error + Send + Sync>),
+    /// A failure with a type, in whose place this one stands: its causes are this one's.
+    InPlaceOf(Box<Fault>),
 }
 
 impl Fault {
@@ -96,7 +106,6 @@ impl Fault {
             message: message.into(),
             hint: hint.into(),
             source: None,
-            is_unanswered: false,
         }))
     }
 
@@ -107,25 +116,16 @@ impl Fault {
                 kind: typed.kind(),
                 message: typed.to_string(),
                 hint: typed.hint(),
-                is_unanswered: typed.is_unanswered(),
-                source: Some(Box::new(typed)),
+                source: Some(Source::InPlaceOf(Box::new(typed))),
             }),
         }
-    }
-
-    /// The same for a call that never came back: whoever would have answered is not asked again.
-    #[must_use]
-    pub fn unanswered(self) -> Self {
-        let mut untyped = self.untyped();
-        untyped.is_unanswered = true;
-        Self::Other(untyped)
     }
 
     /// The same with the error that caused it.
     #[must_use]
     pub fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let mut untyped = self.untyped();
-        untyped.source = Some(source.into());
+        untyped.source = Some(Source::Cause(source.into()));
         Self::Other(untyped)
     }
 
@@ -155,16 +155,8 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::File(error) => error.kind(),
+            Self::Token(error) => error.kind(),
             Self::Other(untyped) => untyped.kind,
-        }
-    }
-
-    /// Whether a call never came back, and none after it will.
-    #[must_use]
-    pub fn is_unanswered(&self) -> bool {
-        match self {
-            Self::File(_) => false,
-            Self::Other(untyped) => untyped.is_unanswered,
         }
     }
 
@@ -198,9 +190,10 @@ impl fmt::Display for Untyped {
 
 impl Error for Untyped {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        match self.source.as_ref()? {
+            Source::Cause(cause) => Some(&**cause),
+            Source::InPlaceOf(typed) => typed.source(),
+        }
     }
 }
 

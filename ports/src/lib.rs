@@ -22,6 +22,7 @@ mod seals;
 mod secret;
 mod tls;
 mod token;
+mod token_error;
 mod web_server;
 mod wizard_store;
 
@@ -70,5 +71,6 @@ pub use token::{
     DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
     TokenSession, WrapFormat,
 };
+pub use token_error::{CallFailure, TokenError, TokenName};
 pub use web_server::{Reload, WebServer};
 pub use wizard_store::{WizardDirectory, WizardStore};

@@ -1,10 +1,12 @@
 //! Contract suite of the chain from [`TokenModule`] to [`TokenSession`].
 
+use std::error::Error as _;
+
 use domain::{InstallationId, KekId};
 
 use crate::{
-    Dek, DekBlobs, Fault, FaultKind, Found, MOST_UNSEEN_TRIES, PinMemory, PinState, ReachedModule,
-    Secret, Token, TokenInfo, TokenModule, TokenQuery, TokenSession, TryEnd, WrappedDek,
+    Dek, DekBlobs, FaultKind, Found, MOST_UNSEEN_TRIES, PinMemory, PinState, ReachedModule, Secret,
+    Token, TokenError, TokenInfo, TokenModule, TokenQuery, TokenSession, TryEnd, WrappedDek,
 };
 
 /// A store of tokens that belongs to one case alone.
@@ -99,7 +101,7 @@ fn info(module: &dyn TokenModule, query: &TokenQuery) -> TokenInfo {
     present(module, query).info().clone()
 }
 
-fn log_in(module: &dyn TokenModule, pin: &str) -> Result<Box<dyn TokenSession>, Fault> {
+fn log_in(module: &dyn TokenModule, pin: &str) -> Result<Box<dyn TokenSession>, TokenError> {
     present(module, &by_label(LABEL)).log_in(&secret(pin))
 }
 
@@ -113,20 +115,31 @@ fn logged_in(rig: &dyn Rig) -> Box<dyn TokenSession> {
     token.log_in(&secret(PIN)).expect("the PIN works")
 }
 
-fn initialise(module: Box<dyn ReachedModule>, label: &str) -> Result<Box<dyn Token>, Fault> {
+fn initialise(module: Box<dyn ReachedModule>, label: &str) -> Result<Box<dyn Token>, TokenError> {
     module.initialise(label, &secret(SO_PIN), &secret(PIN))
 }
 
-fn kind<T>(result: Result<T, Fault>, what: &str) -> FaultKind {
+fn kind<T>(result: Result<T, TokenError>, what: &str) -> FaultKind {
     match result {
         Ok(_) => panic!("{what} must fail"),
-        Err(fault) => {
-            assert!(!fault.hint().is_empty(), "{what}: no hint");
-            let all = format!("{fault} {} {:?}", fault.hint(), fault.causes());
+        Err(error) => {
+            let all = format!("{} {error:?}", in_full(&error));
             assert!(!all.contains(PIN) && !all.contains(SO_PIN), "{what}: {all}");
-            fault.kind()
+            error.kind()
         }
     }
+}
+
+/// The message with those of its causes behind it.
+#[must_use]
+pub fn in_full(error: &TokenError) -> String {
+    let mut all = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        all = format!("{all}: {cause}");
+        next = cause.source();
+    }
+    all
 }
 
 fn fresh(rig: &dyn Rig) {

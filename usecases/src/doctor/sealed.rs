@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{CacheCopy, Kek};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
+    CachedDek, Dek, Fault, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
     TokenSession,
 };
 
@@ -55,7 +55,7 @@ impl Doctor<'_> {
             ),
             Ok(Some(daemon)) => self.pass("hsm_daemon", format!("{daemon} accepts connections")),
             Err(fault) => {
-                self.fault("hsm_daemon", &fault);
+                self.fault("hsm_daemon", &fault.into());
                 self.not_asked("hsm_module", "the daemon cannot be reached");
                 self.not_asked("hsm_token", "the daemon cannot be reached");
                 return None;
@@ -143,7 +143,7 @@ impl Doctor<'_> {
 
     fn keys(&mut self, token: Box<dyn Token>, record: &NodeRecord) -> Option<Dek> {
         let pin = self.node.pins.user_pin();
-        let session = match pin.and_then(|pin| token.log_in(&pin)) {
+        let session = match pin.and_then(|pin| Ok(token.log_in(&pin)?)) {
             Ok(session) => session,
             Err(fault) => {
                 self.fault("pin", &fault);
@@ -182,7 +182,7 @@ impl Doctor<'_> {
             );
             return false;
         };
-        match session.has_kek(kek) {
+        match session.has_kek(kek).map_err(Fault::from) {
             Ok(true) => {
                 self.pass(NAME, format!("{kek} is on the token"));
                 true
@@ -221,7 +221,7 @@ impl Doctor<'_> {
             );
             return None;
         };
-        match session.unwrap_dek(kek, blob) {
+        match session.unwrap_dek(kek, blob).map_err(Fault::from) {
             Ok(dek) => match sealing::ensure_consistent(self.node, record, false, Some(&dek)) {
                 Ok(()) => {
                     self.pass(

@@ -105,7 +105,7 @@ fn earlier_dek(
                 return Ok(Some(dek));
             }
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
-            Err(fault) => return Err(fault),
+            Err(fault) => return Err(fault.into()),
         },
         _ => None,
     };
@@ -113,7 +113,7 @@ fn earlier_dek(
         return Ok(Some(dek));
     }
     if let Some(fault) = damaged {
-        return Err(fault);
+        return Err(fault.into());
     }
     let made = node.database.snapshot(node.clock.now())?;
     let removed = made

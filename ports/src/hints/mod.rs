@@ -1,5 +1,7 @@
 //! What an operator does next, by error.
 
+mod token;
+
 use std::io::ErrorKind;
 
 use crate::{Fault, FileError};
@@ -8,6 +10,7 @@ use crate::{Fault, FileError};
 pub(crate) fn of(fault: &Fault) -> String {
     match fault {
         Fault::File(error) => file(error).to_owned(),
+        Fault::Token(error) => token::of(error),
         Fault::Other(_) => String::new(),
     }
 }
