@@ -182,7 +182,7 @@ fn ensure_names(id: &[u8], kek: &KekId) -> Result<(), TokenError> {
 
 /// A blob that cannot be right.
 pub(crate) fn damaged(why: &str) -> TokenError {
-    TokenError::WrappedDekDamaged { why: why.into() }
+    TokenError::WrappedDekDamaged(why.into())
 }
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
 
     fn refusal(bytes: &[u8]) -> String {
         let fault = Blob::parse(&WrappedDek(bytes.to_vec()), &kek()).unwrap_err();
-        assert!(matches!(fault, TokenError::WrappedDekDamaged { .. }));
+        assert!(matches!(fault, TokenError::WrappedDekDamaged(_)));
         fault.to_string()
     }
 

@@ -21,9 +21,9 @@ pub(crate) fn ensure_try_to_spare(token: &TokenName, pin: PinState) -> Result<()
     let token = token.clone();
     Err(match pin {
         PinState::Fine | PinState::CountLow => return Ok(()),
-        PinState::FinalTry => TokenError::LastPinTry { token },
-        PinState::Locked => TokenError::PinLocked { token },
-        PinState::NotInitialised => TokenError::NoUserPin { token },
+        PinState::FinalTry => TokenError::LastPinTry(token),
+        PinState::Locked => TokenError::PinLocked(token),
+        PinState::NotInitialised => TokenError::NoUserPin(token),
     })
 }
 
@@ -32,9 +32,7 @@ pub(crate) fn ensure_not_empty(token: &TokenName, pin: &Secret) -> Result<(), To
     if !pin.is_empty() {
         return Ok(());
     }
-    Err(TokenError::EmptyPin {
-        token: token.clone(),
-    })
+    Err(TokenError::EmptyPin(token.clone()))
 }
 
 /// Refuses a PIN that the token has rejected before, and every PIN where nobody saw how the last
@@ -46,9 +44,7 @@ pub(crate) fn ensure_allowed(
 ) -> Result<(), TokenError> {
     for hash in ledger.rejected() {
         if matches(&token.serial, hash, pin)? {
-            return Err(TokenError::PinRejectedBefore {
-                token: token.clone(),
-            });
+            return Err(TokenError::PinRejectedBefore(token.clone()));
         }
     }
     if ledger.unseen() < MOST_UNSEEN_TRIES {
@@ -151,10 +147,7 @@ mod tests {
         let ledger = ledger(&[&hashes[0], &hashes[1]]);
         for rejected in ["1234", "4321"] {
             let fault = check(&*ledger, rejected).unwrap_err();
-            assert!(
-                matches!(fault, TokenError::PinRejectedBefore { .. }),
-                "{fault}"
-            );
+            assert!(matches!(fault, TokenError::PinRejectedBefore(_)), "{fault}");
         }
         check(&*ledger, "12345").unwrap();
     }

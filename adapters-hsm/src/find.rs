@@ -29,9 +29,7 @@ pub(crate) fn ensure_label(label: &str) -> Result<(), TokenError> {
     if !label.is_empty() && label.len() <= LABEL_LENGTH && trimmed(label) == label {
         return Ok(());
     }
-    Err(TokenError::ImpossibleLabel {
-        label: label.to_owned(),
-    })
+    Err(TokenError::ImpossibleLabel(label.to_owned()))
 }
 
 /// Looks for the token that is meant.

@@ -47,9 +47,7 @@ fn unfinished<'a>(slots: &'a Slots, label: &str) -> Result<Option<&'a SlotToken>
     if labelled.next().is_none() && pin_state(&first.info) == PinState::NotInitialised {
         return Ok(Some(first));
     }
-    Err(TokenError::AlreadyInitialised {
-        token: first.name.clone(),
-    })
+    Err(TokenError::AlreadyInitialised(first.name.clone()))
 }
 
 /// C_InitToken on a slot that was free a moment ago.
@@ -88,9 +86,7 @@ fn make(
 
 fn no_free_slot(slots: &Slots) -> TokenError {
     let labels = slots.tokens.iter().map(|token| token.name.label.clone());
-    TokenError::NoFreeSlot {
-        tokens: labels.collect(),
-    }
+    TokenError::NoFreeSlot(labels.collect())
 }
 
 /// Both PINs are checked before anything is initialised, so that none is left half done.
@@ -111,7 +107,7 @@ fn auth(secret: &Secret, pin: &'static str) -> Result<AuthPin, TokenError> {
     secret
         .expose_text()
         .map(|text| AuthPin::from(text.to_owned()))
-        .ok_or(TokenError::PinNotText { pin })
+        .ok_or(TokenError::PinNotText(pin))
 }
 
 /// C_InitPIN as the security officer, in a session of its own.
@@ -123,9 +119,7 @@ fn set_pin(
 ) -> Result<(), TokenError> {
     let name = &token.name;
     if token.info.so_pin_locked() || token.info.so_pin_final_try() {
-        return Err(TokenError::NoSoPinTry {
-            token: name.clone(),
-        });
+        return Err(TokenError::NoSoPinTry(name.clone()));
     }
     let what = |what: &str| format!("{what} on the {name} failed");
     let session = module

@@ -121,7 +121,5 @@ fn ensure_protected(user: &UserSession, key: ObjectHandle, id: &KekId) -> Result
     user.session.destroy_object(key).or_failed(|| {
         format!("the new KEK {id} on the {user} is not protected and cannot be removed")
     })?;
-    Err(TokenError::UnprotectedKek {
-        token: user.token.clone(),
-    })
+    Err(TokenError::UnprotectedKek(user.token.clone()))
 }

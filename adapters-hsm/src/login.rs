@@ -57,9 +57,7 @@ pub(crate) fn log_in(
 fn ensure_untried(shared: &Shared) -> Result<(), TokenError> {
     match shared.tried.get() {
         None => Ok(()),
-        Some(serial) => Err(TokenError::PinTriedAlready {
-            serial: serial.clone(),
-        }),
+        Some(serial) => Err(TokenError::PinTriedAlready(serial.clone())),
     }
 }
 

@@ -31,9 +31,7 @@ impl UserSession {
         match info.session_state() {
             SessionState::RoUser | SessionState::RwUser => Ok(()),
             SessionState::RoPublic | SessionState::RwPublic | SessionState::RwSecurityOfficer => {
-                Err(TokenError::LoginForgotten {
-                    token: self.token.clone(),
-                })
+                Err(TokenError::LoginForgotten(self.token.clone()))
             }
         }
     }

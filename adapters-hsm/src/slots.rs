@@ -87,9 +87,7 @@ impl Slots {
     pub(crate) fn again(&self, token: &TokenName) -> Result<&SlotToken, TokenError> {
         self.labelled(&token.label)
             .find(|shown| shown.name == *token)
-            .ok_or_else(|| TokenError::TokenVanished {
-                token: token.clone(),
-            })
+            .ok_or_else(|| TokenError::TokenVanished(token.clone()))
     }
 
     /// Refuses to conclude that a token is absent where it could be in a slot that does not say

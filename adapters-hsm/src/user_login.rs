@@ -85,9 +85,7 @@ fn is_before_the_pin(error: &Error) -> bool {
 
 fn refused(user: &UserSession, error: Error) -> TokenError {
     if is(&error, RvError::PinLocked) {
-        return TokenError::PinLocked {
-            token: user.token.clone(),
-        };
+        return TokenError::PinLocked(user.token.clone());
     }
     failed(format!("the login to the {user} failed"), error)
 }

@@ -25,11 +25,11 @@ pub(crate) fn wrap(user: &UserSession, kek: &KekId, dek: &Dek) -> Result<Wrapped
     let token = || user.token.clone();
     let format = user
         .format
-        .ok_or_else(|| TokenError::NoWrapMechanism { token: token() })?;
+        .ok_or_else(|| TokenError::NoWrapMechanism(token()))?;
     let kek = Kek::on(user, kek)?;
     let blob = kek.wrap(dek, format)?;
     if !kek.unwrap(&blob)?.is_same(dek) {
-        return Err(TokenError::WrapMismatch { token: token() });
+        return Err(TokenError::WrapMismatch(token()));
     }
     Ok(blob.to_stored())
 }

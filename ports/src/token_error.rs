@@ -132,11 +132,8 @@ pub enum TokenError {
         source: Source,
     },
     /// A label that no token can have.
-    #[error("{label:?} cannot be the label of a token")]
-    ImpossibleLabel {
-        /// The label.
-        label: String,
-    },
+    #[error("{0:?} cannot be the label of a token")]
+    ImpossibleLabel(String),
     /// Several tokens could be meant.
     #[error(
         "{} tokens have the label {label:?}; their serial numbers are {}",
@@ -172,11 +169,8 @@ pub enum TokenError {
         slot: u64,
     },
     /// The token went while it was in use.
-    #[error("the {token} was there a moment ago and is not shown any more")]
-    TokenVanished {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} was there a moment ago and is not shown any more")]
+    TokenVanished(TokenName),
     /// What the marker on the token says cannot be right.
     #[error("the marker {marker:?} of the {token} cannot be right: {why}")]
     MarkerDamaged {
@@ -198,20 +192,14 @@ pub enum TokenError {
         ours: InstallationId,
     },
     /// A token with the label is initialised already.
-    #[error("a {token} is there already and is not initialised again")]
-    AlreadyInitialised {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("a {0} is there already and is not initialised again")]
+    AlreadyInitialised(TokenName),
     /// No slot is free for a new token.
     #[error(
         "no slot is free for a new token; the module shows the tokens {}",
-        tokens.join(", ")
+        .0.join(", ")
     )]
-    NoFreeSlot {
-        /// The labels of the tokens that are there.
-        tokens: Vec<String>,
-    },
+    NoFreeSlot(Vec<String>),
     /// A slot was initialised, and its token is not shown.
     #[error("slot {slot} was initialised as {label:?} and does not show that token")]
     InitialisedNotShown {
@@ -231,17 +219,11 @@ pub enum TokenError {
         max: usize,
     },
     /// A new PIN that is no text.
-    #[error("the {pin} is not UTF-8 text")]
-    PinNotText {
-        /// Which PIN.
-        pin: &'static str,
-    },
+    #[error("the {0} is not UTF-8 text")]
+    PinNotText(&'static str),
     /// One more wrong SO PIN would lock the token.
-    #[error("the {token} has no try of the SO PIN to spare")]
-    NoSoPinTry {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} has no try of the SO PIN to spare")]
+    NoSoPinTry(TokenName),
     /// The token rejected the SO PIN.
     #[error("the {token} rejected the SO PIN")]
     SoPinRejected {
@@ -251,44 +233,26 @@ pub enum TokenError {
         source: Source,
     },
     /// The token has no user PIN.
-    #[error("the {token} has no user PIN yet")]
-    NoUserPin {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} has no user PIN yet")]
+    NoUserPin(TokenName),
     /// The user PIN is locked.
-    #[error("the {token} has locked its user PIN after too many wrong ones")]
-    PinLocked {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} has locked its user PIN after too many wrong ones")]
+    PinLocked(TokenName),
     /// One more wrong user PIN would lock the token.
-    #[error("the {token} has one try of the user PIN left, and it is not used up")]
-    LastPinTry {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} has one try of the user PIN left, and it is not used up")]
+    LastPinTry(TokenName),
     /// The user PIN is empty.
-    #[error("the user PIN for the {token} is empty; it is not tried")]
-    EmptyPin {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the user PIN for the {0} is empty; it is not tried")]
+    EmptyPin(TokenName),
     /// This process has tried a PIN already.
     #[error(
-        "a PIN was tried in this start already, on the token with serial {serial}; none is tried \
+        "a PIN was tried in this start already, on the token with serial {0}; none is tried \
          again"
     )]
-    PinTriedAlready {
-        /// The serial number of the token.
-        serial: String,
-    },
+    PinTriedAlready(String),
     /// The token has rejected this PIN before.
-    #[error("the user PIN for the {token} was already rejected by it and is not tried again")]
-    PinRejectedBefore {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the user PIN for the {0} was already rejected by it and is not tried again")]
+    PinRejectedBefore(TokenName),
     /// Nobody saw how the last tries of a PIN ended.
     #[error(
         "{tries} tries of the user PIN on the {token} were made, and nobody saw how they ended \
@@ -329,11 +293,8 @@ pub enum TokenError {
     #[error(transparent)]
     Ledger(Box<Fault>),
     /// The token has ended the login by itself.
-    #[error("the {token} has forgotten the login")]
-    LoginForgotten {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} has forgotten the login")]
+    LoginForgotten(TokenName),
     /// Several keys have the id of the KEK.
     #[error("the {token} holds {count} keys with the id {kek}")]
     SeveralKeks {
@@ -345,23 +306,14 @@ pub enum TokenError {
         count: usize,
     },
     /// The token does not protect the KEK that it was told to protect.
-    #[error("the {token} made a KEK that is not sensitive, private and unextractable")]
-    UnprotectedKek {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} made a KEK that is not sensitive, private and unextractable")]
+    UnprotectedKek(TokenName),
     /// The wrapped DEK that is stored cannot be right.
-    #[error("the wrapped DEK in the database cannot be right: {why}")]
-    WrappedDekDamaged {
-        /// Why.
-        why: String,
-    },
+    #[error("the wrapped DEK in the database cannot be right: {0}")]
+    WrappedDekDamaged(String),
     /// The token has no mechanism that this program wraps with.
-    #[error("the {token} offers neither AES_KEY_WRAP nor AES_GCM through this module")]
-    NoWrapMechanism {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} offers neither AES_KEY_WRAP nor AES_GCM through this module")]
+    NoWrapMechanism(TokenName),
     /// The token lacks the mechanism that wrapped the DEK.
     #[error(
         "the DEK is wrapped with {}, which the {token} does not offer through this module",
@@ -376,11 +328,8 @@ pub enum TokenError {
         source: Source,
     },
     /// What the token has wrapped it does not unwrap to the same.
-    #[error("the {token} wrapped a DEK and unwraps it to another one")]
-    WrapMismatch {
-        /// The token.
-        token: TokenName,
-    },
+    #[error("the {0} wrapped a DEK and unwraps it to another one")]
+    WrapMismatch(TokenName),
     /// The files of the token could not be synced.
     #[error(transparent)]
     NotSynced(FileError),
@@ -415,32 +364,32 @@ impl TokenError {
             | Self::ProcessEnded { .. }
             | Self::SlotUnreadable { .. }
             | Self::SlotEmpty { .. }
-            | Self::TokenVanished { .. }
+            | Self::TokenVanished(_)
             | Self::InitialisedNotShown { .. }
-            | Self::LoginForgotten { .. }
-            | Self::WrapMismatch { .. } => FaultKind::HsmUnavailable,
+            | Self::LoginForgotten(_)
+            | Self::WrapMismatch(_) => FaultKind::HsmUnavailable,
             Self::PinLength { .. }
-            | Self::PinNotText { .. }
-            | Self::NoSoPinTry { .. }
+            | Self::PinNotText(_)
+            | Self::NoSoPinTry(_)
             | Self::SoPinRejected { .. }
-            | Self::NoUserPin { .. }
-            | Self::PinLocked { .. }
-            | Self::LastPinTry { .. }
-            | Self::EmptyPin { .. }
-            | Self::PinTriedAlready { .. }
-            | Self::PinRejectedBefore { .. }
+            | Self::NoUserPin(_)
+            | Self::PinLocked(_)
+            | Self::LastPinTry(_)
+            | Self::EmptyPin(_)
+            | Self::PinTriedAlready(_)
+            | Self::PinRejectedBefore(_)
             | Self::UnseenTries { .. } => FaultKind::Denied,
             Self::MarkerDamaged { .. }
             | Self::RejectedPinUnreadable { .. }
             | Self::SeveralKeks { .. }
-            | Self::WrappedDekDamaged { .. } => FaultKind::DataCorrupt,
-            Self::ImpossibleLabel { .. }
+            | Self::WrappedDekDamaged(_) => FaultKind::DataCorrupt,
+            Self::ImpossibleLabel(_)
             | Self::Ambiguous { .. }
             | Self::OtherInstallation { .. }
-            | Self::AlreadyInitialised { .. }
-            | Self::NoFreeSlot { .. }
-            | Self::UnprotectedKek { .. }
-            | Self::NoWrapMechanism { .. }
+            | Self::AlreadyInitialised(_)
+            | Self::NoFreeSlot(_)
+            | Self::UnprotectedKek(_)
+            | Self::NoWrapMechanism(_)
             | Self::MechanismMissing { .. } => FaultKind::Config,
             Self::ThreadEnded { .. } | Self::NoRandomBytes | Self::Defect { .. } => {
                 FaultKind::Internal

@@ -36,9 +36,7 @@ pub(super) fn of(error: &E) -> String {
         }
         E::ThreadEnded { .. } => "this is a defect of this program or of the module: report it",
         E::Call { failure, .. } => call(*failure),
-        E::ImpossibleLabel { .. } => {
-            "set hsm.token_label to 1 to 32 bytes that do not end in a space"
-        }
+        E::ImpossibleLabel(_) => "set hsm.token_label to 1 to 32 bytes that do not end in a space",
         E::Ambiguous { .. } => {
             "name the one that is meant in hsm.uri: pkcs11:token=LABEL;serial=NUMBER"
         }
@@ -49,7 +47,7 @@ pub(super) fn of(error: &E) -> String {
                  it, which is then to be moved away"
             );
         }
-        E::SlotEmpty { .. } | E::TokenVanished { .. } => NOTHING_ABOUT_KEYS,
+        E::SlotEmpty { .. } | E::TokenVanished(_) => NOTHING_ABOUT_KEYS,
         E::MarkerDamaged { .. } => {
             "look at the data objects with `pkcs11-tool --list-objects --type data`, find out who \
              wrote to the token, and remove the object that is wrong"
@@ -58,10 +56,10 @@ pub(super) fn of(error: &E) -> String {
             "use another token, or restore the database of the installation that the token \
              belongs to"
         }
-        E::AlreadyInitialised { .. } => {
+        E::AlreadyInitialised(_) => {
             "use it with its own PIN, or choose another label in hsm.token_label"
         }
-        E::NoFreeSlot { .. } => {
+        E::NoFreeSlot(_) => {
             "add a slot, or name one of these tokens in hsm.token_label; a token that is \
              initialised is never overwritten"
         }
@@ -69,32 +67,30 @@ pub(super) fn of(error: &E) -> String {
             "start again: a token that was initialised is found by its label"
         }
         E::PinLength { min, max, .. } => return format!("choose a PIN of {min} to {max} bytes"),
-        E::PinNotText { .. } => {
-            "PKCS#11 takes a new PIN as UTF-8; choose one of letters and digits"
-        }
-        E::NoSoPinTry { .. } => {
+        E::PinNotText(_) => "PKCS#11 takes a new PIN as UTF-8; choose one of letters and digits",
+        E::NoSoPinTry(_) => {
             "make sure of the SO PIN and set the user PIN by hand (pkcs11-tool --login \
              --login-type so --init-pin)"
         }
         E::SoPinRejected { .. } => {
             "put the SO PIN that the token was initialised with where hsm.so_pin_file says"
         }
-        E::NoUserPin { .. } => {
+        E::NoUserPin(_) => {
             "let `trustpointctl startup` find out what the node needs (`setup` or `recover` \
              finishes the token), or set the PIN with the SO PIN: pkcs11-tool --login \
              --login-type so --init-pin"
         }
-        E::PinLocked { .. } => {
+        E::PinLocked(_) => {
             "set the user PIN anew with the SO PIN (pkcs11-tool --login --login-type so \
              --init-pin); the keys stay"
         }
-        E::LastPinTry { .. } => {
+        E::LastPinTry(_) => {
             "make sure of the PIN and log in once by hand (pkcs11-tool --login --list-objects \
              asks for it), or set it anew with the SO PIN; then start again"
         }
-        E::EmptyPin { .. } => "write the PIN to the file that hsm.pin_file names",
-        E::PinTriedAlready { .. } => "start again with the right PIN where hsm.pin_file says",
-        E::PinRejectedBefore { .. } => {
+        E::EmptyPin(_) => "write the PIN to the file that hsm.pin_file names",
+        E::PinTriedAlready(_) => "start again with the right PIN where hsm.pin_file says",
+        E::PinRejectedBefore(_) => {
             "put the right PIN where hsm.pin_file says and start again; where the token's PIN \
              was changed to this very one, remove the file pin-rejected beside the database"
         }
@@ -113,17 +109,17 @@ pub(super) fn of(error: &E) -> String {
                 of(failure)
             );
         }
-        E::LoginForgotten { .. } => "start again; this says nothing about the keys on the token",
+        E::LoginForgotten(_) => "start again; this says nothing about the keys on the token",
         E::SeveralKeks { .. } => {
             "find out with `pkcs11-tool --login --list-objects` which of them this program \
              generated, and who made the other; remove neither before the DEK is unwrapped"
         }
-        E::UnprotectedKek { .. } => "use a token that keeps its keys, for example SoftHSM",
-        E::WrappedDekDamaged { .. } => {
+        E::UnprotectedKek(_) => "use a token that keeps its keys, for example SoftHSM",
+        E::WrappedDekDamaged(_) => {
             "restore a backup of the database that belongs to this token (`backup restore`), or \
              bring the DEK back by the backup password (`recover`); nothing was changed"
         }
-        E::NoWrapMechanism { .. } => {
+        E::NoWrapMechanism(_) => {
             "load the token's own module in process (hsm.module), or reach it through p11-kit \
              0.25.5 or newer; AES_ECB is never used"
         }
@@ -131,7 +127,7 @@ pub(super) fn of(error: &E) -> String {
             "reach the token in process (hsm.module of the token itself), or through a daemon that \
              passes this mechanism"
         }
-        E::WrapMismatch { .. } => "do not use this token: it computes wrongly; nothing was stored",
+        E::WrapMismatch(_) => "do not use this token: it computes wrongly; nothing was stored",
         E::NotSynced(error) if error.source.kind() == ErrorKind::PermissionDenied => {
             super::file(error)
         }

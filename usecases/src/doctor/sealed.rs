@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{CacheCopy, Kek};
 use ports::{
-    CachedDek, Dek, Fault, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
-    TokenSession,
+    CachedDek, Dek, Fault, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token,
+    TokenRecord, TokenSession,
 };
 
 use super::{Doctor, is_softhsm};

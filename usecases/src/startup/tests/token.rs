@@ -84,9 +84,7 @@ impl FakeToken {
 
     fn check(&self, call: Call) -> Result<(), TokenError> {
         if self.state.borrow().failing == Some(call) {
-            return Err(TokenError::TokenVanished {
-                token: self.info.name(),
-            });
+            return Err(TokenError::TokenVanished(self.info.name()));
         }
         Ok(())
     }
