@@ -6,7 +6,7 @@ use ports::{TokenError, TokenInfo, TokenQuery};
 
 use crate::marker;
 use crate::module::Module;
-use crate::slots::{SlotToken, Slots, pin_state, trimmed, wrap_format};
+use crate::slots::{SlotToken, Slots, trimmed};
 
 /// The longest label of a token in bytes (CK_TOKEN_INFO).
 const LABEL_LENGTH: usize = 32;
@@ -50,7 +50,7 @@ pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, TokenE
     }
     let context = module.context();
     let (token, marker) = choose(context, candidates, query)?;
-    describe(context, &token, marker).map(Search::Present)
+    token.describe(context, marker).map(Search::Present)
 }
 
 /// Of several tokens the one with the serial number, else the one with our marker.
@@ -87,19 +87,4 @@ fn choose(
             serials,
         }),
     }
-}
-
-/// The token as the port shows it.
-pub(crate) fn describe(
-    context: &Pkcs11,
-    token: &SlotToken,
-    marker: Option<InstallationId>,
-) -> Result<TokenInfo, TokenError> {
-    Ok(TokenInfo {
-        label: token.name.label.clone(),
-        serial: token.name.serial.clone(),
-        pin: pin_state(&token.info),
-        marker,
-        wrap_format: wrap_format(context, token)?,
-    })
 }

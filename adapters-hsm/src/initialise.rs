@@ -7,10 +7,10 @@ use cryptoki::types::AuthPin;
 use ports::{PinState, Secret, TokenError};
 
 use crate::classify::{Cause, OrFailed as _, failed, is};
-use crate::find::{describe, ensure_label};
+use crate::find::ensure_label;
 use crate::marker;
 use crate::module::Module;
-use crate::slots::{SlotToken, Slots, pin_state};
+use crate::slots::{SlotToken, Slots};
 
 /// Initialises a free slot, or finishes a token that was initialised and has no user PIN yet: the
 /// power may have gone between the two.
@@ -34,7 +34,7 @@ pub(crate) fn initialise(
     let slots = Slots::of(module)?;
     let token = slots.again(&token.name)?;
     let context = module.context();
-    describe(context, token, marker::read(context, token)?)
+    token.describe(context, marker::read(context, token)?)
 }
 
 /// A token with our label and no user PIN. One that has its PIN is refused: it may hold keys, and
@@ -44,7 +44,7 @@ fn unfinished<'a>(slots: &'a Slots, label: &str) -> Result<Option<&'a SlotToken>
     let Some(first) = labelled.next() else {
         return Ok(None);
     };
-    if labelled.next().is_none() && pin_state(&first.info) == PinState::NotInitialised {
+    if labelled.next().is_none() && first.pin() == PinState::NotInitialised {
         return Ok(Some(first));
     }
     Err(TokenError::AlreadyInitialised(first.name.clone()))

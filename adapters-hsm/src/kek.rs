@@ -6,7 +6,6 @@ use cryptoki::types::Ulong;
 use domain::{KEK_LABEL, KekId};
 use ports::TokenError;
 
-use crate::blob::damaged;
 use crate::classify::{OrFailed as _, refuses_template};
 use crate::session::UserSession;
 
@@ -32,12 +31,6 @@ pub(crate) fn find(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandl
             count: several.len(),
         }),
     }
-}
-
-/// The KEK with this id, which must be there.
-pub(crate) fn expect(user: &UserSession, kek: &KekId) -> Result<ObjectHandle, TokenError> {
-    find(user, kek)?
-        .ok_or_else(|| damaged(&format!("the KEK {kek} that it needs is not on the {user}")))
 }
 
 /// CKA_CHECK_VALUE of the KEK, where it is there and has one.

@@ -29,7 +29,6 @@ mod slots;
 mod token_module;
 mod token_session;
 mod uri;
-mod user_login;
 mod worker;
 mod wrap;
 

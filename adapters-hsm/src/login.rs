@@ -1,27 +1,25 @@
 //! The one login, and the ledger around it (C18).
 
-use std::rc::Rc;
-
-use ports::{Fault, Secret, TokenError, TokenInfo, TokenName, TryEnd};
+use ports::{Fault, Secret, TokenError, TokenInfo, TryEnd};
 
 use crate::budget;
 use crate::interrupts::Held;
-use crate::module::Module;
-use crate::session::UserSession;
-use crate::shared::Shared;
-use crate::user_login::{self, Login};
+use crate::session::{Login, UserSession};
+use crate::shared::Lease;
 use crate::worker::Remote;
 
 /// Tries the PIN where it may be tried, and gives back the session in which the user is logged in.
 /// The ledger is open from before the first look until the end of the try is noted: of many
 /// processes side by side one tries, and the others read how that ended.
 pub(crate) fn log_in(
-    shared: &Shared,
-    module: &Rc<Remote<Module>>,
+    lease: &Lease,
     info: &TokenInfo,
     pin: &Secret,
 ) -> Result<Remote<UserSession>, TokenError> {
-    ensure_untried(shared)?;
+    let shared = &lease.shared;
+    if let Some(serial) = shared.tried.get() {
+        return Err(TokenError::PinTriedAlready(serial.clone()));
+    }
     let token = info.name();
     budget::ensure_try_to_spare(&token, info.pin)?;
     budget::ensure_not_empty(&token, pin)?;
@@ -34,11 +32,19 @@ pub(crate) fn log_in(
         .open(&token.serial, shared.config.call_deadline)
         .map_err(not_noted)?;
     budget::ensure_allowed(&token, &*ledger, pin)?;
-    let session = open(module, &token)?;
+    let named = token.clone();
+    let session = lease
+        .loaded
+        .module
+        .make("opening a session", move |module| {
+            UserSession::open(module, &named)
+        })?;
     let _held = Held::new(&*shared.interrupts);
     ledger.note_try().map_err(not_noted)?;
+    shared.tried.get_or_init(|| token.serial.clone());
+    let tried = pin.clone();
     // After an error nobody saw how it ended: the try stays noted.
-    match try_pin(shared, &session, &token, pin)? {
+    match session.call("the login", move |user| user.log_in(&tried))? {
         Login::Accepted => match ledger.end_try(TryEnd::Accepted) {
             Ok(()) => Ok(session),
             Err(fault) => Err(TokenError::Ledger(fault.into())),
@@ -51,33 +57,6 @@ pub(crate) fn log_in(
             Err(with_the_end_noted(rejection, kept))
         }
     }
-}
-
-/// A second try in one start would be one too many.
-fn ensure_untried(shared: &Shared) -> Result<(), TokenError> {
-    match shared.tried.get() {
-        None => Ok(()),
-        Some(serial) => Err(TokenError::PinTriedAlready(serial.clone())),
-    }
-}
-
-fn open(module: &Rc<Remote<Module>>, token: &TokenName) -> Result<Remote<UserSession>, TokenError> {
-    let token = token.clone();
-    module.make("opening a session", move |module| {
-        user_login::open(module, &token)
-    })
-}
-
-/// The one C_Login.
-fn try_pin(
-    shared: &Shared,
-    session: &Remote<UserSession>,
-    token: &TokenName,
-    pin: &Secret,
-) -> Result<Login, TokenError> {
-    shared.tried.get_or_init(|| token.serial.clone());
-    let pin = pin.clone();
-    session.call("the login", move |user| user_login::log_in(user, &pin))
 }
 
 /// The failure of a login. Where its end could not be noted, the try stays noted as one whose end

@@ -102,7 +102,7 @@ impl Token for Pkcs11Token {
 
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
         let Self { lease, info } = *self;
-        let user = login::log_in(&lease.shared, &lease.loaded.module, &info, pin)?;
+        let user = login::log_in(&lease, &info, pin)?;
         Ok(Box::new(Pkcs11Session { user, info, lease }))
     }
 }

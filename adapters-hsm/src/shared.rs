@@ -52,7 +52,7 @@ impl Lease {
         if !self.loaded.needs_flush {
             return Ok(());
         }
-        for warning in flush::flush(&token.serial).map_err(TokenError::NotSynced)? {
+        if let Some(warning) = flush::flush(&token.serial).map_err(TokenError::NotSynced)? {
             let mut warnings = self.shared.warnings.borrow_mut();
             if !warnings.contains(&warning) {
                 warnings.push(warning);

@@ -5,9 +5,10 @@ use cryptoki::context::Pkcs11;
 use cryptoki::error::RvError;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::slot::{Slot, TokenInfo};
+use domain::InstallationId;
 use ports::{PinState, TokenError, TokenName, TokenQuery, WrapFormat};
 
-use crate::classify::{Cause, OrFailed as _, failed, is};
+use crate::classify::{Cause, OrFailed as _, is};
 use crate::module::Module;
 
 /// An initialised token in its slot.
@@ -36,6 +37,65 @@ impl SlotToken {
     /// was never a key on it.
     fn is_unfinished_for_ever(&self) -> bool {
         self.info.so_pin_locked() && !self.info.user_pin_initialized()
+    }
+
+    /// How the token stands to user PINs.
+    pub(crate) fn pin(&self) -> PinState {
+        if self.info.user_pin_locked() {
+            PinState::Locked
+        } else if !self.info.user_pin_initialized() {
+            PinState::NotInitialised
+        } else if self.info.user_pin_final_try() {
+            PinState::FinalTry
+        } else if self.info.user_pin_count_low() {
+            PinState::CountLow
+        } else {
+            PinState::Fine
+        }
+    }
+
+    /// How the token wraps: CKM_AES_KEY_WRAP, else CKM_AES_GCM, and never anything without
+    /// integrity.
+    pub(crate) fn wrap_format(&self, context: &Pkcs11) -> Result<Option<WrapFormat>, TokenError> {
+        let unanswered = || format!("the {} does not say which mechanisms it has", self.name);
+        let listed = context.get_mechanism_list(self.slot);
+        let listed = listed.or_failed(unanswered)?;
+        for (format, mechanism) in [
+            (WrapFormat::AesKeyWrap, MechanismType::AES_KEY_WRAP),
+            (WrapFormat::AesGcm, MechanismType::AES_GCM),
+        ] {
+            if !listed.contains(&mechanism) {
+                continue;
+            }
+            let info = match context.get_mechanism_info(self.slot, mechanism) {
+                Err(error) if is(&error, RvError::MechanismInvalid) => continue,
+                info => info.or_failed(unanswered)?,
+            };
+            let is_offered = match format {
+                WrapFormat::AesKeyWrap => info.wrap() && info.unwrap(),
+                WrapFormat::AesGcm => info.encrypt() && info.decrypt(),
+            };
+            if is_offered {
+                return Ok(Some(format));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The token as the port shows it.
+    pub(crate) fn describe(
+        &self,
+        context: &Pkcs11,
+        marker: Option<InstallationId>,
+    ) -> Result<ports::TokenInfo, TokenError> {
+        let TokenName { label, serial } = self.name.clone();
+        Ok(ports::TokenInfo {
+            label,
+            serial,
+            pin: self.pin(),
+            marker,
+            wrap_format: self.wrap_format(context)?,
+        })
     }
 }
 
@@ -119,55 +179,4 @@ impl Slots {
 
 pub(crate) fn trimmed(padded: &str) -> String {
     padded.trim_end_matches([' ', '\0']).to_owned()
-}
-
-/// How the token stands to user PINs.
-pub(crate) fn pin_state(info: &TokenInfo) -> PinState {
-    if info.user_pin_locked() {
-        PinState::Locked
-    } else if !info.user_pin_initialized() {
-        PinState::NotInitialised
-    } else if info.user_pin_final_try() {
-        PinState::FinalTry
-    } else if info.user_pin_count_low() {
-        PinState::CountLow
-    } else {
-        PinState::Fine
-    }
-}
-
-/// How the token wraps: CKM_AES_KEY_WRAP, else CKM_AES_GCM, and never anything without integrity.
-pub(crate) fn wrap_format(
-    context: &Pkcs11,
-    token: &SlotToken,
-) -> Result<Option<WrapFormat>, TokenError> {
-    if offers(context, token, WrapFormat::AesKeyWrap)? {
-        Ok(Some(WrapFormat::AesKeyWrap))
-    } else if offers(context, token, WrapFormat::AesGcm)? {
-        Ok(Some(WrapFormat::AesGcm))
-    } else {
-        Ok(None)
-    }
-}
-
-fn offers(context: &Pkcs11, token: &SlotToken, format: WrapFormat) -> Result<bool, TokenError> {
-    let unanswered = || format!("the {} does not say which mechanisms it has", token.name);
-    let mechanism = match format {
-        WrapFormat::AesKeyWrap => MechanismType::AES_KEY_WRAP,
-        WrapFormat::AesGcm => MechanismType::AES_GCM,
-    };
-    let listed = context
-        .get_mechanism_list(token.slot)
-        .or_failed(unanswered)?;
-    if !listed.contains(&mechanism) {
-        return Ok(false);
-    }
-    match context.get_mechanism_info(token.slot, mechanism) {
-        Ok(info) => Ok(match format {
-            WrapFormat::AesKeyWrap => info.wrap() && info.unwrap(),
-            WrapFormat::AesGcm => info.encrypt() && info.decrypt(),
-        }),
-        Err(error) if is(&error, RvError::MechanismInvalid) => Ok(false),
-        Err(error) => Err(failed(unanswered(), error)),
-    }
 }

@@ -52,19 +52,16 @@ impl Pkcs11Module {
         if let Some(daemon) = &self.0.config.daemon {
             probe(daemon, limit)?;
         }
+        let config = &self.0.config;
         let thread = match thread {
             Some(thread) => thread,
-            None => thread.insert(self.start_thread()?),
+            None => thread.insert(Thread::start(Watch {
+                module: config.module.clone(),
+                deadline: config.call_deadline,
+                interrupts: Rc::clone(&self.0.interrupts),
+            })?),
         };
-        Loaded::load(&self.0.config, thread)
-    }
-
-    fn start_thread(&self) -> Result<Rc<Thread>, TokenError> {
-        Thread::start(Watch {
-            module: self.0.config.module.clone(),
-            deadline: self.0.config.call_deadline,
-            interrupts: Rc::clone(&self.0.interrupts),
-        })
+        Loaded::load(config, thread)
     }
 
     fn reached(&self, loaded: Loaded) -> Box<dyn ReachedModule> {

@@ -23,7 +23,7 @@ use crate::interrupts::{Held, Interrupts};
 use crate::last_resort::{self, End};
 
 /// How long it may take until it is seen that the module has ended the process.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Whether any module in this process hangs; a destructor has no other way to say so.
 static ANY_HUNG: AtomicBool = AtomicBool::new(false);
@@ -71,7 +71,7 @@ impl Thread {
         let (alive, gone) = mpsc::channel();
         thread::Builder::new()
             .name("pkcs11".into())
-            .spawn(move || keep(Ok(()), answer, alive))
+            .spawn(move || serve(Ok(()), answer, alive))
             .map_err(|source| TokenError::NoThread {
                 module: watch.module.to_string(),
                 source,
@@ -94,7 +94,7 @@ impl<T: 'static> Remote<T> {
         let (alive, gone) = mpsc::channel();
         self.send(
             doing,
-            Box::new(move |value| keep(make(value), answer, alive)),
+            Box::new(move |value| serve(make(value), answer, alive)),
         )?;
         let made_of = Rc::<Self>::clone(self);
         Remote::receive(watch, doing, &answers, gone, Some(made_of))
@@ -148,7 +148,7 @@ impl<T: 'static> Remote<T> {
 }
 
 /// On the thread: serves the value until nobody can ask for it any more, and gives it up.
-fn keep<T>(made: Result<T, TokenError>, answer: SyncSender<Made<T>>, alive: Sender<Infallible>) {
+fn serve<T>(made: Result<T, TokenError>, answer: SyncSender<Made<T>>, alive: Sender<Infallible>) {
     match made {
         Ok(mut value) => {
             let (jobs, queue) = mpsc::channel::<Job<T>>();
@@ -181,19 +181,19 @@ impl Drop for Gone {
         let _held = Held::new(&*self.watch.interrupts);
         match self.watch.wait(&self.alive) {
             Ok(never) => match never {},
-            Err(Silence::Died) => {}
-            Err(Silence::Hangs | Silence::Ended(_)) => lose(),
+            Err(NoAnswer::Died) => {}
+            Err(NoAnswer::Hangs | NoAnswer::Ended(_)) => note_hang(),
         }
     }
 }
 
-/// The thread will never come back.
-fn lose() {
+/// The thread is lost.
+fn note_hang() {
     ANY_HUNG.store(true, Ordering::Relaxed);
 }
 
 /// Why there is no answer.
-enum Silence {
+enum NoAnswer {
     /// The deadline is over.
     Hangs,
     /// The module has ended the process.
@@ -223,29 +223,29 @@ impl Watch {
 
     fn answer<A>(&self, doing: &str, answers: &Receiver<A>) -> Result<A, TokenError> {
         self.wait(answers).map_err(|silence| match silence {
-            Silence::Hangs => {
-                lose();
+            NoAnswer::Hangs => {
+                note_hang();
                 self.hangs(doing, &format!("no answer within {:?}", self.deadline))
             }
-            Silence::Ended(end) => self.ended(doing, end),
-            Silence::Died => self.died(doing),
+            NoAnswer::Ended(end) => self.ended(doing, end),
+            NoAnswer::Died => self.died(doing),
         })
     }
 
-    fn wait<T>(&self, answers: &Receiver<T>) -> Result<T, Silence> {
+    fn wait<T>(&self, answers: &Receiver<T>) -> Result<T, NoAnswer> {
         let begin = Instant::now();
         loop {
             let left = self.deadline.saturating_sub(begin.elapsed());
-            match answers.recv_timeout(left.min(GLANCE)) {
+            match answers.recv_timeout(left.min(POLL)) {
                 Ok(answer) => return Ok(answer),
-                Err(RecvTimeoutError::Disconnected) => return Err(Silence::Died),
+                Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer::Died),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if let Some(end) = last_resort::ended() {
-                return Err(Silence::Ended(end));
+                return Err(NoAnswer::Ended(end));
             }
             if left.is_zero() {
-                return Err(Silence::Hangs);
+                return Err(NoAnswer::Hangs);
             }
         }
     }
@@ -259,7 +259,7 @@ impl Watch {
     }
 
     fn ended(&self, doing: &str, end: End) -> TokenError {
-        lose();
+        note_hang();
         TokenError::ProcessEnded {
             doing: doing.to_owned(),
             module: self.module.to_string(),

@@ -70,8 +70,12 @@ struct Kek<'a> {
 
 impl<'a> Kek<'a> {
     fn on(user: &'a UserSession, id: &'a KekId) -> Result<Self, TokenError> {
-        let key = kek::expect(user, id)?;
-        Ok(Self { user, id, key })
+        match kek::find(user, id)? {
+            Some(key) => Ok(Self { user, id, key }),
+            None => Err(damaged(&format!(
+                "the KEK {id} that it needs is not on the {user}"
+            ))),
+        }
     }
 
     fn wrap(&self, dek: &Dek, format: WrapFormat) -> Result<Blob, TokenError> {
