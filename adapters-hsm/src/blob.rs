@@ -134,40 +134,34 @@ impl Blob {
         ensure_names(id, kek)?;
         Ok(Self {
             header: header(format, kek),
-            body: body(format, rest).ok_or_else(|| wrong_length(format, rest.len()))?,
+            body: body(format, rest)?,
         })
     }
 }
 
-fn body(format: WrapFormat, rest: &[u8]) -> Option<Body> {
-    match format {
-        WrapFormat::AesKeyWrap => {
-            (rest.len() == KEY_WRAP_LENGTH).then(|| Body::KeyWrap(rest.to_vec()))
-        }
-        WrapFormat::AesGcm => {
-            let (iv, ciphertext) = rest.split_first_chunk::<IV_LENGTH>()?;
-            (ciphertext.len() == GCM_LENGTH).then(|| Body::Gcm {
+fn body(format: WrapFormat, rest: &[u8]) -> Result<Body, TokenError> {
+    let (expected, body) = match format {
+        WrapFormat::AesKeyWrap => (KEY_WRAP_LENGTH, Some(Body::KeyWrap(rest.to_vec()))),
+        WrapFormat::AesGcm => (
+            IV_LENGTH + GCM_LENGTH,
+            rest.split_first_chunk().map(|(iv, ciphertext)| Body::Gcm {
                 iv: *iv,
                 ciphertext: ciphertext.to_vec(),
-            })
-        }
-    }
-}
-
-fn wrong_length(format: WrapFormat, actual: usize) -> TokenError {
-    let expected = match format {
-        WrapFormat::AesKeyWrap => KEY_WRAP_LENGTH,
-        WrapFormat::AesGcm => IV_LENGTH + GCM_LENGTH,
+            }),
+        ),
     };
-    let how = if actual < expected {
-        "it is cut short"
-    } else {
-        "bytes trail it"
-    };
-    damaged(&format!(
-        "{how}: {} takes {expected} bytes, there are {actual}",
-        format.name()
-    ))
+    let actual = rest.len();
+    body.filter(|_| actual == expected).ok_or_else(|| {
+        let how = if actual < expected {
+            "it is cut short"
+        } else {
+            "bytes trail it"
+        };
+        damaged(&format!(
+            "{how}: {} takes {expected} bytes, there are {actual}",
+            format.name()
+        ))
+    })
 }
 
 fn ensure_names(id: &[u8], kek: &KekId) -> Result<(), TokenError> {

@@ -54,19 +54,6 @@ pub(crate) fn is_one_of(error: &Error, codes: &[RvError]) -> bool {
     codes.iter().any(|code| is(error, *code))
 }
 
-/// Whether the token does not take an attribute of the template.
-pub(crate) fn refuses_template(error: &Error) -> bool {
-    is_one_of(
-        error,
-        &[
-            RvError::TemplateInconsistent,
-            RvError::AttributeTypeInvalid,
-            RvError::AttributeValueInvalid,
-            RvError::AttributeReadOnly,
-        ],
-    )
-}
-
 /// A failed call in the words of PKCS#11: `C_Login: CKR_PIN_INCORRECT`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {

@@ -6,8 +6,8 @@ use cryptoki::types::Ulong;
 use domain::{KEK_LABEL, KekId};
 use ports::TokenError;
 
-use crate::classify::{OrFailed as _, refuses_template};
-use crate::session::UserSession;
+use crate::classify::OrFailed as _;
+use crate::session::{UserSession, unmodifiable};
 
 /// AES-256.
 const KEY_LENGTH: Ulong = Ulong::new(32);
@@ -64,21 +64,7 @@ pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, TokenErro
 
 /// Generates a KEK under the id.
 pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError> {
-    let mut template = template(id);
-    let generated = match user.session.generate_key(&Mechanism::AesKeyGen, &template) {
-        // Not every token takes CKA_MODIFIABLE, the last of the list.
-        Err(error) if refuses_template(&error) => {
-            template.pop();
-            user.session.generate_key(&Mechanism::AesKeyGen, &template)
-        }
-        generated => generated,
-    };
-    let key = generated.or_failed(|| format!("no KEK could be generated on the {user}"))?;
-    ensure_protected(user, key, id)
-}
-
-fn template(id: &KekId) -> Vec<Attribute> {
-    vec![
+    let template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::ValueLen(KEY_LENGTH),
@@ -92,8 +78,12 @@ fn template(id: &KekId) -> Vec<Attribute> {
         Attribute::Unwrap(true),
         Attribute::Encrypt(true),
         Attribute::Decrypt(true),
-        Attribute::Modifiable(false),
-    ]
+    ];
+    let key = unmodifiable(template, |template| {
+        user.session.generate_key(&Mechanism::AesKeyGen, template)
+    })
+    .or_failed(|| format!("no KEK could be generated on the {user}"))?;
+    ensure_protected(user, key, id)
 }
 
 /// A token that ignores what it is asked for must not hold the KEK.

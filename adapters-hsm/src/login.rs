@@ -49,24 +49,31 @@ pub(crate) fn log_in(
             Ok(()) => Ok(session),
             Err(fault) => Err(TokenError::Ledger(fault.into())),
         },
-        Login::NotTried(failure) => Err(with_the_end_noted(failure, ledger.end_try(TryEnd::Other))),
+        Login::NotTried(failure) => {
+            let noted = ledger.end_try(TryEnd::Other);
+            Err(with_the_end_noted(failure, noted.map_err(Into::into)))
+        }
         Login::Rejected(rejection) => {
-            let kept = budget::hash(pin)
-                .map_err(Fault::from)
-                .and_then(|hash| ledger.end_try(TryEnd::Rejected { hash }));
-            Err(with_the_end_noted(rejection, kept))
+            let noted = match budget::hash(pin) {
+                Ok(hash) => (ledger.end_try(TryEnd::Rejected { hash })).map_err(Into::into),
+                Err(error) => Err(error.into()),
+            };
+            Err(with_the_end_noted(rejection, noted))
         }
     }
 }
 
 /// The failure of a login. Where its end could not be noted, the try stays noted as one whose end
 /// nobody saw.
-fn with_the_end_noted(failure: TokenError, noted: Result<(), Fault>) -> TokenError {
+fn with_the_end_noted(
+    failure: TokenError,
+    noted: Result<(), Box<dyn std::error::Error + Send + Sync>>,
+) -> TokenError {
     match noted {
         Ok(()) => failure,
-        Err(fault) => TokenError::EndNotNoted {
+        Err(source) => TokenError::EndNotNoted {
             failure: Box::new(failure),
-            source: Box::new(fault),
+            source,
         },
     }
 }

@@ -8,8 +8,8 @@ use cryptoki::session::Session;
 use domain::InstallationId;
 use ports::{TokenError, TokenName};
 
-use crate::classify::{OrFailed as _, refuses_template};
-use crate::session::UserSession;
+use crate::classify::OrFailed as _;
+use crate::session::{UserSession, unmodifiable};
 use crate::slots::SlotToken;
 
 const APPLICATION: &[u8] = b"trustpointctl";
@@ -40,23 +40,15 @@ pub(crate) fn write(user: &UserSession, installation: &InstallationId) -> Result
 }
 
 fn create(user: &UserSession, installation: &InstallationId) -> Result<(), TokenError> {
-    let mut template = vec![
+    let template = vec![
         Attribute::Class(ObjectClass::DATA),
         Attribute::Token(true),
         Attribute::Private(false),
         Attribute::Application(APPLICATION.to_vec()),
         Attribute::Label(LABEL.to_vec()),
         Attribute::Value(installation.as_str().as_bytes().to_vec()),
-        Attribute::Modifiable(false),
     ];
-    let created = match user.session.create_object(&template) {
-        Err(error) if refuses_template(&error) => {
-            template.pop();
-            user.session.create_object(&template)
-        }
-        created => created,
-    };
-    created
+    unmodifiable(template, |template| user.session.create_object(template))
         .map(drop)
         .or_failed(|| format!("the marker could not be written to the {user}"))
 }

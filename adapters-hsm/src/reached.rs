@@ -12,30 +12,13 @@ use crate::shared::Lease;
 use crate::token_session::Pkcs11Session;
 
 /// How often a token that must exist is looked for before it counts as absent.
-const LOOKS: u32 = 3;
+const MOST_LOOKS: u32 = 3;
 const PAUSE_BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A module that answers.
 pub(crate) struct Reached(pub(crate) Lease);
 
 impl Reached {
-    /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
-    /// were not there. Where a token is known to exist, the module is loaded afresh and asked
-    /// again before that is believed (C3).
-    fn search(self, query: &TokenQuery) -> Result<(Self, Search), TokenError> {
-        let mut reached = self;
-        let mut search = reached.look(query)?;
-        for _ in 1..LOOKS {
-            if matches!(search, Search::Present(_)) || query.serial.is_none() {
-                break;
-            }
-            thread::sleep(PAUSE_BETWEEN_LOOKS);
-            reached = Self(reached.0.load_afresh()?);
-            search = reached.look(query)?;
-        }
-        Ok((reached, search))
-    }
-
     fn look(&self, query: &TokenQuery) -> Result<Search, TokenError> {
         let query = query.clone();
         let module = &self.0.loaded.module;
@@ -57,16 +40,30 @@ impl ReachedModule for Reached {
         &self.0.loaded.description
     }
 
+    /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
+    /// were not there. Where a token is known to exist, the module is loaded afresh and asked
+    /// again before that is believed (C3).
     fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError> {
-        let (reached, search) = self.search(query)?;
-        Ok(match search {
-            Search::Absent { others, free_slot } => Found::Absent {
-                module: Box::new(reached),
-                others,
-                free_slot,
-            },
-            Search::Present(info) => Found::Present(reached.token(info)),
-        })
+        let mut reached = *self;
+        let mut looks = 1;
+        loop {
+            match reached.look(query)? {
+                Search::Present(info) => return Ok(Found::Present(reached.token(info))),
+                Search::Absent { others, free_slot }
+                    if query.serial.is_none() || looks == MOST_LOOKS =>
+                {
+                    return Ok(Found::Absent {
+                        module: Box::new(reached),
+                        others,
+                        free_slot,
+                    });
+                }
+                Search::Absent { .. } => {}
+            }
+            thread::sleep(PAUSE_BETWEEN_LOOKS);
+            reached = Self(reached.0.load_afresh()?);
+            looks += 1;
+        }
     }
 
     fn initialise(

@@ -185,7 +185,7 @@ impl<'a> Kek<'a> {
         if is(&error, RvError::MechanismInvalid) {
             return TokenError::MechanismMissing {
                 token: self.user.token.clone(),
-                format,
+                mechanism: format.name(),
                 source: Cause::from(error).into(),
             };
         }

@@ -6,7 +6,7 @@ use std::io;
 
 use domain::{InstallationId, KekId};
 
-use crate::{Fault, FaultKind, FileError, WrapFormat};
+use crate::{Fault, FaultKind, FileError};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -286,8 +286,8 @@ pub enum TokenError {
     EndNotNoted {
         /// The login.
         failure: Box<TokenError>,
-        /// The ledger.
-        source: Box<Fault>,
+        /// Why not.
+        source: Source,
     },
     /// The login worked, and that could not be noted.
     #[error(transparent)]
@@ -316,14 +316,13 @@ pub enum TokenError {
     NoWrapMechanism(TokenName),
     /// The token lacks the mechanism that wrapped the DEK.
     #[error(
-        "the DEK is wrapped with {}, which the {token} does not offer through this module",
-        format.name()
+        "the DEK is wrapped with {mechanism}, which the {token} does not offer through this module"
     )]
     MechanismMissing {
         /// The token.
         token: TokenName,
-        /// The format of the wrapped DEK.
-        format: WrapFormat,
+        /// Its name.
+        mechanism: &'static str,
         /// Function and return value.
         source: Source,
     },
