@@ -27,14 +27,6 @@ pub(crate) fn ensure_try_to_spare(token: &TokenName, pin: PinState) -> Result<()
     })
 }
 
-/// Refuses an empty PIN, which is never right.
-pub(crate) fn ensure_not_empty(token: &TokenName, pin: &Secret) -> Result<(), TokenError> {
-    if !pin.is_empty() {
-        return Ok(());
-    }
-    Err(TokenError::EmptyPin(token.clone()))
-}
-
 /// Refuses a PIN that the token has rejected before, and every PIN where nobody saw how the last
 /// tries ended.
 pub(crate) fn ensure_allowed(

@@ -3,9 +3,6 @@
 //! The table decides what a failed call may be taken for. Nothing in it is ever taken for "no
 //! token" or "no key": that is concluded from lists that could be read to their end alone (C3).
 
-use std::fmt;
-
-use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
 use ports::{CallFailure, TokenError};
 
@@ -26,7 +23,7 @@ pub(crate) fn failed(what: String, error: Error) -> TokenError {
     TokenError::Call {
         what,
         failure: failure_of(&error),
-        source: Cause::from(error).into(),
+        source: cause(error),
     }
 }
 
@@ -55,40 +52,16 @@ pub(crate) fn is_one_of(error: &Error, codes: &[RvError]) -> bool {
 }
 
 /// A failed call in the words of PKCS#11: `C_Login: CKR_PIN_INCORRECT`.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Cause {
-    /// A function of the module returned a code.
-    #[error("C_{function:?}: {}", Code(*code))]
-    Returned {
-        /// Which.
-        function: Function,
-        /// What.
-        code: RvError,
-    },
-    /// The binding failed around the call.
-    #[error(transparent)]
-    Binding(Error),
-}
-
-impl From<Error> for Cause {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Pkcs11(code, function) => Self::Returned { function, code },
-            error => Self::Binding(error),
+pub(crate) fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let Error::Pkcs11(code, function) = error else {
+        return error.into();
+    };
+    let name = entry(code).0;
+    match code {
+        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => {
+            format!("C_{function:?}: {name} ({number:#x})").into()
         }
-    }
-}
-
-struct Code(RvError);
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            RvError::VendorDefined(code) | RvError::UnknownErrorCode(code) => {
-                write!(f, "{} ({code:#x})", entry(self.0).0)
-            }
-            code => f.write_str(entry(code).0),
-        }
+        _ => format!("C_{function:?}: {name}").into(),
     }
 }
 

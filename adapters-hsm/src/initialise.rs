@@ -6,7 +6,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 use ports::{PinState, Secret, TokenError};
 
-use crate::classify::{Cause, OrFailed as _, failed, is};
+use crate::classify::{OrFailed as _, cause, failed, is};
 use crate::find::ensure_label;
 use crate::marker;
 use crate::module::Module;
@@ -132,7 +132,7 @@ fn set_pin(
             if is(&error, RvError::PinIncorrect) {
                 return TokenError::SoPinRejected {
                     token: name.clone(),
-                    source: Cause::from(error).into(),
+                    source: cause(error),
                 };
             }
             failed(what("the login as security officer"), error)

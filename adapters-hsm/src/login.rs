@@ -22,7 +22,9 @@ pub(crate) fn log_in(
     }
     let token = info.name();
     budget::ensure_try_to_spare(&token, info.pin)?;
-    budget::ensure_not_empty(&token, pin)?;
+    if pin.is_empty() {
+        return Err(TokenError::EmptyPin(token));
+    }
     // Where no try can be noted, nobody logs in.
     let not_noted = |fault: Fault| TokenError::TryNotNoted {
         token: token.clone(),

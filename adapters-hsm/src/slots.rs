@@ -8,7 +8,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use domain::InstallationId;
 use ports::{PinState, TokenError, TokenName, TokenQuery, WrapFormat};
 
-use crate::classify::{Cause, OrFailed as _, is};
+use crate::classify::{OrFailed as _, cause, is};
 use crate::module::Module;
 
 /// An initialised token in its slot.
@@ -163,7 +163,7 @@ impl Slots {
                 label,
                 module,
                 slot: slot.id(),
-                source: Cause::from(error).into(),
+                source: cause(error),
             });
         }
         match self.empty.first() {

@@ -12,7 +12,7 @@ use ports::{CallFailure, Dek, TokenError, WrapFormat, WrappedDek};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::blob::{self, Blob, Body, IV_LENGTH, damaged};
-use crate::classify::{self, Cause, is};
+use crate::classify::{self, cause, is};
 use crate::kek;
 use crate::random;
 use crate::session::UserSession;
@@ -186,7 +186,7 @@ impl<'a> Kek<'a> {
             return TokenError::MechanismMissing {
                 token: self.user.token.clone(),
                 mechanism: format.name(),
-                source: Cause::from(error).into(),
+                source: cause(error),
             };
         }
         let (name, id, user) = (format.name(), self.id, self.user);

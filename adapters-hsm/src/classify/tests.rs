@@ -1,5 +1,6 @@
 //! The table, against one written from the standard.
 
+use cryptoki::context::Function;
 use cryptoki::error::Rv;
 
 use super::*;
@@ -168,7 +169,7 @@ fn c03_no_number_at_all_is_taken_for_success_or_for_a_denial_by_accident() {
 
 #[test]
 fn a_cause_names_the_function_and_the_code() {
-    let cause = |code| Cause::from(Error::Pkcs11(code, Function::Login)).to_string();
+    let cause = |code| cause(Error::Pkcs11(code, Function::Login)).to_string();
     assert_eq!(cause(RvError::PinIncorrect), "C_Login: CKR_PIN_INCORRECT");
     assert_eq!(
         cause(RvError::VendorDefined(0x8000_0001)),
