@@ -79,7 +79,7 @@ impl DekBlobs for Pkcs11Blobs {
 /// All that stands before the IV.
 pub(crate) fn header(format: WrapFormat, kek: &KekId) -> Vec<u8> {
     let id = kek.as_bytes();
-    // It has 64 bytes at the most.
+    // An id has 64 bytes at the most.
     let [length, ..] = id.len().to_le_bytes();
     let mut header = MAGIC.to_vec();
     header.extend([VERSION, code(format), length]);

@@ -81,15 +81,14 @@ fn malformed(why: impl Into<String>) -> ConfigValueError {
 }
 
 fn refused(name: &str) -> ConfigValueError {
-    // An attribute name is short ASCII; what is not stays out of the message.
-    let shown = match name {
-        name if name.len() <= 32 && name.bytes().all(|b| b.is_ascii_graphic()) => name.to_owned(),
-        _ => "(unprintable)".to_owned(),
-    };
     match name {
-        "pin-value" | "pin-source" => ConfigValueError::PinInUri(shown),
-        "object" | "type" | "id" => ConfigValueError::ObjectInUri(shown),
-        _ => ConfigValueError::UnknownInUri(shown),
+        "pin-value" | "pin-source" => ConfigValueError::PinInUri(name.to_owned()),
+        "object" | "type" | "id" => ConfigValueError::ObjectInUri(name.to_owned()),
+        // An attribute name is short ASCII; what is not stays out of the message.
+        name if name.len() <= 32 && name.bytes().all(|b| b.is_ascii_graphic()) => {
+            ConfigValueError::UnknownInUri(name.to_owned())
+        }
+        _ => ConfigValueError::UnknownInUri("(unprintable)".to_owned()),
     }
 }
 

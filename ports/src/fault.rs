@@ -211,3 +211,18 @@ impl<T> ResultExt<T> for Result<T, std::io::Error> {
         self.map_err(|error| Fault::io(what(), error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_place_of_a_fault_does_not_repeat_it() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let why = full.to_string();
+        let fault = Fault::io("writing /etc/x", full).advise("free space");
+        assert_eq!(fault.to_string(), "writing /etc/x");
+        assert_eq!(fault.hint(), "free space");
+        assert_eq!(fault.causes(), [why]);
+    }
+}
