@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use data_encoding::HEXLOWER_PERMISSIVE;
-use ports::{Fault, FileError, PinLedger, PinMemory, PinMemoryError, ResultExt as _, TryEnd};
+use ports::{FileError, PinLedger, PinMemory, PinMemoryError, ResultExt as _, TryEnd};
 
 use crate::{durable, lock};
 
@@ -46,7 +46,11 @@ impl PinMemoryFile {
 }
 
 impl PinMemory for PinMemoryFile {
-    fn open(&self, token_serial: &str, wait: Duration) -> Result<Box<dyn PinLedger>, Fault> {
+    fn open(
+        &self,
+        token_serial: &str,
+        wait: Duration,
+    ) -> Result<Box<dyn PinLedger>, PinMemoryError> {
         let locked = lock::locked(&self.path, wait, &mut || ())?;
         let file = locked.ok_or_else(|| PinMemoryError::Busy {
             path: self.path.to_string(),
@@ -139,7 +143,7 @@ impl PinLedger for Ledger {
         tries.map_or(0, |tries| tries.unseen)
     }
 
-    fn note_try(&mut self) -> Result<(), Fault> {
+    fn note_try(&mut self) -> Result<(), PinMemoryError> {
         let before = self.unseen();
         if before >= MOST_NOTED {
             let why = "no further try can be noted".to_owned();
@@ -154,7 +158,7 @@ impl PinLedger for Ledger {
         Ok(noted?)
     }
 
-    fn end_try(&mut self, end: TryEnd) -> Result<(), Fault> {
+    fn end_try(&mut self, end: TryEnd) -> Result<(), PinMemoryError> {
         let before = self.unseen().saturating_sub(1);
         match end {
             TryEnd::Other => self.write_unseen(before, false)?,

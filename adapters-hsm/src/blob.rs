@@ -9,7 +9,7 @@
 //! which has none, every field of it has one right value alone.
 
 use domain::{DEK_EXPECTED_LENGTH, KekId};
-use ports::{DekBlobs, Fault, FaultKind, WrapFormat, WrappedDek};
+use ports::{DekBlobs, TokenError, WrapFormat, WrappedDek};
 
 const MAGIC: &[u8] = b"TPDK";
 const VERSION: u8 = 1;
@@ -77,23 +77,25 @@ impl DekBlobs for Pkcs11Blobs {
 }
 
 /// All that stands before the IV.
-pub(crate) fn header(format: WrapFormat, kek: &KekId) -> Result<Vec<u8>, Fault> {
+pub(crate) fn header(format: WrapFormat, kek: &KekId) -> Vec<u8> {
     let id = kek.as_bytes();
-    let length = u8::try_from(id.len()).map_err(|error| {
-        Fault::new(
-            FaultKind::Internal,
-            format!("the KEK id has {} bytes", id.len()),
-            "this is a defect of this program: report it",
-        )
-        .because(error)
-    })?;
+    // An id has 64 bytes at the most.
+    let [length, ..] = id.len().to_le_bytes();
     let mut header = MAGIC.to_vec();
     header.extend([VERSION, code(format), length]);
     header.extend(id);
-    Ok(header)
+    header
 }
 
 impl Blob {
+    /// How it is wrapped.
+    pub(crate) const fn format(&self) -> WrapFormat {
+        match self.body {
+            Body::KeyWrap(_) => WrapFormat::AesKeyWrap,
+            Body::Gcm { .. } => WrapFormat::AesGcm,
+        }
+    }
+
     /// The stored form.
     pub(crate) fn to_stored(&self) -> WrappedDek {
         let mut bytes = self.header.clone();
@@ -108,84 +110,73 @@ impl Blob {
     }
 
     /// Reads the stored form, which must name `kek`.
-    pub(crate) fn parse(stored: &WrappedDek, kek: &KekId) -> Result<Self, Fault> {
+    pub(crate) fn parse(stored: &WrappedDek, kek: &KekId) -> Result<Self, TokenError> {
         let bytes = stored.0.as_slice();
         if bytes.is_empty() {
-            return Err(corrupt("it is empty"));
+            return Err(damaged("it is empty"));
         }
-        let cut = || corrupt(&format!("it is cut short, to {} bytes", bytes.len()));
+        let cut = || damaged(&format!("it is cut short, to {} bytes", bytes.len()));
         let (magic, rest) = bytes.split_at_checked(MAGIC.len()).ok_or_else(cut)?;
         if magic != MAGIC {
-            return Err(corrupt("it does not start with TPDK"));
+            return Err(damaged("it does not start with TPDK"));
         }
         let [version, format, length, rest @ ..] = rest else {
             return Err(cut());
         };
         if *version != VERSION {
-            return Err(corrupt(&format!("its version is {version}, not {VERSION}")));
+            return Err(damaged(&format!("its version is {version}, not {VERSION}")));
         }
         let format =
-            named(*format).ok_or_else(|| corrupt(&format!("its format {format} is unknown")))?;
+            named(*format).ok_or_else(|| damaged(&format!("its format {format} is unknown")))?;
         let (id, rest) = rest
             .split_at_checked(usize::from(*length))
             .ok_or_else(cut)?;
-        check_kek(id, kek)?;
+        ensure_names(id, kek)?;
         Ok(Self {
-            header: header(format, kek)?,
-            body: body(format, rest).ok_or_else(|| wrong_length(format, rest.len()))?,
+            header: header(format, kek),
+            body: body(format, rest)?,
         })
     }
 }
 
-fn body(format: WrapFormat, rest: &[u8]) -> Option<Body> {
-    match format {
-        WrapFormat::AesKeyWrap => {
-            (rest.len() == KEY_WRAP_LENGTH).then(|| Body::KeyWrap(rest.to_vec()))
-        }
-        WrapFormat::AesGcm => {
-            let (iv, ciphertext) = rest.split_first_chunk::<IV_LENGTH>()?;
-            (ciphertext.len() == GCM_LENGTH).then(|| Body::Gcm {
+fn body(format: WrapFormat, rest: &[u8]) -> Result<Body, TokenError> {
+    let (expected, body) = match format {
+        WrapFormat::AesKeyWrap => (KEY_WRAP_LENGTH, Some(Body::KeyWrap(rest.to_vec()))),
+        WrapFormat::AesGcm => (
+            IV_LENGTH + GCM_LENGTH,
+            rest.split_first_chunk().map(|(iv, ciphertext)| Body::Gcm {
                 iv: *iv,
                 ciphertext: ciphertext.to_vec(),
-            })
-        }
-    }
+            }),
+        ),
+    };
+    let actual = rest.len();
+    body.filter(|_| actual == expected).ok_or_else(|| {
+        let how = if actual < expected {
+            "it is cut short"
+        } else {
+            "bytes trail it"
+        };
+        damaged(&format!(
+            "{how}: {} takes {expected} bytes, there are {actual}",
+            format.name()
+        ))
+    })
 }
 
-fn wrong_length(format: WrapFormat, actual: usize) -> Fault {
-    let expected = match format {
-        WrapFormat::AesKeyWrap => KEY_WRAP_LENGTH,
-        WrapFormat::AesGcm => IV_LENGTH + GCM_LENGTH,
-    };
-    let how = if actual < expected {
-        "it is cut short"
-    } else {
-        "bytes trail it"
-    };
-    corrupt(&format!(
-        "{how}: {} takes {expected} bytes, there are {actual}",
-        format.name()
-    ))
-}
-
-fn check_kek(id: &[u8], kek: &KekId) -> Result<(), Fault> {
+fn ensure_names(id: &[u8], kek: &KekId) -> Result<(), TokenError> {
     if id == kek.as_bytes() {
         return Ok(());
     }
     let named = KekId::new(id).map_or_else(|_| "(no id)".to_owned(), |named| named.to_string());
-    Err(corrupt(&format!(
+    Err(damaged(&format!(
         "it names the KEK {named}, and the database names {kek}"
     )))
 }
 
 /// A blob that cannot be right.
-pub(crate) fn corrupt(why: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the wrapped DEK in the database cannot be right: {why}"),
-        "restore a backup of the database that belongs to this token (`backup restore`), or bring \
-         the DEK back by the backup password (`recover`); nothing was changed",
-    )
+pub(crate) fn damaged(why: &str) -> TokenError {
+    TokenError::WrappedDekDamaged(why.into())
 }
 
 #[cfg(test)]
@@ -199,11 +190,11 @@ mod tests {
     fn blobs() -> [Blob; 2] {
         [
             Blob {
-                header: header(WrapFormat::AesKeyWrap, &kek()).unwrap(),
+                header: header(WrapFormat::AesKeyWrap, &kek()),
                 body: Body::KeyWrap(vec![7; 40]),
             },
             Blob {
-                header: header(WrapFormat::AesGcm, &kek()).unwrap(),
+                header: header(WrapFormat::AesGcm, &kek()),
                 body: Body::Gcm {
                     iv: [9; 12],
                     ciphertext: vec![7; 48],
@@ -214,7 +205,7 @@ mod tests {
 
     fn refusal(bytes: &[u8]) -> String {
         let fault = Blob::parse(&WrappedDek(bytes.to_vec()), &kek()).unwrap_err();
-        assert_eq!(fault.kind(), FaultKind::DataCorrupt);
+        assert!(matches!(fault, TokenError::WrappedDekDamaged(_)));
         fault.to_string()
     }
 

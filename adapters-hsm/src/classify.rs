@@ -1,103 +1,43 @@
-//! Every CKR_ code (PKCS#11 v3.1, section 5.1.6) in one of a few classes.
+//! Every CKR_ code (PKCS#11 v3.1, section 5.1.6) and what it means.
 //!
 //! The table decides what a failed call may be taken for. Nothing in it is ever taken for "no
 //! token" or "no key": that is concluded from lists that could be read to their end alone (C3).
 
-use std::fmt;
-
-use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
-use ports::{Fault, FaultKind};
+use ports::{CallFailure, TokenError};
 
-/// What a failed call means.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Class {
-    /// Module, daemon or token does not work at the moment.
-    Unreachable,
-    /// A PIN or a right is refused.
-    Denied,
-    /// What the call names is not there any more: it was found a moment ago, so this proves no
-    /// loss either.
-    Absent,
-    /// What the token was given, or gave, cannot be right.
-    Corrupt,
-    /// The token cannot do what the configuration asks of it.
-    Config,
-    /// This program made a call that it must not make.
-    Internal,
+/// Names what did not work, where a call into the module failed.
+pub(crate) trait OrFailed<T> {
+    /// `what` says what did not work, and where.
+    fn or_failed(self, what: impl FnOnce() -> String) -> Result<T, TokenError>;
 }
 
-impl Class {
-    const fn kind(self) -> FaultKind {
-        match self {
-            Self::Unreachable | Self::Absent => FaultKind::HsmUnavailable,
-            Self::Denied => FaultKind::Denied,
-            Self::Corrupt => FaultKind::DataCorrupt,
-            Self::Config => FaultKind::Config,
-            Self::Internal => FaultKind::Internal,
-        }
-    }
-
-    const fn hint(self) -> &'static str {
-        match self {
-            Self::Unreachable => {
-                "check that the token's daemon runs and answers, and what its log says, then start \
-                 again; this says nothing about the keys on the token"
-            }
-            Self::Denied => {
-                "check the PIN that is configured (hsm.pin_file, hsm.so_pin_file) against the token"
-            }
-            Self::Absent => {
-                "something changed the token while it was in use; start again when nothing else \
-                 writes to it"
-            }
-            Self::Corrupt => {
-                "keep the database and the token as they are, and restore the backup of the \
-                 database that belongs to this token"
-            }
-            Self::Config => {
-                "check hsm.module, and with `pkcs11-tool --list-mechanisms` what the token offers"
-            }
-            Self::Internal => "this is a defect of this program: report it with the causes above",
-        }
+impl<T> OrFailed<T> for Result<T, Error> {
+    fn or_failed(self, what: impl FnOnce() -> String) -> Result<T, TokenError> {
+        self.map_err(|error| failed(what(), error))
     }
 }
 
-/// What was being done, where the same code means different things.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Operation {
-    /// Unwrapping or decrypting a stored blob.
-    Unwrap,
-    /// Anything else.
-    Other,
-}
-
-/// The class of a return value.
-pub(crate) fn classify(operation: Operation, code: RvError) -> Class {
-    match (operation, code) {
-        // SoftHSM gives these for a blob whose integrity check fails. The caller has a token at
-        // hand that wraps and unwraps, see `wrap::unwrap`.
-        (Operation::Unwrap, RvError::GeneralError | RvError::FunctionFailed) => Class::Corrupt,
-        (Operation::Unwrap | Operation::Other, code) => entry(code).1,
+/// The failure of a call.
+pub(crate) fn failed(what: String, error: Error) -> TokenError {
+    TokenError::Call {
+        what,
+        failure: failure_of(&error),
+        source: cause(error),
     }
 }
 
-/// The fault of a failed call; `what` says what was being done and where.
-pub(crate) fn fault(operation: Operation, what: impl Into<String>, error: Error) -> Fault {
-    let class = class_of(operation, &error);
-    Fault::new(class.kind(), what, class.hint()).because(Cause::from(error))
-}
-
-/// The class of any error of the binding.
-pub(crate) fn class_of(operation: Operation, error: &Error) -> Class {
+/// What any error of the binding means.
+pub(crate) fn failure_of(error: &Error) -> CallFailure {
+    use CallFailure::{Config, Corrupt, Internal, Unreachable};
     match error {
-        Error::Pkcs11(code, _) => classify(operation, *code),
-        Error::LibraryLoading(_) | Error::MissingSymbol(_) => Class::Unreachable,
-        Error::NullFunctionPointer | Error::NotSupported => Class::Config,
+        Error::Pkcs11(code, _) => entry(*code).1,
+        Error::LibraryLoading(_) | Error::MissingSymbol(_) => Unreachable,
+        Error::NullFunctionPointer | Error::NotSupported => Config,
         Error::InvalidValue | Error::TryFromSlice(_) | Error::Utf8(_) | Error::ParseInt(_) => {
-            Class::Corrupt
+            Corrupt
         }
-        Error::TryFromInt(_) | Error::NulError(_) | Error::PinNotSet => Class::Internal,
+        Error::TryFromInt(_) | Error::NulError(_) | Error::PinNotSet => Internal,
     }
 }
 
@@ -106,54 +46,36 @@ pub(crate) fn is(error: &Error, code: RvError) -> bool {
     matches!(error, Error::Pkcs11(actual, _) if *actual == code)
 }
 
+/// Whether the call returned one of these codes.
+pub(crate) fn is_one_of(error: &Error, codes: &[RvError]) -> bool {
+    codes.iter().any(|code| is(error, *code))
+}
+
 /// A failed call in the words of PKCS#11: `C_Login: CKR_PIN_INCORRECT`.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Cause {
-    /// A function of the module returned a code.
-    #[error("C_{function:?}: {}", Code(*code))]
-    Returned {
-        /// Which.
-        function: Function,
-        /// What.
-        code: RvError,
-    },
-    /// The binding failed around the call.
-    #[error(transparent)]
-    Binding(Error),
-}
-
-impl From<Error> for Cause {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Pkcs11(code, function) => Self::Returned { function, code },
-            error => Self::Binding(error),
+pub(crate) fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let Error::Pkcs11(code, function) = error else {
+        return error.into();
+    };
+    let name = entry(code).0;
+    match code {
+        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => {
+            format!("C_{function:?}: {name} ({number:#x})").into()
         }
-    }
-}
-
-struct Code(RvError);
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            RvError::VendorDefined(code) | RvError::UnknownErrorCode(code) => {
-                write!(f, "{} ({code:#x})", entry(self.0).0)
-            }
-            code => f.write_str(entry(code).0),
-        }
+        _ => format!("C_{function:?}: {name}").into(),
     }
 }
 
 /// The table.
-fn entry(code: RvError) -> (&'static str, Class) {
-    use Class::{Absent, Config, Corrupt, Denied, Internal, Unreachable};
+fn entry(code: RvError) -> (&'static str, CallFailure) {
+    use CallFailure::{Config, Corrupt, Denied, Gone, Internal, Unreachable, Vague};
     use RvError as R;
     match code {
         R::Cancel => ("CKR_CANCEL", Unreachable),
         R::HostMemory => ("CKR_HOST_MEMORY", Unreachable),
         R::SlotIdInvalid => ("CKR_SLOT_ID_INVALID", Unreachable),
-        R::GeneralError => ("CKR_GENERAL_ERROR", Unreachable),
-        R::FunctionFailed => ("CKR_FUNCTION_FAILED", Unreachable),
+        // SoftHSM gives these for a blob whose integrity check fails, see `wrap::unwrap`.
+        R::GeneralError => ("CKR_GENERAL_ERROR", Vague),
+        R::FunctionFailed => ("CKR_FUNCTION_FAILED", Vague),
         R::ArgumentsBad => ("CKR_ARGUMENTS_BAD", Internal),
         R::NoEvent => ("CKR_NO_EVENT", Internal),
         R::NeedToCreateThreads => ("CKR_NEED_TO_CREATE_THREADS", Config),
@@ -174,7 +96,7 @@ fn entry(code: RvError) -> (&'static str, Class) {
         R::FunctionNotParallel => ("CKR_FUNCTION_NOT_PARALLEL", Internal),
         R::FunctionNotSupported => ("CKR_FUNCTION_NOT_SUPPORTED", Config),
         R::CurveNotSupported => ("CKR_CURVE_NOT_SUPPORTED", Config),
-        R::KeyHandleInvalid => ("CKR_KEY_HANDLE_INVALID", Absent),
+        R::KeyHandleInvalid => ("CKR_KEY_HANDLE_INVALID", Gone),
         R::KeySizeRange => ("CKR_KEY_SIZE_RANGE", Corrupt),
         R::KeyTypeInconsistent => ("CKR_KEY_TYPE_INCONSISTENT", Corrupt),
         R::KeyNotNeeded => ("CKR_KEY_NOT_NEEDED", Internal),
@@ -186,7 +108,7 @@ fn entry(code: RvError) -> (&'static str, Class) {
         R::KeyUnextractable => ("CKR_KEY_UNEXTRACTABLE", Config),
         R::MechanismInvalid => ("CKR_MECHANISM_INVALID", Config),
         R::MechanismParamInvalid => ("CKR_MECHANISM_PARAM_INVALID", Config),
-        R::ObjectHandleInvalid => ("CKR_OBJECT_HANDLE_INVALID", Absent),
+        R::ObjectHandleInvalid => ("CKR_OBJECT_HANDLE_INVALID", Gone),
         R::OperationActive => ("CKR_OPERATION_ACTIVE", Internal),
         R::OperationNotInitialized => ("CKR_OPERATION_NOT_INITIALIZED", Internal),
         R::PinIncorrect => ("CKR_PIN_INCORRECT", Denied),
@@ -209,7 +131,7 @@ fn entry(code: RvError) -> (&'static str, Class) {
         R::TokenNotPresent => ("CKR_TOKEN_NOT_PRESENT", Unreachable),
         R::TokenNotRecognized => ("CKR_TOKEN_NOT_RECOGNIZED", Unreachable),
         R::TokenWriteProtected => ("CKR_TOKEN_WRITE_PROTECTED", Denied),
-        R::UnwrappingKeyHandleInvalid => ("CKR_UNWRAPPING_KEY_HANDLE_INVALID", Absent),
+        R::UnwrappingKeyHandleInvalid => ("CKR_UNWRAPPING_KEY_HANDLE_INVALID", Gone),
         R::UnwrappingKeySizeRange => ("CKR_UNWRAPPING_KEY_SIZE_RANGE", Corrupt),
         R::UnwrappingKeyTypeInconsistent => ("CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT", Corrupt),
         R::UserAlreadyLoggedIn => ("CKR_USER_ALREADY_LOGGED_IN", Internal),
@@ -220,7 +142,7 @@ fn entry(code: RvError) -> (&'static str, Class) {
         R::UserTooManyTypes => ("CKR_USER_TOO_MANY_TYPES", Unreachable),
         R::WrappedKeyInvalid => ("CKR_WRAPPED_KEY_INVALID", Corrupt),
         R::WrappedKeyLenRange => ("CKR_WRAPPED_KEY_LEN_RANGE", Corrupt),
-        R::WrappingKeyHandleInvalid => ("CKR_WRAPPING_KEY_HANDLE_INVALID", Absent),
+        R::WrappingKeyHandleInvalid => ("CKR_WRAPPING_KEY_HANDLE_INVALID", Gone),
         R::WrappingKeySizeRange => ("CKR_WRAPPING_KEY_SIZE_RANGE", Corrupt),
         R::WrappingKeyTypeInconsistent => ("CKR_WRAPPING_KEY_TYPE_INCONSISTENT", Corrupt),
         R::RandomSeedNotSupported => ("CKR_RANDOM_SEED_NOT_SUPPORTED", Config),

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use ports::{Fault, FaultKind};
+
+use crate::config_value::ConfigValueError;
 
 /// The port of a `tcp://` daemon that names none.
 const DEFAULT_PORT: u16 = 5657;
@@ -37,9 +38,9 @@ pub enum Daemon {
 }
 
 impl FromStr for Daemon {
-    type Err = Fault;
+    type Err = ConfigValueError;
 
-    fn from_str(text: &str) -> Result<Self, Fault> {
+    fn from_str(text: &str) -> Result<Self, ConfigValueError> {
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.starts_with('/') && !path.contains('\0') {
                 Ok(Self::Unix(path.into()))
@@ -73,12 +74,11 @@ impl fmt::Display for Daemon {
     }
 }
 
-fn malformed(text: &str, why: &str) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!("the daemon address {text:?} is malformed: {why}"),
-        "write hsm.daemon as tcp://host:port or unix:/path/of/the/socket",
-    )
+fn malformed(text: &str, why: &'static str) -> ConfigValueError {
+    ConfigValueError::Daemon {
+        text: text.to_owned(),
+        why,
+    }
 }
 
 /// Host and port; `None` where the host cannot be one.
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_address_is_a_config_fault_that_names_it() {
+    fn a_malformed_address_is_refused_and_named() {
         for text in [
             "",
             "softhsm",
@@ -169,10 +169,8 @@ mod tests {
             "unix:",
             "unix:relative",
         ] {
-            let fault = text.parse::<Daemon>().unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::Config, "{text}");
-            assert!(fault.to_string().contains(&format!("{text:?}")), "{fault}");
-            assert!(fault.hint().contains("hsm.daemon"));
+            let error = text.parse::<Daemon>().unwrap_err();
+            assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use cryptoki::context::Pkcs11;
 use domain::InstallationId;
-use ports::{Fault, FaultKind, TokenInfo, TokenQuery};
+use ports::{TokenError, TokenInfo, TokenQuery};
 
 use crate::marker;
 use crate::module::Module;
-use crate::slots::{SlotToken, Slots, pin_state, trimmed, wrap_format};
+use crate::slots::{SlotToken, Slots, trimmed};
 
 /// The longest label of a token in bytes (CK_TOKEN_INFO).
 const LABEL_LENGTH: usize = 32;
@@ -24,33 +24,33 @@ pub(crate) enum Search {
     Present(TokenInfo),
 }
 
-/// A label that a token can have.
-pub(crate) fn check_label(label: &str) -> Result<(), Fault> {
+/// Refuses a label that no token can have.
+pub(crate) fn ensure_label(label: &str) -> Result<(), TokenError> {
     if !label.is_empty() && label.len() <= LABEL_LENGTH && trimmed(label) == label {
         return Ok(());
     }
-    Err(Fault::new(
-        FaultKind::Config,
-        format!("{label:?} cannot be the label of a token"),
-        "set hsm.token_label to 1 to 32 bytes that do not end in a space",
-    ))
+    Err(TokenError::ImpossibleLabel(label.to_owned()))
 }
 
 /// Looks for the token that is meant.
-pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, Fault> {
-    check_label(&query.label)?;
+pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, TokenError> {
+    ensure_label(&query.label)?;
     let mut slots = Slots::of(module)?;
     let candidates: Vec<SlotToken> = slots.labelled(&query.label).cloned().collect();
     if candidates.is_empty() {
         slots.ensure_complete(query, module.path())?;
         return Ok(Search::Absent {
-            others: slots.tokens.into_iter().map(|token| token.label).collect(),
+            others: slots
+                .tokens
+                .into_iter()
+                .map(|token| token.name.label)
+                .collect(),
             free_slot: !slots.free.is_empty(),
         });
     }
     let context = module.context();
     let (token, marker) = choose(context, candidates, query)?;
-    describe(context, &token, marker).map(Search::Present)
+    token.describe(context, marker).map(Search::Present)
 }
 
 /// Of several tokens the one with the serial number, else the one with our marker.
@@ -58,16 +58,16 @@ fn choose(
     context: &Pkcs11,
     mut candidates: Vec<SlotToken>,
     query: &TokenQuery,
-) -> Result<(SlotToken, Option<InstallationId>), Fault> {
+) -> Result<(SlotToken, Option<InstallationId>), TokenError> {
     let serials: Vec<String> = candidates
         .iter()
-        .map(|token| token.serial.clone())
+        .map(|token| token.name.serial.clone())
         .collect();
     if candidates.len() > 1
         && let Some(serial) = &query.serial
         && serials.contains(serial)
     {
-        candidates.retain(|token| token.serial == *serial);
+        candidates.retain(|token| token.name.serial == *serial);
     }
     let mut marked = Vec::new();
     for token in candidates {
@@ -82,33 +82,9 @@ fn choose(
     }
     match (marked.pop(), marked.is_empty()) {
         (Some(only), true) => Ok(only),
-        _ => Err(ambiguous(&query.label, &serials)),
+        _ => Err(TokenError::Ambiguous {
+            label: query.label.clone(),
+            serials,
+        }),
     }
-}
-
-fn ambiguous(label: &str, serials: &[String]) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!(
-            "{} tokens have the label {label:?}; their serial numbers are {}",
-            serials.len(),
-            serials.join(", ")
-        ),
-        "name the one that is meant in hsm.uri: pkcs11:token=LABEL;serial=NUMBER",
-    )
-}
-
-/// The token as the port shows it.
-pub(crate) fn describe(
-    context: &Pkcs11,
-    token: &SlotToken,
-    marker: Option<InstallationId>,
-) -> Result<TokenInfo, Fault> {
-    Ok(TokenInfo {
-        label: token.label.clone(),
-        serial: token.serial.clone(),
-        pin: pin_state(&token.info),
-        marker,
-        wrap_format: wrap_format(context, token)?,
-    })
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ports::{Fault, FaultKind};
+use ports::FileError;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
@@ -21,19 +21,19 @@ const DEFAULT_TOKENS: &str = "/var/lib/softhsm/tokens";
 
 /// Syncs the files of the token with this serial number, its directory, and the directory above.
 /// What root has made among them is given to the owner of that directory, so that the node's own
-/// user is not locked out. Gives back what could not be done and has to be dealt with.
+/// user is not locked out. Gives back a warning of what could not be done.
 ///
 /// # Errors
 /// A sync that fails: nothing that needs the token may be committed then.
-pub(crate) fn flush(serial: &str) -> Result<Vec<String>, Fault> {
+pub(crate) fn flush(serial: &str) -> Result<Option<String>, FileError> {
     let tokens = tokens_directory();
     match find(&tokens, serial) {
-        Ok(name) => Walk::new(&tokens)?.token(&name),
-        Err(why) => Ok(vec![format!(
+        Ok(name) => TokenFiles::of(&tokens)?.sync(&name),
+        Err(why) => Ok(Some(format!(
             "the files of the token with serial {serial} were not found, and not synced ({why}): \
-             a power cut in the next minute could lose a key that was just made. Set hsm.daemon \
-             where the token stands behind one, or SOFTHSM2_CONF as the module has it"
-        )]),
+             a power cut in the next minute could lose a key that was just made. Configure the \
+             daemon where the token stands behind one, else set SOFTHSM2_CONF as the module has it"
+        ))),
     }
 }
 
@@ -93,31 +93,31 @@ fn token_setting(conf: &str) -> Option<&str> {
     })
 }
 
-/// The way through the directory of a token, by descriptors alone: no link is followed.
-struct Walk<'a> {
+/// The directory of the tokens, gone through by descriptors alone: no link is followed.
+struct TokenFiles<'a> {
     path: &'a Path,
     tokens: OwnedFd,
-    /// Who has the directory, where root is at work in somebody else's.
-    heir: Option<(Uid, Gid)>,
-    warnings: Vec<String>,
+    /// Whose the directory is, where root is at work in somebody else's.
+    owner: Option<(Uid, Gid)>,
+    warning: Option<String>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(path: &'a Path) -> Result<Self, Fault> {
+impl<'a> TokenFiles<'a> {
+    fn of(path: &'a Path) -> Result<Self, FileError> {
         let opened = rustix::fs::open(path, DIRECTORY, Mode::empty())
             .and_then(|tokens| Ok((rustix::fs::fstat(&tokens)?, tokens)));
         let (stat, tokens) = opened.map_err(|error| failed(path, error))?;
         let in_others = rustix::process::geteuid().is_root() && stat.st_uid != 0;
-        let heir = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+        let owner = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
         Ok(Self {
             path,
             tokens,
-            heir: in_others.then_some(heir),
-            warnings: Vec::new(),
+            owner: in_others.then_some(owner),
+            warning: None,
         })
     }
 
-    fn token(mut self, name: &str) -> Result<Vec<String>, Fault> {
+    fn sync(mut self, name: &str) -> Result<Option<String>, FileError> {
         let path = self.path.join(name);
         let failed = |error| failed(&path, error);
         let flags = DIRECTORY | OFlags::NOFOLLOW;
@@ -135,7 +135,7 @@ impl<'a> Walk<'a> {
         self.give(directory.as_fd(), &stat);
         rustix::fs::fsync(&directory).map_err(failed)?;
         rustix::fs::fsync(&self.tokens).map_err(failed)?;
-        Ok(self.warnings)
+        Ok(self.warning)
     }
 
     fn file(&mut self, directory: BorrowedFd<'_>, name: &std::ffi::CStr) -> Result<(), Errno> {
@@ -161,13 +161,13 @@ impl<'a> Walk<'a> {
     }
 
     fn give(&mut self, file: BorrowedFd<'_>, stat: &Stat) {
-        let Some((owner, group)) = self.heir.filter(|_| stat.st_uid == 0) else {
+        let Some((owner, group)) = self.owner.filter(|_| stat.st_uid == 0) else {
             return;
         };
         if let Err(error) = rustix::fs::fchown(file, Some(owner), Some(group))
-            && self.warnings.is_empty()
+            && self.warning.is_none()
         {
-            self.warnings.push(format!(
+            self.warning = Some(format!(
                 "new files of the token in {} belong to root and could not be given to its owner, \
                  user {}: {error}. That user cannot use the token until they are: chown -R {}:{}",
                 self.path.display(),
@@ -183,24 +183,14 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
-fn failed(path: &Path, error: Errno) -> Fault {
-    let fault = Fault::io(
+fn failed(path: &Path, error: Errno) -> FileError {
+    FileError::new(
         format!(
             "what SoftHSM has written to {} cannot be brought to the disk",
             path.display()
         ),
         error.into(),
-    );
-    match fault.kind() {
-        FaultKind::Denied => fault,
-        _ => Fault::new(
-            FaultKind::Io,
-            fault.to_string(),
-            "check the file system that the token stands on; nothing that needs the new key was \
-             stored",
-        )
-        .because(fault),
-    }
+    )
 }
 
 #[cfg(test)]

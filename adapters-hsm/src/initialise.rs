@@ -4,13 +4,13 @@ use cryptoki::error::RvError;
 use cryptoki::session::UserType;
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
-use ports::{Fault, FaultKind, PinState, Secret};
+use ports::{PinState, Secret, TokenError};
 
-use crate::classify::{Cause, Operation, fault, is};
-use crate::find::{check_label, describe};
+use crate::classify::{OrFailed as _, cause, failed, is};
+use crate::find::ensure_label;
 use crate::marker;
 use crate::module::Module;
-use crate::slots::{SlotToken, Slots, pin_state};
+use crate::slots::{SlotToken, Slots};
 
 /// Initialises a free slot, or finishes a token that was initialised and has no user PIN yet: the
 /// power may have gone between the two.
@@ -19,46 +19,35 @@ pub(crate) fn initialise(
     label: &str,
     so_pin: &Secret,
     pin: &Secret,
-) -> Result<ports::TokenInfo, Fault> {
-    check_label(label)?;
+) -> Result<ports::TokenInfo, TokenError> {
+    ensure_label(label)?;
     let slots = Slots::of(module)?;
-    let serial = match unfinished(&slots, label)? {
+    let token = match unfinished(&slots, label)? {
         Some(token) => {
-            check_pins(&token.info, so_pin, pin)?;
-            set_pin(module, token, so_pin, pin)?;
-            token.serial.clone()
+            ensure_pins(&token.info, so_pin, pin)?;
+            token
         }
-        None => {
-            let made = make(module, &slots, label, so_pin, pin)?;
-            set_pin(module, &made, so_pin, pin)?;
-            made.serial
-        }
+        None => &make(module, &slots, label, so_pin, pin)?,
     };
+    set_pin(module, token, so_pin, pin)?;
     // Slot numbers may have changed.
     let slots = Slots::of(module)?;
-    let token = slots.by_serial(label, &serial)?;
+    let token = slots.again(&token.name)?;
     let context = module.context();
-    describe(context, token, marker::read(context, token)?)
+    token.describe(context, marker::read(context, token)?)
 }
 
 /// A token with our label and no user PIN. One that has its PIN is refused: it may hold keys, and
 /// a second token under its label would make both ambiguous.
-fn unfinished<'a>(slots: &'a Slots, label: &str) -> Result<Option<&'a SlotToken>, Fault> {
+fn unfinished<'a>(slots: &'a Slots, label: &str) -> Result<Option<&'a SlotToken>, TokenError> {
     let mut labelled = slots.labelled(label);
     let Some(first) = labelled.next() else {
         return Ok(None);
     };
-    if labelled.next().is_none() && pin_state(&first.info) == PinState::NotInitialised {
+    if labelled.next().is_none() && first.pin() == PinState::NotInitialised {
         return Ok(Some(first));
     }
-    Err(Fault::new(
-        FaultKind::Config,
-        format!(
-            "a token {label:?} (serial {}) is there already and is not initialised again",
-            first.serial
-        ),
-        "use it with its own PIN, or choose another label in hsm.token_label",
-    ))
+    Err(TokenError::AlreadyInitialised(first.name.clone()))
 }
 
 /// C_InitToken on a slot that was free a moment ago.
@@ -68,140 +57,90 @@ fn make(
     label: &str,
     so_pin: &Secret,
     pin: &Secret,
-) -> Result<SlotToken, Fault> {
+) -> Result<SlotToken, TokenError> {
     let context = module.context();
     let slot = *slots.free.first().ok_or_else(|| no_free_slot(slots))?;
     let read = |slot: Slot| {
-        context.get_token_info(slot).map_err(|error| {
-            fault(
-                Operation::Other,
-                format!("slot {} cannot be read", slot.id()),
-                error,
-            )
-        })
+        context
+            .get_token_info(slot)
+            .or_failed(|| format!("slot {} cannot be read", slot.id()))
     };
     let info = read(slot)?;
     if info.token_initialized() {
         return Err(no_free_slot(slots));
     }
-    check_pins(&info, so_pin, pin)?;
+    ensure_pins(&info, so_pin, pin)?;
     context
         .init_token(slot, &auth(so_pin, "SO PIN")?, label)
-        .map_err(|error| {
-            fault(
-                Operation::Other,
-                format!("slot {} could not be initialised as {label:?}", slot.id()),
-                error,
-            )
-        })?;
+        .or_failed(|| format!("slot {} could not be initialised as {label:?}", slot.id()))?;
     let info = read(slot)?;
     let token = SlotToken::new(slot, info);
-    if token.label == label && token.info.token_initialized() {
+    if token.name.label == label && token.info.token_initialized() {
         return Ok(token);
     }
-    Err(Fault::new(
-        FaultKind::HsmUnavailable,
-        format!(
-            "slot {} was initialised as {label:?} and does not show that token",
-            slot.id()
-        ),
-        "start again: a token that was initialised is found by its label",
-    ))
+    Err(TokenError::InitialisedNotShown {
+        slot: slot.id(),
+        label: label.to_owned(),
+    })
 }
 
-fn no_free_slot(slots: &Slots) -> Fault {
-    let labels: Vec<&str> = slots
-        .tokens
-        .iter()
-        .map(|token| token.label.as_str())
-        .collect();
-    Fault::new(
-        FaultKind::Config,
-        format!(
-            "no slot is free for a new token; the module shows the tokens {}",
-            labels.join(", ")
-        ),
-        "add a slot, or name one of these tokens in hsm.token_label; a token that is \
-         initialised is never overwritten",
-    )
+fn no_free_slot(slots: &Slots) -> TokenError {
+    let labels = slots.tokens.iter().map(|token| token.name.label.clone());
+    TokenError::NoFreeSlot(labels.collect())
 }
 
 /// Both PINs are checked before anything is initialised, so that none is left half done.
-fn check_pins(info: &TokenInfo, so_pin: &Secret, pin: &Secret) -> Result<(), Fault> {
-    for (name, secret) in [("SO PIN", so_pin), ("user PIN", pin)] {
-        auth(secret, name)?;
+fn ensure_pins(info: &TokenInfo, so_pin: &Secret, pin: &Secret) -> Result<(), TokenError> {
+    for (pin, secret) in [("SO PIN", so_pin), ("user PIN", pin)] {
+        auth(secret, pin)?;
         let length = secret.expose().len();
         let (min, max) = (info.min_pin_length(), info.max_pin_length());
         if length < min.max(1) || (max >= min && length > max) {
-            return Err(Fault::new(
-                FaultKind::Denied,
-                format!("the {name} is too short or too long for this token"),
-                format!("choose a PIN of {min} to {max} bytes"),
-            ));
+            return Err(TokenError::PinLength { pin, min, max });
         }
     }
     Ok(())
 }
 
-fn auth(secret: &Secret, name: &str) -> Result<AuthPin, Fault> {
+fn auth(secret: &Secret, pin: &'static str) -> Result<AuthPin, TokenError> {
     // The copy has no spare room, so that it becomes the PIN without leaving another one behind.
     secret
         .expose_text()
         .map(|text| AuthPin::from(text.to_owned()))
-        .ok_or_else(|| {
-            Fault::new(
-                FaultKind::Denied,
-                format!("the {name} is not UTF-8 text"),
-                "PKCS#11 takes a new PIN as UTF-8; choose one of letters and digits",
-            )
-        })
+        .ok_or(TokenError::PinNotText(pin))
 }
 
 /// C_InitPIN as the security officer, in a session of its own.
-fn set_pin(module: &Module, token: &SlotToken, so_pin: &Secret, pin: &Secret) -> Result<(), Fault> {
-    let (label, serial) = (&token.label, &token.serial);
+fn set_pin(
+    module: &Module,
+    token: &SlotToken,
+    so_pin: &Secret,
+    pin: &Secret,
+) -> Result<(), TokenError> {
+    let name = &token.name;
     if token.info.so_pin_locked() || token.info.so_pin_final_try() {
-        return Err(Fault::new(
-            FaultKind::Denied,
-            format!("the token {label:?} (serial {serial}) has no try of the SO PIN to spare"),
-            "make sure of the SO PIN and set the user PIN by hand (pkcs11-tool --login \
-             --login-type so --init-pin)",
-        ));
+        return Err(TokenError::NoSoPinTry(name.clone()));
     }
-    let failed = |what: &str, error| {
-        fault(
-            Operation::Other,
-            format!("{what} on the token {label:?} (serial {serial}) failed"),
-            error,
-        )
-    };
+    let what = |what: &str| format!("{what} on the {name} failed");
     let session = module
         .context()
         .open_rw_session(token.slot)
-        .map_err(|error| failed("opening a session", error))?;
+        .or_failed(|| what("opening a session"))?;
     session
         .login(UserType::So, Some(&auth(so_pin, "SO PIN")?))
         .map_err(|error| {
             if is(&error, RvError::PinIncorrect) {
-                return wrong_so_pin(token).because(Cause::from(error));
+                return TokenError::SoPinRejected {
+                    token: name.clone(),
+                    source: cause(error),
+                };
             }
-            failed("the login as security officer", error)
+            failed(what("the login as security officer"), error)
         })?;
     session
         .init_pin(&auth(pin, "user PIN")?)
-        .map_err(|error| failed("setting the user PIN", error))?;
+        .or_failed(|| what("setting the user PIN"))?;
     session
         .logout()
-        .map_err(|error| failed("the logout of the security officer", error))
-}
-
-fn wrong_so_pin(token: &SlotToken) -> Fault {
-    Fault::new(
-        FaultKind::Denied,
-        format!(
-            "the token {:?} (serial {}) rejected the SO PIN",
-            token.label, token.serial
-        ),
-        "put the SO PIN that the token was initialised with where hsm.so_pin_file says",
-    )
+        .or_failed(|| what("the logout of the security officer"))
 }

@@ -4,18 +4,16 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use domain::{KEK_LABEL, KekId};
-use ports::{Fault, FaultKind};
+use ports::TokenError;
 
-use crate::blob::corrupt;
-use crate::classify::{Operation, fault};
-use crate::marker::refuses_template;
-use crate::session::UserSession;
+use crate::classify::OrFailed as _;
+use crate::session::{UserSession, unmodifiable};
 
 /// AES-256.
 const KEY_LENGTH: Ulong = Ulong::new(32);
 
 /// The KEK with this id; `None` after a look at a token in which the user is logged in.
-pub(crate) fn find(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandle>, Fault> {
+pub(crate) fn find(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandle>, TokenError> {
     let found = user
         .session
         .find_objects(&[
@@ -23,33 +21,20 @@ pub(crate) fn find(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandl
             Attribute::Token(true),
             Attribute::Id(kek.as_bytes().to_vec()),
         ])
-        .map_err(|error| {
-            fault(
-                Operation::Other,
-                format!("the keys on the {user} cannot be listed"),
-                error,
-            )
-        })?;
+        .or_failed(|| format!("the keys on the {user} cannot be listed"))?;
     match found.as_slice() {
-        [] => user.check_login().map(|()| None),
+        [] => user.ensure_logged_in().map(|()| None),
         [only] => Ok(Some(*only)),
-        several => Err(Fault::new(
-            FaultKind::DataCorrupt,
-            format!("the {user} holds {} keys with the id {kek}", several.len()),
-            "find out with `pkcs11-tool --login --list-objects` which of them this program \
-             generated, and who made the other; remove neither before the DEK is unwrapped",
-        )),
+        several => Err(TokenError::SeveralKeks {
+            token: user.token.clone(),
+            kek: kek.clone(),
+            count: several.len(),
+        }),
     }
 }
 
-/// The KEK with this id, which must be there.
-pub(crate) fn expect(user: &UserSession, kek: &KekId) -> Result<ObjectHandle, Fault> {
-    find(user, kek)?
-        .ok_or_else(|| corrupt(&format!("the KEK {kek} that it needs is not on the {user}")))
-}
-
 /// CKA_CHECK_VALUE of the KEK, where it is there and has one.
-pub(crate) fn check_value(user: &UserSession, kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+pub(crate) fn check_value(user: &UserSession, kek: &KekId) -> Result<Option<Vec<u8>>, TokenError> {
     let Some(key) = find(user, kek)? else {
         return Ok(None);
     };
@@ -57,13 +42,7 @@ pub(crate) fn check_value(user: &UserSession, kek: &KekId) -> Result<Option<Vec<
     let attributes = user
         .session
         .get_attributes(key, &[AttributeType::CheckValue])
-        .map_err(|error| {
-            fault(
-                Operation::Other,
-                format!("the check value of the KEK {kek} on the {user} cannot be read"),
-                error,
-            )
-        })?;
+        .or_failed(|| format!("the check value of the KEK {kek} on the {user} cannot be read"))?;
     Ok(attributes
         .into_iter()
         .find_map(|attribute| match attribute {
@@ -73,45 +52,19 @@ pub(crate) fn check_value(user: &UserSession, kek: &KekId) -> Result<Option<Vec<
 }
 
 /// Destroys the KEK. What the token was given before is on the disk by then.
-pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, Fault> {
+pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, TokenError> {
     let Some(key) = find(user, kek)? else {
         return Ok(false);
     };
     user.session
         .destroy_object(key)
         .map(|()| true)
-        .map_err(|error| {
-            fault(
-                Operation::Other,
-                format!("the KEK {kek} on the {user} could not be destroyed"),
-                error,
-            )
-        })
+        .or_failed(|| format!("the KEK {kek} on the {user} could not be destroyed"))
 }
 
 /// Generates a KEK under the id.
-pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), Fault> {
-    let mut template = template(id);
-    let generated = match user.session.generate_key(&Mechanism::AesKeyGen, &template) {
-        // Not every token takes CKA_MODIFIABLE, the last of the list.
-        Err(error) if refuses_template(&error) => {
-            template.pop();
-            user.session.generate_key(&Mechanism::AesKeyGen, &template)
-        }
-        generated => generated,
-    };
-    let key = generated.map_err(|error| {
-        fault(
-            Operation::Other,
-            format!("no KEK could be generated on the {user}"),
-            error,
-        )
-    })?;
-    check(user, key, id)
-}
-
-fn template(id: &KekId) -> Vec<Attribute> {
-    vec![
+pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError> {
+    let template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::ValueLen(KEY_LENGTH),
@@ -125,38 +78,31 @@ fn template(id: &KekId) -> Vec<Attribute> {
         Attribute::Unwrap(true),
         Attribute::Encrypt(true),
         Attribute::Decrypt(true),
-        Attribute::Modifiable(false),
-    ]
+    ];
+    let key = unmodifiable(template, |template| {
+        user.session.generate_key(&Mechanism::AesKeyGen, template)
+    })
+    .or_failed(|| format!("no KEK could be generated on the {user}"))?;
+    ensure_protected(user, key, id)
 }
 
 /// A token that ignores what it is asked for must not hold the KEK.
-fn check(user: &UserSession, key: ObjectHandle, id: &KekId) -> Result<(), Fault> {
+fn ensure_protected(user: &UserSession, key: ObjectHandle, id: &KekId) -> Result<(), TokenError> {
     let wanted = [
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
         Attribute::Private(true),
     ];
     let types: Vec<AttributeType> = wanted.iter().map(Attribute::attribute_type).collect();
-    let actual = user.session.get_attributes(key, &types).map_err(|error| {
-        fault(
-            Operation::Other,
-            format!("the new KEK {id} on the {user} cannot be read back"),
-            error,
-        )
-    })?;
+    let actual = user
+        .session
+        .get_attributes(key, &types)
+        .or_failed(|| format!("the new KEK {id} on the {user} cannot be read back"))?;
     if wanted.iter().all(|attribute| actual.contains(attribute)) {
         return Ok(());
     }
-    user.session.destroy_object(key).map_err(|error| {
-        fault(
-            Operation::Other,
-            format!("the new KEK {id} on the {user} is not protected and cannot be removed"),
-            error,
-        )
+    user.session.destroy_object(key).or_failed(|| {
+        format!("the new KEK {id} on the {user} is not protected and cannot be removed")
     })?;
-    Err(Fault::new(
-        FaultKind::Config,
-        format!("the {user} made a KEK that is not sensitive, private and unextractable"),
-        "use a token that keeps its keys, for example SoftHSM",
-    ))
+    Err(TokenError::UnprotectedKek(user.token.clone()))
 }

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use ports::TokenError;
+
 use crate::config::HsmConfig;
-use crate::module::{LoadError, Module};
+use crate::module::Module;
 use crate::worker::{Remote, Thread};
 
 /// The module, and how it is reached.
@@ -18,12 +20,12 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// A module that hangs is not tried again: its thread is lost.
-    pub(crate) fn load(config: &HsmConfig, thread: &Rc<Thread>) -> Result<Self, LoadError> {
+    /// Loads the module on the thread.
+    pub(crate) fn load(config: &HsmConfig, thread: &Rc<Thread>) -> Result<Self, TokenError> {
+        const DOING: &str = "loading";
         let path = config.module.clone();
-        let (module, info) = thread
-            .make("loading", move |()| Module::load(path))
-            .map_err(LoadError::Permanent)??;
+        let module = thread.make(DOING, move |()| Module::load(path))?;
+        let info = module.call(DOING, |module| module.info())?;
         Ok(Self {
             module: Rc::new(module),
             thread: Rc::clone(thread),

@@ -1,29 +1,16 @@
 //! The module: loaded, initialised, seen to work, and closed again. Lives on its own thread.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::{Error, RvError};
-use ports::{Fault, FaultKind};
+use std::io;
 
-use crate::classify::{Class, Operation, class_of, fault, is};
+use camino::{Utf8Path, Utf8PathBuf};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Info, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::slot::Slot;
+use ports::TokenError;
+
+use crate::classify::{OrFailed as _, failed, failure_of, is};
 use crate::last_resort;
 use crate::quirks::{self, Quirks};
-
-/// Why the module is not at hand.
-pub(crate) enum LoadError {
-    /// A later try would fail the same way.
-    Permanent(Fault),
-    /// A later try could work.
-    Transient(Fault),
-}
-
-impl From<LoadError> for Fault {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Permanent(fault) | LoadError::Transient(fault) => fault,
-        }
-    }
-}
 
 /// What a module says of itself.
 #[derive(Clone, Debug)]
@@ -36,70 +23,71 @@ pub(crate) struct ModuleInfo {
 
 /// The module, loaded and initialised.
 pub(crate) struct Module {
-    file: ModuleFile,
+    path: Utf8PathBuf,
     context: Pkcs11,
 }
 
 impl Module {
-    /// Loads, initialises and sees that there are slots. Where it fails nothing stays loaded, so
-    /// that the next try is a fresh one.
-    pub(crate) fn load(path: Utf8PathBuf) -> Result<(Self, ModuleInfo), LoadError> {
-        let file = ModuleFile(path);
-        let context = file.load()?;
+    /// Loads and initialises it. Where that fails nothing stays loaded, so that the next try is a
+    /// fresh one.
+    pub(crate) fn load(path: Utf8PathBuf) -> Result<Self, TokenError> {
+        // A bare file name is looked up by the dynamic linker.
+        if path.as_str().contains('/') {
+            ensure_file(&path)?;
+        }
+        let context = Pkcs11::new(&path).map_err(|error| not_loaded(&path, error))?;
         last_resort::arm();
-        context
-            .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
-            .map_err(|error| file.not_initialised(error))?;
+        let initialised = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+        initialised.map_err(|error| {
+            let what = if is(&error, RvError::CryptokiAlreadyInitialized) {
+                "is in use by this process"
+            } else {
+                "cannot be initialised"
+            };
+            failed(format!("the PKCS#11 module {path} {what}"), error)
+        })?;
         last_resort::arm();
-        let module = Self { file, context };
-        let info = module.info()?;
-        Ok((module, info))
+        Ok(Self { path, context })
     }
 
-    fn info(&self) -> Result<ModuleInfo, LoadError> {
-        let path = self.path();
-        let info = self.context.get_library_info().map_err(|error| {
-            LoadError::Transient(fault(
-                Operation::Other,
-                format!("the PKCS#11 module {path} does not say what it is"),
-                error,
-            ))
-        })?;
-        let library = info.library_description().trim().to_owned();
-        let slots = self.context.get_all_slots().map_err(|error| {
-            LoadError::Transient(fault(
-                Operation::Other,
-                format!("the PKCS#11 module {path} cannot list its slots"),
-                error,
-            ))
-        })?;
-        if slots.is_empty() {
-            return Err(LoadError::Transient(self.no_slots(&library)));
-        }
-        let manufacturer = info.manufacturer_id().trim();
+    /// Sees that it answers and shows slots.
+    pub(crate) fn info(&self) -> Result<ModuleInfo, TokenError> {
+        let slots = self.slots()?.len();
+        let info = self.library_info()?;
+        let (library, manufacturer) = (
+            info.library_description().trim(),
+            info.manufacturer_id().trim(),
+        );
         Ok(ModuleInfo {
             description: format!(
-                "{library} {} by {manufacturer}, {} slot(s), module {}",
+                "{library} {} by {manufacturer}, {slots} slot(s), module {}",
                 info.library_version(),
-                slots.len(),
-                path
+                self.path
             ),
-            quirks: quirks::of(manufacturer, &library),
+            quirks: quirks::of(manufacturer, library),
         })
     }
 
-    /// Never "no token": SoftHSM always shows a slot, and a p11-kit client without its server
-    /// shows none.
-    pub(crate) fn no_slots(&self, library: &str) -> Fault {
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            format!(
-                "the PKCS#11 module {} shows no slots; it calls itself {library:?}",
-                self.path()
-            ),
-            "start the daemon behind the module and check the address that the module is given \
-             (P11_KIT_SERVER_ADDRESS); this says nothing about the keys on the token",
-        )
+    /// All slots, of which there must be one: SoftHSM always shows one, and a p11-kit client
+    /// without its server shows none. That is never "no token".
+    pub(crate) fn slots(&self) -> Result<Vec<Slot>, TokenError> {
+        let slots = self
+            .context
+            .get_all_slots()
+            .or_failed(|| format!("the PKCS#11 module {} cannot list its slots", self.path))?;
+        if !slots.is_empty() {
+            return Ok(slots);
+        }
+        Err(TokenError::NoSlots {
+            module: self.path.to_string(),
+            library: self.library_info()?.library_description().trim().to_owned(),
+        })
+    }
+
+    fn library_info(&self) -> Result<Info, TokenError> {
+        self.context
+            .get_library_info()
+            .or_failed(|| format!("the PKCS#11 module {} does not say what it is", self.path))
     }
 
     /// The initialised module, as its binding has it.
@@ -109,7 +97,7 @@ impl Module {
 
     /// The path, for messages.
     pub(crate) fn path(&self) -> &Utf8Path {
-        &self.file.0
+        &self.path
     }
 }
 
@@ -120,78 +108,35 @@ impl Drop for Module {
     }
 }
 
-/// The module's file, not loaded.
-struct ModuleFile(Utf8PathBuf);
+fn ensure_file(path: &Utf8Path) -> Result<(), TokenError> {
+    let (problem, error) = match path.metadata() {
+        Ok(found) if found.is_file() => return Ok(()),
+        Ok(_) => ("is no file", io::ErrorKind::InvalidInput.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ("does not exist", error),
+        Err(error) => ("cannot be read", error),
+    };
+    Err(TokenError::ModuleUnusable {
+        module: path.to_string(),
+        problem,
+        source: error.into(),
+    })
+}
 
-impl ModuleFile {
-    fn load(&self) -> Result<Pkcs11, LoadError> {
-        // A bare file name is looked up by the dynamic linker, as it always was.
-        if self.0.as_str().contains('/') {
-            self.check_file().map_err(LoadError::Permanent)?;
-        }
-        Pkcs11::new(&self.0).map_err(|error| match &error {
-            Error::Pkcs11(_, _) if class_of(Operation::Other, &error) == Class::Unreachable => {
-                LoadError::Transient(fault(
-                    Operation::Other,
-                    format!("the PKCS#11 module {} does not answer", self.0),
-                    error,
-                ))
-            }
-            Error::MissingSymbol(_) => LoadError::Permanent(self.unusable(
-                format!("{} is a library, but no PKCS#11 module", self.0),
-                error,
-            )),
-            _ => LoadError::Permanent(self.unusable(
-                format!("the PKCS#11 module {} cannot be loaded", self.0),
-                error,
-            )),
-        })
-    }
-
-    fn check_file(&self) -> Result<(), Fault> {
-        match self.0.metadata() {
-            Ok(found) if found.is_file() => Ok(()),
-            Ok(_) => Err(self.unusable(
-                format!("the PKCS#11 module {} is no file", self.0),
-                std::io::Error::from(std::io::ErrorKind::InvalidInput),
-            )),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(self.unusable(
-                format!("the PKCS#11 module {} does not exist", self.0),
-                error,
-            )),
-            Err(error) => Err(self.unusable(
-                format!("the PKCS#11 module {} cannot be read", self.0),
-                error,
-            )),
-        }
-    }
-
-    fn unusable(
-        &self,
-        what: String,
-        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Fault {
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            what,
-            "set hsm.module to a PKCS#11 module, for SoftHSM \
-             /usr/lib/softhsm/libsofthsm2.so of the package softhsm2",
-        )
-        .because(error)
-    }
-
-    fn not_initialised(&self, error: Error) -> LoadError {
-        let again = class_of(Operation::Other, &error) == Class::Unreachable;
-        let what = if is(&error, RvError::CryptokiAlreadyInitialized) {
-            format!("the PKCS#11 module {} is in use by this process", self.0)
-        } else {
-            format!("the PKCS#11 module {} cannot be initialised", self.0)
-        };
-        let fault = fault(Operation::Other, what, error);
-        if again {
-            LoadError::Transient(fault)
-        } else {
-            LoadError::Permanent(fault)
-        }
+fn not_loaded(path: &Utf8Path, error: Error) -> TokenError {
+    let module = path.to_string();
+    match &error {
+        Error::Pkcs11(_, _) if failure_of(&error).may_pass() => failed(
+            format!("the PKCS#11 module {module} does not answer"),
+            error,
+        ),
+        Error::MissingSymbol(_) => TokenError::NotPkcs11 {
+            module,
+            source: error.into(),
+        },
+        _ => TokenError::ModuleUnusable {
+            module,
+            problem: "cannot be loaded",
+            source: error.into(),
+        },
     }
 }

@@ -11,12 +11,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ports::{Fault, FaultKind};
+use ports::TokenError;
 
 use crate::config::Daemon;
 
 /// One try, of at most `limit`, name resolution included.
-pub(crate) fn probe(daemon: &Daemon, limit: Duration) -> Result<(), Fault> {
+pub(crate) fn probe(daemon: &Daemon, limit: Duration) -> Result<(), TokenError> {
     let (answer, answers) = mpsc::sync_channel(1);
     let target = daemon.clone();
     // Neither the resolver nor a connect to a unix socket has a timeout of its own.
@@ -32,13 +32,9 @@ pub(crate) fn probe(daemon: &Daemon, limit: Duration) -> Result<(), Fault> {
         }),
         Err(error) => Err(error),
     };
-    result.map_err(|error| {
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            format!("the HSM daemon at {daemon} cannot be reached"),
-            "start the daemon and check hsm.daemon; this says nothing about the keys on the token",
-        )
-        .because(error)
+    result.map_err(|source| TokenError::DaemonUnreachable {
+        daemon: daemon.to_string(),
+        source,
     })
 }
 

@@ -1,17 +1,13 @@
-//! Random bytes that are no secret: ids and IVs.
+//! Random bytes that are no secret: salts and IVs.
 
-use ports::{Fault, FaultKind};
+use ports::TokenError;
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// From the system's generator.
-pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Fault> {
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], TokenError> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Fault::new(
-            FaultKind::Internal,
-            "the system's random generator failed",
-            "start again; if it stays, check the kernel's random device",
-        )
-    })?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| TokenError::NoRandomBytes)?;
     Ok(bytes)
 }

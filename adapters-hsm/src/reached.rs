@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use ports::{Fault, Found, ReachedModule, Secret, Token, TokenInfo, TokenQuery, TokenSession};
+use ports::{Found, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenQuery, TokenSession};
 
 use crate::find::{self, Search};
 use crate::initialise;
@@ -12,31 +12,14 @@ use crate::shared::Lease;
 use crate::token_session::Pkcs11Session;
 
 /// How often a token that must exist is looked for before it counts as absent.
-const LOOKS: u32 = 3;
+const MOST_LOOKS: u32 = 3;
 const PAUSE_BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A module that answers.
 pub(crate) struct Reached(pub(crate) Lease);
 
 impl Reached {
-    /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
-    /// were not there. Where a token is known to exist, the module is loaded afresh and asked
-    /// again before that is believed (C3).
-    fn search(self, query: &TokenQuery) -> Result<(Self, Search), Fault> {
-        let mut reached = self;
-        let mut search = reached.look(query)?;
-        for _ in 1..LOOKS {
-            if matches!(search, Search::Present(_)) || query.serial.is_none() {
-                break;
-            }
-            thread::sleep(PAUSE_BETWEEN_LOOKS);
-            reached = Self(reached.0.load_afresh()?);
-            search = reached.look(query)?;
-        }
-        Ok((reached, search))
-    }
-
-    fn look(&self, query: &TokenQuery) -> Result<Search, Fault> {
+    fn look(&self, query: &TokenQuery) -> Result<Search, TokenError> {
         let query = query.clone();
         let module = &self.0.loaded.module;
         module.call("looking for the token", move |module| {
@@ -57,16 +40,30 @@ impl ReachedModule for Reached {
         &self.0.loaded.description
     }
 
-    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, Fault> {
-        let (reached, search) = self.search(query)?;
-        Ok(match search {
-            Search::Absent { others, free_slot } => Found::Absent {
-                module: Box::new(reached),
-                others,
-                free_slot,
-            },
-            Search::Present(info) => Found::Present(reached.token(info)),
-        })
+    /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
+    /// were not there. Where a token is known to exist, the module is loaded afresh and asked
+    /// again before that is believed (C3).
+    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError> {
+        let mut reached = *self;
+        let mut looks = 1;
+        loop {
+            match reached.look(query)? {
+                Search::Present(info) => return Ok(Found::Present(reached.token(info))),
+                Search::Absent { others, free_slot }
+                    if query.serial.is_none() || looks == MOST_LOOKS =>
+                {
+                    return Ok(Found::Absent {
+                        module: Box::new(reached),
+                        others,
+                        free_slot,
+                    });
+                }
+                Search::Absent { .. } => {}
+            }
+            thread::sleep(PAUSE_BETWEEN_LOOKS);
+            reached = Self(reached.0.load_afresh()?);
+            looks += 1;
+        }
     }
 
     fn initialise(
@@ -74,7 +71,7 @@ impl ReachedModule for Reached {
         label: &str,
         so_pin: &Secret,
         pin: &Secret,
-    ) -> Result<Box<dyn Token>, Fault> {
+    ) -> Result<Box<dyn Token>, TokenError> {
         let (label, so_pin, pin) = (label.to_owned(), so_pin.clone(), pin.clone());
         let module = &self.0.loaded.module;
         let info = module.call("initialising the token", move |module| {
@@ -100,9 +97,9 @@ impl Token for Pkcs11Token {
         Box::new(Reached(self.lease))
     }
 
-    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, Fault> {
+    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
         let Self { lease, info } = *self;
-        let user = login::log_in(&lease.shared, &lease.loaded.module, &info, pin)?;
+        let user = login::log_in(&lease, &info, pin)?;
         Ok(Box::new(Pkcs11Session { user, info, lease }))
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use ports::{Fault, PinMemory, TokenInfo};
+use ports::{PinMemory, TokenError, TokenInfo};
 
 use crate::config::HsmConfig;
 use crate::flush;
@@ -37,7 +37,7 @@ impl Drop for Lease {
 
 impl Lease {
     /// The module, loaded anew.
-    pub(crate) fn load_afresh(self) -> Result<Self, Fault> {
+    pub(crate) fn load_afresh(self) -> Result<Self, TokenError> {
         let (shared, thread) = (Rc::clone(&self.shared), Rc::clone(&self.loaded.thread));
         drop(self);
         // It is initialised once at a time.
@@ -48,11 +48,11 @@ impl Lease {
 
     /// What the token has written goes to the disk, before the caller commits what needs it.
     /// Outside of the module's thread, whose deadline is no measure for a busy disk.
-    pub(crate) fn flush(&self, token: &TokenInfo) -> Result<(), Fault> {
+    pub(crate) fn flush(&self, token: &TokenInfo) -> Result<(), TokenError> {
         if !self.loaded.needs_flush {
             return Ok(());
         }
-        for warning in flush::flush(&token.serial)? {
+        if let Some(warning) = flush::flush(&token.serial).map_err(TokenError::NotSynced)? {
             let mut warnings = self.shared.warnings.borrow_mut();
             if !warnings.contains(&warning) {
                 warnings.push(warning);

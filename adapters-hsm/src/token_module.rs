@@ -5,12 +5,11 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ports::{Fault, PinMemory, ReachedModule, TokenModule};
+use ports::{PinMemory, ReachedModule, TokenError, TokenModule};
 
 use crate::config::HsmConfig;
 use crate::interrupts::Interrupts;
 use crate::loaded::Loaded;
-use crate::module::LoadError;
 use crate::probe::probe;
 use crate::reached::Reached;
 use crate::shared::{Lease, Shared};
@@ -49,23 +48,20 @@ impl Pkcs11Module {
         &self,
         limit: Duration,
         thread: &mut Option<Rc<Thread>>,
-    ) -> Result<Loaded, LoadError> {
+    ) -> Result<Loaded, TokenError> {
         if let Some(daemon) = &self.0.config.daemon {
-            probe(daemon, limit).map_err(LoadError::Transient)?;
+            probe(daemon, limit)?;
         }
+        let config = &self.0.config;
         let thread = match thread {
             Some(thread) => thread,
-            None => thread.insert(self.start_thread().map_err(LoadError::Permanent)?),
+            None => thread.insert(Thread::start(Watch {
+                module: config.module.clone(),
+                deadline: config.call_deadline,
+                interrupts: Rc::clone(&self.0.interrupts),
+            })?),
         };
-        Loaded::load(&self.0.config, thread)
-    }
-
-    fn start_thread(&self) -> Result<Rc<Thread>, Fault> {
-        Thread::start(Watch {
-            module: self.0.config.module.clone(),
-            deadline: self.0.config.call_deadline,
-            interrupts: Rc::clone(&self.0.interrupts),
-        })
+        Loaded::load(config, thread)
     }
 
     fn reached(&self, loaded: Loaded) -> Box<dyn ReachedModule> {
@@ -80,8 +76,8 @@ impl TokenModule for Pkcs11Module {
     fn reach(
         &self,
         patience: Duration,
-        waiting: &mut dyn FnMut(&Fault),
-    ) -> Result<Box<dyn ReachedModule>, Fault> {
+        waiting: &mut dyn FnMut(&TokenError),
+    ) -> Result<Box<dyn ReachedModule>, TokenError> {
         if let Some(loaded) = self.0.idle.take() {
             return Ok(self.reached(loaded));
         }
@@ -93,23 +89,22 @@ impl TokenModule for Pkcs11Module {
             patience => PROBE_LIMIT.min(patience),
         };
         loop {
-            let fault = match self.try_once(limit, &mut thread) {
+            let error = match self.try_once(limit, &mut thread) {
                 Ok(loaded) => return Ok(self.reached(loaded)),
-                Err(LoadError::Permanent(fault)) => return Err(fault),
-                Err(LoadError::Transient(fault)) => fault,
+                Err(error) => error,
             };
             let left = patience.saturating_sub(start.elapsed());
-            if left <= pause {
-                return Err(fault);
+            if left <= pause || !may_pass(&error) {
+                return Err(error);
             }
-            waiting(&fault);
+            waiting(&error);
             thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
             limit = PROBE_LIMIT.min(patience.saturating_sub(start.elapsed()).max(FIRST_PAUSE));
         }
     }
 
-    fn probe_daemon(&self) -> Result<Option<String>, Fault> {
+    fn probe_daemon(&self) -> Result<Option<String>, TokenError> {
         let Some(daemon) = &self.0.config.daemon else {
             return Ok(None);
         };
@@ -119,5 +114,17 @@ impl TokenModule for Pkcs11Module {
 
     fn take_warnings(&self) -> Vec<String> {
         self.0.warnings.take()
+    }
+}
+
+/// Whether a later try to reach the module could work. One that hangs is not tried again: its
+/// thread is lost.
+fn may_pass(error: &TokenError) -> bool {
+    match error {
+        TokenError::Call { failure, .. } => failure.may_pass(),
+        error => matches!(
+            error,
+            TokenError::DaemonUnreachable { .. } | TokenError::NoSlots { .. }
+        ),
     }
 }

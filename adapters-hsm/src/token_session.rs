@@ -1,9 +1,9 @@
 //! The end of the chain: the session in which the user is logged in, which alone is asked for keys.
 
 use domain::{InstallationId, KekId};
-use ports::{Dek, Fault, Secret, TokenInfo, TokenSession, WrappedDek};
+use ports::{Dek, Secret, TokenError, TokenInfo, TokenSession, WrappedDek};
 
-use crate::classify::{self, Operation};
+use crate::classify::OrFailed as _;
 use crate::session::UserSession;
 use crate::shared::Lease;
 use crate::worker::Remote;
@@ -22,21 +22,21 @@ impl TokenSession for Pkcs11Session {
         &self.info
     }
 
-    fn has_kek(&self, kek: &KekId) -> Result<bool, Fault> {
+    fn has_kek(&self, kek: &KekId) -> Result<bool, TokenError> {
         let kek = kek.clone();
         self.user.call("looking for the KEK", move |user| {
             kek::find(user, &kek).map(|found| found.is_some())
         })
     }
 
-    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, Fault> {
+    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, TokenError> {
         let (kek, blob) = (kek.clone(), blob.clone());
         self.user.call("unwrapping the DEK", move |user| {
             wrap::unwrap(user, &kek, &blob)
         })
     }
 
-    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
+    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, TokenError> {
         let (kek, dek) = (kek.clone(), dek.clone());
         let blob = self
             .user
@@ -46,14 +46,14 @@ impl TokenSession for Pkcs11Session {
         Ok(blob)
     }
 
-    fn generate_kek_as(&self, kek: &KekId) -> Result<(), Fault> {
+    fn generate_kek_as(&self, kek: &KekId) -> Result<(), TokenError> {
         let kek = kek.clone();
         self.user
             .call("generating a KEK", move |user| kek::generate(user, &kek))?;
         self.lease.flush(&self.info)
     }
 
-    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, TokenError> {
         let kek = kek.clone();
         self.user
             .call("reading the KEK's check value", move |user| {
@@ -61,7 +61,7 @@ impl TokenSession for Pkcs11Session {
             })
     }
 
-    fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault> {
+    fn destroy_kek(&self, kek: &KekId) -> Result<bool, TokenError> {
         let kek = kek.clone();
         // The power must not take the new KEK where the old one is gone.
         self.lease.flush(&self.info)?;
@@ -69,23 +69,17 @@ impl TokenSession for Pkcs11Session {
             .call("destroying a KEK", move |user| kek::destroy(user, &kek))
     }
 
-    fn random(&self, length: usize) -> Result<Secret, Fault> {
+    fn random(&self, length: usize) -> Result<Secret, TokenError> {
         self.user.call("asking for random bytes", move |user| {
             let mut bytes = vec![0; length];
             user.session
                 .generate_random_slice(&mut bytes)
-                .map_err(|error| {
-                    classify::fault(
-                        Operation::Other,
-                        format!("the generator of the {user} gave no random bytes"),
-                        error,
-                    )
-                })?;
+                .or_failed(|| format!("the generator of the {user} gave no random bytes"))?;
             Ok(Secret::new(bytes))
         })
     }
 
-    fn mark(&self, installation: &InstallationId) -> Result<(), Fault> {
+    fn mark(&self, installation: &InstallationId) -> Result<(), TokenError> {
         let installation = installation.clone();
         self.user.call("marking the token", move |user| {
             marker::write(user, &installation)

@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use ports::{Fault, FaultKind};
+use crate::config_value::ConfigValueError;
 
 /// What a PKCS#11 URI says of a token.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -19,9 +19,9 @@ pub struct TokenUri {
 }
 
 impl FromStr for TokenUri {
-    type Err = Fault;
+    type Err = ConfigValueError;
 
-    fn from_str(text: &str) -> Result<Self, Fault> {
+    fn from_str(text: &str) -> Result<Self, ConfigValueError> {
         // The scheme of a URI is case-insensitive (RFC 3986, section 3.1).
         let rest = match text.split_at_checked("pkcs11:".len()) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("pkcs11:") => rest,
@@ -49,7 +49,7 @@ enum Part {
 }
 
 impl TokenUri {
-    fn take(&mut self, attribute: &str, part: Part) -> Result<(), Fault> {
+    fn take(&mut self, attribute: &str, part: Part) -> Result<(), ConfigValueError> {
         // The value stays out of every message: it may be a PIN.
         let (name, value) = attribute
             .split_once('=')
@@ -61,56 +61,35 @@ impl TokenUri {
             (Part::Path | Part::Query, name) => return Err(refused(name)),
         };
         if field.is_some() {
-            return Err(malformed(&format!("it has {name} twice")));
+            return Err(malformed(format!("it has {name} twice")));
         }
         let value = decode(value).ok_or_else(|| {
-            malformed(&format!(
+            malformed(format!(
                 "the value of {name} is not percent-encoded UTF-8 text"
             ))
         })?;
         if value.is_empty() {
-            return Err(malformed(&format!("the value of {name} is empty")));
+            return Err(malformed(format!("the value of {name} is empty")));
         }
         *field = Some(value);
         Ok(())
     }
 }
 
-fn malformed(why: &str) -> Fault {
-    Fault::new(
-        FaultKind::Config,
-        format!("the PKCS#11 URI in hsm.uri is malformed: {why}"),
-        "write it as pkcs11:token=LABEL;serial=NUMBER?module-path=/path/of/the/module.so \
-         (RFC 7512)",
-    )
+fn malformed(why: impl Into<String>) -> ConfigValueError {
+    ConfigValueError::Uri(why.into())
 }
 
-fn refused(name: &str) -> Fault {
-    let (why, hint) = match name {
-        "pin-value" | "pin-source" => (
-            "a PIN is never taken from a URI",
-            "take it out of the URI and configure hsm.pin_file; treat a PIN that stood there as \
-             known to others",
-        ),
-        "object" | "type" | "id" => (
-            "the key is not chosen by configuration",
-            "take it out: this program knows its KEK by the CKA_ID in the database",
-        ),
-        _ => (
-            "this program knows token, serial and module-path alone",
-            "take it out: the token is found by its label and serial number",
-        ),
-    };
-    // An attribute name is short ASCII; what is not stays out of the message.
-    let name = match name {
-        name if name.len() <= 32 && name.bytes().all(|b| b.is_ascii_graphic()) => name,
-        _ => "(unprintable)",
-    };
-    Fault::new(
-        FaultKind::Config,
-        format!("the PKCS#11 URI in hsm.uri has the attribute {name}: {why}"),
-        hint,
-    )
+fn refused(name: &str) -> ConfigValueError {
+    match name {
+        "pin-value" | "pin-source" => ConfigValueError::PinInUri(name.to_owned()),
+        "object" | "type" | "id" => ConfigValueError::ObjectInUri(name.to_owned()),
+        // An attribute name is short ASCII; what is not stays out of the message.
+        name if name.len() <= 32 && name.bytes().all(|b| b.is_ascii_graphic()) => {
+            ConfigValueError::UnknownInUri(name.to_owned())
+        }
+        _ => ConfigValueError::UnknownInUri("(unprintable)".to_owned()),
+    }
 }
 
 /// Percent-decoding (RFC 3986, section 2.1). `None` for a stray `%`, a character that a URI cannot
@@ -160,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_uri_is_a_config_fault() {
+    fn what_is_no_token_uri_is_refused() {
         for (text, word) in [
             ("", "pkcs11:"),
             ("token=x", "pkcs11:"),
@@ -182,9 +161,8 @@ mod tests {
             ("pkcs11:slot-id=1", "slot-id"),
             ("pkcs11:?module-name=softhsm2", "module-name"),
         ] {
-            let fault = text.parse::<TokenUri>().unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::Config, "{text}");
-            assert!(fault.to_string().contains(word), "{text}: {fault}");
+            let error = text.parse::<TokenUri>().unwrap_err();
+            assert!(error.to_string().contains(word), "{text}: {error}");
         }
     }
 
@@ -196,9 +174,8 @@ mod tests {
             "pkcs11:pin-value=736352",
             "pkcs11:token=x?736352",
         ] {
-            let fault = text.parse::<TokenUri>().unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::Config);
-            let all = format!("{fault} {} {fault:?}", fault.hint());
+            let error = text.parse::<TokenUri>().unwrap_err();
+            let all = format!("{error} {error:?}");
             assert!(!all.contains("736352"), "{all}");
         }
     }

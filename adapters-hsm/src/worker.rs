@@ -17,13 +17,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
-use ports::{Fault, FaultKind};
+use ports::TokenError;
 
 use crate::interrupts::{Held, Interrupts};
 use crate::last_resort::{self, End};
 
 /// How long it may take until it is seen that the module has ended the process.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Whether any module in this process hangs; a destructor has no other way to say so.
 static ANY_HUNG: AtomicBool = AtomicBool::new(false);
@@ -47,9 +47,8 @@ pub fn any_module_started() -> bool {
 
 type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// What the thread gives back of a value that it was to make: how it is reached, and what else is
-/// to be known of it.
-type Made<T, R, E> = Result<(Sender<Job<T>>, R), E>;
+/// How a value is reached that the thread was to make.
+type Made<T> = Result<Sender<Job<T>>, TokenError>;
 
 /// A value on the thread of the module.
 pub(crate) struct Remote<T> {
@@ -65,36 +64,37 @@ pub(crate) type Thread = Remote<()>;
 
 impl Thread {
     /// Starts it.
-    pub(crate) fn start(watch: Watch) -> Result<Rc<Self>, Fault> {
+    pub(crate) fn start(watch: Watch) -> Result<Rc<Self>, TokenError> {
         ANY_STARTED.store(true, Ordering::Relaxed);
         let watch = Rc::new(watch);
         let (answer, answers) = mpsc::sync_channel(1);
         let (alive, gone) = mpsc::channel();
         thread::Builder::new()
             .name("pkcs11".into())
-            .spawn(move || keep::<_, _, Infallible>(Ok(((), ())), answer, alive))
-            .map_err(|error| watch.no_thread(error))?;
-        let started = Self::receive(&watch, "starting", &answers, gone, None)?;
-        let Ok((thread, ())) = started;
-        Ok(Rc::new(thread))
+            .spawn(move || serve(Ok(()), answer, alive))
+            .map_err(|source| TokenError::NoThread {
+                module: watch.module.to_string(),
+                source,
+            })?;
+        Self::receive(&watch, "starting", &answers, gone, None).map(Rc::new)
     }
 }
 
 impl<T: 'static> Remote<T> {
     /// Makes a further value of this one, on the same thread. This one lives on with it, and
-    /// answers no call until the further one is dropped. What else `make` gives is for the caller.
-    pub(crate) fn make<U: 'static, R: Send + 'static, E: Send + 'static>(
+    /// answers no call until the further one is dropped.
+    pub(crate) fn make<U: 'static>(
         self: &Rc<Self>,
         doing: &str,
-        make: impl FnOnce(&mut T) -> Result<(U, R), E> + Send + 'static,
-    ) -> Result<Result<(Remote<U>, R), E>, Fault> {
+        make: impl FnOnce(&mut T) -> Result<U, TokenError> + Send + 'static,
+    ) -> Result<Remote<U>, TokenError> {
         let watch = &self.gone.watch;
         let _held = Held::new(&*watch.interrupts);
         let (answer, answers) = mpsc::sync_channel(1);
         let (alive, gone) = mpsc::channel();
         self.send(
             doing,
-            Box::new(move |value| keep(make(value), answer, alive)),
+            Box::new(move |value| serve(make(value), answer, alive)),
         )?;
         let made_of = Rc::<Self>::clone(self);
         Remote::receive(watch, doing, &answers, gone, Some(made_of))
@@ -105,8 +105,8 @@ impl<T: 'static> Remote<T> {
     pub(crate) fn call<R: Send + 'static>(
         &self,
         doing: &str,
-        job: impl FnOnce(&mut T) -> Result<R, Fault> + Send + 'static,
-    ) -> Result<R, Fault> {
+        job: impl FnOnce(&mut T) -> Result<R, TokenError> + Send + 'static,
+    ) -> Result<R, TokenError> {
         let watch = &self.gone.watch;
         let _held = Held::new(&*watch.interrupts);
         let (answer, answers) = mpsc::sync_channel(1);
@@ -121,46 +121,39 @@ impl<T: 'static> Remote<T> {
         watch.answer(doing, &answers)?
     }
 
-    fn send(&self, doing: &str, job: Job<T>) -> Result<(), Fault> {
+    fn send(&self, doing: &str, job: Job<T>) -> Result<(), TokenError> {
         let watch = &self.gone.watch;
         watch.check(doing)?;
         self.jobs.send(job).map_err(|_| watch.died(doing))
     }
 
-    fn receive<R, E>(
+    fn receive(
         watch: &Rc<Watch>,
         doing: &str,
-        answers: &Receiver<Made<T, R, E>>,
+        answers: &Receiver<Made<T>>,
         alive: Receiver<Infallible>,
         made_of: Option<Rc<dyn Any>>,
-    ) -> Result<Result<(Self, R), E>, Fault> {
+    ) -> Result<Self, TokenError> {
         let gone = Gone {
             alive,
             watch: Rc::clone(watch),
         };
-        let made = watch.answer(doing, answers)?;
-        Ok(made.map(|(jobs, more)| {
-            let remote = Self {
-                jobs,
-                gone,
-                _made_of: made_of,
-            };
-            (remote, more)
-        }))
+        let jobs = watch.answer(doing, answers)??;
+        Ok(Self {
+            jobs,
+            gone,
+            _made_of: made_of,
+        })
     }
 }
 
 /// On the thread: serves the value until nobody can ask for it any more, and gives it up.
-fn keep<T, R, E>(
-    made: Result<(T, R), E>,
-    answer: SyncSender<Made<T, R, E>>,
-    alive: Sender<Infallible>,
-) {
+fn serve<T>(made: Result<T, TokenError>, answer: SyncSender<Made<T>>, alive: Sender<Infallible>) {
     match made {
-        Ok((mut value, more)) => {
+        Ok(mut value) => {
             let (jobs, queue) = mpsc::channel::<Job<T>>();
             // Where nobody waits any longer nobody can ask either.
-            let _ = answer.send(Ok((jobs, more)));
+            let _ = answer.send(Ok(jobs));
             for job in queue {
                 last_resort::in_module(|| job(&mut value));
             }
@@ -188,19 +181,19 @@ impl Drop for Gone {
         let _held = Held::new(&*self.watch.interrupts);
         match self.watch.wait(&self.alive) {
             Ok(never) => match never {},
-            Err(Silence::Died) => {}
-            Err(Silence::Hangs | Silence::Ended(_)) => lose(),
+            Err(NoAnswer::Died) => {}
+            Err(NoAnswer::Hangs | NoAnswer::Ended(_)) => note_hang(),
         }
     }
 }
 
-/// The thread will never come back.
-fn lose() {
+/// The thread is lost.
+fn note_hang() {
     ANY_HUNG.store(true, Ordering::Relaxed);
 }
 
 /// Why there is no answer.
-enum Silence {
+enum NoAnswer {
     /// The deadline is over.
     Hangs,
     /// The module has ended the process.
@@ -218,7 +211,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Refuses to ask where nobody answers any more.
-    fn check(&self, doing: &str) -> Result<(), Fault> {
+    fn check(&self, doing: &str) -> Result<(), TokenError> {
         if let Some(end) = last_resort::ended() {
             return Err(self.ended(doing, end));
         }
@@ -228,84 +221,56 @@ impl Watch {
         Ok(())
     }
 
-    fn answer<A>(&self, doing: &str, answers: &Receiver<A>) -> Result<A, Fault> {
+    fn answer<A>(&self, doing: &str, answers: &Receiver<A>) -> Result<A, TokenError> {
         self.wait(answers).map_err(|silence| match silence {
-            Silence::Hangs => {
-                lose();
+            NoAnswer::Hangs => {
+                note_hang();
                 self.hangs(doing, &format!("no answer within {:?}", self.deadline))
             }
-            Silence::Ended(end) => self.ended(doing, end),
-            Silence::Died => self.died(doing),
+            NoAnswer::Ended(end) => self.ended(doing, end),
+            NoAnswer::Died => self.died(doing),
         })
     }
 
-    fn wait<T>(&self, answers: &Receiver<T>) -> Result<T, Silence> {
+    fn wait<T>(&self, answers: &Receiver<T>) -> Result<T, NoAnswer> {
         let begin = Instant::now();
         loop {
             let left = self.deadline.saturating_sub(begin.elapsed());
-            match answers.recv_timeout(left.min(GLANCE)) {
+            match answers.recv_timeout(left.min(POLL)) {
                 Ok(answer) => return Ok(answer),
-                Err(RecvTimeoutError::Disconnected) => return Err(Silence::Died),
+                Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer::Died),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if let Some(end) = last_resort::ended() {
-                return Err(Silence::Ended(end));
+                return Err(NoAnswer::Ended(end));
             }
             if left.is_zero() {
-                return Err(Silence::Hangs);
+                return Err(NoAnswer::Hangs);
             }
         }
     }
 
-    fn no_thread(&self, error: std::io::Error) -> Fault {
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            format!(
-                "no thread could be started for the PKCS#11 module {}",
-                self.module
-            ),
-            "raise the limits on threads and memory of this process, then start again",
-        )
-        .because(error)
+    fn hangs(&self, doing: &str, why: &str) -> TokenError {
+        TokenError::Hangs {
+            doing: doing.to_owned(),
+            module: self.module.to_string(),
+            why: why.to_owned(),
+        }
     }
 
-    fn hangs(&self, doing: &str, why: &str) -> Fault {
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            format!(
-                "{doing} through the PKCS#11 module {} accepts and never answers: {why}",
-                self.module
-            ),
-            "check the token's daemon: it accepts connections and does not serve them; restart \
-             it, or raise hsm.wait where it is slow",
-        )
-        .unanswered()
+    fn ended(&self, doing: &str, end: End) -> TokenError {
+        note_hang();
+        TokenError::ProcessEnded {
+            doing: doing.to_owned(),
+            module: self.module.to_string(),
+            how: end.to_string(),
+        }
     }
 
-    fn ended(&self, doing: &str, end: End) -> Fault {
-        lose();
-        Fault::new(
-            FaultKind::HsmUnavailable,
-            format!(
-                "{doing}: the PKCS#11 module {} ended the process: {end}; an object on the token \
-                 may be damaged",
-                self.module
-            ),
-            "keep the files of the token as they are, see what the module has said in its log, and \
-             put an object that is damaged back from a backup of the token; this says nothing \
-             about the other keys on the token",
-        )
-        .unanswered()
-    }
-
-    fn died(&self, doing: &str) -> Fault {
-        Fault::new(
-            FaultKind::Internal,
-            format!(
-                "{doing}: the thread of the PKCS#11 module {} has ended",
-                self.module
-            ),
-            "this is a defect of this program or of the module: report it",
-        )
+    fn died(&self, doing: &str) -> TokenError {
+        TokenError::ThreadEnded {
+            doing: doing.to_owned(),
+            module: self.module.to_string(),
+        }
     }
 }

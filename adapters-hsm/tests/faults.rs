@@ -22,10 +22,10 @@ use common::{
     unavailable, with_daemon,
 };
 use ports::contract::token::{PIN, SO_PIN};
-use ports::{Fault, TokenModule as _};
+use ports::{TokenError, TokenModule as _};
 
 /// Tries once more than a permanent failure allows, and counts the waits.
-fn reach(config: HsmConfig, patience: Duration) -> (Fault, usize) {
+fn reach(config: HsmConfig, patience: Duration) -> (TokenError, usize) {
     let mut waits = 0;
     let reached = module(config).reach(patience, &mut |_| waits += 1);
     (reached.err().unwrap(), waits)
@@ -51,7 +51,6 @@ fn what_is_no_module_is_unavailable_at_once() {
             let (fault, waits) = reach(config(path.clone()), Duration::from_secs(60));
             unavailable(&fault, word);
             unavailable(&fault, path.as_str());
-            unavailable(&fault, "hsm.module");
             assert_eq!(waits, 0, "no further try can work: {fault}");
         }
     });

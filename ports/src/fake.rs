@@ -2,20 +2,21 @@
 //! budget run on a real token and have to see what is noted when.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::{Fault, FaultKind, PinLedger, PinMemory, TryEnd};
+use crate::{FileError, PinLedger, PinMemory, PinMemoryError, TryEnd};
 
 /// Which methods fail, by name; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Failures(Rc<RefCell<BTreeMap<&'static str, FaultKind>>>);
+pub struct Failures(Rc<RefCell<BTreeSet<&'static str>>>);
 
 impl Failures {
-    /// From now on the method fails, and changes nothing.
-    pub fn set(&self, method: &'static str, kind: FaultKind) {
-        self.0.borrow_mut().insert(method, kind);
+    /// From now on the method fails as on a full disk, and changes nothing.
+    pub fn set(&self, method: &'static str) {
+        self.0.borrow_mut().insert(method);
     }
 
     /// The method works again.
@@ -23,15 +24,12 @@ impl Failures {
         self.0.borrow_mut().remove(method);
     }
 
-    fn check(&self, method: &'static str) -> Result<(), Fault> {
-        match self.0.borrow().get(method) {
-            Some(kind) => Err(Fault::new(
-                *kind,
-                format!("the fake's `{method}` was told to fail"),
-                "clear the failure",
-            )),
-            None => Ok(()),
+    fn check(&self, method: &'static str) -> Result<(), FileError> {
+        if self.0.borrow().contains(method) {
+            let error = ErrorKind::StorageFull.into();
+            return Err(FileError::new("writing the fake ledger", error));
         }
+        Ok(())
     }
 }
 
@@ -71,14 +69,17 @@ impl FakeLedger {
 }
 
 impl PinMemory for FakePinMemory {
-    fn open(&self, token_serial: &str, _wait: Duration) -> Result<Box<dyn PinLedger>, Fault> {
+    fn open(
+        &self,
+        token_serial: &str,
+        _wait: Duration,
+    ) -> Result<Box<dyn PinLedger>, PinMemoryError> {
         self.failures.check("open")?;
         if self.held.replace(true) {
-            return Err(Fault::new(
-                FaultKind::Busy,
-                "the fake ledger is held",
-                "drop the one that holds it",
-            ));
+            return Err(PinMemoryError::Busy {
+                path: "fake".to_owned(),
+                waited: Duration::ZERO,
+            });
         }
         let tries = self.entries.borrow().get(token_serial).cloned();
         Ok(Box::new(FakeLedger {
@@ -98,7 +99,7 @@ impl PinLedger for FakeLedger {
         self.tries.unseen
     }
 
-    fn note_try(&mut self) -> Result<(), Fault> {
+    fn note_try(&mut self) -> Result<(), PinMemoryError> {
         self.memory.failures.check("note_try")?;
         let mut tries = self.tries.clone();
         tries.unseen += 1;
@@ -106,7 +107,7 @@ impl PinLedger for FakeLedger {
         Ok(())
     }
 
-    fn end_try(&mut self, end: TryEnd) -> Result<(), Fault> {
+    fn end_try(&mut self, end: TryEnd) -> Result<(), PinMemoryError> {
         self.memory.failures.check("end_try")?;
         let mut tries = self.tries.clone();
         tries.unseen = tries.unseen.saturating_sub(1);

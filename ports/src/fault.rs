@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{
     AssetError, DekCacheError, FaultKind, FileError, LockError, PinMemoryError, TlsError,
-    WebServerError, WizardError, hints,
+    TokenError, WebServerError, WizardError, hints,
 };
 
 /// A failure of any port. Each port has its own type; none may hold a secret.
@@ -35,6 +35,9 @@ pub enum Fault {
     /// The web server.
     #[error(transparent)]
     WebServer(#[from] WebServerError),
+    /// The token, or the way to it.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// What has no type of its own yet.
     #[error(transparent)]
     Other(Box<Untyped>),
@@ -141,6 +144,7 @@ impl Fault {
             Self::Assets(error) => error.kind(),
             Self::Tls(error) => error.kind(),
             Self::WebServer(error) => error.kind(),
+            Self::Token(error) => error.kind(),
             Self::Other(untyped) => untyped.kind,
         }
     }
@@ -149,6 +153,7 @@ impl Fault {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         match self {
+            Self::Token(error) => error.is_unanswered(),
             Self::Other(untyped) => untyped.is_unanswered,
             _ => false,
         }

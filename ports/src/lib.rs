@@ -25,6 +25,7 @@ mod pins;
 mod secret;
 mod tls;
 mod token;
+mod token_error;
 mod web_server;
 mod wizard_store;
 
@@ -72,6 +73,7 @@ pub use token::{
     DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
     TokenSession, WrapFormat,
 };
+pub use token_error::{CallFailure, TokenError, TokenName};
 pub use web_server::{Reload, WebServer, WebServerError};
 pub use wizard_store::{WizardDirectory, WizardError, WizardStore};
 #[cfg(feature = "testing")]

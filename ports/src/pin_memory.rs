@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Fault;
+use crate::PinMemoryError;
 
 /// After so many tries in a row whose end nobody saw, none is made until somebody has looked.
 pub const MOST_UNSEEN_TRIES: u8 = 2;
@@ -32,9 +32,13 @@ pub trait PinMemory {
     /// the last try.
     ///
     /// # Errors
-    /// [`crate::FaultKind::Busy`] after `wait`; as [`Fault::io`] has it;
-    /// [`crate::FaultKind::DataCorrupt`].
-    fn open(&self, token_serial: &str, wait: Duration) -> Result<Box<dyn PinLedger>, Fault>;
+    /// [`crate::FaultKind::Busy`] after `wait`, [`crate::FaultKind::DataCorrupt`], or a failed file
+    /// operation.
+    fn open(
+        &self,
+        token_serial: &str,
+        wait: Duration,
+    ) -> Result<Box<dyn PinLedger>, PinMemoryError>;
 }
 
 /// What is known of the PIN tries of one token.
@@ -49,15 +53,16 @@ pub trait PinLedger {
     /// returns. After an error no PIN may be tried, and nothing is noted where that can be.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn note_try(&mut self) -> Result<(), Fault>;
+    /// A failed file operation.
+    fn note_try(&mut self) -> Result<(), PinMemoryError>;
 
     /// Notes how the try ended that was noted last. Accepted: MUST forget all other tries and all
-    /// hashes of this token, durably where an earlier try is noted beside this one. Rejected: MUST add the hash and cross out this one try, durably and
-    /// in one step. Otherwise: MUST cross out this one try. A ledger that is dropped without this
-    /// leaves a try whose end nobody saw, and so does an error.
+    /// hashes of this token, durably where an earlier try is noted beside this one. Rejected: MUST
+    /// add the hash and cross out this one try, durably and in one step. Otherwise: MUST cross out
+    /// this one try. A ledger that is dropped without this leaves a try whose end nobody saw, and so
+    /// does an error.
     ///
     /// # Errors
-    /// As [`Fault::io`] has it.
-    fn end_try(&mut self, end: TryEnd) -> Result<(), Fault>;
+    /// A failed file operation.
+    fn end_try(&mut self, end: TryEnd) -> Result<(), PinMemoryError>;
 }

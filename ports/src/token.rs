@@ -3,19 +3,20 @@
 //! a session alone. What has to come first is seen to by the compiler.
 //!
 //! Every call MUST come back within the configured deadline, whatever the module does: a call that
-//! does not is [`FaultKind::HsmUnavailable`], as are all calls after it. Unreachable MUST NOT look
+//! does not is [`TokenError::is_unanswered`], as are all calls after it. Unreachable MUST NOT look
 //! like absent (C3): module missing or not a library, daemon down or silent, no slots at all, device
 //! errors are errors, never "no token" or "no key".
 //!
-//! Errors of every method: [`FaultKind::HsmUnavailable`] for unreachable, [`FaultKind::Denied`] for
-//! a login or PIN that is refused, [`FaultKind::DataCorrupt`] for a blob or key that cannot be
-//! right, [`FaultKind::Config`] for a configuration that cannot be.
+//! The kind of an error ([`TokenError::kind`]) MUST be [`crate::FaultKind::HsmUnavailable`] for
+//! unreachable, [`crate::FaultKind::Denied`] for a login or PIN that is refused,
+//! [`crate::FaultKind::DataCorrupt`] for a blob or key that cannot be right, and
+//! [`crate::FaultKind::Config`] for a configuration that cannot be.
 
 use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 
-use crate::{Dek, Fault, FaultKind, Secret, WrappedDek};
+use crate::{Dek, Secret, TokenError, TokenName, WrappedDek};
 
 /// Length of a new CKA_ID.
 const KEK_ID_LENGTH: usize = 16;
@@ -82,6 +83,17 @@ pub struct TokenInfo {
     pub wrap_format: Option<WrapFormat>,
 }
 
+impl TokenInfo {
+    /// Which token it is.
+    #[must_use]
+    pub fn name(&self) -> TokenName {
+        TokenName {
+            label: self.label.clone(),
+            serial: self.serial.clone(),
+        }
+    }
+}
+
 /// The module that is configured. Nothing is loaded yet. One value serves one process.
 pub trait TokenModule {
     /// Loads the module and sees that it shows at least one slot; where a daemon is configured, it
@@ -97,15 +109,15 @@ pub trait TokenModule {
     fn reach(
         &self,
         patience: Duration,
-        waiting: &mut dyn FnMut(&Fault),
-    ) -> Result<Box<dyn ReachedModule>, Fault>;
+        waiting: &mut dyn FnMut(&TokenError),
+    ) -> Result<Box<dyn ReachedModule>, TokenError>;
 
     /// Whether the daemon accepts a connection, in one try: its address. MUST be `None` where none
     /// is configured. Says nothing of the module behind it.
     ///
     /// # Errors
     /// See the file's head.
-    fn probe_daemon(&self) -> Result<Option<String>, Fault>;
+    fn probe_daemon(&self) -> Result<Option<String>, TokenError>;
 
     /// What was seen on the way and has to be dealt with; each is told once.
     fn take_warnings(&self) -> Vec<String>;
@@ -119,26 +131,25 @@ pub trait ReachedModule {
     /// Looks for the token without a login.
     ///
     /// Of several tokens with the label the one with the serial number is meant, else the one with
-    /// this installation's marker, else MUST be [`FaultKind::Config`] with the serial numbers
-    /// listed. A token that carries another installation's marker is returned as it is: the caller
-    /// must not use it.
+    /// this installation's marker, else MUST be [`TokenError::Ambiguous`]. A token that carries
+    /// another installation's marker is returned as it is: the caller must not use it.
     ///
     /// # Errors
     /// See the file's head.
-    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, Fault>;
+    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError>;
 
     /// Initialises a free slot: label, SO PIN, user PIN. MUST NOT touch a slot that holds an
     /// initialised token, but for one with this label and no user PIN yet, which it finishes. No
     /// login counts towards the PIN budget here.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`FaultKind::Config`] where no slot is free.
+    /// See the file's head; MUST be [`TokenError::NoFreeSlot`] where there is none.
     fn initialise(
         self: Box<Self>,
         label: &str,
         so_pin: &Secret,
         pin: &Secret,
-    ) -> Result<Box<dyn Token>, Fault>;
+    ) -> Result<Box<dyn Token>, TokenError>;
 }
 
 /// What came of looking for a token.
@@ -171,9 +182,9 @@ pub trait Token {
     /// of the try is noted.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`FaultKind::Denied`] for every refusal, and the ledger's own
-    /// error where it cannot be used.
-    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, Fault>;
+    /// See the file's head; MUST be [`crate::FaultKind::Denied`] for every refusal, and of the
+    /// ledger's kind where that cannot be used.
+    fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError>;
 }
 
 /// A session in which the user is logged in.
@@ -184,27 +195,27 @@ pub trait TokenSession {
     /// Whether the token holds the KEK with this CKA_ID.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`FaultKind::DataCorrupt`] for two keys with the id.
-    fn has_kek(&self, kek: &KekId) -> Result<bool, Fault>;
+    /// See the file's head; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
+    fn has_kek(&self, kek: &KekId) -> Result<bool, TokenError>;
 
     /// Unwraps with the KEK that the blob names.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`FaultKind::DataCorrupt`] for a blob that is cut, altered, or
-    /// names another KEK than `kek`, and for a key that is not 32 bytes.
-    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, Fault>;
+    /// See the file's head; MUST be [`crate::FaultKind::DataCorrupt`] for a blob that is cut,
+    /// altered, or names another KEK than `kek`, and for a key that is not 32 bytes.
+    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, TokenError>;
 
     /// Wraps, unwraps what came out and compares (C16).
     ///
     /// # Errors
     /// See the file's head.
-    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault>;
+    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, TokenError>;
 
     /// Generates a KEK with a new random CKA_ID, as [`TokenSession::generate_kek_as`] does.
     ///
     /// # Errors
     /// See the file's head.
-    fn generate_kek(&self) -> Result<KekId, Fault> {
+    fn generate_kek(&self) -> Result<KekId, TokenError> {
         let kek = self.new_kek_id()?;
         self.generate_kek_as(&kek)?;
         Ok(kek)
@@ -215,15 +226,11 @@ pub trait TokenSession {
     ///
     /// # Errors
     /// See the file's head.
-    fn new_kek_id(&self) -> Result<KekId, Fault> {
+    fn new_kek_id(&self) -> Result<KekId, TokenError> {
         let random = self.random(KEK_ID_LENGTH)?;
-        KekId::new(random.expose()).map_err(|error| {
-            Fault::new(
-                FaultKind::Internal,
-                "no id could be made for a new KEK",
-                "this is a defect of this program: report it",
-            )
-            .because(error)
+        KekId::new(random.expose()).map_err(|error| TokenError::Defect {
+            what: "no id could be made for a new KEK",
+            source: error.into(),
         })
     }
 
@@ -232,34 +239,33 @@ pub trait TokenSession {
     ///
     /// # Errors
     /// See the file's head.
-    fn generate_kek_as(&self, kek: &KekId) -> Result<(), Fault>;
+    fn generate_kek_as(&self, kek: &KekId) -> Result<(), TokenError>;
 
     /// CKA_CHECK_VALUE of the KEK; MUST be `None` where the token does not hold it or gives none.
     ///
     /// # Errors
     /// See the file's head.
-    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, Fault>;
+    fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, TokenError>;
 
     /// Destroys the KEK with this CKA_ID and no other object; `false` where the token does not
     /// hold it. What the token was given before MUST be on the disk by then.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`FaultKind::DataCorrupt`] for two keys with the id.
-    fn destroy_kek(&self, kek: &KekId) -> Result<bool, Fault>;
+    /// See the file's head; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
+    fn destroy_kek(&self, kek: &KekId) -> Result<bool, TokenError>;
 
     /// Random bytes of the token's generator.
     ///
     /// # Errors
     /// See the file's head.
-    fn random(&self, length: usize) -> Result<Secret, Fault>;
+    fn random(&self, length: usize) -> Result<Secret, TokenError>;
 
     /// Leaves this installation's marker on the token, readable without a login; one that is
     /// right already stays.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`FaultKind::Config`] where another installation's stands
-    /// there.
-    fn mark(&self, installation: &InstallationId) -> Result<(), Fault>;
+    /// See the file's head; MUST be [`TokenError::OtherInstallation`] where another's stands there.
+    fn mark(&self, installation: &InstallationId) -> Result<(), TokenError>;
 }
 
 /// What a wrapped DEK says of itself. No token is needed for it.

@@ -30,14 +30,15 @@ pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
 /// It does not answer.
 pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Fault> {
     let mut told = false;
-    node.secrets.module.reach(wait, &mut |fault| {
+    let reached = node.secrets.module.reach(wait, &mut |error| {
         if !told {
             node.host
                 .output
-                .info(&format!("waiting for the HSM: {fault}"));
+                .info(&format!("waiting for the HSM: {error}"));
             told = true;
         }
-    })
+    })?;
+    Ok(reached)
 }
 
 /// The same for a command that an operator waits for: each further try is told to whoever asked for
@@ -46,13 +47,15 @@ pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Faul
 /// # Errors
 /// As [`reach`].
 pub fn reach_for_command(node: &Node) -> Result<Box<dyn ReachedModule>, Fault> {
-    node.secrets
+    let reached = node
+        .secrets
         .module
-        .reach(node.settings.hsm_wait, &mut |fault| {
+        .reach(node.settings.hsm_wait, &mut |error| {
             node.host
                 .output
-                .debug(&format!("waiting for the HSM: {fault}"));
-        })
+                .debug(&format!("waiting for the HSM: {error}"));
+        })?;
+    Ok(reached)
 }
 
 /// Looks for the token of a node; one of another installation is refused.
@@ -104,7 +107,7 @@ pub fn open(
     pin: impl FnOnce() -> Result<Secret, Fault>,
 ) -> Result<Option<Box<dyn TokenSession>>, Fault> {
     match find(node, module, Some(record))? {
-        Found::Present(token) => token.log_in(&pin()?).map(Some),
+        Found::Present(token) => Ok(Some(token.log_in(&pin()?)?)),
         Found::Absent { .. } => Ok(None),
     }
 }
@@ -137,7 +140,9 @@ pub fn unwrap(session: &dyn TokenSession, known: &TokenRecord) -> Result<Unwrapp
     };
     match session.unwrap_dek(kek, blob) {
         Ok(dek) => Ok(Unwrapped::Dek(dek)),
-        Err(fault) if fault.kind() == FaultKind::DataCorrupt => Ok(Unwrapped::Damaged(fault)),
-        Err(fault) => Err(fault),
+        Err(error) if error.kind() == FaultKind::DataCorrupt => {
+            Ok(Unwrapped::Damaged(error.into()))
+        }
+        Err(error) => Err(error.into()),
     }
 }

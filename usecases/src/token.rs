@@ -41,7 +41,7 @@ impl TokenAccess {
         let pin = node.secrets.pins.user_pin()?;
         let module = match session::find(node, session::reach_for_command(node)?, record)? {
             Found::Present(token) if token.info().pin != PinState::NotInitialised => {
-                return token.log_in(&pin).map(Self::Open);
+                return Ok(Self::Open(token.log_in(&pin)?));
             }
             Found::Present(token) => token.into_module(),
             Found::Absent {
@@ -158,9 +158,9 @@ fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, F
     let probe = node.secrets.crypto.generate()?;
     match session.wrap_dek(kek, &probe) {
         Ok(_) => Ok(true),
-        Err(fault) if fault.is_unanswered() => Err(fault),
-        Err(fault) => {
-            let why = format!("the KEK {kek} wraps nothing: {fault}");
+        Err(error) if error.is_unanswered() => Err(error.into()),
+        Err(error) => {
+            let why = format!("the KEK {kek} wraps nothing: {error}");
             node.host.output.warning(&why);
             Ok(false)
         }

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use adapters_hsm::{Daemon, HsmConfig, Interrupts, Pkcs11Blobs, Pkcs11Module};
 use camino::Utf8PathBuf;
-use ports::contract::token::{PIN, Rig, SO_PIN};
+use ports::contract::token::{PIN, Rig, SO_PIN, in_full};
 use ports::fake::FakePinMemory;
 use ports::{
-    DekBlobs, Fault, FaultKind, PinMemory, ReachedModule, Secret, Token, TokenModule, TokenQuery,
-    TokenSession,
+    DekBlobs, FaultKind, PinMemory, ReachedModule, Secret, Token, TokenError, TokenModule,
+    TokenQuery, TokenSession,
 };
 
 /// SoftHSM's module.
@@ -215,12 +215,12 @@ pub fn softhsm() -> Pkcs11Module {
 }
 
 /// The module, reached in one try.
-pub fn reach(module: &Pkcs11Module) -> Result<Box<dyn ReachedModule>, Fault> {
+pub fn reach(module: &Pkcs11Module) -> Result<Box<dyn ReachedModule>, TokenError> {
     module.reach(Duration::ZERO, &mut |_| {})
 }
 
 /// Why the token with this label could not be looked for.
-pub fn not_found(module: &Pkcs11Module, label: &str) -> Fault {
+pub fn not_found(module: &Pkcs11Module, label: &str) -> TokenError {
     reach(module)
         .and_then(|reached| reached.find(&query(label)))
         .err()
@@ -233,7 +233,7 @@ pub fn initialise(
     label: &str,
     so_pin: &str,
     pin: &str,
-) -> Result<Box<dyn Token>, Fault> {
+) -> Result<Box<dyn Token>, TokenError> {
     let reached = reach(module).unwrap();
     reached.initialise(label, &secret(so_pin), &secret(pin))
 }
@@ -258,12 +258,12 @@ pub fn log_in(
     module: &Pkcs11Module,
     label: &str,
     pin: &str,
-) -> Result<Box<dyn TokenSession>, Fault> {
+) -> Result<Box<dyn TokenSession>, TokenError> {
     present(module, label).log_in(&secret(pin))
 }
 
 /// Why the token with the label could not be logged in to.
-pub fn refused(module: &Pkcs11Module, label: &str, pin: &str) -> Fault {
+pub fn refused(module: &Pkcs11Module, label: &str, pin: &str) -> TokenError {
     log_in(module, label, pin).err().unwrap()
 }
 
@@ -311,9 +311,9 @@ impl Rig for SoftHsmRig {
     }
 }
 
-/// The fault says that the HSM cannot be reached, and names `word`.
-pub fn unavailable(fault: &Fault, word: &str) {
-    assert_eq!(fault.kind(), FaultKind::HsmUnavailable, "{fault}");
-    let all = format!("{fault} {:?} {}", fault.causes(), fault.hint());
+/// The error says that the HSM cannot be reached, and names `word`.
+pub fn unavailable(error: &TokenError, word: &str) {
+    assert_eq!(error.kind(), FaultKind::HsmUnavailable, "{error}");
+    let all = in_full(error);
     assert!(all.contains(word), "no {word:?} in {all}");
 }

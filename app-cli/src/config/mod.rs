@@ -6,7 +6,7 @@ mod secrets;
 
 use std::time::Duration;
 
-use adapters_hsm::{Daemon, TokenUri};
+use adapters_hsm::{ConfigValueError, Daemon, TokenUri};
 use camino::Utf8PathBuf;
 use domain::{DEFAULT_TOKEN_LABEL, Version};
 use ports::{Fault, FaultKind};
@@ -109,7 +109,12 @@ impl Config {
         let hsm_uri = layers.pick("TRUSTPOINT_HSM_URI", file.hsm.uri, "hsm.uri", text)?;
         let uri = hsm_uri
             .clone()
-            .map(|uri| uri.and_then(|text| text.parse::<TokenUri>()))
+            .map(|uri| {
+                uri.and_then(|text| {
+                    text.parse::<TokenUri>()
+                        .map_err(|error| hsm_value("hsm.uri", &error))
+                })
+            })
             .transpose()?;
         let mut hsm_module = layers.path(
             "TRUSTPOINT_HSM_MODULE",
@@ -258,7 +263,7 @@ impl Config {
         let daemon = self.hsm_daemon.value.as_deref().map(str::parse);
         daemon
             .transpose()
-            .map_err(|fault: Fault| fault.at(&self.hsm_daemon.origin))
+            .map_err(|error| hsm_value("hsm.daemon", &error).at(&self.hsm_daemon.origin))
     }
 
     /// Key, value and origin of each setting; secrets are not among them.
@@ -335,6 +340,29 @@ impl Names {
                 .collect(),
         }
     }
+}
+
+fn hsm_value(key: &str, error: &ConfigValueError) -> Fault {
+    let hint = match error {
+        ConfigValueError::Daemon { .. } => {
+            "write hsm.daemon as tcp://host:port or unix:/path/of/the/socket"
+        }
+        ConfigValueError::Uri(_) => {
+            "write it as pkcs11:token=LABEL;serial=NUMBER?module-path=/path/of/the/module.so \
+             (RFC 7512)"
+        }
+        ConfigValueError::PinInUri(_) => {
+            "take it out of the URI and configure hsm.pin_file; treat a PIN that stood there as \
+             known to others"
+        }
+        ConfigValueError::ObjectInUri(_) => {
+            "take it out: this program knows its KEK by the CKA_ID in the database"
+        }
+        ConfigValueError::UnknownInUri(_) => {
+            "take it out: the token is found by its label and serial number"
+        }
+    };
+    Fault::new(FaultKind::Config, format!("{key}: {error}"), hint)
 }
 
 fn duration(text: &str) -> Result<Duration, Fault> {

@@ -2,6 +2,7 @@
 
 mod files;
 mod tls;
+mod token;
 
 use crate::Fault;
 
@@ -16,6 +17,7 @@ pub(crate) fn of(fault: &Fault) -> String {
         Fault::Assets(error) => files::assets(error),
         Fault::Tls(error) => tls::tls(error),
         Fault::WebServer(error) => tls::web_server(error),
+        Fault::Token(error) => token::of(error),
         Fault::Other(_) => String::new(),
     }
 }

@@ -99,7 +99,7 @@ fn verify(
     };
     let unwrapped = session
         .unwrap_dek(kek, blob)
-        .map_err(|fault| wrong(Some(fault)))?;
+        .map_err(|error| wrong(Some(error.into())))?;
     if !unwrapped.is_same(dek) {
         return Err(wrong(None).into());
     }

@@ -102,7 +102,7 @@ fn earlier_dek(
                 return Ok(Some(dek));
             }
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
-            Err(fault) => return Err(fault),
+            Err(fault) => return Err(fault.into()),
         },
         _ => None,
     };
@@ -110,7 +110,7 @@ fn earlier_dek(
         return Ok(Some(dek));
     }
     if let Some(fault) = damaged {
-        return Err(fault);
+        return Err(fault.into());
     }
     let made = node.store.backups.snapshot(node.host.clock.now())?;
     let removed = made

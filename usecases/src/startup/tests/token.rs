@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, DekBlobs, Fault, FaultKind, Found, PinState, ReachedModule, Secret, Token, TokenInfo,
+    Dek, DekBlobs, Found, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
     TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
 };
 
@@ -82,9 +82,9 @@ impl FakeToken {
         self.state.borrow().logins
     }
 
-    fn check(&self, call: Call) -> Result<(), Fault> {
+    fn check(&self, call: Call) -> Result<(), TokenError> {
         if self.state.borrow().failing == Some(call) {
-            return Err(Fault::new(FaultKind::HsmUnavailable, "it fails", "wait"));
+            return Err(TokenError::TokenVanished(self.info.name()));
         }
         Ok(())
     }
@@ -94,13 +94,13 @@ impl TokenModule for FakeToken {
     fn reach(
         &self,
         _patience: Duration,
-        _waiting: &mut dyn FnMut(&Fault),
-    ) -> Result<Box<dyn ReachedModule>, Fault> {
+        _waiting: &mut dyn FnMut(&TokenError),
+    ) -> Result<Box<dyn ReachedModule>, TokenError> {
         self.check(Call::Reach)?;
         Ok(Box::new(self.clone()))
     }
 
-    fn probe_daemon(&self) -> Result<Option<String>, Fault> {
+    fn probe_daemon(&self) -> Result<Option<String>, TokenError> {
         Ok(None)
     }
 
@@ -114,7 +114,7 @@ impl ReachedModule for FakeToken {
         "a module"
     }
 
-    fn find(mut self: Box<Self>, _query: &TokenQuery) -> Result<Found, Fault> {
+    fn find(mut self: Box<Self>, _query: &TokenQuery) -> Result<Found, TokenError> {
         self.check(Call::Find)?;
         self.info.marker = self.state.borrow().marker.clone();
         Ok(Found::Present(self))
@@ -125,7 +125,7 @@ impl ReachedModule for FakeToken {
         _label: &str,
         _so_pin: &Secret,
         _pin: &Secret,
-    ) -> Result<Box<dyn Token>, Fault> {
+    ) -> Result<Box<dyn Token>, TokenError> {
         unasked()
     }
 }
@@ -139,7 +139,7 @@ impl Token for FakeToken {
         self
     }
 
-    fn log_in(self: Box<Self>, _pin: &Secret) -> Result<Box<dyn TokenSession>, Fault> {
+    fn log_in(self: Box<Self>, _pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
         self.check(Call::LogIn)?;
         self.state.borrow_mut().logins += 1;
         Ok(self)
@@ -152,38 +152,38 @@ impl TokenSession for FakeToken {
         &self.info
     }
 
-    fn has_kek(&self, kek: &KekId) -> Result<bool, Fault> {
+    fn has_kek(&self, kek: &KekId) -> Result<bool, TokenError> {
         self.check(Call::HasKek)?;
         Ok(self.state.borrow().has_kek && *kek == Self::kek())
     }
 
-    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, Fault> {
+    fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, TokenError> {
         self.check(Call::Unwrap)?;
         let dek = blob.0.strip_prefix(kek.as_bytes()).unwrap();
         Ok(Dek::from_bytes(dek).unwrap())
     }
 
-    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, Fault> {
+    fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, TokenError> {
         Ok(WrappedDek([kek.as_bytes(), dek.expose()].concat()))
     }
 
-    fn generate_kek_as(&self, _kek: &KekId) -> Result<(), Fault> {
+    fn generate_kek_as(&self, _kek: &KekId) -> Result<(), TokenError> {
         unasked()
     }
 
-    fn kek_check_value(&self, _kek: &KekId) -> Result<Option<Vec<u8>>, Fault> {
+    fn kek_check_value(&self, _kek: &KekId) -> Result<Option<Vec<u8>>, TokenError> {
         unasked()
     }
 
-    fn destroy_kek(&self, _kek: &KekId) -> Result<bool, Fault> {
+    fn destroy_kek(&self, _kek: &KekId) -> Result<bool, TokenError> {
         unasked()
     }
 
-    fn random(&self, _length: usize) -> Result<Secret, Fault> {
+    fn random(&self, _length: usize) -> Result<Secret, TokenError> {
         unasked()
     }
 
-    fn mark(&self, _installation: &InstallationId) -> Result<(), Fault> {
+    fn mark(&self, _installation: &InstallationId) -> Result<(), TokenError> {
         unasked()
     }
 }
@@ -198,7 +198,6 @@ impl DekBlobs for FakeToken {
     }
 }
 
-pub fn unasked<T>() -> Result<T, Fault> {
-    let message = "no start asks for this";
-    Err(Fault::new(FaultKind::Internal, message, "see the test"))
+fn unasked<T>() -> Result<T, TokenError> {
+    panic!("no start asks for this")
 }

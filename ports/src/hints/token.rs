@@ -1,0 +1,167 @@
+//! What an operator does next about the token.
+
+use crate::CallFailure as Call;
+use crate::FaultKind;
+use crate::TokenError as E;
+
+const NOTHING_ABOUT_KEYS: &str = "check the token and its daemon, then start again; this says \
+                                  nothing about the keys on the token";
+
+/// The hint for a failure of the token port.
+pub(super) fn of(error: &E) -> String {
+    let hint = match error {
+        E::DaemonUnreachable { .. } => {
+            "start the daemon and check hsm.daemon; this says nothing about the keys on the token"
+        }
+        E::ModuleUnusable { .. } | E::NotPkcs11 { .. } => {
+            "set hsm.module to a PKCS#11 module, for SoftHSM \
+             /usr/lib/softhsm/libsofthsm2.so of the package softhsm2"
+        }
+        E::NoSlots { .. } => {
+            "start the daemon behind the module and check the address that the module is given \
+             (P11_KIT_SERVER_ADDRESS); this says nothing about the keys on the token"
+        }
+        E::NoThread { .. } => {
+            "raise the limits on threads and memory of this process, then start again"
+        }
+        E::Hangs { .. } => {
+            "check the token's daemon: it accepts connections and does not serve them; restart \
+             it, or raise hsm.wait where it is slow"
+        }
+        E::ProcessEnded { .. } => {
+            "keep the files of the token as they are, see what the module has said in its log, and \
+             put an object that is damaged back from a backup of the token; this says nothing \
+             about the other keys on the token"
+        }
+        E::ThreadEnded { .. } => "this is a defect of this program or of the module: report it",
+        E::Call { failure, .. } => call(*failure),
+        E::ImpossibleLabel(_) => "set hsm.token_label to 1 to 32 bytes that do not end in a space",
+        E::Ambiguous { .. } => {
+            "name the one that is meant in hsm.uri: pkcs11:token=LABEL;serial=NUMBER"
+        }
+        E::SlotUnreadable { .. } => {
+            return format!(
+                "{NOTHING_ABOUT_KEYS}; only where the initialisation of a token was cut short just \
+                 now is this what SoftHSM left of it: its newest token directory, without a key in \
+                 it, which is then to be moved away"
+            );
+        }
+        E::SlotEmpty { .. } | E::TokenVanished(_) => NOTHING_ABOUT_KEYS,
+        E::MarkerDamaged { .. } => {
+            "look at the data objects with `pkcs11-tool --list-objects --type data`, find out who \
+             wrote to the token, and remove the object that is wrong"
+        }
+        E::OtherInstallation { .. } => {
+            "use another token, or restore the database of the installation that the token \
+             belongs to"
+        }
+        E::AlreadyInitialised(_) => {
+            "use it with its own PIN, or choose another label in hsm.token_label"
+        }
+        E::NoFreeSlot(_) => {
+            "add a slot, or name one of these tokens in hsm.token_label; a token that is \
+             initialised is never overwritten"
+        }
+        E::InitialisedNotShown { .. } => {
+            "start again: a token that was initialised is found by its label"
+        }
+        E::PinLength { min, max, .. } => return format!("choose a PIN of {min} to {max} bytes"),
+        E::PinNotText(_) => "PKCS#11 takes a new PIN as UTF-8; choose one of letters and digits",
+        E::NoSoPinTry(_) => {
+            "make sure of the SO PIN and set the user PIN by hand (pkcs11-tool --login \
+             --login-type so --init-pin)"
+        }
+        E::SoPinRejected { .. } => {
+            "put the SO PIN that the token was initialised with where hsm.so_pin_file says"
+        }
+        E::NoUserPin(_) => {
+            "let `trustpointctl startup` find out what the node needs (`setup` or `recover` \
+             finishes the token), or set the PIN with the SO PIN: pkcs11-tool --login \
+             --login-type so --init-pin"
+        }
+        E::PinLocked(_) => {
+            "set the user PIN anew with the SO PIN (pkcs11-tool --login --login-type so \
+             --init-pin); the keys stay"
+        }
+        E::LastPinTry(_) => {
+            "make sure of the PIN and log in once by hand (pkcs11-tool --login --list-objects \
+             asks for it), or set it anew with the SO PIN; then start again"
+        }
+        E::EmptyPin(_) => "write the PIN to the file that hsm.pin_file names",
+        E::PinTriedAlready(_) => "start again with the right PIN where hsm.pin_file says",
+        E::PinRejectedBefore(_) => {
+            "put the right PIN where hsm.pin_file says and start again; where the token's PIN \
+             was changed to this very one, remove the file pin-rejected beside the database"
+        }
+        E::UnseenTries { .. } => {
+            "make sure of the PIN where hsm.pin_file says, and with `pkcs11-tool --list-slots` that \
+             the token answers and is not on its last try; then remove the file pin-rejected beside \
+             the database and start again"
+        }
+        E::RejectedPinUnreadable { .. } => {
+            "make sure of the PIN, then remove the file pin-rejected beside the database"
+        }
+        E::Ledger(source) | E::TryNotNoted { source, .. } => {
+            return super::files::pin_memory(source);
+        }
+        E::EndNotNoted { failure, .. } => {
+            return format!(
+                "{}; at most one more try is made until this can be noted",
+                of(failure)
+            );
+        }
+        E::LoginForgotten(_) => "start again; this says nothing about the keys on the token",
+        E::SeveralKeks { .. } => {
+            "find out with `pkcs11-tool --login --list-objects` which of them this program \
+             generated, and who made the other; remove neither before the DEK is unwrapped"
+        }
+        E::UnprotectedKek(_) => "use a token that keeps its keys, for example SoftHSM",
+        E::WrappedDekDamaged(_) => {
+            "restore a backup of the database that belongs to this token (`backup restore`), or \
+             bring the DEK back by the backup password (`recover`); nothing was changed"
+        }
+        E::NoWrapMechanism(_) => {
+            "load the token's own module in process (hsm.module), or reach it through p11-kit \
+             0.25.5 or newer; AES_ECB is never used"
+        }
+        E::MechanismMissing { .. } => {
+            "reach the token in process (hsm.module of the token itself), or through a daemon that \
+             passes this mechanism"
+        }
+        E::WrapMismatch(_) => "do not use this token: it computes wrongly; nothing was stored",
+        E::NotSynced(error) if error.kind() == FaultKind::Denied => {
+            return super::files::file(error);
+        }
+        E::NotSynced(_) => {
+            "check the file system that the token stands on; nothing that needs the new key was \
+             stored"
+        }
+        E::NoRandomBytes => "start again; if it stays, check the kernel's random device",
+        E::Defect { .. } => "start again; if it stays, report it as a defect of this program",
+    };
+    hint.to_owned()
+}
+
+const fn call(failure: Call) -> &'static str {
+    match failure {
+        Call::Unreachable | Call::Vague => {
+            "check that the token's daemon runs and answers, and what its log says, then start \
+             again; this says nothing about the keys on the token"
+        }
+        Call::Denied => {
+            "check the PIN that is configured (hsm.pin_file, hsm.so_pin_file) against the token"
+        }
+        Call::Gone => {
+            "something changed the token while it was in use; start again when nothing else \
+             writes to it"
+        }
+        Call::Corrupt => {
+            "keep the database and the token as they are, and restore the backup of the database \
+             that belongs to this token"
+        }
+        Call::Config => {
+            "check hsm.module, and with `pkcs11-tool --list-mechanisms` what the token offers"
+        }
+        Call::Internal => "this is a defect of this program: report it with the causes above",
+    }
+}

@@ -1,0 +1,430 @@
+//! What can fail on the way to the token and on it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use domain::{InstallationId, KekId};
+
+use crate::{FaultKind, FileError, PinMemoryError};
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// A token by what tells it from others. Displayed as `token "LABEL" (serial NUMBER)`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenName {
+    /// Its label.
+    pub label: String,
+    /// Its serial number.
+    pub serial: String,
+}
+
+impl fmt::Display for TokenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token {:?} (serial {})", self.label, self.serial)
+    }
+}
+
+/// What the return value of a failed call means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CallFailure {
+    /// Module, daemon or token does not work at the moment.
+    Unreachable,
+    /// The same, as far as one can tell: modules say this of anything, of data that is damaged too.
+    Vague,
+    /// A PIN or a right is refused.
+    Denied,
+    /// What the call names is not there any more: it was found a moment ago, so this proves no
+    /// loss.
+    Gone,
+    /// What the token was given, or gave, cannot be right.
+    Corrupt,
+    /// The token cannot do what the configuration asks of it.
+    Config,
+    /// This program made a call that it must not make.
+    Internal,
+}
+
+/// A failure of the token port.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The daemon behind the module does not accept a connection.
+    #[error("the HSM daemon at {daemon} cannot be reached")]
+    DaemonUnreachable {
+        /// Its address.
+        daemon: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file of the module is missing or cannot be used.
+    #[error("the PKCS#11 module {module} {problem}")]
+    ModuleUnusable {
+        /// Its path.
+        module: String,
+        /// Like "does not exist".
+        problem: &'static str,
+        /// Why.
+        source: Source,
+    },
+    /// The file is a library of another kind.
+    #[error("{module} is a library, but no PKCS#11 module")]
+    NotPkcs11 {
+        /// Its path.
+        module: String,
+        /// What is missing.
+        source: Source,
+    },
+    /// The module shows no slots, as one does whose daemon is not there. Never "no token".
+    #[error("the PKCS#11 module {module} shows no slots; it calls itself {library:?}")]
+    NoSlots {
+        /// Its path.
+        module: String,
+        /// Its description of itself.
+        library: String,
+    },
+    /// There is no thread for the module to run on.
+    #[error("no thread could be started for the PKCS#11 module {module}")]
+    NoThread {
+        /// Its path.
+        module: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A call into the module never came back, and none after it will.
+    #[error("{doing} through the PKCS#11 module {module} accepts and never answers: {why}")]
+    Hangs {
+        /// What was being done.
+        doing: String,
+        /// The path of the module.
+        module: String,
+        /// Since when that is known.
+        why: String,
+    },
+    /// The module called `exit` or crashed.
+    #[error(
+        "{doing}: the PKCS#11 module {module} ended the process: {how}; an object on the token \
+         may be damaged"
+    )]
+    ProcessEnded {
+        /// What was being done.
+        doing: String,
+        /// The path of the module.
+        module: String,
+        /// By `exit` or by which signal.
+        how: String,
+    },
+    /// The thread of the module is not there any more.
+    #[error("{doing}: the thread of the PKCS#11 module {module} has ended")]
+    ThreadEnded {
+        /// What was being done.
+        doing: String,
+        /// The path of the module.
+        module: String,
+    },
+    /// A call into the module failed.
+    #[error("{what}")]
+    Call {
+        /// What did not work, and on which token.
+        what: String,
+        /// What the return value means.
+        failure: CallFailure,
+        /// Function and return value: `C_Login: CKR_PIN_INCORRECT`.
+        source: Source,
+    },
+    /// A label that no token can have.
+    #[error("{0:?} cannot be the label of a token")]
+    ImpossibleLabel(String),
+    /// Several tokens could be meant.
+    #[error(
+        "{} tokens have the label {label:?}; their serial numbers are {}",
+        serials.len(),
+        serials.join(", ")
+    )]
+    Ambiguous {
+        /// The label.
+        label: String,
+        /// Their serial numbers.
+        serials: Vec<String>,
+    },
+    /// The token is not shown, and could be in a slot that cannot be read.
+    #[error("the token {label:?} is not shown by {module}, and slot {slot} cannot be read")]
+    SlotUnreadable {
+        /// The label of the token.
+        label: String,
+        /// The path of the module.
+        module: String,
+        /// The number of the slot.
+        slot: u64,
+        /// Function and return value.
+        source: Source,
+    },
+    /// A token that is known to exist is not shown, and a slot is without one.
+    #[error("the token {label:?} is not shown by {module}, and slot {slot} has no token in it")]
+    SlotEmpty {
+        /// The label of the token.
+        label: String,
+        /// The path of the module.
+        module: String,
+        /// The number of the slot.
+        slot: u64,
+    },
+    /// The token went while it was in use.
+    #[error("the {0} was there a moment ago and is not shown any more")]
+    TokenVanished(TokenName),
+    /// What the marker on the token says cannot be right.
+    #[error("the marker {marker:?} of the {token} cannot be right: {why}")]
+    MarkerDamaged {
+        /// The token.
+        token: TokenName,
+        /// The label of the marker.
+        marker: String,
+        /// Why.
+        why: String,
+    },
+    /// The token carries the marker of another installation.
+    #[error("the {token} belongs to the installation {theirs}, not to {ours}")]
+    OtherInstallation {
+        /// The token.
+        token: TokenName,
+        /// The installation on its marker.
+        theirs: InstallationId,
+        /// This one.
+        ours: InstallationId,
+    },
+    /// A token with the label is initialised already.
+    #[error("a {0} is there already and is not initialised again")]
+    AlreadyInitialised(TokenName),
+    /// No slot is free for a new token.
+    #[error(
+        "no slot is free for a new token; the module shows the tokens {}",
+        .0.join(", ")
+    )]
+    NoFreeSlot(Vec<String>),
+    /// A slot was initialised, and its token is not shown.
+    #[error("slot {slot} was initialised as {label:?} and does not show that token")]
+    InitialisedNotShown {
+        /// The number of the slot.
+        slot: u64,
+        /// The label of the token.
+        label: String,
+    },
+    /// A new PIN of a length that the token does not take.
+    #[error("the {pin} is too short or too long for this token")]
+    PinLength {
+        /// Which PIN.
+        pin: &'static str,
+        /// The fewest bytes it takes.
+        min: usize,
+        /// The most.
+        max: usize,
+    },
+    /// A new PIN that is no text.
+    #[error("the {0} is not UTF-8 text")]
+    PinNotText(&'static str),
+    /// One more wrong SO PIN would lock the token.
+    #[error("the {0} has no try of the SO PIN to spare")]
+    NoSoPinTry(TokenName),
+    /// The token rejected the SO PIN.
+    #[error("the {token} rejected the SO PIN")]
+    SoPinRejected {
+        /// The token.
+        token: TokenName,
+        /// Function and return value.
+        source: Source,
+    },
+    /// The token has no user PIN.
+    #[error("the {0} has no user PIN yet")]
+    NoUserPin(TokenName),
+    /// The user PIN is locked.
+    #[error("the {0} has locked its user PIN after too many wrong ones")]
+    PinLocked(TokenName),
+    /// One more wrong user PIN would lock the token.
+    #[error("the {0} has one try of the user PIN left, and it is not used up")]
+    LastPinTry(TokenName),
+    /// The user PIN is empty.
+    #[error("the user PIN for the {0} is empty; it is not tried")]
+    EmptyPin(TokenName),
+    /// This process has tried a PIN already.
+    #[error(
+        "a PIN was tried in this start already, on the token with serial {0}; none is tried \
+         again"
+    )]
+    PinTriedAlready(String),
+    /// The token has rejected this PIN before.
+    #[error("the user PIN for the {0} was already rejected by it and is not tried again")]
+    PinRejectedBefore(TokenName),
+    /// Nobody saw how the last tries of a PIN ended.
+    #[error(
+        "{tries} tries of the user PIN on the {token} were made, and nobody saw how they ended \
+         (the process was killed, the token hung, or the power was cut): a further one might lock \
+         the token and is not made"
+    )]
+    UnseenTries {
+        /// The token.
+        token: TokenName,
+        /// How many.
+        tries: u8,
+    },
+    /// What the ledger keeps of a rejected PIN is no hash.
+    #[error("what is kept of a rejected PIN of the token with serial {serial} cannot be right")]
+    RejectedPinUnreadable {
+        /// The serial number of the token.
+        serial: String,
+        /// Why.
+        source: Option<Source>,
+    },
+    /// No PIN is tried, since the try cannot be noted.
+    #[error("the user PIN is not tried on the {token}: the try cannot be noted")]
+    TryNotNoted {
+        /// The token.
+        token: TokenName,
+        /// The ledger.
+        source: Box<PinMemoryError>,
+    },
+    /// A login failed, and how it ended could not be noted.
+    #[error("{}; and that could not be noted", in_full(failure))]
+    EndNotNoted {
+        /// The login.
+        failure: Box<TokenError>,
+        /// Why not.
+        source: Source,
+    },
+    /// The login worked, and that could not be noted.
+    #[error(transparent)]
+    Ledger(Box<PinMemoryError>),
+    /// The token has ended the login by itself.
+    #[error("the {0} has forgotten the login")]
+    LoginForgotten(TokenName),
+    /// Several keys have the id of the KEK.
+    #[error("the {token} holds {count} keys with the id {kek}")]
+    SeveralKeks {
+        /// The token.
+        token: TokenName,
+        /// The id.
+        kek: KekId,
+        /// How many.
+        count: usize,
+    },
+    /// The token does not protect the KEK that it was told to protect.
+    #[error("the {0} made a KEK that is not sensitive, private and unextractable")]
+    UnprotectedKek(TokenName),
+    /// The wrapped DEK that is stored cannot be right.
+    #[error("the wrapped DEK in the database cannot be right: {0}")]
+    WrappedDekDamaged(String),
+    /// The token has no mechanism that this program wraps with.
+    #[error("the {0} offers neither AES_KEY_WRAP nor AES_GCM through this module")]
+    NoWrapMechanism(TokenName),
+    /// The token lacks the mechanism that wrapped the DEK.
+    #[error(
+        "the DEK is wrapped with {mechanism}, which the {token} does not offer through this module"
+    )]
+    MechanismMissing {
+        /// The token.
+        token: TokenName,
+        /// Its name.
+        mechanism: &'static str,
+        /// Function and return value.
+        source: Source,
+    },
+    /// What the token has wrapped it does not unwrap to the same.
+    #[error("the {0} wrapped a DEK and unwraps it to another one")]
+    WrapMismatch(TokenName),
+    /// The files of the token could not be synced.
+    #[error(transparent)]
+    NotSynced(FileError),
+    /// The system gives no random bytes.
+    #[error("the system's random generator failed")]
+    NoRandomBytes,
+    /// Something that should never fail did.
+    #[error("{what}")]
+    Defect {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: Source,
+    },
+}
+
+impl TokenError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Call { failure, .. } => failure.kind(),
+            Self::NotSynced(error) => error.kind(),
+            Self::EndNotNoted { failure, .. } => failure.kind(),
+            Self::Ledger(source) | Self::TryNotNoted { source, .. } => source.kind(),
+            Self::DaemonUnreachable { .. }
+            | Self::ModuleUnusable { .. }
+            | Self::NotPkcs11 { .. }
+            | Self::NoSlots { .. }
+            | Self::NoThread { .. }
+            | Self::Hangs { .. }
+            | Self::ProcessEnded { .. }
+            | Self::SlotUnreadable { .. }
+            | Self::SlotEmpty { .. }
+            | Self::TokenVanished(_)
+            | Self::InitialisedNotShown { .. }
+            | Self::LoginForgotten(_)
+            | Self::WrapMismatch(_) => FaultKind::HsmUnavailable,
+            Self::PinLength { .. }
+            | Self::PinNotText(_)
+            | Self::NoSoPinTry(_)
+            | Self::SoPinRejected { .. }
+            | Self::NoUserPin(_)
+            | Self::PinLocked(_)
+            | Self::LastPinTry(_)
+            | Self::EmptyPin(_)
+            | Self::PinTriedAlready(_)
+            | Self::PinRejectedBefore(_)
+            | Self::UnseenTries { .. } => FaultKind::Denied,
+            Self::MarkerDamaged { .. }
+            | Self::RejectedPinUnreadable { .. }
+            | Self::SeveralKeks { .. }
+            | Self::WrappedDekDamaged(_) => FaultKind::DataCorrupt,
+            Self::ImpossibleLabel(_)
+            | Self::Ambiguous { .. }
+            | Self::OtherInstallation { .. }
+            | Self::AlreadyInitialised(_)
+            | Self::NoFreeSlot(_)
+            | Self::UnprotectedKek(_)
+            | Self::NoWrapMechanism(_)
+            | Self::MechanismMissing { .. } => FaultKind::Config,
+            Self::ThreadEnded { .. } | Self::NoRandomBytes | Self::Defect { .. } => {
+                FaultKind::Internal
+            }
+        }
+    }
+
+    /// Whether the call never came back: whoever would have answered is not asked again.
+    #[must_use]
+    pub const fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Hangs { .. } | Self::ProcessEnded { .. })
+    }
+}
+
+impl CallFailure {
+    /// Whether the same call could work later.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Vague)
+    }
+
+    const fn kind(self) -> FaultKind {
+        match self {
+            Self::Unreachable | Self::Vague | Self::Gone => FaultKind::HsmUnavailable,
+            Self::Denied => FaultKind::Denied,
+            Self::Corrupt => FaultKind::DataCorrupt,
+            Self::Config => FaultKind::Config,
+            Self::Internal => FaultKind::Internal,
+        }
+    }
+}
+
+/// The message with those of its causes behind it.
+fn in_full(error: &TokenError) -> String {
+    let error: &(dyn Error + 'static) = error;
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let messages: Vec<String> = causes.map(ToString::to_string).collect();
+    messages.join(": ")
+}
