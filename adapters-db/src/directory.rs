@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, FileResultExt as _};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 /// The directory a path stands in.
@@ -33,7 +33,7 @@ fn nearest_that(path: &Utf8Path, fits: impl Fn(&Utf8Path) -> bool) -> &Utf8Path 
 }
 
 /// Makes what was created, renamed or removed in the directory durable.
-pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), Fault> {
+pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), FileError> {
     File::open(directory)
         .and_then(|handle| handle.sync_all())
         .or_io(|| format!("syncing the directory {directory}"))
@@ -46,11 +46,11 @@ pub(crate) fn unnamed_file(directory: &Path) -> std::io::Result<File> {
 }
 
 /// What stands at the path itself, where something does.
-pub(crate) fn kind_of(path: &Utf8Path) -> Result<Option<FileType>, Fault> {
+pub(crate) fn kind_of(path: &Utf8Path) -> Result<Option<FileType>, FileError> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.file_type())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Fault::io(format!("looking at {path}"), error)),
+        Err(error) => Err(FileError::new(format!("looking at {path}"), error)),
     }
 }
 

@@ -10,17 +10,16 @@ use std::io::ErrorKind;
 use std::thread;
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind, ResultExt as _};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use ports::{FileError, FileResultExt as _, StoreError};
+use rusqlite::Connection;
 
-use crate::damage::damaged;
 use crate::db::Db;
 use crate::draft::Draft;
 use crate::file_bytes::{Same, copy_as_it_is, make_same};
 use crate::file_header::is_write_ahead;
 use crate::identity::{Identity, descriptors_of};
 use crate::integrity::{check_pages, size};
-use crate::sql_error::fault;
+use crate::sql_error::{damaged, defect};
 use crate::through_sqlite;
 
 /// A database that is copied.
@@ -28,23 +27,18 @@ use crate::through_sqlite;
 /// Closing any descriptor of a file drops every lock that this process has on it, SQLite's too. So
 /// this has to outlive the transactions of every connection to the same file.
 pub(crate) struct Source<'a> {
-    path: &'a Utf8Path,
-    connection: &'a Connection,
+    db: Db<'a>,
     /// `None` where the pages do not stand in the file alone.
     file: Option<File>,
 }
 
 impl<'a> Source<'a> {
     /// The database of this connection.
-    pub(crate) fn of(path: &'a Utf8Path, connection: &'a Connection) -> Result<Self, Fault> {
-        let file = File::open(path).or_io(|| format!("opening the database {path}"))?;
-        let is_plain = is_open(connection, &file)? && !is_write_ahead(path, &file)?;
+    pub(crate) fn of(db: Db<'a>) -> Result<Self, FileError> {
+        let file = File::open(db.path).or_io(|| format!("opening the database {}", db.path))?;
+        let is_plain = is_open(&db, &file)? && !is_write_ahead(db.path, &file)?;
         let file = is_plain.then_some(file);
-        Ok(Self {
-            path,
-            connection,
-            file,
-        })
+        Ok(Self { db, file })
     }
 
     /// Its file, to be kept for as long as another connection has a lock on it.
@@ -54,7 +48,7 @@ impl<'a> Source<'a> {
 
     /// Where it stands.
     pub(crate) fn path(&self) -> &'a Utf8Path {
-        self.path
+        self.db.path
     }
 
     /// Copies it as it is in one moment, makes sure that the copy is that and is whole, and tells
@@ -63,24 +57,24 @@ impl<'a> Source<'a> {
         &self,
         draft: &Draft,
         progress: &mut dyn FnMut(u64, u64),
-        look: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
-    ) -> Result<Copied<T>, Fault> {
-        let what = || format!("copying the database {}", self.path);
-        let reading = |error| fault(self.path, "reading", error);
+        look: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
+    ) -> Result<Copied<T>, StoreError> {
+        let what = || format!("copying the database {}", self.db.path);
+        let reading = self.db.failed("reading");
         if let Some(file) = &self.file {
             copy_as_it_is(file, draft.file(), progress).or_io(what)?;
         }
-        let state = begin_reading(self.connection).map_err(reading)?;
-        let size = size(&state).map_err(reading)?;
+        let state = self.db.one_state()?;
+        let db = Db::new(self.db.path, &state);
+        let size = size(&db).map_err(&reading)?;
         let look = || {
-            let db = Db::new(self.path, &state);
             check_pages(&db)?;
             look(&db)
         };
         let (as_written, seen) = match &self.file {
             Some(file) => self.settle(file, draft.file(), size, look)?,
             None => {
-                through_sqlite::copy(self.path, &state, draft, progress)?;
+                through_sqlite::copy(&db, draft, progress)?;
                 (false, look()?)
             }
         };
@@ -99,21 +93,17 @@ impl<'a> Source<'a> {
         from: &File,
         to: &File,
         size: u64,
-        meanwhile: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<(bool, T), Fault> {
-        let what = || format!("copying the database {}", self.path);
-        if is_write_ahead(self.path, from)? {
-            return Err(Fault::new(
-                FaultKind::DatabaseUnavailable,
-                format!(
-                    "{} was switched to write-ahead logging meanwhile",
-                    self.path
-                ),
-                "run this again",
-            ));
+        meanwhile: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<(bool, T), StoreError> {
+        let path = self.db.path;
+        let what = || format!("copying the database {path}");
+        if is_write_ahead(path, from)? {
+            return Err(StoreError::LoggingChanged {
+                path: path.to_string(),
+            });
         }
         if from.metadata().or_io(what)?.len() < size {
-            return Err(damaged(self.path, "it is cut short"));
+            return Err(damaged(path, "it is cut short"));
         }
         to.set_len(size).or_io(what)?;
         let (seen, same) = thread::scope(|scope| {
@@ -123,7 +113,9 @@ impl<'a> Source<'a> {
         match same.map_err(|_| thread_died())?.or_io(what)? {
             Same::Already => Ok((true, seen?)),
             Same::Now => Ok((false, seen?)),
-            Same::Never => Err(through_sqlite::unlike(self.path)),
+            Same::Never => Err(StoreError::CopyDiffers {
+                path: path.to_string(),
+            }),
         }
     }
 }
@@ -138,25 +130,14 @@ pub(crate) struct Copied<T> {
     pub(crate) seen: T,
 }
 
-/// A read transaction that has its state: `BEGIN` alone takes none.
-pub(crate) fn begin_reading(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
-    let state = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-    state.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    Ok(state)
-}
-
-/// The fault of a thread that panicked.
-pub(crate) fn thread_died() -> Fault {
-    Fault::new(
-        FaultKind::Internal,
-        "a thread of this program died",
-        "this is a defect of the program; report it with this message",
-    )
+/// A thread has panicked.
+pub(crate) fn thread_died() -> StoreError {
+    defect("a thread of this program died", None)
 }
 
 /// Whether it is this file that the connection has open: not a private copy of it, and not one
 /// that was replaced since.
-fn is_open(connection: &Connection, file: &File) -> Result<bool, Fault> {
+fn is_open(connection: &Connection, file: &File) -> Result<bool, FileError> {
     let what = || "looking at the open files of this process";
     let named = match std::fs::metadata(connection.path().unwrap_or_default()) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),

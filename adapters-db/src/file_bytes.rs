@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, FileResultExt as _};
 use rustix::fs::{Advice, OFlags, fadvise};
 
 /// How much is read and written at a time.
@@ -103,7 +103,7 @@ pub(crate) fn read_at(file: &File, chunk: &mut [u8], place: u64) -> std::io::Res
 }
 
 /// Whether both files have the same bytes.
-pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, Fault> {
+pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, FileError> {
     let comparing = || format!("comparing a copy of the database with {other}");
     let theirs = File::open(other).or_io(comparing)?;
     let length = ours.metadata().or_io(comparing)?.len();

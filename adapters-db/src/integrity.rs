@@ -3,35 +3,34 @@
 use std::io::ErrorKind;
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, FileResultExt as _, StoreError};
 use rusqlite::{Connection, Error, OptionalExtension as _};
 
-use crate::damage::{damaged, unreadable};
 use crate::db::Db;
-use crate::sql_error::fault;
+use crate::sql_error::damaged;
 
 /// Up to here the whole file is checked at every start; beyond, it would make starts slow.
 const CHECKED_BYTES: u64 = 64 << 20;
 
 /// Whether the file is whole.
-pub(crate) fn check(db: &Db<'_>) -> Result<(), Fault> {
-    let size = size(db).map_err(|error| unreadable(db.path, error))?;
+pub(crate) fn check(db: &Db<'_>) -> Result<(), StoreError> {
+    let size = size(db).map_err(|error| db.unreadable(error))?;
     ensure_untruncated(db, size)?;
     if size > CHECKED_BYTES {
         return Ok(());
     }
-    ensure_ok(db, "quick_check", unreadable)
+    ensure_ok(db, "quick_check", |error| db.unreadable(error))
 }
 
 /// Whether the whole file is right, whatever its size: pages, indexes, references.
-pub(crate) fn check_all(db: &Db<'_>) -> Result<(), Fault> {
-    ensure_ok(db, "integrity_check", unreadable)?;
+pub(crate) fn check_all(db: &Db<'_>) -> Result<(), StoreError> {
+    ensure_ok(db, "integrity_check", |error| db.unreadable(error))?;
     let dangling = db
         .query_row("PRAGMA foreign_key_check", [], |row| {
             row.get::<_, String>(0)
         })
         .optional()
-        .map_err(|error| unreadable(db.path, error))?;
+        .map_err(|error| db.unreadable(error))?;
     match dangling {
         None => Ok(()),
         Some(table) => Err(damaged(
@@ -42,20 +41,18 @@ pub(crate) fn check_all(db: &Db<'_>) -> Result<(), Fault> {
 }
 
 /// Whether a database that is ours is whole in itself: pages, tables, indexes.
-pub(crate) fn check_pages(db: &Db<'_>) -> Result<(), Fault> {
-    let failed = |path: &Utf8Path, error| fault(path, "checking the database", error);
-    ensure_ok(db, "integrity_check", failed)
+pub(crate) fn check_pages(db: &Db<'_>) -> Result<(), StoreError> {
+    ensure_ok(db, "integrity_check", db.failed("checking the database"))
 }
 
 fn ensure_ok(
     db: &Db<'_>,
     pragma: &str,
-    failed: impl FnOnce(&Utf8Path, Error) -> Fault,
-) -> Result<(), Fault> {
-    match verdict(db, pragma) {
-        Err(error) => Err(failed(db.path, error)),
-        Ok(None) => Ok(()),
-        Ok(Some(wrong)) => Err(damaged(db.path, &wrong)),
+    failed: impl FnOnce(Error) -> StoreError,
+) -> Result<(), StoreError> {
+    match verdict(db, pragma).map_err(failed)? {
+        None => Ok(()),
+        Some(wrong) => Err(damaged(db.path, &wrong)),
     }
 }
 
@@ -71,10 +68,10 @@ fn verdict(connection: &Connection, pragma: &str) -> rusqlite::Result<Option<Str
 }
 
 /// SQLite fills up a last page that is cut short with zeros.
-fn ensure_untruncated(db: &Db<'_>, size: u64) -> Result<(), Fault> {
+fn ensure_untruncated(db: &Db<'_>, size: u64) -> Result<(), StoreError> {
     let mode: String = db
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .map_err(|error| unreadable(db.path, error))?;
+        .map_err(|error| db.unreadable(error))?;
     // The newest pages of a database with write-ahead logging may not be in the file yet.
     if mode == "wal" {
         return Ok(());
@@ -87,7 +84,7 @@ fn ensure_untruncated(db: &Db<'_>, size: u64) -> Result<(), Fault> {
 }
 
 /// How many bytes the file has; `None` where it has no name any more.
-pub(crate) fn length(db: &Db<'_>) -> Result<Option<u64>, Fault> {
+pub(crate) fn length(db: &Db<'_>) -> Result<Option<u64>, FileError> {
     match std::fs::metadata(db.connection.path().unwrap_or_default()) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         metadata => metadata
@@ -96,8 +93,8 @@ pub(crate) fn length(db: &Db<'_>) -> Result<Option<u64>, Fault> {
     }
 }
 
-/// Refuses a file with fewer bytes than its header says.
-pub(crate) fn ensure_length(path: &Utf8Path, length: u64, size: u64) -> Result<(), Fault> {
+/// Whether the file has as many bytes as its header says.
+pub(crate) fn ensure_length(path: &Utf8Path, length: u64, size: u64) -> Result<(), StoreError> {
     if length >= size {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! A consistent, verified copy of the database before it is migrated (C15), or replaced.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, MadeSnapshot, ResultExt, Snapshot};
+use ports::{FileError, FileResultExt as _, MadeSnapshot, Snapshot, StoreError};
 use time::OffsetDateTime;
 
 use crate::draft::Draft;
@@ -19,7 +19,7 @@ pub(crate) fn make(
     directory: &Utf8Path,
     kind: Kind,
     now: OffsetDateTime,
-) -> Result<Option<MadeSnapshot>, Fault> {
+) -> Result<Option<MadeSnapshot>, StoreError> {
     let owner = Owner::of_database(source.path())?;
     owner.provide(directory)?;
     let mut draft = Draft::within(directory)?;
@@ -42,7 +42,7 @@ pub(crate) fn make(
 }
 
 /// The snapshots, newest first.
-pub(crate) fn all(directory: &Utf8Path) -> Result<Vec<Snapshot>, Fault> {
+pub(crate) fn all(directory: &Utf8Path) -> Result<Vec<Snapshot>, FileError> {
     Ok(list(directory)?
         .into_iter()
         .map(|SnapshotFile { path, .. }| Snapshot {
@@ -53,7 +53,7 @@ pub(crate) fn all(directory: &Utf8Path) -> Result<Vec<Snapshot>, Fault> {
 }
 
 /// The newest of this kind.
-pub(crate) fn newest(directory: &Utf8Path, kind: Kind) -> Result<Option<Utf8PathBuf>, Fault> {
+pub(crate) fn newest(directory: &Utf8Path, kind: Kind) -> Result<Option<Utf8PathBuf>, FileError> {
     let files = list(directory)?;
     let newest = files.into_iter().find(|file| file.kind == kind);
     Ok(newest.map(|file| file.path))
@@ -67,7 +67,7 @@ fn publish(
     kind: Kind,
     version: Option<&str>,
     now: OffsetDateTime,
-) -> Result<Utf8PathBuf, Fault> {
+) -> Result<Utf8PathBuf, StoreError> {
     loop {
         let path = directory.join(name(kind, version, now, &taken(directory)?));
         if draft.publish(&path)? {
@@ -78,7 +78,7 @@ fn publish(
 
 /// Removes the oldest that were made before an upgrade; never the one just made, whatever the
 /// clock says of it. Returns what it removed.
-fn prune(directory: &Utf8Path, made: &Utf8Path) -> Result<Vec<String>, Fault> {
+fn prune(directory: &Utf8Path, made: &Utf8Path) -> Result<Vec<String>, FileError> {
     let others = list(directory)?
         .into_iter()
         .filter(|file| file.kind == Kind::Upgrade && file.path != made);

@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, ResultExt};
+use ports::{FileError, FileResultExt as _};
 use rusqlite::{Connection, OpenFlags};
 use time::{OffsetDateTime, UtcOffset};
 
@@ -116,7 +116,7 @@ fn compact(at: OffsetDateTime) -> String {
 
 /// The snapshots, newest first; none where there is no directory. Files of other names are not
 /// ours.
-pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
+pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError> {
     let mut files: Vec<SnapshotFile> = entries(directory)?
         .iter()
         .filter_map(|path| SnapshotFile::of(path))
@@ -126,7 +126,7 @@ pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
 }
 
 /// The names that are taken, also where only a part of what stood there is kept.
-pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
+pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError> {
     let without_part = |path: &Utf8PathBuf| {
         let whole = ["-journal", "-wal"]
             .iter()
@@ -139,7 +139,7 @@ pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
         .collect())
 }
 
-fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
+fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
     let what = || format!("listing the snapshots in {directory}");
     let entries = match directory.read_dir_utf8() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -151,7 +151,7 @@ fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
             Ok(entry) => paths.push(entry.into_path()),
             // A name that is not UTF-8 is none of ours.
             Err(error) if error.kind() == ErrorKind::InvalidData => {}
-            Err(error) => return Err(Fault::io(what(), error)),
+            Err(error) => return Err(FileError::new(what(), error)),
         }
     }
     Ok(paths)

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{FileError, hints};
+use crate::{BackupError, CryptoError, FileError, StoreError, hints};
 
 /// What kind of failure it is; the command line gives each kind its exit code.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -73,6 +73,15 @@ pub enum Fault {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// Cryptography with a DEK.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
     /// What has no type of its own yet.
     #[error(transparent)]
     Other(Box<Untyped>),
@@ -155,6 +164,9 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::File(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Backup(error) => error.kind(),
+            Self::Crypto(error) => error.kind(),
             Self::Other(untyped) => untyped.kind,
         }
     }
@@ -163,7 +175,7 @@ impl Fault {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         match self {
-            Self::File(_) => false,
+            Self::File(_) | Self::Store(_) | Self::Backup(_) | Self::Crypto(_) => false,
             Self::Other(untyped) => untyped.is_unanswered,
         }
     }

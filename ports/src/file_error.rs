@@ -32,3 +32,18 @@ impl FileError {
         }
     }
 }
+
+/// Turns the `io::Error` of a result into a [`FileError`].
+pub trait FileResultExt<T> {
+    /// `what` names the operation and the path: "writing /etc/…".
+    ///
+    /// # Errors
+    /// The result's own error.
+    fn or_io<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T, FileError>;
+}
+
+impl<T, E: Into<Error>> FileResultExt<T> for Result<T, E> {
+    fn or_io<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T, FileError> {
+        self.map_err(|error| FileError::new(what(), error.into()))
+    }
+}

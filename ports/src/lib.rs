@@ -5,6 +5,7 @@
 //! implementation to it; the same feature generates mocks. No type here belongs to SQLite, PKCS#11 or Nginx.
 
 mod assets;
+mod backup_error;
 mod backups;
 mod clock;
 mod credential_store;
@@ -21,6 +22,7 @@ mod pin_memory;
 mod pins;
 mod places;
 mod secret;
+mod store_error;
 mod tls;
 mod token;
 mod web_server;
@@ -39,6 +41,7 @@ pub mod contract;
 pub mod fake;
 
 pub use assets::{AssetReport, Messages, StaticFiles};
+pub use backup_error::BackupError;
 pub use backups::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,
     Snapshot, StagedBackup,
@@ -49,9 +52,9 @@ pub use credential_store::{
     SealedKey, StoredCredential, StoredKey,
 };
 pub use dek_cache::{CachedDek, DekCache};
-pub use dek_crypto::DekCrypto;
+pub use dek_crypto::{CryptoError, DekCrypto};
 pub use fault::{Fault, FaultKind, ResultExt};
-pub use file_error::FileError;
+pub use file_error::{FileError, FileResultExt};
 pub use history::{History, HistoryRow, StartRecord};
 pub use lock::{StartLock, StartLockGuard};
 pub use node_store::{BackupWrappedDek, Migrated, NodeRecord, NodeStore, TokenRecord, WrappedDek};
@@ -60,6 +63,7 @@ pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pins::Pins;
 pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use secret::{Dek, Secret};
+pub use store_error::{Cause, DatabaseTrouble, StoreError};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
     TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,

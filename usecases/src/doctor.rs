@@ -128,7 +128,8 @@ impl Doctor<'_> {
         self.add(name, Verdict::Fail(kind), detail, hint);
     }
 
-    fn fault(&mut self, name: &'static str, fault: &Fault) {
+    fn fault(&mut self, name: &'static str, fault: impl Into<Fault>) {
+        let fault = fault.into();
         let causes = fault.causes();
         let detail = [vec![fault.to_string()], causes].concat().join(": ");
         self.fail(name, fault.kind(), detail, fault.hint());

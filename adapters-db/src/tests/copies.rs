@@ -11,7 +11,7 @@ use super::reading::{recorded, with_hot_journal};
 use super::{OtherProcess, node, put};
 use crate::SqliteDatabase;
 use crate::copy::recovered;
-use crate::look::beside;
+use crate::path_state::beside;
 
 fn version(connection: &Connection) -> String {
     connection
@@ -85,7 +85,7 @@ fn clones_share_one_connection() {
     let read = |database: &SqliteDatabase| {
         database
             .connections()
-            .read(|db, _| Ok(db.path().map(str::to_owned)))
+            .read(|db, _| Ok(db.connection.path().map(str::to_owned)))
     };
     assert_eq!(read(&clone).unwrap(), read(&other).unwrap());
     let inside = one.connections().read(|_, _| clone.rows(1));

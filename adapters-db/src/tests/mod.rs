@@ -182,7 +182,7 @@ pub(crate) fn node(database: &SqliteDatabase) -> NodeRecord {
 }
 
 pub(crate) fn read_fault(database: &SqliteDatabase) -> Fault {
-    database.read().unwrap_err()
+    database.read().unwrap_err().into()
 }
 
 pub(crate) fn mode_of(path: &Utf8Path) -> u32 {

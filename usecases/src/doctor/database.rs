@@ -25,14 +25,14 @@ impl Doctor<'_> {
                 None
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
         };
         match self.node.store.node.check_integrity() {
             Ok(()) if record.is_some() => self.pass("database_integrity", "every page is right"),
             Ok(()) => {}
-            Err(fault) => self.fault("database_integrity", &fault),
+            Err(fault) => self.fault("database_integrity", fault),
         }
         if let Some(record) = &record {
             self.version(record);
@@ -87,7 +87,7 @@ impl Doctor<'_> {
         const NAME: &str = "wizard_state";
         let raw = match self.node.host.wizard.read() {
             Ok(directory) => directory.state(),
-            Err(fault) => return self.fault(NAME, &fault),
+            Err(fault) => return self.fault(NAME, fault),
         };
         let name = raw.map_or("none", SetupWizardState::name);
         let Some(record) = record else {
@@ -137,7 +137,7 @@ impl Doctor<'_> {
                 self.pass("storage", "softhsm");
                 match sealing::password_blob_fault(self.node, record) {
                     None => self.pass(NAME, "one is set"),
-                    Some(fault) => self.fault(NAME, &fault),
+                    Some(fault) => self.fault(NAME, fault),
                 }
             }
             (Some(StorageType::SoftHsm), _) => {

@@ -1,6 +1,6 @@
 //! Rights and modes, the runtime directory, room.
 
-use ports::{FaultKind, NodeRecord, PlaceFacts};
+use ports::{Fault, FaultKind, NodeRecord, PlaceFacts};
 
 use super::{Doctor, Place, is_softhsm};
 
@@ -16,18 +16,21 @@ impl Doctor<'_> {
             match self.node.host.places.look(&place.path) {
                 Ok(None) => self.pass(place.check, format!("{} is not there yet", place.path)),
                 Ok(Some(facts)) => self.rights_of(place, facts),
-                Err(fault) => self.fault(place.check, &fault),
+                Err(fault) => self.fault(place.check, fault),
             }
         }
         let writable = [
-            ("database_writable", self.node.store.node.check_writable()),
+            (
+                "database_writable",
+                self.node.store.node.check_writable().map_err(Fault::from),
+            ),
             ("wizard_writable", self.node.host.wizard.check_writable()),
             ("tls_writable", self.node.web.tls.check_writable()),
         ];
         for (name, result) in writable {
             match result {
                 Ok(()) => self.pass(name, "a start could write there"),
-                Err(fault) => self.fault(name, &fault),
+                Err(fault) => self.fault(name, fault),
             }
         }
     }
@@ -72,7 +75,7 @@ impl Doctor<'_> {
         match self.node.secrets.cache.check() {
             Ok(None) => self.pass(NAME, format!("{directory} is, or would be, on a tmpfs")),
             Ok(Some(warning)) => self.warn(NAME, warning, format!("mount a tmpfs at {directory}")),
-            Err(fault) if is_softhsm(record) => self.fault(NAME, &fault),
+            Err(fault) if is_softhsm(record) => self.fault(NAME, fault),
             // No DEK, no harm yet.
             Err(fault) => self.warn(NAME, fault.to_string(), fault.hint()),
         }
@@ -90,7 +93,7 @@ impl Doctor<'_> {
             ("room_runtime", runtime_dir, LITTLE),
         ] {
             match self.node.host.places.room(path) {
-                Err(fault) => self.fault(name, &fault),
+                Err(fault) => self.fault(name, fault),
                 Ok(room) => {
                     let seen = format!("{} are free for {path}", size(room.free));
                     let hint = "free space on that file system";

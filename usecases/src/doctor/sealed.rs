@@ -40,7 +40,7 @@ impl Doctor<'_> {
         let completed = sealing::is_completed(record, raw);
         match sealing::ensure_consistent(self.node, record, completed, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
-            Err(fault) => self.fault("keys_agree", &fault),
+            Err(fault) => self.fault("keys_agree", fault),
         }
     }
 
@@ -60,7 +60,7 @@ impl Doctor<'_> {
             ),
             Ok(Some(daemon)) => self.pass("hsm_daemon", format!("{daemon} accepts connections")),
             Err(fault) => {
-                self.fault("hsm_daemon", &fault);
+                self.fault("hsm_daemon", fault);
                 self.not_asked("hsm_module", "the daemon cannot be reached");
                 self.not_asked("hsm_token", "the daemon cannot be reached");
                 return None;
@@ -72,7 +72,7 @@ impl Doctor<'_> {
                 Some(module)
             }
             Err(fault) => {
-                self.fault("hsm_module", &fault);
+                self.fault("hsm_module", fault);
                 self.not_asked("hsm_token", "the module cannot be used");
                 None
             }
@@ -105,7 +105,7 @@ impl Doctor<'_> {
                 return None;
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 return None;
             }
         };
@@ -151,7 +151,7 @@ impl Doctor<'_> {
         let session = match pin.and_then(|pin| token.log_in(&pin)) {
             Ok(session) => session,
             Err(fault) => {
-                self.fault("pin", &fault);
+                self.fault("pin", fault);
                 self.not_asked("kek", "the login was refused");
                 self.not_asked("dek", "the login was refused");
                 return None;
@@ -204,7 +204,7 @@ impl Doctor<'_> {
                 false
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 false
             }
         }
@@ -236,7 +236,7 @@ impl Doctor<'_> {
                     Some(dek)
                 }
                 Err(fault) => {
-                    self.fault(NAME, &fault);
+                    self.fault(NAME, fault);
                     None
                 }
             },
@@ -249,11 +249,11 @@ impl Doctor<'_> {
                     }
                     Ok(_) | Err(_) => fault,
                 };
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
         }
@@ -265,7 +265,7 @@ impl Doctor<'_> {
         let cached = match self.node.secrets.cache.read() {
             Ok(cached) => cached,
             Err(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 return unwrapped;
             }
         };

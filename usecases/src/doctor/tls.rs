@@ -45,7 +45,7 @@ impl Doctor<'_> {
                 None
             }
             Active::Unusable(fault) => {
-                self.fault(NAME, &fault);
+                self.fault(NAME, fault);
                 None
             }
             Active::Readable(_, facts) => {
@@ -84,7 +84,7 @@ impl Doctor<'_> {
         let directory = self.node.web.tls.directory();
         let start = "run `trustpointctl startup`, which gives Nginx its set";
         match self.node.web.tls.view() {
-            Err(fault) => self.fault(NAME, &fault),
+            Err(fault) => self.fault(NAME, fault),
             Ok(TlsView::Absent) if record.is_none() => {
                 self.pass(NAME, format!("there is none in {directory} yet"));
             }

@@ -142,5 +142,5 @@ fn finish(
         ));
     }
     stored.pending_kek = None;
-    node.store.node.save_token(&stored)
+    Ok(node.store.node.save_token(&stored)?)
 }

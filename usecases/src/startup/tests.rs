@@ -7,7 +7,7 @@ mod token;
 use std::time::Duration;
 
 use domain::{InstallationId, Outcome, SetupWizardState};
-use ports::{CachedDek, Fault, FaultKind};
+use ports::{CachedDek, FaultKind, FileError};
 
 use super::{Mode, Request, run};
 use crate::report::{Report, StepResult};
@@ -26,9 +26,9 @@ fn start(mocks: Mocks) -> (Report, Option<FaultKind>) {
     (report, result.err().map(|fault| fault.kind()))
 }
 
-fn full_disk<T>() -> Result<T, Fault> {
+fn full_disk<T, E: From<FileError>>() -> Result<T, E> {
     let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    Err(Fault::io("writing a file", error))
+    Err(FileError::new("writing a file", error).into())
 }
 
 #[test]

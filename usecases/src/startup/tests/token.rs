@@ -198,7 +198,7 @@ impl DekBlobs for FakeToken {
     }
 }
 
-pub fn unasked<T>() -> Result<T, Fault> {
+fn unasked<T>() -> Result<T, Fault> {
     let message = "no start asks for this";
     Err(Fault::new(FaultKind::Internal, message, "see the test"))
 }

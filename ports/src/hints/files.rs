@@ -1,18 +1,11 @@
-//! What an operator does next, by error.
+//! Hints for files and directories.
 
 use std::io::ErrorKind;
 
-use crate::{Fault, FileError};
+use crate::FileError;
 
-/// The hint for a failure.
-pub(crate) fn of(fault: &Fault) -> String {
-    match fault {
-        Fault::File(error) => file(error).to_owned(),
-        Fault::Other(_) => String::new(),
-    }
-}
-
-fn file(error: &FileError) -> &'static str {
+/// For a file or directory.
+pub(super) fn file(error: &FileError) -> String {
     match error.source.kind() {
         ErrorKind::PermissionDenied => "give the user that runs this program the right to it",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -22,4 +15,5 @@ fn file(error: &FileError) -> &'static str {
         ErrorKind::NotFound => "check that the path exists and its volume is mounted",
         _ => "check the path and the file system it stands on",
     }
+    .to_owned()
 }

@@ -1,82 +1,81 @@
-//! Whether a start could write the database, asked before its first change.
+//! Whether a start could write the database, asked before its first change: rights and free space.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind, ResultExt as _};
+use ports::{FileError, FileResultExt as _, StoreError};
 use rustix::fs::{Access, statvfs};
 
 use crate::directory::{nearest, parent};
-use crate::look::{Sight, beside};
-use crate::sql_error::{FREE_SPACE, refused};
+use crate::path_state::{PathState, beside};
+use crate::sql_error::refused;
 
 /// What a new database takes, with its journal.
-const ROOM_TO_CREATE: u64 = 192 << 10;
+const NEW_DATABASE: u64 = 192 << 10;
 /// What the record of a start takes: the pages it changes, twice.
-const ROOM_TO_RECORD: u64 = 32 << 10;
+const RECORD: u64 = 32 << 10;
 
-/// Whether the snapshot has room; changes nothing.
-pub(crate) fn check_snapshot(path: &Utf8Path, snapshots: &Utf8Path) -> Result<(), Fault> {
+/// Whether a snapshot could be made; changes nothing.
+pub(crate) fn check_snapshot(path: &Utf8Path, snapshots: &Utf8Path) -> Result<(), StoreError> {
     let directory = nearest(snapshots);
     let what = format!("no snapshot of the database {path} can be made in {snapshots}");
     check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
-    let mut room = 0;
+    let mut needed = 0;
     for file in [path.to_owned(), beside(path, "-wal")] {
-        room += std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+        needed += std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     }
     // The record of the start comes after the snapshot.
     if device(directory)? == device(parent(path))? {
-        room += ROOM_TO_RECORD;
+        needed += RECORD;
     }
-    check_room(&what, directory, room)
+    check_space(&what, directory, needed)
 }
 
-fn device(directory: &Utf8Path) -> Result<u64, Fault> {
+fn device(directory: &Utf8Path) -> Result<u64, FileError> {
     std::fs::metadata(directory)
         .map(|metadata| metadata.dev())
         .or_io(|| format!("looking at {directory}"))
 }
 
-/// Asks; changes nothing.
-pub(crate) fn check(path: &Utf8Path, sight: Sight) -> Result<(), Fault> {
+/// Whether the database could be written; changes nothing.
+pub(crate) fn check(path: &Utf8Path, state: PathState) -> Result<(), StoreError> {
     let what = format!("the database {path} cannot be written");
     let directory = nearest(parent(path));
-    let (is_there, room) = match sight {
-        Sight::File(_) => (true, ROOM_TO_RECORD),
-        Sight::Empty => (true, ROOM_TO_CREATE),
-        Sight::Missing | Sight::MissingDirectory => (false, ROOM_TO_CREATE),
+    let (is_there, needed) = match state {
+        PathState::File(_) => (true, RECORD),
+        PathState::Empty => (true, NEW_DATABASE),
+        PathState::Missing | PathState::MissingDirectory => (false, NEW_DATABASE),
     };
     if is_there {
         check_right(&what, path, Access::WRITE_OK)?;
     }
     // SQLite makes its journal beside the file.
     check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
-    check_room(&what, directory, room)
+    check_space(&what, directory, needed)
 }
 
-fn check_right(what: &str, place: &Utf8Path, right: Access) -> Result<(), Fault> {
+fn check_right(what: &str, place: &Utf8Path, right: Access) -> Result<(), StoreError> {
     match refused(place, right) {
         None => Ok(()),
-        Some((kind, hint)) => Err(Fault::new(kind, what, hint)),
+        Some(trouble) => Err(StoreError::NotWritable {
+            what: what.to_owned(),
+            trouble,
+        }),
     }
 }
 
-fn check_room(what: &str, directory: &Utf8Path, room: u64) -> Result<(), Fault> {
+fn check_space(what: &str, directory: &Utf8Path, needed: u64) -> Result<(), StoreError> {
     let free =
         free(directory.as_std_path()).or_io(|| format!("asking for the room of {directory}"))?;
-    if free >= room {
+    if free >= needed {
         return Ok(());
     }
-    Err(Fault::new(
-        FaultKind::Io,
-        format!(
-            "{what}: its file system is full ({} KiB are free, {} KiB are needed)",
-            free >> 10,
-            room >> 10
-        ),
-        FREE_SPACE,
-    ))
+    Err(StoreError::NoSpace {
+        what: what.to_owned(),
+        free,
+        needed,
+    })
 }
 
 /// So many bytes can be written to the file system.
