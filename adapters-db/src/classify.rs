@@ -33,7 +33,7 @@ pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, StoreError
     };
     match id {
         0 if rows.is_empty() && is_bare(&objects, runner)? => {
-            return ensure_no_noise(db).map(|()| Found::Nothing);
+            return ensure_not_noise(db).map(|()| Found::Nothing);
         }
         0 if begins_as_ours(&rows, runner) => {}
         APPLICATION_ID if rows.is_empty() => {
@@ -57,7 +57,7 @@ pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, StoreError
 }
 
 /// SQLite takes a file of a few bytes for an empty one, and would write over them.
-fn ensure_no_noise(db: &Db<'_>) -> Result<(), StoreError> {
+fn ensure_not_noise(db: &Db<'_>) -> Result<(), StoreError> {
     let size = size(db).map_err(|error| db.unreadable(error))?;
     match length(db)? {
         Some(length) if size == 0 && length > 0 => Err(StoreError::NotSqlite {

@@ -121,10 +121,6 @@ impl Connections {
         self.parents_allowed
     }
 
-    pub(crate) fn allowing_parents(&self, allowed: bool) -> Self {
-        Self::new(self.path.clone(), self.mode, allowed)
-    }
-
     #[cfg(test)]
     pub(crate) fn set_busy(&mut self, busy: Duration) {
         self.busy = busy;
@@ -149,7 +145,7 @@ impl Connections {
         write: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let path = &self.path;
-        self.must(|opened| {
+        self.existing(|opened| {
             opened.transact(
                 path,
                 TransactionBehavior::Immediate,
@@ -176,7 +172,7 @@ impl Connections {
         write: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let value = self.write(doing, write)?;
-        self.must(|opened| {
+        self.existing(|opened| {
             scrub::finish(&opened.connection).map_err(|error| failed(&self.path, doing, error))
         })?;
         Ok(value)
@@ -207,7 +203,7 @@ impl Connections {
         }
     }
 
-    fn must<T>(
+    fn existing<T>(
         &self,
         act: impl FnOnce(&mut Opened) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -241,7 +237,7 @@ impl Connections {
     /// would fail the start at its last step. Nothing is written for it, and no journal is made: a
     /// transaction makes one with its first page.
     fn try_lock(&self) -> Result<(), StoreError> {
-        self.must(|opened| {
+        self.existing(|opened| {
             opened
                 .connection
                 .execute_batch("BEGIN EXCLUSIVE; ROLLBACK;")
@@ -257,35 +253,30 @@ impl Connections {
     ) -> Result<T, StoreError> {
         self.may_write()?;
         match self.path_state()? {
-            PathState::File(_) => {
-                return self.must(|opened| {
-                    opened.identified = None;
-                    write(&mut opened.connection)
-                });
-            }
-            // A file that was mounted there cannot be replaced; SQLite fills it in one transaction.
-            PathState::Empty => {}
-            PathState::Missing => return create::whole(&self.path, self.busy, write),
+            PathState::File(_) => self.existing(|opened| {
+                opened.identified = None;
+                write(&mut opened.connection)
+            }),
+            PathState::Empty => self.fill(write),
+            PathState::Missing => create::whole(&self.path, self.busy, write),
             PathState::MissingDirectory => {
                 create_directories(parent(&self.path), 0o700)?;
-                return create::whole(&self.path, self.busy, write);
+                create::whole(&self.path, self.busy, write)
             }
         }
-        let mut slot = self.slot()?;
-        self.drop_replaced(&mut slot);
+    }
+
+    /// A file that was mounted there cannot be replaced; SQLite fills it in one transaction.
+    fn fill<T>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let identity = Identity::at(&self.path).ok_or_else(|| StoreError::Removed {
             path: self.path.to_string(),
         })?;
-        let opened = match slot.as_mut() {
-            Some(opened) => opened,
-            None => slot.insert(Opened::new(
-                open::read_write(&self.path, self.busy)?,
-                identity,
-                0,
-            )),
-        };
-        opened.identified = None;
-        write(&mut self.limited(opened)?.connection)
+        let connection = open::read_write(&self.path, self.busy)?;
+        let mut slot = self.slot()?;
+        write(&mut slot.insert(Opened::new(connection, identity, 0)).connection)
     }
 
     pub(crate) fn may_write(&self) -> Result<(), StoreError> {
@@ -343,7 +334,7 @@ impl Connections {
 
     fn open(&self, facts: FileFacts) -> Result<Connection, StoreError> {
         match self.mode {
-            Mode::ReadOnly => self.undisturbed(facts),
+            Mode::ReadOnly => self.open_unchanged(facts),
             Mode::ReadWrite => {
                 if facts.journal || facts.log {
                     // What a reader had copied when it was killed was this same state.
@@ -355,7 +346,7 @@ impl Connections {
     }
 
     /// A connection that changes nothing, whatever state the files are in.
-    fn undisturbed(&self, facts: FileFacts) -> Result<Connection, StoreError> {
+    fn open_unchanged(&self, facts: FileFacts) -> Result<Connection, StoreError> {
         if path_state::is_write_ahead(&self.path, facts)? || facts.log {
             return copy::recovered(&self.path, self.busy);
         }

@@ -17,7 +17,7 @@ use crate::backup::{self, Staged};
 use crate::classify::Found;
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::db::Db;
-use crate::duplicate::Source;
+use crate::duplicate::plain_file;
 use crate::snapshot_files::Kind;
 use crate::{
     credential, credential_list, draft, history, integrity, migrate, node, schema, snapshot, space,
@@ -47,21 +47,14 @@ impl SqliteDatabase {
     }
 
     /// The database at `path`, of which not a byte is changed or created, even where a dead
-    /// writer left a journal. A missing directory is
-    /// [`ports::FaultKind::DatabaseUnavailable`], see [`SqliteDatabase::parents_may_be_missing`].
+    /// writer left a journal. A missing directory means "not initialised" where a start may make
+    /// it (`create_parents`).
     #[must_use]
-    pub fn read_only(path: Utf8PathBuf, snapshots: Utf8PathBuf) -> Self {
+    pub fn read_only(path: Utf8PathBuf, snapshots: Utf8PathBuf, create_parents: bool) -> Self {
         Self {
-            connections: Arc::new(Connections::new(path, Mode::ReadOnly, false)),
+            connections: Arc::new(Connections::new(path, Mode::ReadOnly, create_parents)),
             snapshots,
         }
-    }
-
-    /// Whether a missing directory means "not initialised", as for a start that may make it.
-    #[must_use]
-    pub fn parents_may_be_missing(mut self, allowed: bool) -> Self {
-        self.connections = Arc::new(self.connections.allowing_parents(allowed));
-        self
     }
 
     #[cfg(test)]
@@ -202,7 +195,8 @@ impl Backups for SqliteDatabase {
         self.connections.may_write()?;
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.connections.with_schema(|db| {
-            snapshot::make(&Source::of(*db)?, &self.snapshots, Kind::Upgrade, now)
+            let file = plain_file(db)?;
+            snapshot::make(db, file.as_ref(), &self.snapshots, Kind::Upgrade, now)
         })?;
         Ok(made.ok_or_else(|| not_initialised(self.connections.path()))?)
     }

@@ -23,7 +23,7 @@ impl<'a> Db<'a> {
 
     /// A read transaction: what is read until the end of it is one state of the database. `BEGIN`
     /// alone takes none, the first read does.
-    pub(crate) fn one_state(&self) -> Result<Transaction<'a>, StoreError> {
+    pub(crate) fn begin_reading(&self) -> Result<Transaction<'a>, StoreError> {
         let begin = || {
             let state = Transaction::new_unchecked(self.connection, TransactionBehavior::Deferred)?;
             state.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

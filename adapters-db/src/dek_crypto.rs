@@ -42,7 +42,7 @@ impl Cost {
         lanes: 4,
     };
 
-    fn is_bearable(self) -> bool {
+    fn is_within_limits(self) -> bool {
         (1..=Self::MOST.memory_kib).contains(&self.memory_kib)
             && (1..=Self::MOST.passes).contains(&self.passes)
             && (1..=Self::MOST.lanes).contains(&self.lanes)
@@ -176,7 +176,7 @@ impl<'a> Parts<'a> {
             ),
             source,
         };
-        if !self.cost.is_bearable() {
+        if !self.cost.is_within_limits() {
             return Err(wrong(None));
         }
         Params::new(memory_kib, passes, lanes, Some(32))

@@ -2,11 +2,15 @@
 
 use std::fs::{File, FileType};
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::path::Path;
 
 use camino::Utf8Path;
 use ports::{FileError, FileResultExt as _};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::io::Errno;
+
+use crate::identity::DESCRIPTORS;
 
 /// The directory a path stands in.
 pub(crate) fn parent(path: &Utf8Path) -> &Utf8Path {
@@ -43,6 +47,16 @@ pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), FileError> {
 pub(crate) fn unnamed_file(directory: &Path) -> std::io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     Ok(openat(CWD, directory, flags, Mode::RUSR | Mode::WUSR).map(File::from)?)
+}
+
+/// Gives a file without a name this one.
+pub(crate) fn link(file: &File, directory: impl AsFd, name: &Path) -> Result<(), Errno> {
+    let number = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
+    match linkat(CWD, number, &directory, name, AtFlags::SYMLINK_FOLLOW) {
+        // Where /proc is not mounted; older kernels want a capability for it.
+        Err(Errno::NOENT) => linkat(file, "", directory, name, AtFlags::EMPTY_PATH),
+        linked => linked,
+    }
 }
 
 /// What stands at the path itself, where something does.

@@ -10,7 +10,6 @@
 //! directory could have exchanged it.
 
 use std::fs::{File, Permissions, TryLockError};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -22,7 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with};
 use rustix::io::Errno;
 
-use crate::directory::{parent, remove_if_there, sync_directory, unnamed_file};
+use crate::directory::{link, parent, remove_if_there, sync_directory, unnamed_file};
 use crate::identity::{DESCRIPTORS, Identity, descriptors_of};
 use crate::sql_error::failed;
 
@@ -102,7 +101,7 @@ impl Draft {
     /// published afterwards.
     pub(crate) fn with_private_name(mut self) -> Result<Self, StoreError> {
         if self.name.is_none() {
-            self.name = Some(self.link(&self.directory)?);
+            self.name = Some(self.link_privately(&self.directory)?);
         }
         Ok(self)
     }
@@ -139,7 +138,7 @@ impl Draft {
         match &self.name {
             Some(name) => open_same(&self.file, name, parameter, access),
             None => {
-                let name = self.link(&self.directory)?;
+                let name = self.link_privately(&self.directory)?;
                 let connection = open_same(&self.file, &name, parameter, access);
                 std::fs::remove_file(&name).or_io(|| format!("removing {name}"))?;
                 connection
@@ -152,13 +151,7 @@ impl Draft {
         let what = || format!("naming {path}");
         self.file.sync_all().or_io(what)?;
         let named = match &self.name {
-            None => linkat(
-                CWD,
-                descriptor(&self.file).as_std_path(),
-                CWD,
-                path.as_std_path(),
-                AtFlags::SYMLINK_FOLLOW,
-            ),
+            None => link(&self.file, CWD, path.as_std_path()),
             Some(name) => rename_to_free(name, path),
         };
         match named {
@@ -166,7 +159,7 @@ impl Draft {
             Err(Errno::EXIST) => return Ok(false),
             Err(error) => return Err(FileError::new(what(), error.into()).into()),
         }
-        self.is_published(path)?;
+        self.ensure_published(path)?;
         Ok(true)
     }
 
@@ -175,15 +168,15 @@ impl Draft {
         let what = || format!("replacing {path}");
         self.file.sync_all().or_io(what)?;
         if self.name.is_none() {
-            self.name = Some(self.link(&parent(path).canonicalize_utf8().or_io(what)?)?);
+            self.name = Some(self.link_privately(&parent(path).canonicalize_utf8().or_io(what)?)?);
         }
         if let Some(name) = &self.name {
             std::fs::rename(name, path).or_io(what)?;
         }
-        self.is_published(path)
+        self.ensure_published(path)
     }
 
-    fn is_published(&mut self, path: &Utf8Path) -> Result<(), StoreError> {
+    fn ensure_published(&mut self, path: &Utf8Path) -> Result<(), StoreError> {
         self.name = None;
         let what = || format!("looking at {path}");
         let stands = std::fs::symlink_metadata(path).or_io(what)?;
@@ -194,16 +187,9 @@ impl Draft {
     }
 
     /// A name of its own for a file without one.
-    fn link(&self, directory: &Utf8Path) -> Result<Utf8PathBuf, StoreError> {
+    fn link_privately(&self, directory: &Utf8Path) -> Result<Utf8PathBuf, StoreError> {
         let name = directory.join(private_name()?);
-        linkat(
-            CWD,
-            descriptor(&self.file).as_std_path(),
-            CWD,
-            name.as_std_path(),
-            AtFlags::SYMLINK_FOLLOW,
-        )
-        .or_io(|| format!("naming {name}"))?;
+        link(&self.file, CWD, name.as_std_path()).or_io(|| format!("naming {name}"))?;
         Ok(name)
     }
 }
@@ -271,10 +257,6 @@ fn private_name() -> Result<String, StoreError> {
 /// Whether it is a name of this module's.
 pub(crate) fn is_private(name: &str) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
-}
-
-fn descriptor(file: &File) -> Utf8PathBuf {
-    Utf8PathBuf::from(format!("{DESCRIPTORS}/{}", file.as_raw_fd()))
 }
 
 /// `None` where the file system knows no such files.

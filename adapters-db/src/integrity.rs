@@ -50,18 +50,14 @@ fn ensure_ok(
     pragma: &str,
     failed: impl FnOnce(Error) -> StoreError,
 ) -> Result<(), StoreError> {
-    match verdict(db, pragma).map_err(failed)? {
+    match damage(db, pragma).map_err(failed)? {
         None => Ok(()),
         Some(wrong) => Err(damaged(db.path, &wrong)),
     }
 }
 
-/// What is wrong with its pages, first of all, where something is.
-pub(crate) fn wrong_pages(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    verdict(connection, "integrity_check")
-}
-
-fn verdict(connection: &Connection, pragma: &str) -> rusqlite::Result<Option<String>> {
+/// What is wrong, first of all, where something is, by `quick_check` or `integrity_check`.
+pub(crate) fn damage(connection: &Connection, pragma: &str) -> rusqlite::Result<Option<String>> {
     let verdict: String =
         connection.query_row(&format!("PRAGMA {pragma}(1)"), [], |row| row.get(0))?;
     Ok((verdict != "ok").then_some(verdict))
@@ -104,7 +100,7 @@ pub(crate) fn ensure_length(path: &Utf8Path, length: u64, size: u64) -> Result<(
     ))
 }
 
-/// How many bytes the database has by its own account.
+/// How many bytes the database says that it has.
 pub(crate) fn size(connection: &Connection) -> rusqlite::Result<u64> {
     let number = |pragma: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, pragma, |row| row.get(0))

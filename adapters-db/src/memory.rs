@@ -3,18 +3,17 @@
 
 use std::fs::{File, Permissions};
 use std::io::ErrorKind;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{FileError, FileResultExt as _, StoreError};
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, openat, statfs};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat, statfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::directory::unnamed_file;
+use crate::directory::{link, unnamed_file};
 use crate::space;
 
 /// In front of the name of every private directory.
@@ -107,13 +106,7 @@ impl Named {
         let lock = File::open(directory.path())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         for (suffix, file) in parts {
-            let name = format!("{NAME}{suffix}");
-            let number = format!("/proc/self/fd/{}", file.as_raw_fd());
-            match linkat(CWD, &number, &lock, &name, AtFlags::SYMLINK_FOLLOW) {
-                // Where /proc is not mounted; older kernels want a capability for it.
-                Err(Errno::NOENT) => linkat(file, "", &lock, &name, AtFlags::EMPTY_PATH)?,
-                linked => linked?,
-            }
+            link(file, &lock, Path::new(&format!("{NAME}{suffix}")))?;
         }
         Ok(Self {
             directory,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use rustix::fs::Access;
 
 use crate::path_state::{beside, unwritable};
-use crate::sql_error::{refused, unreadable};
+use crate::sql_error::{missing_right, unreadable};
 
 /// How long a lock of another process is waited for.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub(crate) fn read_write(path: &Utf8Path, busy: Duration) -> Result<Connection, 
         .map_err(opening)?;
     // SQLite falls back to reading where the file system, or the file's own header, forbids more.
     if connection.is_readonly(MAIN_DB).map_err(opening)?
-        && refused(path, Access::WRITE_OK).is_none()
+        && missing_right(path, Access::WRITE_OK).is_none()
     {
         return Err(unwritable(path));
     }

@@ -18,6 +18,9 @@ use crate::file_header::{self, MAGIC};
 use crate::identity::Identity;
 use crate::sql_error::damaged;
 
+/// What the files beside a database are called that hold a part of its pages.
+pub(crate) const JOURNALS: [&str; 2] = ["-journal", "-wal"];
+
 /// What the file system shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PathState {
@@ -88,7 +91,7 @@ impl PathState {
         match std::fs::metadata(directory) {
             Ok(metadata) if metadata.is_dir() => {
                 // SQLite would throw these away with the first open, and they are all that is left.
-                for suffix in ["-wal", "-journal"] {
+                for suffix in JOURNALS {
                     ensure_no_orphan(path, suffix, size_beside(path, suffix)?)?;
                 }
                 Ok(Self::Missing)
@@ -147,7 +150,7 @@ pub(crate) fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, StoreError> {
     }
 }
 
-/// The file that SQLite keeps beside the database: `-journal`, `-wal`, `-shm`.
+/// The file that SQLite keeps beside the database, such as one of [`JOURNALS`].
 pub(crate) fn beside(path: &Utf8Path, suffix: &str) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}{suffix}"))
 }

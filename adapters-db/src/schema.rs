@@ -1,5 +1,7 @@
 //! The embedded migrations, and how the applied ones stand to them (C6).
 
+use std::cmp::Ordering;
+
 use domain::SchemaState;
 use ports::StoreError;
 use refinery::{Migration, Runner};
@@ -97,18 +99,11 @@ pub(crate) fn compare(applied: &[Applied], runner: &Runner) -> SchemaState {
         .iter()
         .zip(&embedded)
         .all(|(row, migration)| row.is(migration));
-    if !same || known.len() > embedded.len() {
-        SchemaState::Diverged
-    } else if known.len() == embedded.len() {
-        if beyond.is_empty() {
-            SchemaState::Current
-        } else {
-            SchemaState::Newer
-        }
-    } else if beyond.is_empty() {
-        SchemaState::Behind
-    } else {
-        SchemaState::Diverged
+    match known.len().cmp(&embedded.len()) {
+        Ordering::Equal if same && beyond.is_empty() => SchemaState::Current,
+        Ordering::Equal if same => SchemaState::Newer,
+        Ordering::Less if same && beyond.is_empty() => SchemaState::Behind,
+        _ => SchemaState::Diverged,
     }
 }
 

@@ -10,6 +10,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::draft::escaped;
 use crate::node;
+use crate::path_state::JOURNALS;
 
 const SUFFIX: &str = ".db";
 const MAX_VERSION: usize = 64;
@@ -75,13 +76,18 @@ fn is_time(text: &str) -> bool {
         })
 }
 
-/// The name of the next snapshot: its number is beyond those of all that were made in its second.
-pub(crate) fn name(
+/// The path of the next snapshot.
+pub(crate) fn next(
+    directory: &Utf8Path,
     kind: Kind,
     version: Option<&str>,
     now: OffsetDateTime,
-    others: &[SnapshotFile],
-) -> String {
+) -> Result<Utf8PathBuf, FileError> {
+    Ok(directory.join(name(kind, version, now, &taken(directory)?)))
+}
+
+/// Its number is beyond those of all that were made in its second.
+fn name(kind: Kind, version: Option<&str>, now: OffsetDateTime, others: &[SnapshotFile]) -> String {
     let version: String = version
         .unwrap_or("none")
         .chars()
@@ -126,9 +132,9 @@ pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError>
 }
 
 /// The names that are taken, also where only a part of what stood there is kept.
-pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError> {
+fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError> {
     let without_part = |path: &Utf8PathBuf| {
-        let whole = ["-journal", "-wal"]
+        let whole = JOURNALS
             .iter()
             .find_map(|part| path.as_str().strip_suffix(part));
         SnapshotFile::of(Utf8Path::new(whole.unwrap_or(path.as_str())))

@@ -9,7 +9,7 @@ use rustix::fs::{Access, statvfs};
 
 use crate::directory::{nearest, parent};
 use crate::path_state::{PathState, beside};
-use crate::sql_error::refused;
+use crate::sql_error::missing_right;
 
 /// What a new database takes, with its journal.
 const NEW_DATABASE: u64 = 192 << 10;
@@ -56,7 +56,7 @@ pub(crate) fn check(path: &Utf8Path, state: PathState) -> Result<(), StoreError>
 }
 
 fn check_right(what: &str, place: &Utf8Path, right: Access) -> Result<(), StoreError> {
-    match refused(place, right) {
+    match missing_right(place, right) {
         None => Ok(()),
         Some(trouble) => Err(StoreError::NotWritable {
             what: what.to_owned(),

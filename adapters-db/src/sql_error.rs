@@ -125,7 +125,7 @@ fn cannot_open(path: &Utf8Path) -> Trouble {
         (directory, Access::EXEC_OK),
         (directory, Access::WRITE_OK),
     ] {
-        if let Some(trouble) = refused(place, right) {
+        if let Some(trouble) = missing_right(place, right) {
             return trouble;
         }
     }
@@ -145,15 +145,15 @@ fn cannot_open(path: &Utf8Path) -> Trouble {
 }
 
 fn not_writable(path: &Utf8Path) -> Trouble {
-    refused(path, Access::WRITE_OK)
-        .or_else(|| refused(parent(path), Access::WRITE_OK))
+    missing_right(path, Access::WRITE_OK)
+        .or_else(|| missing_right(parent(path), Access::WRITE_OK))
         .unwrap_or_else(|| Trouble::ReadOnly {
             path: path.to_string(),
         })
 }
 
 /// Why the file system refuses a right to the place, where it does.
-pub(crate) fn refused(place: &Utf8Path, right: Access) -> Option<Trouble> {
+pub(crate) fn missing_right(place: &Utf8Path, right: Access) -> Option<Trouble> {
     match access(place.as_std_path(), right) {
         Err(Errno::ACCESS | Errno::PERM) => Some(denied(place)),
         Err(Errno::ROFS) => Some(Trouble::ReadOnlyFileSystem {

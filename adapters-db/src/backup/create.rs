@@ -18,7 +18,7 @@ use crate::connections::not_initialised;
 use crate::db::Db;
 use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::{Copied, Source, thread_died};
+use crate::duplicate::{self, Copied, plain_file, thread_died};
 use crate::file_bytes::{copy_as_it_is, send};
 use crate::file_header::{number, stated_size};
 use crate::integrity::{check, check_pages, size};
@@ -49,7 +49,7 @@ pub(crate) fn create(
     };
     // What cannot be backed up is found out before the long part of the work.
     {
-        let state = db.one_state()?;
+        let state = db.begin_reading()?;
         let db = Db::new(path, &state);
         check(&db)?;
         record(&db)?;
@@ -60,7 +60,7 @@ pub(crate) fn create(
         let lines = manifest::lines(state, &record(state)?, origin)?;
         Ok((lines, due))
     })?;
-    let (lines, is_scrub_due) = copied.seen;
+    let (lines, is_scrub_due) = copied.read;
     let (mut draft, size, digest) = if is_scrub_due {
         let (draft, size) = scrubbed(path, draft)?;
         (draft, size, Digest::new())
@@ -89,9 +89,9 @@ fn copy<T>(
     db: &Db<'_>,
     draft: &Draft,
     progress: &mut dyn FnMut(u64, u64),
-    look: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
+    read: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
 ) -> Result<(Copied<T>, Digest), StoreError> {
-    let source = Source::of(*db)?;
+    let file = plain_file(db)?;
     let trail = Trail::default();
     let (copied, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| trail.follow(draft.file()));
@@ -100,7 +100,7 @@ fn copy<T>(
             trail.reaches(done);
             progress(done, total);
         };
-        let copied = source.copy(draft, &mut progress, look);
+        let copied = duplicate::copy(db, file.as_ref(), draft, &mut progress, read);
         drop(end);
         (copied, digest.join())
     });
@@ -114,7 +114,7 @@ fn copy<T>(
     Ok((copied, if is_of_it { digest } else { Digest::new() }))
 }
 
-/// What is seen is a database that can be backed up.
+/// The record of a database that can be backed up.
 fn record(db: &Db<'_>) -> Result<NodeRecord, StoreError> {
     let found = identify(db, &schema::runner()?)?;
     let record = node::record(db, found)?.ok_or_else(|| not_initialised(db.path))?;

@@ -2,9 +2,8 @@
 //! file beside it is looked at.
 
 use std::cmp::Ordering;
-use std::fs::{File, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::thread;
 
 use camino::Utf8Path;
@@ -21,10 +20,10 @@ use crate::db::Db;
 use crate::directory::nearest_directory;
 use crate::draft::{Draft, open_same};
 use crate::duplicate::thread_died;
-use crate::file_bytes::{self, Refused, read_at};
+use crate::file_bytes::{self, StreamError, open_file, read_at};
 use crate::file_header::{MAGIC, SIZES_END, stated_size};
-use crate::integrity::{size, wrong_pages};
-use crate::path_state::{beside, has_bytes};
+use crate::integrity::{self, size};
+use crate::path_state::{JOURNALS, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::sql_error::failed;
 use crate::{node, open as sqlite_open, schema};
@@ -37,17 +36,12 @@ const FOREIGN: &str = "it is no SQLite database";
 
 /// Opens it for reading; what is no regular file is none.
 pub(super) fn open(path: &Utf8Path) -> Result<File, BackupError> {
-    let what = || format!("opening {path}");
-    // Without O_NONBLOCK a FIFO of that name would hang the program.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)
-        .or_io(what)?;
-    if file.metadata().or_io(what)?.is_file() {
-        return Ok(file);
+    match open_file(path, OFlags::empty()) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            Err(wrong("it is no regular file"))
+        }
+        opened => Ok(opened.or_io(|| format!("opening {path}"))?),
     }
-    Err(wrong("it is no regular file"))
 }
 
 /// Reads a backup and proves it whole.
@@ -55,7 +49,7 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
     match source {
         BackupSource::File(path) => {
             let path = Utf8Path::new(path);
-            refused(path, || {
+            naming(path, || {
                 let file = open(path)?;
                 ensure_sqlite(&file, path)?;
                 let absolute = camino::absolute_utf8(path).or_io(|| format!("opening {path}"))?;
@@ -72,12 +66,12 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
             let name = Utf8Path::new(STREAM);
             let draft = Draft::within(nearest_directory(snapshots))?;
             take_in(stream, name, &draft)?;
-            refused(name, || prove_draft(&draft, name))
+            naming(name, || prove_draft(&draft, name))
         }
     }
 }
 
-/// What the operator calls it.
+/// What the operator calls the backup.
 pub(super) fn name(source: &BackupSource<'_>) -> String {
     match source {
         BackupSource::File(file) => (*file).to_owned(),
@@ -91,25 +85,24 @@ pub(super) fn take_in(
     name: &Utf8Path,
     draft: &Draft,
 ) -> Result<(), BackupError> {
-    let refuse = |why: &str| refused(name, || Err(wrong(why)));
+    let refused = |why: &str| naming(name, || Err(wrong(why)));
     let mut head = Vec::new();
     for up_to in [MAGIC.len(), SIZES_END] {
         let more = (up_to - head.len()) as u64;
         let read = Read::take(&mut *stream, more).read_to_end(&mut head);
         read.or_io(|| format!("reading the backup {name}"))?;
         if !head.starts_with(MAGIC) {
-            return refuse(FOREIGN);
+            return refused(FOREIGN);
         }
     }
     let most = stated_size(&head) + LONGEST_MANIFEST;
     let mut stream = head.as_slice().chain(stream).take(most + 1);
-    let length =
-        file_bytes::take_in(&mut stream, draft.file()).map_err(|refused| match refused {
-            Refused::Reading(error) => FileError::new(format!("reading the backup {name}"), error),
-            Refused::Writing(error) => FileError::new(format!("copying the backup {name}"), error),
-        })?;
+    let length = file_bytes::take_in(&mut stream, draft.file()).map_err(|error| match error {
+        StreamError::Reading(error) => FileError::new(format!("reading the backup {name}"), error),
+        StreamError::Writing(error) => FileError::new(format!("copying the backup {name}"), error),
+    })?;
     if length > most {
-        return refuse(&format!(
+        return refused(&format!(
             "it is longer than it says: its header tells of {} bytes",
             stated_size(&head)
         ));
@@ -123,8 +116,8 @@ pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, Back
     prove(name, draft.file(), draft.read()?)
 }
 
-/// Names the backup that is refused.
-pub(super) fn refused<T>(
+/// An error of `act` names the backup.
+pub(super) fn naming<T>(
     name: &Utf8Path,
     act: impl FnOnce() -> Result<T, BackupError>,
 ) -> Result<T, BackupError> {
@@ -152,7 +145,10 @@ fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Bac
                 None => digest::is_right_within(file, &manifest.sha256),
             })
         });
-        (wrong_pages(&db), digest.map(thread::ScopedJoinHandle::join))
+        (
+            integrity::damage(&db, "integrity_check"),
+            digest.map(thread::ScopedJoinHandle::join),
+        )
     });
     if let Some(digest) = digest
         && !digest
@@ -236,7 +232,7 @@ pub(super) fn ensure_finished(file: &Utf8Path, backup: &Backup) -> Result<(), Ba
     if backup.manifest.is_some() {
         return Ok(());
     }
-    for part in ["-journal", "-wal"] {
+    for part in JOURNALS {
         let part = beside(file, part);
         if has_bytes(&part)? {
             return Err(wrong(format!(

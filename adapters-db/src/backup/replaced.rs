@@ -10,7 +10,7 @@ use crate::file_bytes::{same_bytes, send};
 use crate::owner::Owner;
 use crate::path_state::{beside, has_bytes};
 use crate::snapshot;
-use crate::snapshot_files::{Kind, name, taken};
+use crate::snapshot_files::{Kind, next};
 
 /// Beside the database there may be what belongs to it. The database is the last: where its name
 /// is, all is there.
@@ -45,12 +45,7 @@ pub(super) fn keep_bytes(
         return Ok(Some(newest));
     }
     loop {
-        let kept = directory.join(name(
-            Kind::Replaced,
-            Some(UNREADABLE),
-            now,
-            &taken(directory)?,
-        ));
+        let kept = next(directory, Kind::Replaced, Some(UNREADABLE), now)?;
         if publish(&kept, &mut drafts)? {
             return Ok(Some(kept));
         }

@@ -18,12 +18,12 @@ use crate::connections::Connections;
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::Source;
+use crate::duplicate::plain_file;
 use crate::file_bytes::same_bytes;
 use crate::file_header::without_log;
 use crate::integrity::size;
 use crate::owner::{Owner, create_directories};
-use crate::path_state::{PathState, beside, has_bytes};
+use crate::path_state::{JOURNALS, PathState, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::snapshot_files::Kind;
 use crate::sql_error::failed;
@@ -41,7 +41,7 @@ pub(crate) struct Staged {
 }
 
 /// The present database, which nobody can write to while this is open. Dropped in this order: see
-/// [`Source`].
+/// [`plain_file`].
 struct Held {
     _transaction: Connection,
     _file: Option<File>,
@@ -62,7 +62,7 @@ impl Staged {
         let mut opened;
         let stream: &mut dyn Read = match source {
             BackupSource::File(_) => {
-                opened = read::refused(name, || read::open(name))?;
+                opened = read::naming(name, || read::open(name))?;
                 &mut opened
             }
             BackupSource::Stream(stream) => stream,
@@ -71,7 +71,7 @@ impl Staged {
         read::take_in(stream, name, &draft)?;
         let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
-        let backup = read::refused(name, || {
+        let backup = read::naming(name, || {
             let backup = read::prove_draft(&draft, name)?;
             if is_file {
                 read::ensure_finished(name, &backup)?;
@@ -121,10 +121,11 @@ impl Staged {
             return Ok(None);
         };
         let reader = open::read_only(&self.path, self.connections.busy())?;
-        let source = Source::of(Db::new(&self.path, &reader))?;
-        let made = snapshot::make(&source, &self.snapshots, Kind::Replaced, now);
+        let db = Db::new(&self.path, &reader);
+        let file = plain_file(&db)?;
+        let made = snapshot::make(&db, file.as_ref(), &self.snapshots, Kind::Replaced, now);
         self.held = Some(Held {
-            _file: source.into_file(),
+            _file: file,
             _transaction: transaction,
         });
         Ok(match made? {
@@ -148,7 +149,7 @@ impl StagedBackup for Staged {
         if !self.path.is_file() {
             return Ok(false);
         }
-        for part in ["-journal", "-wal"] {
+        for part in JOURNALS {
             if has_bytes(&beside(&self.path, part))? {
                 return Ok(false);
             }

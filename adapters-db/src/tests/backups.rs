@@ -22,7 +22,7 @@ fn rounds() -> usize {
 
 fn backups(rig: &Rig) -> SqliteDatabase {
     let (path, snapshots) = (rig.path.clone(), rig.snapshots.clone());
-    SqliteDatabase::read_only(path, snapshots)
+    SqliteDatabase::read_only(path, snapshots, false)
 }
 
 fn origin() -> BackupOrigin {

@@ -48,12 +48,14 @@ fn c04_a_missing_directory_is_an_error_unless_it_may_be_made() {
         assert!(fault.to_string().contains("not/mounted"), "{fault}");
         assert!(fault.hint().contains("is the volume mounted?"));
     }
-    let reader = SqliteDatabase::read_only(path.clone(), rig.snapshots.clone());
-    assert_eq!(read_fault(&reader).kind(), FaultKind::DatabaseUnavailable);
-    assert!(matches!(
-        reader.parents_may_be_missing(true).read(),
-        Ok(None)
-    ));
+    let reader = |create_parents| {
+        SqliteDatabase::read_only(path.clone(), rig.snapshots.clone(), create_parents)
+    };
+    assert_eq!(
+        read_fault(&reader(false)).kind(),
+        FaultKind::DatabaseUnavailable
+    );
+    assert!(matches!(reader(true).read(), Ok(None)));
 
     let making = SqliteDatabase::new(path.clone(), rig.snapshots.clone(), true);
     assert!(matches!(making.read(), Ok(None)));

@@ -49,7 +49,7 @@ fn what_belongs_to_a_database_behind_a_link_is_found() {
     let link = rig.root.join("link.db");
     std::os::unix::fs::symlink(&rig.path, &link).unwrap();
     let before = rig.listing();
-    let reader = SqliteDatabase::read_only(link.clone(), rig.snapshots.clone());
+    let reader = SqliteDatabase::read_only(link.clone(), rig.snapshots.clone(), false);
     assert_eq!(node(&reader).version.as_deref(), Some("1.0.0"));
     assert_eq!(rig.listing(), before);
     let writer = SqliteDatabase::new(link, rig.snapshots.clone(), false);

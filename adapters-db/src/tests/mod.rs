@@ -70,7 +70,7 @@ impl Rig {
     }
 
     pub(crate) fn open_read_only(&self) -> SqliteDatabase {
-        SqliteDatabase::read_only(self.path.clone(), self.snapshots.clone()).impatient()
+        SqliteDatabase::read_only(self.path.clone(), self.snapshots.clone(), false).impatient()
     }
 
     /// What an operator does with the sqlite3 command line.
