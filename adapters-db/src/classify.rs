@@ -1,10 +1,9 @@
 //! Whether a file that SQLite can open is ours, whole, and how far it is migrated (C4, C6).
 
 use domain::SchemaState;
-use ports::{Fault, FaultKind};
+use ports::StoreError;
 use refinery::Runner;
 
-use crate::damage::{not_sqlite, unreadable};
 use crate::db::Db;
 use crate::integrity::{length, size};
 use crate::schema::{APPLICATION_ID, HISTORY_TABLE, applied, begins_as_ours, compare};
@@ -21,29 +20,27 @@ pub(crate) enum Found {
 }
 
 /// Whose it is, how far it is migrated, and whether its schema is what the migrations made.
-pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, Fault> {
-    let path = db.path;
+pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, StoreError> {
     let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(|error| unreadable(path, error))?;
-    let objects = objects(db).map_err(|error| unreadable(path, error))?;
+        .map_err(|error| db.unreadable(error))?;
+    let objects = objects(db).map_err(|error| db.unreadable(error))?;
     let is_history = |object: &Object| object.name == HISTORY_TABLE && object.is_plain_table();
     let rows = if objects.iter().any(is_history) {
-        applied(db).map_err(|error| unreadable(path, error))?
+        applied(db).map_err(|error| db.unreadable(error))?
     } else {
         Vec::new()
     };
     match id {
         0 if rows.is_empty() && is_bare(&objects, runner)? => {
-            return ensure_no_noise(db).map(|()| Found::Nothing);
+            return ensure_not_noise(db).map(|()| Found::Nothing);
         }
         0 if begins_as_ours(&rows, runner) => {}
         APPLICATION_ID if rows.is_empty() => {
-            return Err(Fault::new(
-                FaultKind::DataCorrupt,
-                format!("the database {path} has lost its migration history ({HISTORY_TABLE})"),
-                "restore the newest snapshot or a backup (`backup restore`)",
-            ));
+            return Err(StoreError::HistoryLost {
+                path: db.path.to_string(),
+                table: HISTORY_TABLE,
+            });
         }
         APPLICATION_ID => {}
         _ => return Err(foreign(db, id, &objects)),
@@ -51,7 +48,7 @@ pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, Fault> {
     let state = compare(&rows, runner);
     match state {
         SchemaState::Current | SchemaState::Behind => {
-            ensure_unaltered(path, &objects, runner, rows.len())?;
+            ensure_unaltered(db, &objects, runner, rows.len())?;
         }
         // What other migrations make is not known here.
         SchemaState::Newer | SchemaState::Diverged => {}
@@ -60,33 +57,31 @@ pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, Fault> {
 }
 
 /// SQLite takes a file of a few bytes for an empty one, and would write over them.
-fn ensure_no_noise(db: &Db<'_>) -> Result<(), Fault> {
-    let size = size(db).map_err(|error| unreadable(db.path, error))?;
+fn ensure_not_noise(db: &Db<'_>) -> Result<(), StoreError> {
+    let size = size(db).map_err(|error| db.unreadable(error))?;
     match length(db)? {
-        Some(length) if size == 0 && length > 0 => Err(not_sqlite(db.path)),
+        Some(length) if size == 0 && length > 0 => Err(StoreError::NotSqlite {
+            path: db.path.to_string(),
+            source: None,
+        }),
         _ => Ok(()),
     }
 }
 
-fn foreign(db: &Db<'_>, id: i64, objects: &[Object]) -> Fault {
+fn foreign(db: &Db<'_>, application_id: i64, objects: &[Object]) -> StoreError {
     let some: Vec<String> = objects
         .iter()
         .filter(|object| object.is_plain_table())
         .take(5)
         .map(|object| quoted(&object.name))
         .collect();
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the database {} belongs to another application (application id {id:#010x}, \
-             tables: {})",
-            db.path,
-            if some.is_empty() {
-                "none".to_owned()
-            } else {
-                some.join(", ")
-            }
-        ),
-        "set the database's path to this node's database; that file was left as it is",
-    )
+    StoreError::Foreign {
+        path: db.path.to_string(),
+        application_id,
+        tables: if some.is_empty() {
+            "none".to_owned()
+        } else {
+            some.join(", ")
+        },
+    }
 }

@@ -2,7 +2,7 @@
 //! one that was declared.
 
 use domain::StorageType;
-use ports::{Fault, FaultKind};
+use ports::{Cause, StoreError};
 use rusqlite::types::{FromSqlError, Type, ValueRef};
 use rusqlite::{Error, Result, Row};
 use time::format_description::well_known::Rfc3339;
@@ -79,22 +79,11 @@ pub(crate) fn storage(name: Option<&str>) -> Option<StorageType> {
 }
 
 /// RFC 3339 in UTC, to the second, as every time is written.
-pub(crate) fn stamp(time: OffsetDateTime) -> std::result::Result<String, Fault> {
+pub(crate) fn stamp(time: OffsetDateTime) -> std::result::Result<String, StoreError> {
+    let failed = |source: Cause| StoreError::Time { time, source };
     time.to_offset(UtcOffset::UTC)
         .replace_nanosecond(0)
-        .map_err(|error| not_a_date(time, error))?
+        .map_err(|error| failed(error.into()))?
         .format(&Rfc3339)
-        .map_err(|error| not_a_date(time, error))
-}
-
-fn not_a_date(
-    time: OffsetDateTime,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Fault {
-    Fault::new(
-        FaultKind::Internal,
-        format!("the time {time} cannot be written"),
-        "check the clock of this machine",
-    )
-    .because(error)
+        .map_err(|error| failed(error.into()))
 }

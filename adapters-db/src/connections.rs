@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use domain::SchemaState;
-use ports::{Fault, FaultKind};
+use ports::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::classify::{Found, identify};
-use crate::damage::unreadable;
 use crate::db::Db;
 use crate::directory::parent;
 use crate::identity::Identity;
-use crate::look::{FileFacts, Sight, header, look};
 use crate::owner::create_directories;
-use crate::sql_error::{fault, needs_rollback};
-use crate::{copy, create, memory, migrate, open, room, schema, scrub};
+use crate::path_state::{self, FileFacts, PathState};
+use crate::sql_error::{defect, failed, needs_rollback, unreadable};
+use crate::{copy, create, memory, open, schema, scrub, space};
 
 /// Whether anything may be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,8 +70,8 @@ impl Opened {
         path: &Utf8Path,
         behavior: TransactionBehavior,
         doing: &'static str,
-        act: impl FnOnce(&Db<'_>, Found) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        act: impl FnOnce(&Db<'_>, Found) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let failed = Db::new(path, &self.connection).failed(doing);
         let transaction =
             Transaction::new_unchecked(&self.connection, behavior).map_err(&failed)?;
@@ -85,10 +84,10 @@ impl Opened {
 }
 
 /// What the database holds, found out once for each state that others have left.
-fn known(db: &Db<'_>, identified: &mut Option<Identified>) -> Result<Found, Fault> {
+fn known(db: &Db<'_>, identified: &mut Option<Identified>) -> Result<Found, StoreError> {
     let version = db
         .pragma_query_value(None, "data_version", |row| row.get(0))
-        .map_err(|error| unreadable(db.path, error))?;
+        .map_err(|error| db.unreadable(error))?;
     match identified {
         Some(known) if known.version == version => Ok(known.found),
         _ => {
@@ -122,10 +121,6 @@ impl Connections {
         self.parents_allowed
     }
 
-    pub(crate) fn allowing_parents(&self, allowed: bool) -> Self {
-        Self::new(self.path.clone(), self.mode, allowed)
-    }
-
     #[cfg(test)]
     pub(crate) fn set_busy(&mut self, busy: Duration) {
         self.busy = busy;
@@ -136,8 +131,8 @@ impl Connections {
     /// be rolled back; one that may write lets SQLite do that in place.
     pub(crate) fn read<T>(
         &self,
-        read: impl FnOnce(&Db<'_>, Found) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        read: impl FnOnce(&Db<'_>, Found) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let path = &self.path;
         self.with(|opened| opened.transact(path, TransactionBehavior::Deferred, "reading", read))
     }
@@ -147,10 +142,10 @@ impl Connections {
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
-        write: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        write: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let path = &self.path;
-        self.must(|opened| {
+        self.existing(|opened| {
             opened.transact(
                 path,
                 TransactionBehavior::Immediate,
@@ -159,7 +154,10 @@ impl Connections {
                     Found::Nothing => Err(not_initialised(path)),
                     Found::Schema(SchemaState::Current | SchemaState::Behind) => write(db),
                     Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
-                        Err(migrate::refused(path, state))
+                        Err(StoreError::SchemaUnknown {
+                            path: path.to_string(),
+                            state,
+                        })
                     }
                 },
             )
@@ -171,21 +169,21 @@ impl Connections {
     pub(crate) fn write_and_scrub<T>(
         &self,
         doing: &'static str,
-        write: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        write: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let value = self.write(doing, write)?;
-        self.must(|opened| {
-            scrub::finish(&opened.connection).map_err(|error| fault(&self.path, doing, error))
+        self.existing(|opened| {
+            scrub::finish(&opened.connection).map_err(|error| failed(&self.path, doing, error))
         })?;
         Ok(value)
     }
 
     /// Gives `act` the connection itself to a database that has a schema, for what makes its own
     /// transactions; `None` where it has none yet.
-    pub(crate) fn with_schema<T>(
+    pub(crate) fn with_schema<T, E: From<StoreError>>(
         &self,
-        act: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        act: impl FnOnce(&Db<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         match self.read(|_, found| Ok(found))? {
             None | Some(Found::Nothing) => Ok(None),
             Some(Found::Schema(_)) => {
@@ -194,10 +192,10 @@ impl Connections {
         }
     }
 
-    fn with<T>(
+    fn with<T, E: From<StoreError>>(
         &self,
-        act: impl FnOnce(&mut Opened) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        act: impl FnOnce(&mut Opened) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         let mut slot = self.slot()?;
         match self.opened(&mut slot)? {
             None => Ok(None),
@@ -205,29 +203,32 @@ impl Connections {
         }
     }
 
-    fn must<T>(&self, act: impl FnOnce(&mut Opened) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn existing<T>(
+        &self,
+        act: impl FnOnce(&mut Opened) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.may_write()?;
         self.with(act)?.ok_or_else(|| not_initialised(&self.path))
     }
 
     /// Closes the connection that is kept; the next use opens it again. Nobody else can have the
     /// database alone before, not even another connection of this process.
-    pub(crate) fn close(&self) -> Result<(), Fault> {
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
         match self.slot()?.take() {
             None => Ok(()),
             Some(opened) => opened
                 .connection
                 .close()
-                .map_err(|(_, error)| fault(&self.path, "closing", error)),
+                .map_err(|(_, error)| failed(&self.path, "closing", error)),
         }
     }
 
     /// Whether a start could write, and make what is missing; changes nothing.
-    pub(crate) fn check_writable(&self) -> Result<(), Fault> {
-        let sight = look(&self.path, self.parents_allowed)?;
-        room::check(&self.path, sight)?;
-        match (self.mode, sight) {
-            (Mode::ReadWrite, Sight::File(_)) => self.try_lock(),
+    pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
+        let state = self.path_state()?;
+        space::check(&self.path, state)?;
+        match (self.mode, state) {
+            (Mode::ReadWrite, PathState::File(_)) => self.try_lock(),
             _ => Ok(()),
         }
     }
@@ -235,12 +236,12 @@ impl Connections {
     /// Takes the lock that a commit needs, and gives it back. Whoever writes or reads all the time
     /// would fail the start at its last step. Nothing is written for it, and no journal is made: a
     /// transaction makes one with its first page.
-    fn try_lock(&self) -> Result<(), Fault> {
-        self.must(|opened| {
+    fn try_lock(&self) -> Result<(), StoreError> {
+        self.existing(|opened| {
             opened
                 .connection
                 .execute_batch("BEGIN EXCLUSIVE; ROLLBACK;")
-                .map_err(|error| fault(&self.path, "taking the lock for a write", error))
+                .map_err(|error| failed(&self.path, "taking the lock for a write", error))
         })
     }
 
@@ -248,66 +249,65 @@ impl Connections {
     /// gets its name once `write` has worked: until then there is none.
     pub(crate) fn create<T>(
         &self,
-        write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        write: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.may_write()?;
-        match look(&self.path, self.parents_allowed)? {
-            Sight::File(_) => {
-                return self.must(|opened| {
-                    opened.identified = None;
-                    write(&mut opened.connection)
-                });
-            }
-            // A file that was mounted there cannot be replaced; SQLite fills it in one transaction.
-            Sight::Empty => {}
-            Sight::Missing => return create::whole(&self.path, self.busy, write),
-            Sight::MissingDirectory => {
+        match self.path_state()? {
+            PathState::File(_) => self.existing(|opened| {
+                opened.identified = None;
+                write(&mut opened.connection)
+            }),
+            PathState::Empty => self.fill(write),
+            PathState::Missing => create::whole(&self.path, self.busy, write),
+            PathState::MissingDirectory => {
                 create_directories(parent(&self.path), 0o700)?;
-                return create::whole(&self.path, self.busy, write);
+                create::whole(&self.path, self.busy, write)
             }
         }
-        let mut slot = self.slot()?;
-        self.drop_replaced(&mut slot);
-        let identity = Identity::at(&self.path).ok_or_else(|| vanished(&self.path))?;
-        let opened = match slot.as_mut() {
-            Some(opened) => opened,
-            None => slot.insert(Opened::new(
-                open::read_write(&self.path, self.busy)?,
-                identity,
-                0,
-            )),
-        };
-        opened.identified = None;
-        write(&mut self.limited(opened)?.connection)
     }
 
-    pub(crate) fn may_write(&self) -> Result<(), Fault> {
+    /// A file that was mounted there cannot be replaced; SQLite fills it in one transaction.
+    fn fill<T>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let identity = Identity::at(&self.path).ok_or_else(|| StoreError::Removed {
+            path: self.path.to_string(),
+        })?;
+        let connection = open::read_write(&self.path, self.busy)?;
+        let mut slot = self.slot()?;
+        write(&mut slot.insert(Opened::new(connection, identity, 0)).connection)
+    }
+
+    pub(crate) fn may_write(&self) -> Result<(), StoreError> {
         match self.mode {
             Mode::ReadWrite => Ok(()),
-            Mode::ReadOnly => Err(Fault::new(
-                FaultKind::Internal,
-                format!("the database {} was opened for reading alone", self.path),
-                "this is a defect of the program; report it with this message",
-            )),
+            Mode::ReadOnly => {
+                let what = format!("the database {} was opened for reading alone", self.path);
+                Err(defect(what, None))
+            }
         }
     }
 
-    fn slot(&self) -> Result<MutexGuard<'_, Option<Opened>>, Fault> {
+    fn path_state(&self) -> Result<PathState, StoreError> {
+        PathState::of(&self.path, self.parents_allowed)
+    }
+
+    fn slot(&self) -> Result<MutexGuard<'_, Option<Opened>>, StoreError> {
         self.opened.try_lock().map_err(|error| {
-            Fault::new(
-                FaultKind::Internal,
-                "the database was used inside its own use",
-                "this is a defect of the program; report it with this message",
-            )
-            .because(error.to_string())
+            let what = "the database was used inside its own use";
+            defect(what, Some(error.to_string().into()))
         })
     }
 
     /// The connection, opened where it is not; `None` where there is no file or an empty one.
-    fn opened<'a>(&self, slot: &'a mut Option<Opened>) -> Result<Option<&'a mut Opened>, Fault> {
+    fn opened<'a>(
+        &self,
+        slot: &'a mut Option<Opened>,
+    ) -> Result<Option<&'a mut Opened>, StoreError> {
         self.drop_replaced(slot);
         if slot.is_none() {
-            let Sight::File(facts) = look(&self.path, self.parents_allowed)? else {
+            let PathState::File(facts) = self.path_state()? else {
                 return Ok(None);
             };
             *slot = Some(Opened::new(self.open(facts)?, facts.identity, facts.bytes));
@@ -326,15 +326,15 @@ impl Connections {
     }
 
     /// With all the steps that one use may take.
-    fn limited<'a>(&self, opened: &'a mut Opened) -> Result<&'a mut Opened, Fault> {
+    fn limited<'a>(&self, opened: &'a mut Opened) -> Result<&'a mut Opened, StoreError> {
         open::limit(&mut opened.connection, opened.bytes)
-            .map_err(|error| fault(&self.path, "opening", error))?;
+            .map_err(|error| failed(&self.path, "opening", error))?;
         Ok(opened)
     }
 
-    fn open(&self, facts: FileFacts) -> Result<Connection, Fault> {
+    fn open(&self, facts: FileFacts) -> Result<Connection, StoreError> {
         match self.mode {
-            Mode::ReadOnly => self.undisturbed(facts),
+            Mode::ReadOnly => self.open_unchanged(facts),
             Mode::ReadWrite => {
                 if facts.journal || facts.log {
                     // What a reader had copied when it was killed was this same state.
@@ -346,8 +346,8 @@ impl Connections {
     }
 
     /// A connection that changes nothing, whatever state the files are in.
-    fn undisturbed(&self, facts: FileFacts) -> Result<Connection, Fault> {
-        if header(&self.path, facts)?.wal || facts.log {
+    fn open_unchanged(&self, facts: FileFacts) -> Result<Connection, StoreError> {
+        if path_state::is_write_ahead(&self.path, facts)? || facts.log {
             return copy::recovered(&self.path, self.busy);
         }
         let connection = open::read_only(&self.path, self.busy)?;
@@ -366,18 +366,8 @@ impl Connections {
 }
 
 /// A write before the first migration.
-pub(crate) fn not_initialised(path: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::Internal,
-        format!("the database {path} is not initialised"),
-        "run `startup` first; if it did run, this is a defect of the program",
-    )
-}
-
-fn vanished(path: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::DatabaseUnavailable,
-        format!("the database {path} was removed while it was being created"),
-        "find out what removes it, then start again",
-    )
+pub(crate) fn not_initialised(path: &Utf8Path) -> StoreError {
+    StoreError::NotInitialised {
+        path: path.to_string(),
+    }
 }

@@ -5,24 +5,24 @@
 //! they have one while SQLite opens and recovers them, and lose it again before anything is read.
 //! So whoever is killed leaves no copy, but for those few milliseconds.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt};
+use ports::{FileError, ResultExt as _, StoreError};
 use rusqlite::Connection;
 use rustix::fs::OFlags;
 
-use crate::damage::unreadable;
 use crate::directory::unnamed_file;
 use crate::file_bytes::open_file;
 use crate::integrity::{ensure_length, size};
-use crate::look::{beside, resolved};
 use crate::memory::{Named, place_for, remove_leftovers};
 use crate::open;
+use crate::path_state::{beside, resolved};
+use crate::sql_error::unreadable;
 
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ const SLACK: u64 = 64 << 10;
 
 /// The database as it would be after recovery, for reading alone. The connection is to a file that
 /// has no name any more.
-pub(crate) fn recovered(path: &Utf8Path, busy: Duration) -> Result<Connection, Fault> {
+pub(crate) fn recovered(path: &Utf8Path, busy: Duration) -> Result<Connection, StoreError> {
     remove_leftovers();
     let (place, parts) = copy_at_rest(&resolved(path)?)?;
     let named = Named::of(&place, &parts)?;
@@ -63,13 +63,13 @@ fn recover(copy: &Utf8Path, busy: Duration) -> rusqlite::Result<(Connection, u64
 type Parts = Vec<(&'static str, File)>;
 
 /// Copies the database with what stands beside it; again where a writer was at work meanwhile.
-fn copy_at_rest(from: &Utf8Path) -> Result<(PathBuf, Parts), Fault> {
+fn copy_at_rest(from: &Utf8Path) -> Result<(PathBuf, Parts), StoreError> {
     for attempt in 0..TRIES {
         if attempt > 0 {
             std::thread::sleep(PAUSE);
         }
         let before = stamps(from)?;
-        let place = place_for(from, room(&before))?;
+        let place = place_for(from, space_for(&before))?;
         let mut parts = Parts::new();
         for suffix in PARTS {
             if let Some(copy) = copy_file(&beside(from, suffix), &place)? {
@@ -80,22 +80,20 @@ fn copy_at_rest(from: &Utf8Path) -> Result<(PathBuf, Parts), Fault> {
             return Ok((place, parts));
         }
     }
-    Err(Fault::new(
-        FaultKind::DatabaseUnavailable,
-        format!("the database {from} is being written all the time"),
-        "wait until the other process is idle and try again",
-    ))
+    Err(StoreError::WrittenAllTheTime {
+        path: from.to_string(),
+    })
 }
 
 /// The copies, and what the recovery may add to the database: each page of a journal or of a log.
-fn room(stamps: &[Option<Stamp>; 3]) -> u64 {
+fn space_for(stamps: &[Option<Stamp>; 3]) -> u64 {
     let bytes = |part: &Option<Stamp>| part.map_or(0, |stamp| stamp.bytes);
     let all = stamps.iter().map(bytes).fold(0, u64::saturating_add);
     let beside = stamps.iter().skip(1).map(bytes);
     beside.fold(all, u64::saturating_add).saturating_add(SLACK)
 }
 
-fn copy_file(from: &Utf8Path, place: &Path) -> Result<Option<File>, Fault> {
+fn copy_file(from: &Utf8Path, place: &Path) -> Result<Option<File>, FileError> {
     let what = || format!("copying {from} to {} to read it", place.display());
     let mut source = match open_file(from, OFlags::NOFOLLOW) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -114,23 +112,19 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-fn stamps(path: &Utf8Path) -> Result<[Option<Stamp>; 3], Fault> {
+fn stamps(path: &Utf8Path) -> Result<[Option<Stamp>; 3], FileError> {
     let [database, journal, log] = PARTS.map(|suffix| stamp(&beside(path, suffix)));
     Ok([database?, journal?, log?])
 }
 
-fn stamp(file: &Utf8PathBuf) -> Result<Option<Stamp>, Fault> {
+fn stamp(file: &Utf8PathBuf) -> Result<Option<Stamp>, FileError> {
     match std::fs::metadata(file) {
-        Ok(metadata) => Ok(Some(stamp_of(&metadata))),
+        Ok(metadata) => Ok(Some(Stamp {
+            file: metadata.ino(),
+            bytes: metadata.len(),
+            changed: (metadata.mtime(), metadata.mtime_nsec()),
+        })),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Fault::io(format!("looking at {file}"), error)),
-    }
-}
-
-fn stamp_of(metadata: &Metadata) -> Stamp {
-    Stamp {
-        file: metadata.ino(),
-        bytes: metadata.len(),
-        changed: (metadata.mtime(), metadata.mtime_nsec()),
+        Err(error) => Err(FileError::new(format!("looking at {file}"), error)),
     }
 }

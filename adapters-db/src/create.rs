@@ -1,28 +1,36 @@
 //! A new database appears whole or not at all: it is made beside its place and then renamed.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt as _};
+use ports::{FileError, ResultExt as _, StoreError};
 use rusqlite::Connection;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use crate::directory::{parent, remove_if_there, sync_directory};
-use crate::look::beside;
 use crate::open;
 use crate::owner::Owner;
-use crate::sql_error::fault;
+use crate::path_state::beside;
+use crate::sql_error::failed;
 
 /// Gives `write` the connection to a new database that gets the name `path` once `write` has
 /// worked.
 pub(crate) fn whole<T>(
     path: &Utf8Path,
     busy: Duration,
-    write: impl FnOnce(&mut Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+    write: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let new = Unfinished::of(path)?;
-    let file = open::create_empty(&new.path)?;
+    // SQLite gives its journals the mode of the database: its owner's alone from the first moment.
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new.path)
+        .or_io(|| format!("creating the database {}", new.path))?;
     Owner::of_database(path)?.take(&file, path)?;
     // Before SQLite opens it: closing it later would drop SQLite's locks.
     drop(file);
@@ -30,30 +38,26 @@ pub(crate) fn whole<T>(
     let value = write(&mut connection)?;
     connection
         .close()
-        .map_err(|(_, error)| fault(path, "closing", error))?;
+        .map_err(|(_, error)| failed(path, "closing", error))?;
     take_the_name(&new.path, path)?;
     sync_directory(parent(path))?;
     Ok(value)
 }
 
 /// The start lock keeps other starts away; a second host may not see it.
-fn take_the_name(new: &Utf8Path, path: &Utf8Path) -> Result<(), Fault> {
+fn take_the_name(new: &Utf8Path, path: &Utf8Path) -> Result<(), StoreError> {
     let (from, to) = (new.as_std_path(), path.as_std_path());
+    let creating = || format!("creating the database {path}");
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         // Not every file system can.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            Ok(std::fs::rename(new, path).or_io(|| format!("creating the database {path}"))?)
+            Ok(std::fs::rename(new, path).or_io(creating)?)
         }
-        Err(Errno::EXIST) => Err(Fault::new(
-            FaultKind::DatabaseUnavailable,
-            format!("the database {path} was made by another process in this very moment"),
-            "find out which other host starts on this volume, then start again",
-        )),
-        Err(error) => Err(Fault::io(
-            format!("creating the database {path}"),
-            error.into(),
-        )),
+        Err(Errno::EXIST) => Err(StoreError::MadeByAnother {
+            path: path.to_string(),
+        }),
+        Err(error) => Err(FileError::new(creating(), error.into()).into()),
     }
 }
 
@@ -64,7 +68,7 @@ struct Unfinished {
 
 impl Unfinished {
     /// Also removes what a start that was killed has left.
-    fn of(path: &Utf8Path) -> Result<Self, Fault> {
+    fn of(path: &Utf8Path) -> Result<Self, FileError> {
         let new = Self {
             path: beside(path, ".new"),
         };

@@ -1,8 +1,11 @@
 //! TLS server credentials: one row each, one of them active.
 
+use std::error::Error;
+use std::iter::successors;
+
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, Fault, FaultKind,
-    NewCredential, SealedKey, Secret, StoredKey,
+    ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, FaultKind,
+    NewCredential, SealedKey, Secret, StoreError, StoredKey,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
@@ -47,18 +50,19 @@ const COLUMNS: &str = "c.sha256_fingerprint, c.certificate_pem, c.chain_pem, c.p
 
 /// The active credential. What a person may have broken in its rows does not keep the node from
 /// being read.
-pub(crate) fn active(db: &Db<'_>) -> Result<ActiveCredential, Fault> {
-    let unreadable = |fault: Fault| match fault.kind() {
+pub(crate) fn active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
+    read_active(db).or_else(|error| match error.kind() {
         FaultKind::DataCorrupt => {
-            let why = [vec![fault.to_string()], fault.causes()].concat();
+            let first: &(dyn Error + 'static) = &error;
+            let chain = successors(Some(first), |error| (**error).source());
+            let why: Vec<String> = chain.map(ToString::to_string).collect();
             Ok(ActiveCredential::Unreadable(why.join(": ")))
         }
-        _ => Err(fault),
-    };
-    read_active(db).or_else(unreadable)
+        _ => Err(error),
+    })
 }
 
-fn read_active(db: &Db<'_>) -> Result<ActiveCredential, Fault> {
+fn read_active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
     let reading = db.failed("reading the active TLS credential");
     // A schema that is behind may have no credentials yet.
     let tables: i64 = db
@@ -97,7 +101,10 @@ fn read_active(db: &Db<'_>) -> Result<ActiveCredential, Fault> {
 }
 
 /// The credential with this fingerprint, active or not.
-pub(crate) fn find(db: &Db<'_>, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault> {
+pub(crate) fn find(
+    db: &Db<'_>,
+    fingerprint: &str,
+) -> Result<Option<CredentialWithKey>, StoreError> {
     db.query_row(
         &format!("SELECT {COLUMNS} FROM credential c WHERE c.sha256_fingerprint = ?1"),
         [fingerprint],
@@ -128,7 +135,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
     })
 }
 
-fn with_key(db: &Db<'_>, row: CredentialRow) -> Result<CredentialWithKey, Fault> {
+fn with_key(db: &Db<'_>, row: CredentialRow) -> Result<CredentialWithKey, StoreError> {
     Ok(CredentialWithKey {
         key: match row.key {
             KeyColumn::Clear(key) => StoredKey::Clear(key),
@@ -161,7 +168,7 @@ pub(crate) fn save_active(
     new: &NewCredential<'_>,
     dek: Option<&Dek>,
     now: OffsetDateTime,
-) -> Result<(), Fault> {
+) -> Result<(), StoreError> {
     let saving = db.failed("saving the TLS credential");
     let now = stamp(now)?;
     let fingerprint = &new.facts.sha256_fingerprint;
@@ -204,7 +211,7 @@ fn needs_new_key(
     new: &NewCredential<'_>,
     stored: KeyColumn,
     dek: Option<&Dek>,
-) -> Result<bool, Fault> {
+) -> Result<bool, StoreError> {
     Ok(match (stored, dek) {
         (KeyColumn::Unusable, _) | (KeyColumn::Clear(_), Some(_)) => true,
         (KeyColumn::Clear(key), None) => key != new.credential.private_key_pem,
@@ -224,7 +231,7 @@ fn key_to_store(
     db: &Db<'_>,
     new: &NewCredential<'_>,
     dek: Option<&Dek>,
-) -> Result<(Zeroizing<Vec<u8>>, &'static str), Fault> {
+) -> Result<(Zeroizing<Vec<u8>>, &'static str), StoreError> {
     let key = &new.credential.private_key_pem;
     Ok(match dek {
         None => (Zeroizing::new(key.expose().to_vec()), CLEAR),
@@ -243,7 +250,7 @@ fn insert(
     now: &str,
 ) -> rusqlite::Result<i64> {
     let time =
-        |time| stamp(time).map_err(|fault| rusqlite::Error::ToSqlConversionFailure(fault.into()));
+        |time| stamp(time).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()));
     let CertificateFacts {
         sha256_fingerprint,
         not_before,
@@ -310,7 +317,7 @@ fn activate(transaction: &Connection, id: i64, now: &str) -> rusqlite::Result<()
 }
 
 /// Seals every key that stands in the clear. Returns how many.
-pub(crate) fn seal_all(db: &Db<'_>, dek: &Dek) -> Result<usize, Fault> {
+pub(crate) fn seal_all(db: &Db<'_>, dek: &Dek) -> Result<usize, StoreError> {
     let sealing = db.failed("sealing the private keys");
     let clear = clear_keys(db).map_err(&sealing)?;
     if clear.is_empty() {

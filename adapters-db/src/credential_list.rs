@@ -1,6 +1,6 @@
 //! The stored TLS credentials as a list, for people.
 
-use ports::{CertificateFacts, Fault, StoredCredential};
+use ports::{CertificateFacts, StoreError, StoredCredential};
 use rusqlite::Row;
 
 use crate::columns::{required, text, time};
@@ -8,7 +8,7 @@ use crate::credential::{SEALED, origin};
 use crate::db::Db;
 
 /// All of them, the newest first.
-pub(crate) fn list(db: &Db<'_>) -> Result<Vec<StoredCredential>, Fault> {
+pub(crate) fn list(db: &Db<'_>) -> Result<Vec<StoredCredential>, StoreError> {
     let read = || -> rusqlite::Result<Vec<StoredCredential>> {
         db.prepare(
             "SELECT c.sha256_fingerprint, c.not_before, c.not_after, c.source, \

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use domain::{SchemaState, StorageType};
 use ports::{
-    Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, CredentialStore,
-    CredentialWithKey, Dek, Fault, History, HistoryRow, MadeSnapshot, Migrated, NewCredential,
-    NodeRecord, NodeStore, Snapshot, StagedBackup, StartRecord, StoredCredential, TokenRecord,
+    Backup, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups,
+    CredentialStore, CredentialWithKey, Dek, History, HistoryRow, MadeSnapshot, Migrated,
+    NewCredential, NodeRecord, NodeStore, Snapshot, StagedBackup, StartRecord, StoreError,
+    StoredCredential, TokenRecord,
 };
 use refinery::Runner;
 use time::OffsetDateTime;
@@ -16,10 +17,10 @@ use crate::backup::{self, Staged};
 use crate::classify::Found;
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::db::Db;
-use crate::duplicate::Source;
+use crate::duplicate::plain_file;
 use crate::snapshot_files::Kind;
 use crate::{
-    credential, credential_list, draft, history, integrity, migrate, node, room, schema, snapshot,
+    credential, credential_list, draft, history, integrity, migrate, node, schema, snapshot, space,
     token,
 };
 
@@ -46,21 +47,14 @@ impl SqliteDatabase {
     }
 
     /// The database at `path`, of which not a byte is changed or created, even where a dead
-    /// writer left a journal. A missing directory is
-    /// [`ports::FaultKind::DatabaseUnavailable`], see [`SqliteDatabase::parents_may_be_missing`].
+    /// writer left a journal. A missing directory means "not initialised" where a start may make
+    /// it (`create_parents`).
     #[must_use]
-    pub fn read_only(path: Utf8PathBuf, snapshots: Utf8PathBuf) -> Self {
+    pub fn read_only(path: Utf8PathBuf, snapshots: Utf8PathBuf, create_parents: bool) -> Self {
         Self {
-            connections: Arc::new(Connections::new(path, Mode::ReadOnly, false)),
+            connections: Arc::new(Connections::new(path, Mode::ReadOnly, create_parents)),
             snapshots,
         }
-    }
-
-    /// Whether a missing directory means "not initialised", as for a start that may make it.
-    #[must_use]
-    pub fn parents_may_be_missing(mut self, allowed: bool) -> Self {
-        self.connections = Arc::new(self.connections.allowing_parents(allowed));
-        self
     }
 
     #[cfg(test)]
@@ -74,7 +68,7 @@ impl SqliteDatabase {
     }
 
     /// [`NodeStore::migrate`] with other migrations than the embedded ones.
-    pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, Fault> {
+    pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, StoreError> {
         self.connections
             .create(|connection| migrate::migrate(self.connections.path(), connection, runner))
     }
@@ -82,8 +76,8 @@ impl SqliteDatabase {
     /// Reads a list from one state of the database, which is empty where there is no schema yet.
     fn read_list<T>(
         &self,
-        read: impl FnOnce(&Db<'_>) -> Result<Vec<T>, Fault>,
-    ) -> Result<Vec<T>, Fault> {
+        read: impl FnOnce(&Db<'_>) -> Result<Vec<T>, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let list = self.connections.read(|db, found| match found {
             Found::Nothing => Ok(Vec::new()),
             Found::Schema(_) => read(db),
@@ -93,7 +87,7 @@ impl SqliteDatabase {
 }
 
 impl NodeStore for SqliteDatabase {
-    fn read(&self) -> Result<Option<NodeRecord>, Fault> {
+    fn read(&self) -> Result<Option<NodeRecord>, StoreError> {
         let record = self.connections.read(|db, found| {
             integrity::check(db)?;
             node::record(db, found)
@@ -101,19 +95,19 @@ impl NodeStore for SqliteDatabase {
         Ok(record.flatten())
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
+    fn check_writable(&self) -> Result<(), StoreError> {
         self.connections.check_writable()
     }
 
-    fn check_integrity(&self) -> Result<(), Fault> {
+    fn check_integrity(&self) -> Result<(), StoreError> {
         self.connections
             .read(|db, _| integrity::check_all(db))
             .map(drop)
     }
 
-    fn migrate(&self) -> Result<Migrated, Fault> {
+    fn migrate(&self) -> Result<Migrated, StoreError> {
         self.connections.may_write()?;
-        // Of a restore that was killed.
+        // A restore that was killed may have left them.
         draft::remove_leftovers_beside(self.connections.path())?;
         match self.connections.read(|_, found| Ok(found))? {
             Some(Found::Schema(SchemaState::Current)) => Ok(Migrated::Unchanged),
@@ -121,36 +115,36 @@ impl NodeStore for SqliteDatabase {
         }
     }
 
-    fn set_storage(&self, storage: StorageType) -> Result<bool, Fault> {
+    fn set_storage(&self, storage: StorageType) -> Result<bool, StoreError> {
         self.connections
             .write("writing the storage configuration", |db| {
                 node::set_storage(db, storage)
             })
     }
 
-    fn save_token(&self, token: &TokenRecord) -> Result<(), Fault> {
+    fn save_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
         self.connections
             .write("storing the token", |db| token::save(db, token))
     }
 
-    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, Fault> {
+    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.connections.write("writing the setup mark", |db| {
             node::mark_setup_completed(db, now)
         })
     }
 
-    fn clear_setup_mark(&self) -> Result<bool, Fault> {
+    fn clear_setup_mark(&self) -> Result<bool, StoreError> {
         self.connections
             .write("writing the setup mark", node::clear_setup_mark)
     }
 }
 
 impl CredentialStore for SqliteDatabase {
-    fn list(&self) -> Result<Vec<StoredCredential>, Fault> {
+    fn list(&self) -> Result<Vec<StoredCredential>, StoreError> {
         self.read_list(credential_list::list)
     }
 
-    fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault> {
+    fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, StoreError> {
         let found = self.connections.read(|db, found| match found {
             Found::Nothing => Ok(None),
             Found::Schema(_) => credential::find(db, fingerprint),
@@ -163,14 +157,14 @@ impl CredentialStore for SqliteDatabase {
         credential: &NewCredential<'_>,
         dek: Option<&Dek>,
         now: OffsetDateTime,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         self.connections
             .write_and_scrub("saving the TLS credential", |db| {
                 credential::save_active(db, credential, dek, now)
             })
     }
 
-    fn seal_all(&self, dek: &Dek) -> Result<usize, Fault> {
+    fn seal_all(&self, dek: &Dek) -> Result<usize, StoreError> {
         self.connections
             .write_and_scrub("sealing the private keys", |db| {
                 credential::seal_all(db, dek)
@@ -179,33 +173,36 @@ impl CredentialStore for SqliteDatabase {
 }
 
 impl History for SqliteDatabase {
-    fn record_start(&self, start: &StartRecord) -> Result<(), Fault> {
+    fn record_start(&self, start: &StartRecord) -> Result<(), StoreError> {
         self.connections
             .write("recording the start", |db| history::record(db, start))
     }
 
-    fn rows(&self, limit: usize) -> Result<Vec<HistoryRow>, Fault> {
+    fn rows(&self, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {
         self.read_list(|db| history::read(db, limit))
     }
 }
 
 impl Backups for SqliteDatabase {
-    fn check_snapshot(&self) -> Result<(), Fault> {
-        room::check_snapshot(self.connections.path(), &self.snapshots)
+    fn check_snapshot(&self) -> Result<(), BackupError> {
+        Ok(space::check_snapshot(
+            self.connections.path(),
+            &self.snapshots,
+        )?)
     }
 
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError> {
         self.connections.may_write()?;
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.connections.with_schema(|db| {
-            let source = Source::of(db.path, db.connection)?;
-            snapshot::make(&source, &self.snapshots, Kind::Upgrade, now)
+            let file = plain_file(db)?;
+            snapshot::make(db, file.as_ref(), &self.snapshots, Kind::Upgrade, now)
         })?;
-        made.ok_or_else(|| not_initialised(self.connections.path()))
+        Ok(made.ok_or_else(|| not_initialised(self.connections.path()))?)
     }
 
-    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault> {
-        snapshot::all(&self.snapshots)
+    fn snapshots(&self) -> Result<Vec<Snapshot>, BackupError> {
+        Ok(snapshot::all(&self.snapshots)?)
     }
 
     fn create(
@@ -213,18 +210,20 @@ impl Backups for SqliteDatabase {
         target: BackupTarget<'_>,
         origin: &BackupOrigin,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<BackupManifest, Fault> {
+    ) -> Result<BackupManifest, BackupError> {
         let made = self
             .connections
             .with_schema(|db| backup::create(db, &self.snapshots, target, origin, progress))?;
-        made.ok_or_else(|| backup::no_database(self.connections.path()))
+        made.ok_or_else(|| BackupError::NoDatabase {
+            path: self.connections.path().to_string(),
+        })
     }
 
-    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, Fault> {
+    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, BackupError> {
         backup::read(source, &self.snapshots)
     }
 
-    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault> {
+    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, BackupError> {
         // It shares the connection: a restore closes that, or it would stand in its own way.
         let staged = Staged::of(source, Arc::clone(&self.connections), &self.snapshots)?;
         Ok(Box::new(staged))

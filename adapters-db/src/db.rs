@@ -3,10 +3,10 @@
 use std::ops::Deref;
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind};
+use ports::StoreError;
 use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 
-use crate::sql_error::fault;
+use crate::sql_error;
 
 /// A connection to the database at a path.
 #[derive(Clone, Copy)]
@@ -21,25 +21,26 @@ impl<'a> Db<'a> {
         Self { path, connection }
     }
 
-    /// What is read until the end of it is one state of the database, locked and looked at once.
-    pub(crate) fn one_state(&self) -> Result<Transaction<'a>, Fault> {
-        Transaction::new_unchecked(self.connection, TransactionBehavior::Deferred)
-            .map_err(self.failed("reading"))
+    /// A read transaction: what is read until the end of it is one state of the database. `BEGIN`
+    /// alone takes none, the first read does.
+    pub(crate) fn begin_reading(&self) -> Result<Transaction<'a>, StoreError> {
+        let begin = || {
+            let state = Transaction::new_unchecked(self.connection, TransactionBehavior::Deferred)?;
+            state.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            Ok(state)
+        };
+        begin().map_err(self.failed("reading"))
     }
 
     /// What an error of SQLite means; `doing` is like "reading the token".
-    pub(crate) fn failed(&self, doing: &'static str) -> impl Fn(Error) -> Fault + use<'a> {
+    pub(crate) fn failed(&self, doing: &'static str) -> impl Fn(Error) -> StoreError + use<'a> {
         let path = self.path;
-        move |error| fault(path, doing, error)
+        move |error| sql_error::failed(path, doing, error)
     }
 
-    /// A row that a person may have edited.
-    pub(crate) fn wrong_row(&self, what: &str) -> Fault {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!("{what} (database {})", self.path),
-            "correct the row, or restore the newest snapshot or a backup (`backup restore`)",
-        )
+    /// What an error of SQLite means before the schema is known to be ours.
+    pub(crate) fn unreadable(&self, error: Error) -> StoreError {
+        sql_error::unreadable(self.path, error)
     }
 }
 

@@ -5,7 +5,7 @@
 //! AES-256-GCM with its tag. All before the ciphertext is associated data.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use ports::{BackupWrappedDek, Dek, DekCrypto, Fault, FaultKind, SealedKey, Secret};
+use ports::{BackupWrappedDek, Cause, CryptoError, Dek, DekCrypto, SealedKey, Secret};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -42,7 +42,7 @@ impl Cost {
         lanes: 4,
     };
 
-    fn is_bearable(self) -> bool {
+    fn is_within_limits(self) -> bool {
         (1..=Self::MOST.memory_kib).contains(&self.memory_kib)
             && (1..=Self::MOST.passes).contains(&self.passes)
             && (1..=Self::MOST.lanes).contains(&self.lanes)
@@ -60,17 +60,21 @@ impl DekCrypto for RingDekCrypto {
         tag.as_ref().iter().take(CHECK_VALUE_LEN).copied().collect()
     }
 
-    fn generate(&self) -> Result<Dek, Fault> {
+    fn generate(&self) -> Result<Dek, CryptoError> {
         let mut bytes = Zeroizing::new([0; domain::DEK_EXPECTED_LENGTH]);
         random(bytes.as_mut_slice())?;
-        Dek::from_bytes(bytes.as_slice()).ok_or_else(|| broken("generating a DEK"))
+        Dek::from_bytes(bytes.as_slice()).ok_or_else(|| broken("generating a DEK", None))
     }
 
-    fn wrap_with_password(&self, dek: &Dek, password: &Secret) -> Result<BackupWrappedDek, Fault> {
+    fn wrap_with_password(
+        &self,
+        dek: &Dek,
+        password: &Secret,
+    ) -> Result<BackupWrappedDek, CryptoError> {
         wrap(dek, password, Cost::MADE)
     }
 
-    fn examine(&self, blob: &BackupWrappedDek) -> Result<(), Fault> {
+    fn examine(&self, blob: &BackupWrappedDek) -> Result<(), CryptoError> {
         Parts::parse(&blob.0)?.params().map(drop)
     }
 
@@ -78,26 +82,19 @@ impl DekCrypto for RingDekCrypto {
         &self,
         blob: &BackupWrappedDek,
         password: &Secret,
-    ) -> Result<Dek, Fault> {
+    ) -> Result<Dek, CryptoError> {
         let parts = Parts::parse(&blob.0)?;
         let params = parts.params()?;
         let cipher = derive(params, password, parts.salt)?;
-        open(&cipher, &parts).ok_or_else(|| {
-            Fault::new(
-                FaultKind::Denied,
-                "the backup password does not open the DEK",
-                "give the backup password that was set last; a blob that was altered looks the \
-                 same, then use a backup or the old token",
-            )
-        })
+        open(&cipher, &parts).ok_or(CryptoError::WrongPassword)
     }
 
-    fn open_key(&self, dek: &Dek, key: &SealedKey) -> Result<Secret, Fault> {
+    fn open_key(&self, dek: &Dek, key: &SealedKey) -> Result<Secret, CryptoError> {
         unseal(dek, key)
     }
 }
 
-fn wrap(dek: &Dek, password: &Secret, cost: Cost) -> Result<BackupWrappedDek, Fault> {
+fn wrap(dek: &Dek, password: &Secret, cost: Cost) -> Result<BackupWrappedDek, CryptoError> {
     let mut blob = Vec::with_capacity(HEADER_LEN + SEALED_LEN);
     blob.extend_from_slice(PREFIX);
     for number in [cost.memory_kib, cost.passes, cost.lanes] {
@@ -109,7 +106,7 @@ fn wrap(dek: &Dek, password: &Secret, cost: Cost) -> Result<BackupWrappedDek, Fa
     let (salt, nonce) = salt_and_nonce.split_at(SALT_LEN);
 
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
-        .map_err(|error| broken("wrapping the DEK").because(error.to_string()))?;
+        .map_err(|error| broken("wrapping the DEK", Some(error.to_string().into())))?;
     let cipher = derive(params, password, salt)?;
     let mut sealed = Zeroizing::new(Vec::with_capacity(SEALED_LEN));
     sealed.extend_from_slice(dek.expose());
@@ -117,14 +114,14 @@ fn wrap(dek: &Dek, password: &Secret, cost: Cost) -> Result<BackupWrappedDek, Fa
         .and_then(|nonce| {
             cipher.seal_in_place_append_tag(nonce, Aad::from(blob.as_slice()), &mut *sealed)
         })
-        .map_err(|_| broken("wrapping the DEK"))?;
+        .map_err(|_| broken("wrapping the DEK", None))?;
     blob.extend_from_slice(&sealed);
 
     let unwrapped = open(&cipher, &Parts::parse(&blob)?);
     if unwrapped.is_some_and(|unwrapped| unwrapped.is_same(dek)) {
         Ok(BackupWrappedDek(blob))
     } else {
-        Err(broken("unwrapping the DEK that was just wrapped"))
+        Err(broken("unwrapping the DEK that was just wrapped", None))
     }
 }
 
@@ -138,9 +135,10 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn parse(blob: &'a [u8]) -> Result<Self, Fault> {
-        Self::split(blob).ok_or_else(|| {
-            corrupt("the DEK under the backup password is cut short or of an unknown format")
+    fn parse(blob: &'a [u8]) -> Result<Self, CryptoError> {
+        Self::split(blob).ok_or_else(|| CryptoError::WrongBlob {
+            why: "is cut short or of an unknown format".to_owned(),
+            source: None,
         })
     }
 
@@ -165,33 +163,34 @@ impl<'a> Parts<'a> {
     }
 
     /// Refused before any derivation.
-    fn params(&self) -> Result<Params, Fault> {
+    fn params(&self) -> Result<Params, CryptoError> {
         let Cost {
             memory_kib,
             passes,
             lanes,
         } = self.cost;
-        let refused = || {
-            corrupt(&format!(
-                "the DEK under the backup password asks for Argon2id with {memory_kib} KiB, \
-                 {passes} passes and {lanes} lanes, which this program does not make"
-            ))
+        let wrong = |source: Option<Cause>| CryptoError::WrongBlob {
+            why: format!(
+                "asks for Argon2id with {memory_kib} KiB, {passes} passes and {lanes} lanes, which \
+                 this program does not make"
+            ),
+            source,
         };
-        if !self.cost.is_bearable() {
-            return Err(refused());
+        if !self.cost.is_within_limits() {
+            return Err(wrong(None));
         }
         Params::new(memory_kib, passes, lanes, Some(32))
-            .map_err(|error| refused().because(error.to_string()))
+            .map_err(|error| wrong(Some(error.to_string().into())))
     }
 }
 
 /// One derivation. The memory is ours, so that it can be zeroed.
-fn derive(params: Params, password: &Secret, salt: &[u8]) -> Result<LessSafeKey, Fault> {
-    let failed = |why: String| broken("deriving a key from the backup password").because(why);
+fn derive(params: Params, password: &Secret, salt: &[u8]) -> Result<LessSafeKey, CryptoError> {
+    let failed = |why: Option<Cause>| broken("deriving a key from the backup password", why);
     let mut memory: Zeroizing<Vec<Block>> = Zeroizing::new(Vec::new());
     memory
         .try_reserve_exact(params.block_count())
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(Some(error.to_string().into())))?;
     memory.resize(params.block_count(), Block::new());
     let mut key = Zeroizing::new([0; 32]);
     let derived = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -202,10 +201,10 @@ fn derive(params: Params, password: &Secret, salt: &[u8]) -> Result<LessSafeKey,
             memory.as_mut_slice(),
         );
     memory.zeroize();
-    derived.map_err(|error| failed(error.to_string()))?;
+    derived.map_err(|error| failed(Some(error.to_string().into())))?;
     UnboundKey::new(&AES_256_GCM, key.as_slice())
         .map(LessSafeKey::new)
-        .map_err(|_| broken("deriving a key from the backup password"))
+        .map_err(|_| failed(None))
 }
 
 fn open(cipher: &LessSafeKey, parts: &Parts<'_>) -> Option<Dek> {
@@ -217,31 +216,20 @@ fn open(cipher: &LessSafeKey, parts: &Parts<'_>) -> Option<Dek> {
     Dek::from_bytes(plain)
 }
 
-fn random(bytes: &mut [u8]) -> Result<(), Fault> {
+fn random(bytes: &mut [u8]) -> Result<(), CryptoError> {
     SystemRandom::new()
         .fill(bytes)
-        .map_err(|_| broken("asking the system's random generator"))
+        .map_err(|_| broken("asking the system's random generator", None))
 }
 
-fn broken(doing: &str) -> Fault {
-    Fault::new(
-        FaultKind::Internal,
-        format!("{doing} failed"),
-        "check that the machine has memory and its random generator works, then try again",
-    )
-}
-
-fn corrupt(what: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        what,
-        "restore a backup (`backup restore`), or bring the old token back and set the backup \
-         password again",
-    )
+fn broken(doing: &'static str, source: Option<Cause>) -> CryptoError {
+    CryptoError::Failed { doing, source }
 }
 
 #[cfg(test)]
 mod tests {
+    use ports::FaultKind;
+
     use super::*;
 
     const CHEAP: Cost = Cost {

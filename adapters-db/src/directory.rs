@@ -2,11 +2,15 @@
 
 use std::fs::{File, FileType};
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::path::Path;
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use ports::{FileError, ResultExt as _};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::io::Errno;
+
+use crate::identity::DESCRIPTORS;
 
 /// The directory a path stands in.
 pub(crate) fn parent(path: &Utf8Path) -> &Utf8Path {
@@ -33,10 +37,10 @@ fn nearest_that(path: &Utf8Path, fits: impl Fn(&Utf8Path) -> bool) -> &Utf8Path 
 }
 
 /// Makes what was created, renamed or removed in the directory durable.
-pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), Fault> {
-    Ok(File::open(directory)
+pub(crate) fn sync_directory(directory: &Utf8Path) -> Result<(), FileError> {
+    File::open(directory)
         .and_then(|handle| handle.sync_all())
-        .or_io(|| format!("syncing the directory {directory}"))?)
+        .or_io(|| format!("syncing the directory {directory}"))
 }
 
 /// A file without a name: no other process can open it, and it ends with this one.
@@ -45,12 +49,22 @@ pub(crate) fn unnamed_file(directory: &Path) -> std::io::Result<File> {
     Ok(openat(CWD, directory, flags, Mode::RUSR | Mode::WUSR).map(File::from)?)
 }
 
+/// Gives a file without a name this one.
+pub(crate) fn link(file: &File, directory: impl AsFd, name: &Path) -> Result<(), Errno> {
+    let number = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
+    match linkat(CWD, number, &directory, name, AtFlags::SYMLINK_FOLLOW) {
+        // Where /proc is not mounted; older kernels want a capability for it.
+        Err(Errno::NOENT) => linkat(file, "", directory, name, AtFlags::EMPTY_PATH),
+        linked => linked,
+    }
+}
+
 /// What stands at the path itself, where something does.
-pub(crate) fn kind_of(path: &Utf8Path) -> Result<Option<FileType>, Fault> {
+pub(crate) fn kind_of(path: &Utf8Path) -> Result<Option<FileType>, FileError> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.file_type())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Fault::io(format!("looking at {path}"), error)),
+        Err(error) => Err(FileError::new(format!("looking at {path}"), error)),
     }
 }
 

@@ -10,19 +10,20 @@
 //! directory could have exchanged it.
 
 use std::fs::{File, Permissions, TryLockError};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt as _};
+use data_encoding::HEXLOWER;
+use ports::{FileError, ResultExt as _, StoreError};
+use ring::error::Unspecified;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with};
 use rustix::io::Errno;
 
-use crate::directory::{parent, remove_if_there, sync_directory, unnamed_file};
+use crate::directory::{link, parent, remove_if_there, sync_directory, unnamed_file};
 use crate::identity::{DESCRIPTORS, Identity, descriptors_of};
-use crate::random;
-use crate::sql_error::fault;
+use crate::sql_error::failed;
 
 const PREFIX: &str = ".trustpoint-";
 const SUFFIX: &str = ".tmp";
@@ -42,7 +43,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// An empty file that will stand on the file system of this directory, readable by its owner
     /// alone.
-    pub(crate) fn within(directory: &Utf8Path) -> Result<Self, Fault> {
+    pub(crate) fn within(directory: &Utf8Path) -> Result<Self, StoreError> {
         let what = || format!("making a file in {directory}");
         let directory = directory.canonicalize_utf8().or_io(what)?;
         remove_leftovers(&directory)?;
@@ -62,15 +63,14 @@ impl Draft {
         Self::named(directory)
     }
 
-    pub(crate) fn named(directory: Utf8PathBuf) -> Result<Self, Fault> {
+    pub(crate) fn named(directory: Utf8PathBuf) -> Result<Self, StoreError> {
         for _ in 0..ATTEMPTS {
             let name = directory.join(private_name()?);
             let what = || format!("making {name}");
             let flags =
                 OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = openat(CWD, name.as_std_path(), flags, Mode::RUSR | Mode::WUSR)
-                .map_err(std::io::Error::from)
-                .or_io(what)?;
+            let file =
+                openat(CWD, name.as_std_path(), flags, Mode::RUSR | Mode::WUSR).or_io(what)?;
             let file = File::from(file);
             file.set_permissions(Permissions::from_mode(0o600))
                 .or_io(what)?;
@@ -82,15 +82,13 @@ impl Draft {
                 });
             }
         }
-        Err(Fault::new(
-            FaultKind::Io,
-            format!("another process removes every file that is made in {directory}"),
-            "find out which one, then run this again",
-        ))
+        Err(StoreError::FilesRemoved {
+            directory: directory.into_string(),
+        })
     }
 
     /// Another in the same directory.
-    pub(crate) fn another(&self) -> Result<Self, Fault> {
+    pub(crate) fn another(&self) -> Result<Self, StoreError> {
         Self::within(&self.directory)
     }
 
@@ -101,24 +99,24 @@ impl Draft {
 
     /// Gives it a private name, so that SQLite can open it more than once, and that it can be
     /// published afterwards.
-    pub(crate) fn with_private_name(mut self) -> Result<Self, Fault> {
+    pub(crate) fn with_private_name(mut self) -> Result<Self, StoreError> {
         if self.name.is_none() {
-            self.name = Some(self.link(&self.directory)?);
+            self.name = Some(self.link_privately(&self.directory)?);
         }
         Ok(self)
     }
 
     /// Takes the private name away: what has it open goes on with it.
-    pub(crate) fn lose_name(&mut self) -> Result<(), Fault> {
+    pub(crate) fn lose_name(&mut self) -> Result<(), FileError> {
         match self.name.take() {
-            Some(name) => Ok(std::fs::remove_file(&name).or_io(|| format!("removing {name}"))?),
+            Some(name) => std::fs::remove_file(&name).or_io(|| format!("removing {name}")),
             None => Ok(()),
         }
     }
 
     /// Opens it with SQLite to change it. No journal is kept: it is thrown away if anything goes
     /// wrong, and synced once when all is right.
-    pub(crate) fn edit(&self) -> Result<Connection, Fault> {
+    pub(crate) fn edit(&self) -> Result<Connection, StoreError> {
         let connection = self.connect("nolock=1", OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection
             .execute_batch(
@@ -126,21 +124,21 @@ impl Draft {
                  PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; \
                  PRAGMA trusted_schema = OFF;",
             )
-            .map_err(|error| fault(&self.directory, "opening a copy", error))?;
+            .map_err(|error| failed(&self.directory, "opening a copy", error))?;
         Ok(connection)
     }
 
     /// Opens it with SQLite to read it.
-    pub(crate) fn read(&self) -> Result<Connection, Fault> {
+    pub(crate) fn read(&self) -> Result<Connection, StoreError> {
         self.connect("immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-    fn connect(&self, parameter: &str, access: OpenFlags) -> Result<Connection, Fault> {
+    fn connect(&self, parameter: &str, access: OpenFlags) -> Result<Connection, StoreError> {
         let access = access | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         match &self.name {
             Some(name) => open_same(&self.file, name, parameter, access),
             None => {
-                let name = self.link(&self.directory)?;
+                let name = self.link_privately(&self.directory)?;
                 let connection = open_same(&self.file, &name, parameter, access);
                 std::fs::remove_file(&name).or_io(|| format!("removing {name}"))?;
                 connection
@@ -149,63 +147,49 @@ impl Draft {
     }
 
     /// Gives the file this name, durably; `false` where something else has it.
-    pub(crate) fn publish(&mut self, path: &Utf8Path) -> Result<bool, Fault> {
+    pub(crate) fn publish(&mut self, path: &Utf8Path) -> Result<bool, StoreError> {
         let what = || format!("naming {path}");
         self.file.sync_all().or_io(what)?;
         let named = match &self.name {
-            None => linkat(
-                CWD,
-                descriptor(&self.file).as_std_path(),
-                CWD,
-                path.as_std_path(),
-                AtFlags::SYMLINK_FOLLOW,
-            ),
+            None => link(&self.file, CWD, path.as_std_path()),
             Some(name) => rename_to_free(name, path),
         };
         match named {
             Ok(()) => {}
             Err(Errno::EXIST) => return Ok(false),
-            Err(error) => return Err(Fault::io(what(), error.into())),
+            Err(error) => return Err(FileError::new(what(), error.into()).into()),
         }
-        self.is_published(path)?;
+        self.ensure_published(path)?;
         Ok(true)
     }
 
     /// Gives the file this name, durably, in one step also where something else has it.
-    pub(crate) fn replace(&mut self, path: &Utf8Path) -> Result<(), Fault> {
+    pub(crate) fn replace(&mut self, path: &Utf8Path) -> Result<(), StoreError> {
         let what = || format!("replacing {path}");
         self.file.sync_all().or_io(what)?;
         if self.name.is_none() {
-            self.name = Some(self.link(&parent(path).canonicalize_utf8().or_io(what)?)?);
+            self.name = Some(self.link_privately(&parent(path).canonicalize_utf8().or_io(what)?)?);
         }
         if let Some(name) = &self.name {
             std::fs::rename(name, path).or_io(what)?;
         }
-        self.is_published(path)
+        self.ensure_published(path)
     }
 
-    fn is_published(&mut self, path: &Utf8Path) -> Result<(), Fault> {
+    fn ensure_published(&mut self, path: &Utf8Path) -> Result<(), StoreError> {
         self.name = None;
         let what = || format!("looking at {path}");
         let stands = std::fs::symlink_metadata(path).or_io(what)?;
         if Identity::of(&stands) != Identity::of_file(&self.file).or_io(what)? {
             return Err(exchanged(path));
         }
-        sync_directory(parent(path))
+        Ok(sync_directory(parent(path))?)
     }
 
     /// A name of its own for a file without one.
-    fn link(&self, directory: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
+    fn link_privately(&self, directory: &Utf8Path) -> Result<Utf8PathBuf, StoreError> {
         let name = directory.join(private_name()?);
-        linkat(
-            CWD,
-            descriptor(&self.file).as_std_path(),
-            CWD,
-            name.as_std_path(),
-            AtFlags::SYMLINK_FOLLOW,
-        )
-        .map_err(std::io::Error::from)
-        .or_io(|| format!("naming {name}"))?;
+        link(&self.file, CWD, name.as_std_path()).or_io(|| format!("naming {name}"))?;
         Ok(name)
     }
 }
@@ -225,7 +209,7 @@ pub(crate) fn open_same(
     path: &Utf8Path,
     parameter: &str,
     access: OpenFlags,
-) -> Result<Connection, Fault> {
+) -> Result<Connection, StoreError> {
     let what = || format!("looking at the open files of this process for {path}");
     let before = descriptors_of(file).or_io(what)?;
     let connection = Connection::open_with_flags(
@@ -235,7 +219,7 @@ pub(crate) fn open_same(
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_EXRESCODE,
     )
-    .map_err(|error| fault(path, "opening", error))?;
+    .map_err(|error| failed(path, "opening", error))?;
     if descriptors_of(file).or_io(what)? == before + 1 {
         return Ok(connection);
     }
@@ -255,25 +239,24 @@ pub(crate) fn escaped(path: &Utf8Path) -> String {
     })
 }
 
-fn exchanged(path: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::Io,
-        format!("{path} was exchanged for another file while it was in use"),
-        "see who else may write to its directory; use one that belongs to you alone",
-    )
+fn exchanged(path: &Utf8Path) -> StoreError {
+    StoreError::Exchanged {
+        path: path.to_string(),
+    }
 }
 
-fn private_name() -> Result<String, Fault> {
-    Ok(format!("{PREFIX}{}{SUFFIX}", random::hex::<8>()?))
+/// One that nobody can guess.
+fn private_name() -> Result<String, StoreError> {
+    let mut bytes = [0; 8];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|Unspecified| StoreError::Random)?;
+    Ok(format!("{PREFIX}{}{SUFFIX}", HEXLOWER.encode(&bytes)))
 }
 
 /// Whether it is a name of this module's.
 pub(crate) fn is_private(name: &str) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
-}
-
-fn descriptor(file: &File) -> Utf8PathBuf {
-    Utf8PathBuf::from(format!("{DESCRIPTORS}/{}", file.as_raw_fd()))
 }
 
 /// `None` where the file system knows no such files.
@@ -306,7 +289,7 @@ fn rename_to_free(name: &Utf8Path, path: &Utf8Path) -> Result<(), Errno> {
 }
 
 /// Removes what a killed restore has left beside the database, where its directory is there.
-pub(crate) fn remove_leftovers_beside(path: &Utf8Path) -> Result<(), Fault> {
+pub(crate) fn remove_leftovers_beside(path: &Utf8Path) -> Result<(), FileError> {
     match parent(path) {
         directory if directory.is_dir() => remove_leftovers(directory),
         _ => Ok(()),
@@ -314,7 +297,7 @@ pub(crate) fn remove_leftovers_beside(path: &Utf8Path) -> Result<(), Fault> {
 }
 
 /// Removes what a killed process has left.
-fn remove_leftovers(directory: &Utf8Path) -> Result<(), Fault> {
+fn remove_leftovers(directory: &Utf8Path) -> Result<(), FileError> {
     let what = || format!("listing {directory}");
     for entry in std::fs::read_dir(directory).or_io(what)? {
         let name = entry.or_io(what)?.file_name();

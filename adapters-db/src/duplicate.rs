@@ -9,124 +9,16 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::thread;
 
-use camino::Utf8Path;
-use ports::{Fault, FaultKind, ResultExt as _};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use ports::{FileError, ResultExt as _, StoreError};
 
-use crate::damage::damaged;
 use crate::db::Db;
 use crate::draft::Draft;
 use crate::file_bytes::{Same, copy_as_it_is, make_same};
 use crate::file_header::is_write_ahead;
 use crate::identity::{Identity, descriptors_of};
 use crate::integrity::{check_pages, size};
-use crate::sql_error::fault;
+use crate::sql_error::{damaged, defect};
 use crate::through_sqlite;
-
-/// A database that is copied.
-///
-/// Closing any descriptor of a file drops every lock that this process has on it, SQLite's too. So
-/// this has to outlive the transactions of every connection to the same file.
-pub(crate) struct Source<'a> {
-    path: &'a Utf8Path,
-    connection: &'a Connection,
-    /// `None` where the pages do not stand in the file alone.
-    file: Option<File>,
-}
-
-impl<'a> Source<'a> {
-    /// The database of this connection.
-    pub(crate) fn of(path: &'a Utf8Path, connection: &'a Connection) -> Result<Self, Fault> {
-        let file = File::open(path).or_io(|| format!("opening the database {path}"))?;
-        let is_plain = is_open(connection, &file)? && !is_write_ahead(path, &file)?;
-        let file = is_plain.then_some(file);
-        Ok(Self {
-            path,
-            connection,
-            file,
-        })
-    }
-
-    /// Its file, to be kept for as long as another connection has a lock on it.
-    pub(crate) fn into_file(self) -> Option<File> {
-        self.file
-    }
-
-    /// Where it stands.
-    pub(crate) fn path(&self) -> &'a Utf8Path {
-        self.path
-    }
-
-    /// Copies it as it is in one moment, makes sure that the copy is that and is whole, and tells
-    /// what `look` sees in that state. `progress` hears how much of how much is copied.
-    pub(crate) fn copy<T>(
-        &self,
-        draft: &Draft,
-        progress: &mut dyn FnMut(u64, u64),
-        look: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
-    ) -> Result<Copied<T>, Fault> {
-        let what = || format!("copying the database {}", self.path);
-        let reading = |error| fault(self.path, "reading", error);
-        if let Some(file) = &self.file {
-            copy_as_it_is(file, draft.file(), progress).or_io(what)?;
-        }
-        let state = begin_reading(self.connection).map_err(reading)?;
-        let size = size(&state).map_err(reading)?;
-        let look = || {
-            let db = Db::new(self.path, &state);
-            check_pages(&db)?;
-            look(&db)
-        };
-        let (as_written, seen) = match &self.file {
-            Some(file) => self.settle(file, draft.file(), size, look)?,
-            None => {
-                through_sqlite::copy(self.path, &state, draft, progress)?;
-                (false, look()?)
-            }
-        };
-        state.commit().map_err(reading)?;
-        Ok(Copied {
-            size,
-            as_written,
-            seen,
-        })
-    }
-
-    /// Makes the copy the same as the database, which nobody can change now, and meanwhile does
-    /// what else is to be done in this state. Tells also whether the copy was the same already.
-    fn settle<T>(
-        &self,
-        from: &File,
-        to: &File,
-        size: u64,
-        meanwhile: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<(bool, T), Fault> {
-        let what = || format!("copying the database {}", self.path);
-        if is_write_ahead(self.path, from)? {
-            return Err(Fault::new(
-                FaultKind::DatabaseUnavailable,
-                format!(
-                    "{} was switched to write-ahead logging meanwhile",
-                    self.path
-                ),
-                "run this again",
-            ));
-        }
-        if from.metadata().or_io(what)?.len() < size {
-            return Err(damaged(self.path, "it is cut short"));
-        }
-        to.set_len(size).or_io(what)?;
-        let (seen, same) = thread::scope(|scope| {
-            let same = scope.spawn(|| make_same(from, to, size));
-            (meanwhile(), same.join())
-        });
-        match same.map_err(|_| thread_died())?.or_io(what)? {
-            Same::Already => Ok((true, seen?)),
-            Same::Now => Ok((false, seen?)),
-            Same::Never => Err(through_sqlite::unlike(self.path)),
-        }
-    }
-}
 
 /// A copy that was made.
 pub(crate) struct Copied<T> {
@@ -134,31 +26,100 @@ pub(crate) struct Copied<T> {
     pub(crate) size: u64,
     /// Whether `progress` heard of the very bytes that are in the copy now.
     pub(crate) as_written: bool,
-    /// What was seen in the state that was copied.
-    pub(crate) seen: T,
+    /// What was read from the state that was copied.
+    pub(crate) read: T,
 }
 
-/// A read transaction that has its state: `BEGIN` alone takes none.
-pub(crate) fn begin_reading(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
-    let state = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-    state.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    Ok(state)
+/// The database's own file, opened once more; `None` where the pages do not stand in it alone, or
+/// it is not the one that the connection has open.
+///
+/// Closing any descriptor of a file drops every lock that this process has on it, SQLite's too. So
+/// this has to outlive the transactions of every connection to the same file.
+pub(crate) fn plain_file(db: &Db<'_>) -> Result<Option<File>, FileError> {
+    let file = File::open(db.path).or_io(|| format!("opening the database {}", db.path))?;
+    let is_plain = is_open(db, &file)? && !is_write_ahead(db.path, &file)?;
+    Ok(is_plain.then_some(file))
 }
 
-/// The fault of a thread that panicked.
-pub(crate) fn thread_died() -> Fault {
-    Fault::new(
-        FaultKind::Internal,
-        "a thread of this program died",
-        "this is a defect of the program; report it with this message",
-    )
+/// Copies the database as it is in one moment, makes sure that the copy is that and is whole, and
+/// tells what `read` reads in that state. `file` is its [`plain_file`]. `progress` hears how much
+/// of how much is copied.
+pub(crate) fn copy<T>(
+    db: &Db<'_>,
+    file: Option<&File>,
+    draft: &Draft,
+    progress: &mut dyn FnMut(u64, u64),
+    read: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
+) -> Result<Copied<T>, StoreError> {
+    if let Some(file) = file {
+        copy_as_it_is(file, draft.file(), progress)
+            .or_io(|| format!("copying the database {}", db.path))?;
+    }
+    let transaction = db.begin_reading()?;
+    let state = Db::new(db.path, &transaction);
+    let size = size(&state).map_err(db.failed("reading"))?;
+    let read = || {
+        check_pages(&state)?;
+        read(&state)
+    };
+    let (as_written, read) = match file {
+        Some(file) => settle(db, file, draft.file(), size, read)?,
+        None => {
+            through_sqlite::copy(&state, draft, progress)?;
+            (false, read()?)
+        }
+    };
+    transaction.commit().map_err(db.failed("reading"))?;
+    Ok(Copied {
+        size,
+        as_written,
+        read,
+    })
+}
+
+/// Makes the copy the same as the database, which nobody can change now, and meanwhile does what
+/// else is to be done in this state. Tells also whether the copy was the same already.
+fn settle<T>(
+    db: &Db<'_>,
+    from: &File,
+    to: &File,
+    size: u64,
+    meanwhile: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<(bool, T), StoreError> {
+    let path = db.path;
+    let what = || format!("copying the database {path}");
+    if is_write_ahead(path, from)? {
+        return Err(StoreError::LoggingChanged {
+            path: path.to_string(),
+        });
+    }
+    if from.metadata().or_io(what)?.len() < size {
+        return Err(damaged(path, "it is cut short"));
+    }
+    to.set_len(size).or_io(what)?;
+    let (read, same) = thread::scope(|scope| {
+        let same = scope.spawn(|| make_same(from, to, size));
+        (meanwhile(), same.join())
+    });
+    match same.map_err(|_| thread_died())?.or_io(what)? {
+        Same::Already => Ok((true, read?)),
+        Same::Now => Ok((false, read?)),
+        Same::Never => Err(StoreError::CopyDiffers {
+            path: path.to_string(),
+        }),
+    }
+}
+
+/// A thread has panicked.
+pub(crate) fn thread_died() -> StoreError {
+    defect("a thread of this program died", None)
 }
 
 /// Whether it is this file that the connection has open: not a private copy of it, and not one
 /// that was replaced since.
-fn is_open(connection: &Connection, file: &File) -> Result<bool, Fault> {
+fn is_open(db: &Db<'_>, file: &File) -> Result<bool, FileError> {
     let what = || "looking at the open files of this process";
-    let named = match std::fs::metadata(connection.path().unwrap_or_default()) {
+    let named = match std::fs::metadata(db.connection.path().unwrap_or_default()) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         metadata => metadata.or_io(what)?,
     };

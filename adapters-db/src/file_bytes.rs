@@ -1,12 +1,12 @@
 //! Bytes of open files: read, copied, compared, sent.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Seek as _, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, ResultExt as _};
 use rustix::fs::{Advice, OFlags, fadvise};
 
 /// How much is read and written at a time.
@@ -103,7 +103,7 @@ pub(crate) fn read_at(file: &File, chunk: &mut [u8], place: u64) -> std::io::Res
 }
 
 /// Whether both files have the same bytes.
-pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, Fault> {
+pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, FileError> {
     let comparing = || format!("comparing a copy of the database with {other}");
     let theirs = File::open(other).or_io(comparing)?;
     let length = ours.metadata().or_io(comparing)?.len();
@@ -125,21 +125,14 @@ pub(crate) fn same_bytes(ours: &File, other: &Utf8Path) -> Result<bool, Fault> {
 
 /// Sends the whole file.
 pub(crate) fn send(file: &File, stream: &mut dyn Write) -> std::io::Result<()> {
-    let mut chunk = vec![0; CHUNK];
-    let mut place = 0;
-    loop {
-        let count = read_at(file, &mut chunk, place)?;
-        let bytes = chunk.get(..count).unwrap_or_default();
-        if bytes.is_empty() {
-            return stream.flush();
-        }
-        stream.write_all(bytes)?;
-        place += count as u64;
-    }
+    let mut file = file;
+    file.rewind()?;
+    std::io::copy(&mut BufReader::with_capacity(CHUNK, file), stream)?;
+    stream.flush()
 }
 
 /// Why a stream was not taken in.
-pub(crate) enum Refused {
+pub(crate) enum StreamError {
     /// It cannot be read.
     Reading(std::io::Error),
     /// The file cannot be written.
@@ -147,20 +140,21 @@ pub(crate) enum Refused {
 }
 
 /// Takes the whole stream in; gives back how many bytes that were.
-pub(crate) fn take_in(stream: &mut dyn Read, file: &File) -> Result<u64, Refused> {
+pub(crate) fn take_in(stream: &mut dyn Read, file: &File) -> Result<u64, StreamError> {
     let mut chunk = vec![0; CHUNK];
     let mut place = 0;
     loop {
         let count = match stream.read(&mut chunk) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Refused::Reading(error)),
+            Err(error) => return Err(StreamError::Reading(error)),
         };
         let bytes = chunk.get(..count).unwrap_or_default();
         if bytes.is_empty() {
             return Ok(place);
         }
-        file.write_all_at(bytes, place).map_err(Refused::Writing)?;
+        file.write_all_at(bytes, place)
+            .map_err(StreamError::Writing)?;
         place += count as u64;
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, ResultExt as _};
 
 /// How every database begins.
 pub(crate) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -56,7 +56,7 @@ pub(crate) fn without_log(file: &File) -> std::io::Result<()> {
 }
 
 /// Whether the file uses write-ahead logging.
-pub(crate) fn is_write_ahead(path: &Utf8Path, file: &File) -> Result<bool, Fault> {
+pub(crate) fn is_write_ahead(path: &Utf8Path, file: &File) -> Result<bool, FileError> {
     let mut header = [0; LOGGING.end];
     let count = file
         .read_at(&mut header, 0)

@@ -1,6 +1,6 @@
 //! The history of starts: equal starts in a row share one row, and 200 rows are kept (C10).
 
-use ports::{Fault, HistoryRow, StartRecord};
+use ports::{HistoryRow, StartRecord, StoreError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::columns::{long_text, required, stamp, text, time as time_column};
@@ -9,7 +9,7 @@ use crate::db::Db;
 const KEPT_ROWS: i64 = 200;
 
 /// Records container, version and history row (C5).
-pub(crate) fn record(db: &Db<'_>, start: &StartRecord) -> Result<(), Fault> {
+pub(crate) fn record(db: &Db<'_>, start: &StartRecord) -> Result<(), StoreError> {
     let at = stamp(start.at)?;
     put(db, start, &at).map_err(db.failed("recording the start"))
 }
@@ -75,7 +75,7 @@ fn insert(transaction: &Connection, start: &StartRecord, at: &str) -> rusqlite::
 }
 
 /// The history, newest first.
-pub(crate) fn read(db: &Db<'_>, limit: usize) -> Result<Vec<HistoryRow>, Fault> {
+pub(crate) fn read(db: &Db<'_>, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows(db, limit).map_err(db.failed("reading the history"))
 }

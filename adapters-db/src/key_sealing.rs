@@ -4,7 +4,7 @@
 //! Blob: `TPSK`, version 1, 12 bytes of nonce, ciphertext with its 16-byte tag.
 
 use domain::InstallationId;
-use ports::{Dek, Fault, FaultKind, SealedKey, Secret};
+use ports::{CryptoError, Dek, SealedKey, Secret};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -19,30 +19,17 @@ pub(crate) fn seal(
     installation: &InstallationId,
     fingerprint: &str,
     key: &Secret,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Vec<u8>, CryptoError> {
     let bound_to = associated_data(installation, fingerprint);
-    seal_bytes(dek, bound_to, key.expose()).map_err(|Unspecified| {
-        Fault::new(
-            FaultKind::Internal,
-            format!("sealing the private key of {fingerprint} failed"),
-            "this is a defect of the program or of the system's random generator; report it",
-        )
+    seal_bytes(dek, bound_to, key.expose()).map_err(|Unspecified| CryptoError::SealingFailed {
+        fingerprint: fingerprint.to_owned(),
     })
 }
 
 /// Opens.
-pub(crate) fn unseal(dek: &Dek, key: &SealedKey) -> Result<Secret, Fault> {
-    unseal_bytes(dek, key).map_err(|Unspecified| {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!(
-                "the sealed private key of the TLS credential {} does not open under this node's \
-                 DEK: it was altered, moved from another row, or sealed under another DEK",
-                key.fingerprint
-            ),
-            "make a new credential with `tls renew`, or bring the database back with \
-             `backup restore`",
-        )
+pub(crate) fn unseal(dek: &Dek, key: &SealedKey) -> Result<Secret, CryptoError> {
+    unseal_bytes(dek, key).map_err(|Unspecified| CryptoError::KeyDoesNotOpen {
+        fingerprint: key.fingerprint.clone(),
     })
 }
 
@@ -142,9 +129,8 @@ mod tests {
             assert!(!opens(&dek(1), &sealed(altered)), "bit {bit}");
         }
         for length in 0..blob.len() {
-            let fault = unseal(&dek(1), &sealed(blob[..length].to_vec())).unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::DataCorrupt);
-            assert!(fault.hint().contains("tls renew"), "{}", fault.hint());
+            let error = unseal(&dek(1), &sealed(blob[..length].to_vec())).unwrap_err();
+            assert!(matches!(error, CryptoError::KeyDoesNotOpen { .. }));
         }
     }
 }

@@ -3,19 +3,18 @@
 
 use std::fs::{File, Permissions};
 use std::io::ErrorKind;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt as _};
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, openat, statfs};
+use ports::{FileError, ResultExt as _, StoreError};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat, statfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::directory::unnamed_file;
-use crate::room;
+use crate::directory::{link, unnamed_file};
+use crate::space;
 
 /// In front of the name of every private directory.
 const PREFIX: &str = "trustpointctl-database-";
@@ -36,8 +35,8 @@ fn candidates() -> [PathBuf; 3] {
     ["/dev/shm".into(), "/run".into(), std::env::temp_dir()]
 }
 
-/// A directory in memory in which `bytes` have room.
-pub(crate) fn place_for(path: &Utf8Path, bytes: u64) -> Result<PathBuf, Fault> {
+/// A directory in memory with space for so many bytes.
+pub(crate) fn place_for(path: &Utf8Path, bytes: u64) -> Result<PathBuf, StoreError> {
     let mut seen = Vec::new();
     for place in candidates() {
         match unfit(&place, bytes) {
@@ -45,18 +44,11 @@ pub(crate) fn place_for(path: &Utf8Path, bytes: u64) -> Result<PathBuf, Fault> {
             Some(why) => seen.push(format!("{} {why}", place.display())),
         }
     }
-    Err(Fault::new(
-        FaultKind::Io,
-        format!(
-            "the database {path} cannot be read without a change to it: its writer has died or \
-             it uses write-ahead logging, and there is no room in memory for a private copy of it, \
-             {} KiB ({})",
-            bytes.div_ceil(1024),
-            seen.join("; ")
-        ),
-        "run `startup`, which may write: it recovers the database where it stands, without a copy; \
-         or mount a larger tmpfs on /dev/shm, or set TMPDIR to one",
-    ))
+    Err(StoreError::NoSpaceInMemory {
+        path: path.to_string(),
+        needed: bytes,
+        seen: seen.join("; "),
+    })
 }
 
 /// Why a copy cannot be made there.
@@ -64,7 +56,7 @@ fn unfit(place: &Path, bytes: u64) -> Option<String> {
     if !is_memory(place) {
         return Some("is no tmpfs".to_owned());
     }
-    let free = match room::free(place) {
+    let free = match space::free(place) {
         Ok(free) => free,
         Err(error) => return Some(format!("cannot be asked for its room: {error}")),
     };
@@ -86,7 +78,7 @@ pub(crate) struct Named {
 
 impl Named {
     /// The database, with what stands beside it.
-    pub(crate) fn of(place: &Path, parts: &[(&str, File)]) -> Result<Self, Fault> {
+    pub(crate) fn of(place: &Path, parts: &[(&str, File)]) -> Result<Self, FileError> {
         let what = || {
             format!(
                 "naming a private copy of the database in {}",
@@ -101,7 +93,7 @@ impl Named {
                 Err(error)
                     if tries < TRIES
                         && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {}
-                made => return Ok(made.or_io(what)?),
+                made => return made.or_io(what),
             }
         }
     }
@@ -114,13 +106,7 @@ impl Named {
         let lock = File::open(directory.path())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         for (suffix, file) in parts {
-            let name = format!("{NAME}{suffix}");
-            let number = format!("/proc/self/fd/{}", file.as_raw_fd());
-            match linkat(CWD, &number, &lock, &name, AtFlags::SYMLINK_FOLLOW) {
-                // Where /proc is not mounted; older kernels want a capability for it.
-                Err(Errno::NOENT) => linkat(file, "", &lock, &name, AtFlags::EMPTY_PATH)?,
-                linked => linked?,
-            }
+            link(file, &lock, Path::new(&format!("{NAME}{suffix}")))?;
         }
         Ok(Self {
             directory,
@@ -129,22 +115,19 @@ impl Named {
     }
 
     /// Where SQLite finds the database.
-    pub(crate) fn database(&self) -> Result<Utf8PathBuf, Fault> {
+    pub(crate) fn database(&self) -> Result<Utf8PathBuf, StoreError> {
         Utf8PathBuf::from_path_buf(self.directory.path().join(NAME)).map_err(|path| {
-            Fault::new(
-                FaultKind::Config,
-                format!("the directory for temporary files {path:?} is not UTF-8"),
-                "set TMPDIR to another directory",
-            )
+            StoreError::TemporaryDirectory {
+                directory: format!("{path:?}"),
+            }
         })
     }
 
     /// Takes the names away again; what is open stays open.
-    pub(crate) fn remove(self) -> Result<(), Fault> {
-        Ok(self
-            .directory
+    pub(crate) fn remove(self) -> Result<(), FileError> {
+        self.directory
             .close()
-            .or_io(|| "removing the private copy of the database")?)
+            .or_io(|| "removing the private copy of the database")
     }
 }
 
@@ -192,8 +175,8 @@ mod tests {
 
     #[test]
     fn without_room_it_is_said_how_much_and_where_it_was_looked_for() {
-        let fault = place_for(Utf8Path::new("/data/x.db"), u64::MAX - 1).unwrap_err();
-        assert_eq!(fault.kind(), FaultKind::Io);
+        let error = place_for(Utf8Path::new("/data/x.db"), u64::MAX - 1).unwrap_err();
+        assert!(matches!(error, StoreError::NoSpaceInMemory { .. }));
         for said in [
             "/data/x.db",
             "/dev/shm has",
@@ -201,9 +184,8 @@ mod tests {
             "/run ",
             "18014398509481984 KiB",
         ] {
-            assert!(fault.to_string().contains(said), "{fault}");
+            assert!(error.to_string().contains(said), "{error}");
         }
-        assert!(fault.hint().contains("`startup`"), "{}", fault.hint());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the database says of the node, and the few singletons that say it.
 
 use domain::{InstallationId, SchemaState, StorageType};
-use ports::{ActiveCredential, Fault, NodeRecord};
+use ports::{ActiveCredential, Cause, NodeRecord, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
@@ -12,7 +12,7 @@ use crate::shown::quoted;
 use crate::{credential, token};
 
 /// Reads the node in the transaction of the caller; `None` where there is no schema yet.
-pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, Fault> {
+pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, StoreError> {
     match found {
         Found::Nothing => Ok(None),
         Found::Schema(schema @ (SchemaState::Current | SchemaState::Behind)) => {
@@ -24,7 +24,7 @@ pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, Fa
     }
 }
 
-fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, Fault> {
+fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
     let (version, container_id) = app_version(db)
         .map_err(db.failed("reading the version"))?
         .unwrap_or_default();
@@ -75,7 +75,7 @@ fn app_version(connection: &Connection) -> rusqlite::Result<Option<(Optional, Op
         .optional()
 }
 
-fn installation_row(db: &Db<'_>) -> Result<(Optional, Option<OffsetDateTime>), Fault> {
+fn installation_row(db: &Db<'_>) -> Result<(Optional, Option<OffsetDateTime>), StoreError> {
     db.query_row(
         "SELECT installation_id, setup_completed_at FROM installation WHERE id = 1",
         [],
@@ -87,19 +87,19 @@ fn installation_row(db: &Db<'_>) -> Result<(Optional, Option<OffsetDateTime>), F
 }
 
 /// The installation id, where the caller cannot do without.
-pub(crate) fn installation(db: &Db<'_>) -> Result<InstallationId, Fault> {
+pub(crate) fn installation(db: &Db<'_>) -> Result<InstallationId, StoreError> {
     let (id, _) = installation_row(db)?;
     parse_installation(db, &id.ok_or_else(|| no_installation(db))?)
 }
 
-fn parse_installation(db: &Db<'_>, text: &str) -> Result<InstallationId, Fault> {
+fn parse_installation(db: &Db<'_>, text: &str) -> Result<InstallationId, StoreError> {
     InstallationId::parse(text).map_err(|error| {
-        db.wrong_row("the installation id in table installation cannot be right")
-            .because(error)
+        let what = "the installation id in table installation cannot be right".to_owned();
+        wrong_row(db, what, Some(error.into()))
     })
 }
 
-fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, Fault> {
+fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, StoreError> {
     let name = db
         .query_row(
             "SELECT storage_type FROM key_storage_config WHERE id = 1",
@@ -110,16 +110,17 @@ fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, Fault> {
         .map_err(db.failed("reading the storage configuration"))?;
     let Some(name) = name else { return Ok(None) };
     storage(name.as_deref()).map(Some).ok_or_else(|| {
-        db.wrong_row(&format!(
+        let what = format!(
             "the storage type {} in table key_storage_config is none of software, softhsm and \
              physical_hsm",
             quoted(&name.unwrap_or_default())
-        ))
+        );
+        wrong_row(db, what, None)
     })
 }
 
 /// Sets the storage where it is another.
-pub(crate) fn set_storage(db: &Db<'_>, wanted: StorageType) -> Result<bool, Fault> {
+pub(crate) fn set_storage(db: &Db<'_>, wanted: StorageType) -> Result<bool, StoreError> {
     if read_storage(db)? == Some(wanted) {
         return Ok(false);
     }
@@ -134,7 +135,7 @@ pub(crate) fn set_storage(db: &Db<'_>, wanted: StorageType) -> Result<bool, Faul
 }
 
 /// Sets the mark of C9 where there is none.
-pub(crate) fn mark_setup_completed(db: &Db<'_>, now: OffsetDateTime) -> Result<bool, Fault> {
+pub(crate) fn mark_setup_completed(db: &Db<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
     if installation_row(db)?.1.is_some() {
         return Ok(false);
     }
@@ -142,14 +143,14 @@ pub(crate) fn mark_setup_completed(db: &Db<'_>, now: OffsetDateTime) -> Result<b
 }
 
 /// Takes the mark of C9 away.
-pub(crate) fn clear_setup_mark(db: &Db<'_>) -> Result<bool, Fault> {
+pub(crate) fn clear_setup_mark(db: &Db<'_>) -> Result<bool, StoreError> {
     if installation_row(db)?.1.is_none() {
         return Ok(false);
     }
     set_mark(db, None)
 }
 
-fn set_mark(db: &Db<'_>, mark: Option<String>) -> Result<bool, Fault> {
+fn set_mark(db: &Db<'_>, mark: Option<String>) -> Result<bool, StoreError> {
     db.execute(
         "UPDATE installation SET setup_completed_at = ?1 WHERE id = 1",
         params![mark],
@@ -158,6 +159,19 @@ fn set_mark(db: &Db<'_>, mark: Option<String>) -> Result<bool, Fault> {
     Ok(true)
 }
 
-fn no_installation(db: &Db<'_>) -> Fault {
-    db.wrong_row("the row of table installation is missing")
+fn no_installation(db: &Db<'_>) -> StoreError {
+    wrong_row(
+        db,
+        "the row of table installation is missing".to_owned(),
+        None,
+    )
+}
+
+/// A row that a person may have edited.
+fn wrong_row(db: &Db<'_>, what: String, source: Option<Cause>) -> StoreError {
+    StoreError::WrongRow {
+        path: db.path.to_string(),
+        what,
+        source,
+    }
 }

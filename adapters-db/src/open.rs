@@ -1,19 +1,16 @@
-//! Opening: the settings of every connection, and the one place where the file is created.
+//! Opening: the settings of every connection.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt};
+use ports::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use rustix::fs::Access;
 
-use crate::damage::unreadable;
-use crate::look::{beside, unwritable};
-use crate::sql_error::refused;
+use crate::path_state::{beside, unwritable};
+use crate::sql_error::{missing_right, unreadable};
 
 /// How long a lock of another process is waited for.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +25,7 @@ const STEPS_AT_LEAST: u64 = 16 << 20;
 
 /// Opens for reading and writing a file that is there. SQLite reads it here for the first time,
 /// and recovers it in place where a writer has died.
-pub(crate) fn read_write(path: &Utf8Path, busy: Duration) -> Result<Connection, Fault> {
+pub(crate) fn read_write(path: &Utf8Path, busy: Duration) -> Result<Connection, StoreError> {
     let opening = |error| unreadable(path, error);
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy).map_err(opening)?;
     // EXTRA: the directory is synced after a journal is deleted, or a power cut could bring the
@@ -40,7 +37,7 @@ pub(crate) fn read_write(path: &Utf8Path, busy: Duration) -> Result<Connection, 
         .map_err(opening)?;
     // SQLite falls back to reading where the file system, or the file's own header, forbids more.
     if connection.is_readonly(MAIN_DB).map_err(opening)?
-        && refused(path, Access::WRITE_OK).is_none()
+        && missing_right(path, Access::WRITE_OK).is_none()
     {
         return Err(unwritable(path));
     }
@@ -50,7 +47,7 @@ pub(crate) fn read_write(path: &Utf8Path, busy: Duration) -> Result<Connection, 
 
 /// Opens for reading alone. Neither the file nor anything beside it is changed, unless the
 /// database uses write-ahead logging.
-pub(crate) fn read_only(path: &Utf8Path, busy: Duration) -> Result<Connection, Fault> {
+pub(crate) fn read_only(path: &Utf8Path, busy: Duration) -> Result<Connection, StoreError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, busy).map_err(|error| unreadable(path, error))
 }
 
@@ -101,15 +98,4 @@ pub(crate) fn limit(connection: &mut Connection, bytes: u64) -> rusqlite::Result
             left == 0
         }),
     )
-}
-
-/// Makes the empty file, readable by its owner alone from the first moment; SQLite gives its
-/// journals the mode of the database.
-pub(crate) fn create_empty(path: &Utf8Path) -> Result<File, Fault> {
-    Ok(OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .or_io(|| format!("creating the database {path}"))?)
 }

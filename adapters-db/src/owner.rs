@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 
 use camino::Utf8Path;
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, ResultExt as _};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
@@ -20,11 +20,11 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Of the database; of its directory where there is none.
-    pub(crate) fn of_database(path: &Utf8Path) -> Result<Self, Fault> {
+    pub(crate) fn of_database(path: &Utf8Path) -> Result<Self, FileError> {
         Self::of(if path.exists() { path } else { parent(path) })
     }
 
-    fn of(place: &Utf8Path) -> Result<Self, Fault> {
+    fn of(place: &Utf8Path) -> Result<Self, FileError> {
         let metadata = std::fs::metadata(place).or_io(|| format!("looking at {place}"))?;
         Ok(Self {
             user: metadata.uid(),
@@ -33,17 +33,17 @@ impl Owner {
     }
 
     /// Gives it the file. Whoever is not root makes files of its own alone.
-    pub(crate) fn take(self, file: &File, what: &Utf8Path) -> Result<(), Fault> {
+    pub(crate) fn take(self, file: &File, what: &Utf8Path) -> Result<(), FileError> {
         let giving = || format!("giving {what} to the owner of the database");
         let metadata = file.metadata().or_io(giving)?;
         if !geteuid().is_root() || (metadata.uid(), metadata.gid()) == (self.user, self.group) {
             return Ok(());
         }
-        Ok(fchown(file, Some(self.user), Some(self.group)).or_io(giving)?)
+        fchown(file, Some(self.user), Some(self.group)).or_io(giving)
     }
 
     /// Makes a directory of its, where there is none.
-    pub(crate) fn provide(self, directory: &Utf8Path) -> Result<(), Fault> {
+    pub(crate) fn provide(self, directory: &Utf8Path) -> Result<(), FileError> {
         if directory.is_dir() {
             return Ok(());
         }
@@ -51,7 +51,7 @@ impl Owner {
         self.take_directory(directory)
     }
 
-    fn take_directory(self, directory: &Utf8Path) -> Result<(), Fault> {
+    fn take_directory(self, directory: &Utf8Path) -> Result<(), FileError> {
         let made = OpenOptions::new()
             .read(true)
             .custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32)
@@ -63,7 +63,7 @@ impl Owner {
 
 /// Makes the directory and those above it, durable when it returns. Each belongs to the owner of
 /// the one above it.
-pub(crate) fn create_directories(directory: &Utf8Path, mode: u32) -> Result<(), Fault> {
+pub(crate) fn create_directories(directory: &Utf8Path, mode: u32) -> Result<(), FileError> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -73,7 +73,7 @@ pub(crate) fn create_directories(directory: &Utf8Path, mode: u32) -> Result<(), 
     }
     match DirBuilder::new().mode(mode).create(directory) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Fault::io(
+        Err(error) => Err(FileError::new(
             format!("creating the directory {directory}"),
             error,
         )),

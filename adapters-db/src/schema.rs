@@ -1,13 +1,16 @@
 //! The embedded migrations, and how the applied ones stand to them (C6).
 
+use std::cmp::Ordering;
+
 use domain::SchemaState;
-use ports::{Fault, FaultKind};
+use ports::StoreError;
 use refinery::{Migration, Runner};
 use rusqlite::Connection;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::columns::text;
+use crate::sql_error::defect;
 
 /// "TPCT", in the header of every database of this project.
 pub(crate) const APPLICATION_ID: i64 = 0x5450_4354;
@@ -31,20 +34,13 @@ const EMBEDDED: &[(&str, &str)] = &[
 ];
 
 /// The runner of the embedded migrations: all that is pending in one transaction.
-pub(crate) fn runner() -> Result<Runner, Fault> {
+pub(crate) fn runner() -> Result<Runner, StoreError> {
     EMBEDDED
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<Result<Vec<_>, _>>()
         .map(|migrations| Runner::new(&migrations).set_grouped(true))
-        .map_err(|error| {
-            Fault::new(
-                FaultKind::Internal,
-                "an embedded migration has a wrong name",
-                "this is a defect of the program; report it with this message",
-            )
-            .because(error)
-        })
+        .map_err(|error| defect("an embedded migration has a wrong name", Some(error.into())))
 }
 
 /// A row of the migration history. `None` for what refinery can not have written.
@@ -103,18 +99,11 @@ pub(crate) fn compare(applied: &[Applied], runner: &Runner) -> SchemaState {
         .iter()
         .zip(&embedded)
         .all(|(row, migration)| row.is(migration));
-    if !same || known.len() > embedded.len() {
-        SchemaState::Diverged
-    } else if known.len() == embedded.len() {
-        if beyond.is_empty() {
-            SchemaState::Current
-        } else {
-            SchemaState::Newer
-        }
-    } else if beyond.is_empty() {
-        SchemaState::Behind
-    } else {
-        SchemaState::Diverged
+    match known.len().cmp(&embedded.len()) {
+        Ordering::Equal if same && beyond.is_empty() => SchemaState::Current,
+        Ordering::Equal if same => SchemaState::Newer,
+        Ordering::Less if same && beyond.is_empty() => SchemaState::Behind,
+        _ => SchemaState::Diverged,
     }
 }
 

@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use camino::Utf8Path;
 use data_encoding::HEXLOWER;
-use ports::{Fault, FaultKind};
+use ports::{Cause, StoreError};
 use refinery::{Migration, Runner};
 use ring::digest::{Context, SHA256};
 use rusqlite::{Connection, Row};
 
 use crate::columns::long_text;
+use crate::db::Db;
 use crate::schema::HISTORY_TABLE;
 use crate::shown::quoted;
+use crate::sql_error::defect;
 
 /// What a backup has more than a database (see `backup/manifest.rs`).
 const MANIFEST: (&str, &str) = (
@@ -97,13 +98,13 @@ pub(crate) fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> 
     Ok(objects)
 }
 
-/// Refuses a schema that the first `applied` migrations did not make.
+/// Whether the first `applied` migrations make this schema.
 pub(crate) fn ensure_unaltered(
-    path: &Utf8Path,
+    db: &Db<'_>,
     found: &[Object],
     runner: &Runner,
     applied: usize,
-) -> Result<(), Fault> {
+) -> Result<(), StoreError> {
     if is_newest(found, applied) {
         return Ok(());
     }
@@ -116,15 +117,10 @@ pub(crate) fn ensure_unaltered(
     if more > 0 {
         differences.push(format!("{more} more"));
     }
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the schema of the database {path} is not the one its migrations make: {}",
-            differences.join("; ")
-        ),
-        "keep a copy of the file; take away what was added, or restore the newest snapshot or a \
-         backup (`backup restore`)",
-    ))
+    Err(StoreError::SchemaAltered {
+        path: db.path.to_string(),
+        differences: differences.join("; "),
+    })
 }
 
 /// How many migrations there are, and the SHA-256 of what they make. It saves a ready start the
@@ -192,7 +188,7 @@ static MADE: Mutex<BTreeMap<Vec<u64>, Arc<[Object]>>> = Mutex::new(BTreeMap::new
 
 /// What the first `count` migrations make. They are run in memory: nothing has to be kept in step
 /// with them by hand.
-fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, Fault> {
+fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, StoreError> {
     let mut migrations = runner.get_migrations().clone();
     migrations.sort();
     migrations.truncate(count);
@@ -202,27 +198,20 @@ fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, Fault> {
         return Ok(Arc::clone(objects));
     }
     let made: Arc<[Object]> = make(&migrations)
-        .map_err(|error| {
-            Fault::new(
-                FaultKind::Internal,
-                "the embedded migrations do not run in memory",
-                "this is a defect of the program; report it with this message",
-            )
-            .because(error)
-        })?
+        .map_err(|error| defect("the embedded migrations do not run in memory", Some(error)))?
         .into();
     known.insert(key, Arc::clone(&made));
     Ok(made)
 }
 
-fn make(migrations: &[Migration]) -> Result<Vec<Object>, Box<dyn std::error::Error + Send + Sync>> {
+fn make(migrations: &[Migration]) -> Result<Vec<Object>, Cause> {
     let mut memory = Connection::open_in_memory()?;
     Runner::new(migrations).set_grouped(true).run(&mut memory)?;
     Ok(objects(&memory)?)
 }
 
 /// Whether nothing is there but the table that refinery makes first.
-pub(crate) fn is_bare(found: &[Object], runner: &Runner) -> Result<bool, Fault> {
+pub(crate) fn is_bare(found: &[Object], runner: &Runner) -> Result<bool, StoreError> {
     let first = made_by(runner, 0)?;
     Ok(found
         .iter()

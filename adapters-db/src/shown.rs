@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use ports::Cause;
 use rusqlite::Error;
 
 /// Up to here a text out of a database is shown.
@@ -10,7 +11,7 @@ const SHOWN: usize = 120;
 const CAUSE: usize = 500;
 
 /// An error as a cause: SQLite repeats names and texts out of the database in it, of any length.
-pub(crate) fn reason(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
+pub(crate) fn reason(error: Error) -> Cause {
     let text = error.to_string();
     match text.char_indices().nth(CAUSE) {
         None => error.into(),

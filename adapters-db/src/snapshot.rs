@@ -1,35 +1,40 @@
 //! A consistent, verified copy of the database before it is migrated (C15), or replaced.
 
+use std::fs::File;
+
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, MadeSnapshot, ResultExt, Snapshot};
+use ports::{FileError, MadeSnapshot, ResultExt as _, Snapshot, StoreError};
 use time::OffsetDateTime;
 
+use crate::db::Db;
 use crate::draft::Draft;
-use crate::duplicate::Source;
 use crate::file_bytes::same_bytes;
-use crate::node;
 use crate::owner::Owner;
-use crate::snapshot_files::{Kind, SnapshotFile, list, name, taken, version_inside};
+use crate::snapshot_files::{Kind, SnapshotFile, list, next, version_inside};
+use crate::{duplicate, node};
 
 const KEPT: usize = 5;
 
-/// Makes the snapshot; `None` where the newest of its kind is of this very state.
+/// Makes the snapshot; `file` is the database's [`duplicate::plain_file`]. `None` where the newest of its kind is of this very state.
 pub(crate) fn make(
-    source: &Source<'_>,
+    db: &Db<'_>,
+    file: Option<&File>,
     directory: &Utf8Path,
     kind: Kind,
     now: OffsetDateTime,
-) -> Result<Option<MadeSnapshot>, Fault> {
-    let owner = Owner::of_database(source.path())?;
+) -> Result<Option<MadeSnapshot>, StoreError> {
+    let owner = Owner::of_database(db.path)?;
     owner.provide(directory)?;
     let mut draft = Draft::within(directory)?;
-    let copied = source.copy(&draft, &mut |_, _| (), |state| Ok(node::version(state)))?;
+    let copied = duplicate::copy(db, file, &draft, &mut |_, _| (), |state| {
+        Ok(node::version(state))
+    })?;
     if let Some(newest) = newest(directory, kind)?
         && same_bytes(draft.file(), &newest)?
     {
         return Ok(None);
     }
-    let version = copied.seen;
+    let version = copied.read;
     owner.take(draft.file(), directory)?;
     let kept = publish(&mut draft, directory, kind, version.as_deref(), now)?;
     let removed = match kind {
@@ -42,7 +47,7 @@ pub(crate) fn make(
 }
 
 /// The snapshots, newest first.
-pub(crate) fn all(directory: &Utf8Path) -> Result<Vec<Snapshot>, Fault> {
+pub(crate) fn all(directory: &Utf8Path) -> Result<Vec<Snapshot>, FileError> {
     Ok(list(directory)?
         .into_iter()
         .map(|SnapshotFile { path, .. }| Snapshot {
@@ -53,7 +58,7 @@ pub(crate) fn all(directory: &Utf8Path) -> Result<Vec<Snapshot>, Fault> {
 }
 
 /// The newest of this kind.
-pub(crate) fn newest(directory: &Utf8Path, kind: Kind) -> Result<Option<Utf8PathBuf>, Fault> {
+pub(crate) fn newest(directory: &Utf8Path, kind: Kind) -> Result<Option<Utf8PathBuf>, FileError> {
     let files = list(directory)?;
     let newest = files.into_iter().find(|file| file.kind == kind);
     Ok(newest.map(|file| file.path))
@@ -67,9 +72,9 @@ fn publish(
     kind: Kind,
     version: Option<&str>,
     now: OffsetDateTime,
-) -> Result<Utf8PathBuf, Fault> {
+) -> Result<Utf8PathBuf, StoreError> {
     loop {
-        let path = directory.join(name(kind, version, now, &taken(directory)?));
+        let path = next(directory, kind, version, now)?;
         if draft.publish(&path)? {
             return Ok(path);
         }
@@ -78,7 +83,7 @@ fn publish(
 
 /// Removes the oldest that were made before an upgrade; never the one just made, whatever the
 /// clock says of it. Returns what it removed.
-fn prune(directory: &Utf8Path, made: &Utf8Path) -> Result<Vec<String>, Fault> {
+fn prune(directory: &Utf8Path, made: &Utf8Path) -> Result<Vec<String>, FileError> {
     let others = list(directory)?
         .into_iter()
         .filter(|file| file.kind == Kind::Upgrade && file.path != made);

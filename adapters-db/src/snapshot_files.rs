@@ -4,12 +4,13 @@
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, ResultExt};
+use ports::{FileError, ResultExt as _};
 use rusqlite::{Connection, OpenFlags};
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::draft::escaped;
 use crate::node;
+use crate::path_state::JOURNALS;
 
 const SUFFIX: &str = ".db";
 const MAX_VERSION: usize = 64;
@@ -75,13 +76,18 @@ fn is_time(text: &str) -> bool {
         })
 }
 
-/// The name of the next snapshot: its number is beyond those of all that were made in its second.
-pub(crate) fn name(
+/// The path of the next snapshot.
+pub(crate) fn next(
+    directory: &Utf8Path,
     kind: Kind,
     version: Option<&str>,
     now: OffsetDateTime,
-    others: &[SnapshotFile],
-) -> String {
+) -> Result<Utf8PathBuf, FileError> {
+    Ok(directory.join(name(kind, version, now, &taken(directory)?)))
+}
+
+/// Its number is beyond those of all that were made in its second.
+fn name(kind: Kind, version: Option<&str>, now: OffsetDateTime, others: &[SnapshotFile]) -> String {
     let version: String = version
         .unwrap_or("none")
         .chars()
@@ -116,7 +122,7 @@ fn compact(at: OffsetDateTime) -> String {
 
 /// The snapshots, newest first; none where there is no directory. Files of other names are not
 /// ours.
-pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
+pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError> {
     let mut files: Vec<SnapshotFile> = entries(directory)?
         .iter()
         .filter_map(|path| SnapshotFile::of(path))
@@ -126,9 +132,9 @@ pub(crate) fn list(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
 }
 
 /// The names that are taken, also where only a part of what stood there is kept.
-pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
+fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, FileError> {
     let without_part = |path: &Utf8PathBuf| {
-        let whole = ["-journal", "-wal"]
+        let whole = JOURNALS
             .iter()
             .find_map(|part| path.as_str().strip_suffix(part));
         SnapshotFile::of(Utf8Path::new(whole.unwrap_or(path.as_str())))
@@ -139,7 +145,7 @@ pub(crate) fn taken(directory: &Utf8Path) -> Result<Vec<SnapshotFile>, Fault> {
         .collect())
 }
 
-fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
+fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
     let what = || format!("listing the snapshots in {directory}");
     let entries = match directory.read_dir_utf8() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -151,7 +157,7 @@ fn entries(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Fault> {
             Ok(entry) => paths.push(entry.into_path()),
             // A name that is not UTF-8 is none of ours.
             Err(error) if error.kind() == ErrorKind::InvalidData => {}
-            Err(error) => return Err(Fault::io(what(), error)),
+            Err(error) => return Err(FileError::new(what(), error)),
         }
     }
     Ok(paths)

@@ -4,37 +4,76 @@ use std::io::ErrorKind;
 use std::os::fd::IntoRawFd as _;
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind};
+use ports::{Cause, DatabaseTrouble as Trouble, FaultKind, StoreError};
 use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{Access, OFlags, access};
 use rustix::io::Errno;
 
 use crate::directory::parent;
 use crate::file_bytes::open_file;
-use crate::shown::reason;
+use crate::shown::{cut, reason};
 
-const IN_THE_WAY: &str = "another process holds the database; end it, or wait and start again";
-pub(crate) const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
-                       (`backup restore`)";
-pub(crate) const FREE_SPACE: &str =
-    "free space on that file system, then start again; nothing is lost";
-
-/// The fault of a failed operation on the database at `path`; `doing` is like "reading the token".
-pub(crate) fn fault(path: &Utf8Path, doing: &str, error: Error) -> Fault {
-    let (kind, hint) = class(path, &error);
-    Fault::new(kind, format!("{doing} failed in the database {path}"), hint).because(reason(error))
+/// An operation on the database at `path` failed; `doing` is like "reading the token".
+pub(crate) fn failed(path: &Utf8Path, doing: &'static str, error: Error) -> StoreError {
+    StoreError::Failed {
+        path: path.to_string(),
+        doing,
+        trouble: trouble(path, &error),
+        source: reason(error),
+    }
 }
 
-/// Kind and hint of an error.
-pub(crate) fn class(path: &Utf8Path, error: &Error) -> (FaultKind, String) {
+/// An error before the schema was found to be ours: all that SQLite has to say of it is then the
+/// file's fault.
+pub(crate) fn unreadable(path: &Utf8Path, error: Error) -> StoreError {
+    let damaged = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            return StoreError::NotSqlite {
+                path: path.to_string(),
+                source: Some(reason(error)),
+            };
+        }
+        Some(ErrorCode::Unknown | ErrorCode::SchemaChanged) => true,
+        _ => trouble(path, &error).kind() == FaultKind::DataCorrupt,
+    };
+    if damaged {
+        StoreError::Damaged {
+            path: path.to_string(),
+            how: "SQLite cannot read it".to_owned(),
+            source: Some(reason(error)),
+        }
+    } else {
+        failed(path, "reading", error)
+    }
+}
+
+/// A file that is SQLite and not whole.
+pub(crate) fn damaged(path: &Utf8Path, how: &str) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_string(),
+        how: cut(how).into_owned(),
+        source: None,
+    }
+}
+
+/// A defect of this program.
+pub(crate) fn defect(what: impl Into<String>, source: Option<Cause>) -> StoreError {
+    StoreError::Defect {
+        what: what.into(),
+        source,
+    }
+}
+
+/// What an error means.
+pub(crate) fn trouble(path: &Utf8Path, error: &Error) -> Trouble {
     match error {
         Error::SqliteFailure(code, message) => of_code(path, code, message.as_deref()),
         Error::SqlInputError { error, msg, .. } => of_code(path, error, Some(msg)),
         Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..)
-        | Error::Utf8Error(..) => (FaultKind::DataCorrupt, RESTORE.to_owned()),
-        _ => (FaultKind::Internal, defect()),
+        | Error::Utf8Error(..) => Trouble::Damaged,
+        _ => Trouble::Defect,
     }
 }
 
@@ -44,41 +83,33 @@ pub(crate) fn needs_rollback(error: &Error) -> bool {
     error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)
 }
 
-fn of_code(path: &Utf8Path, error: &ffi::Error, message: Option<&str>) -> (FaultKind, String) {
-    let (kind, hint): (FaultKind, &str) = match error.code {
+fn of_code(path: &Utf8Path, error: &ffi::Error, message: Option<&str>) -> Trouble {
+    match error.code {
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
-        | ErrorCode::FileLockingProtocolFailed => (FaultKind::DatabaseUnavailable, IN_THE_WAY),
-        ErrorCode::CannotOpen => return cannot_open(path),
-        ErrorCode::ReadOnly if error.extended_code == ffi::SQLITE_READONLY_DBMOVED => (
-            FaultKind::DatabaseUnavailable,
-            "the file was moved or replaced while it was open; start again",
-        ),
-        ErrorCode::ReadOnly => return not_writable(path),
-        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => (FaultKind::DataCorrupt, RESTORE),
-        // By the limit of `open::limit` alone.
-        ErrorCode::OperationInterrupted => (
-            FaultKind::DataCorrupt,
-            "reading it came to no end, so it was altered or is damaged: keep a copy of the file, \
-             then restore the newest snapshot or a backup (`backup restore`)",
-        ),
-        ErrorCode::DiskFull => (FaultKind::Io, FREE_SPACE),
-        ErrorCode::SystemIoFailure => (
-            FaultKind::Io,
-            "check the disk and the file system the database stands on",
-        ),
-        ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => (
-            FaultKind::Denied,
-            "give the user that runs this program the right to the database and its directory",
-        ),
-        // The schema is not the one that the migration history claims.
-        ErrorCode::Unknown if names_what_is_missing(message) => (FaultKind::DataCorrupt, RESTORE),
-        ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig => {
-            (FaultKind::DataCorrupt, RESTORE)
+        | ErrorCode::FileLockingProtocolFailed => Trouble::InUse,
+        ErrorCode::CannotOpen => cannot_open(path),
+        ErrorCode::ReadOnly if error.extended_code == ffi::SQLITE_READONLY_DBMOVED => {
+            Trouble::Moved
         }
-        _ => return (FaultKind::Internal, defect()),
-    };
-    (kind, hint.to_owned())
+        ErrorCode::ReadOnly => not_writable(path),
+        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Trouble::Damaged,
+        // By the limit of `open::limit` alone.
+        ErrorCode::OperationInterrupted => Trouble::Endless,
+        ErrorCode::DiskFull => Trouble::Full,
+        ErrorCode::SystemIoFailure => Trouble::Disk,
+        ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
+            Trouble::Denied {
+                place: "the database and its directory".to_owned(),
+            }
+        }
+        // The schema is not the one that the migration history claims.
+        ErrorCode::Unknown if names_what_is_missing(message) => Trouble::Damaged,
+        ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig => {
+            Trouble::Damaged
+        }
+        _ => Trouble::Defect,
+    }
 }
 
 fn names_what_is_missing(message: Option<&str>) -> bool {
@@ -87,15 +118,15 @@ fn names_what_is_missing(message: Option<&str>) -> bool {
 
 /// SQLite says no more than "unable to open": the file, or a journal beside it. What is wrong is
 /// asked of the file system.
-fn cannot_open(path: &Utf8Path) -> (FaultKind, String) {
+fn cannot_open(path: &Utf8Path) -> Trouble {
     let directory = parent(path);
     for (place, right) in [
         (path, Access::READ_OK),
         (directory, Access::EXEC_OK),
         (directory, Access::WRITE_OK),
     ] {
-        if let Some(found) = refused(place, right) {
-            return found;
+        if let Some(trouble) = missing_right(place, right) {
+            return trouble;
         }
     }
     // Rights that only an attempt shows, such as those of a security module.
@@ -108,44 +139,34 @@ fn cannot_open(path: &Utf8Path) -> (FaultKind, String) {
             let _ = file.into_raw_fd();
         }
     }
-    (
-        FaultKind::DatabaseUnavailable,
-        format!("check that {path} is a file and its volume is mounted"),
-    )
+    Trouble::CannotOpen {
+        path: path.to_string(),
+    }
 }
 
-fn not_writable(path: &Utf8Path) -> (FaultKind, String) {
-    refused(path, Access::WRITE_OK)
-        .or_else(|| refused(parent(path), Access::WRITE_OK))
-        .unwrap_or_else(|| {
-            (
-                FaultKind::Io,
-                format!("make {path} and its directory writable"),
-            )
+fn not_writable(path: &Utf8Path) -> Trouble {
+    missing_right(path, Access::WRITE_OK)
+        .or_else(|| missing_right(parent(path), Access::WRITE_OK))
+        .unwrap_or_else(|| Trouble::ReadOnly {
+            path: path.to_string(),
         })
 }
 
 /// Why the file system refuses a right to the place, where it does.
-pub(crate) fn refused(place: &Utf8Path, right: Access) -> Option<(FaultKind, String)> {
+pub(crate) fn missing_right(place: &Utf8Path, right: Access) -> Option<Trouble> {
     match access(place.as_std_path(), right) {
         Err(Errno::ACCESS | Errno::PERM) => Some(denied(place)),
-        Err(Errno::ROFS) => Some((
-            FaultKind::Io,
-            format!("mount the file system of {place} writable"),
-        )),
+        Err(Errno::ROFS) => Some(Trouble::ReadOnlyFileSystem {
+            place: place.to_string(),
+        }),
         _ => None,
     }
 }
 
-fn denied(place: &Utf8Path) -> (FaultKind, String) {
-    (
-        FaultKind::Denied,
-        format!("give the user that runs this program the right to {place}"),
-    )
-}
-
-fn defect() -> String {
-    "this is a defect of the program; report it with this message".to_owned()
+fn denied(place: &Utf8Path) -> Trouble {
+    Trouble::Denied {
+        place: place.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +175,7 @@ mod tests {
 
     fn kind_of(extended: i32) -> FaultKind {
         let error = Error::SqliteFailure(ffi::Error::new(extended), None);
-        class(Utf8Path::new("/nonexistent/x.db"), &error).0
+        trouble(Utf8Path::new("/nonexistent/x.db"), &error).kind()
     }
 
     #[test]
@@ -189,7 +210,7 @@ mod tests {
         let with = |text: &str| {
             let error =
                 Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(text.to_owned()));
-            class(Utf8Path::new("x.db"), &error).0
+            trouble(Utf8Path::new("x.db"), &error).kind()
         };
         assert_eq!(with("no such table: credential"), FaultKind::DataCorrupt);
         assert_eq!(with("near \"SELCT\": syntax error"), FaultKind::Internal);

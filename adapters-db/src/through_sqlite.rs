@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
-use ports::{Fault, FaultKind, ResultExt as _};
+use ports::{ResultExt as _, StoreError};
 use ring::digest::{Context, SHA256};
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Transaction};
 
+use crate::db::Db;
 use crate::draft::Draft;
 use crate::file_bytes::copy_as_it_is;
 use crate::file_header::without_log;
-use crate::sql_error::fault;
+use crate::sql_error::defect;
 
 /// Pages that are copied at a time.
 const PAGES: i32 = 1024;
@@ -21,36 +21,36 @@ const PAGES: i32 = 1024;
 /// Copies the state of a transaction into a draft, and makes sure that it says what the state says,
 /// row by row. `progress` hears how many pages of how many are copied.
 pub(crate) fn copy(
-    path: &Utf8Path,
-    state: &Transaction<'_>,
+    state: &Db<'_>,
     draft: &Draft,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), Fault> {
+) -> Result<(), StoreError> {
     // SQLite has to open it, and it is not what gets a name.
     let mut between = draft.another()?.with_private_name()?;
-    back_up(path, state, &between, progress)?;
-    let what = || format!("copying the database {path}");
+    back_up(state, &between, progress)?;
+    let what = || format!("copying the database {}", state.path);
     without_log(between.file()).or_io(what)?;
     let copy = between.read()?;
     between.lose_name()?;
-    let reading = |error| fault(path, "comparing with a copy", error);
-    if contents(state).map_err(reading)? != contents(&copy).map_err(reading)? {
-        return Err(unlike(path));
+    let reading = state.failed("comparing with a copy");
+    if contents(state).map_err(&reading)? != contents(&copy).map_err(reading)? {
+        return Err(StoreError::CopyDiffers {
+            path: state.path.to_string(),
+        });
     }
     Ok(copy_as_it_is(between.file(), draft.file(), &mut |_, _| ()).or_io(what)?)
 }
 
 fn back_up(
-    path: &Utf8Path,
-    state: &Transaction<'_>,
+    state: &Db<'_>,
     draft: &Draft,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), Fault> {
-    let copying = |error| fault(path, "copying the database", error);
+) -> Result<(), StoreError> {
+    let copying = state.failed("copying the database");
     let mut to = draft.edit()?;
-    let backup = Backup::new(state, &mut to).map_err(copying)?;
+    let backup = Backup::new(state, &mut to).map_err(&copying)?;
     loop {
-        let step = backup.step(PAGES).map_err(copying)?;
+        let step = backup.step(PAGES).map_err(&copying)?;
         let pages = backup.progress();
         let count = |pages: i32| u64::try_from(pages).unwrap_or_default();
         progress(
@@ -62,23 +62,11 @@ fn back_up(
             StepResult::More => {}
             // The state is held and the draft is ours alone.
             other => {
-                return Err(Fault::new(
-                    FaultKind::Internal,
-                    format!("copying the database {path} stopped: {other:?}"),
-                    "this is a defect of the program; report it with this message",
-                ));
+                let what = format!("copying the database {} stopped: {other:?}", state.path);
+                return Err(defect(what, None));
             }
         }
     }
-}
-
-/// The fault of a copy that is not what was written to it.
-pub(crate) fn unlike(path: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("a copy of the database {path} does not hold what was written to it"),
-        "check the disk and the memory of this machine; the database was left as it is",
-    )
 }
 
 /// Application id and, for each table, a digest over its rows: no value is kept in memory.

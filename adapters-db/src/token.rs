@@ -1,9 +1,7 @@
 //! What is known of the token: one row of `pkcs11_token`, and our KEK in `pkcs11_key`.
 
-use std::error::Error;
-
 use domain::{KEK_LABEL, KekId};
-use ports::{BackupWrappedDek, Fault, FaultKind, TokenRecord, WrappedDek};
+use ports::{BackupWrappedDek, Cause, StoreError, TokenRecord, WrappedDek};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
@@ -19,7 +17,7 @@ const PENDING: &str = "pending";
 const RETIRED: &str = "retired";
 
 /// The token, where one is stored. A schema that is behind has no rotation yet.
-pub(crate) fn read(db: &Db<'_>) -> Result<Option<TokenRecord>, Fault> {
+pub(crate) fn read(db: &Db<'_>) -> Result<Option<TokenRecord>, StoreError> {
     let reading = db.failed("reading the token");
     let rotates = knows_rotation(db).map_err(&reading)?;
     let since = if rotates { "bek_set_at" } else { "NULL" };
@@ -37,16 +35,20 @@ pub(crate) fn read(db: &Db<'_>) -> Result<Option<TokenRecord>, Fault> {
     let Some(mut record) = record else {
         return Ok(None);
     };
+    let wrong_id = |source: Cause| StoreError::WrongKekId {
+        path: db.path.to_string(),
+        source,
+    };
     for (state, id) in keys(db, rotates).map_err(reading)? {
         let Some(id) = id else { continue };
-        let id = KekId::new(&id).map_err(|error| wrong_id(db, error))?;
+        let id = KekId::new(&id).map_err(|error| wrong_id(error.into()))?;
         match state.as_deref() {
             None | Some(CURRENT) => record.kek = Some(id),
             Some(PENDING) => record.pending_kek = Some(id),
             Some(RETIRED) => record.retired_keks.push(id),
             Some(other) => {
                 let why = format!("{} is no state of a key", quoted(other));
-                return Err(wrong_id(db, why));
+                return Err(wrong_id(why.into()));
             }
         }
     }
@@ -73,18 +75,6 @@ fn keys(connection: &Connection, rotates: bool) -> rusqlite::Result<Vec<Key>> {
         .collect()
 }
 
-fn wrong_id(db: &Db<'_>, why: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!(
-            "the KEK id in table pkcs11_key cannot be right (database {})",
-            db.path
-        ),
-        "restore the newest snapshot or a backup (`backup restore`)",
-    )
-    .because(why)
-}
-
 fn from_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     Ok(TokenRecord {
         label: required(0, text(row, 0)?)?,
@@ -101,7 +91,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
 }
 
 /// Stores the token and its KEK in place of what was known.
-pub(crate) fn save(db: &Db<'_>, token: &TokenRecord) -> Result<(), Fault> {
+pub(crate) fn save(db: &Db<'_>, token: &TokenRecord) -> Result<(), StoreError> {
     // What cannot be read is replaced as well: this is how it is put right.
     if matches!(read(db), Ok(Some(known)) if known == *token) {
         return Ok(());

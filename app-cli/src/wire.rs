@@ -43,9 +43,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     let path = config.database.value.clone();
     let snapshots = config.snapshots.value.clone();
     let database = match access {
-        Access::ReadOnly => {
-            SqliteDatabase::read_only(path, snapshots).parents_may_be_missing(create_parents)
-        }
+        Access::ReadOnly => SqliteDatabase::read_only(path, snapshots, create_parents),
         Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
     };
     let hsm = Pkcs11Module::new(

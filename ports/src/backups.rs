@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use domain::{InstallationId, KekId, StorageType};
 use time::OffsetDateTime;
 
-use crate::{Fault, NodeRecord};
+use crate::{BackupError, NodeRecord};
 
 /// What whoever makes a backup knows beside the database.
 #[derive(Clone, Debug)]
@@ -92,44 +92,44 @@ pub struct MadeSnapshot {
     pub removed: Vec<String>,
 }
 
-/// Snapshots and backups. Errors: see [`crate::NodeStore`] for the database; a failed operation on
-/// another file is a [`crate::FileError`].
+/// Snapshots and backups. Errors of the database are [`BackupError::Store`]; a failed operation on
+/// another file is [`BackupError::File`].
 pub trait Backups {
     /// Whether [`Backups::snapshot`] would have the right and the room, asked before the first
     /// change of an upgrade. Changes nothing, and creates nothing.
     ///
     /// # Errors
     /// See [`Backups`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
-    fn check_snapshot(&self) -> Result<(), Fault>;
+    fn check_snapshot(&self) -> Result<(), BackupError>;
 
     /// Makes a consistent copy, verifies it, keeps the last five of those. `None` where the newest
     /// snapshot is of this very state already (a start that is repeated).
     ///
     /// # Errors
     /// See [`Backups`].
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault>;
+    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError>;
 
     /// The snapshots, newest first; MUST be empty for a missing directory.
     ///
     /// # Errors
     /// See [`Backups`].
-    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault>;
+    fn snapshots(&self) -> Result<Vec<Snapshot>, BackupError>;
 
     /// Writes a consistent copy of the live database with its manifest, whole or not at all,
     /// readable by its owner alone from the first byte on, and reads it back. The database is not
     /// changed. `progress` hears how much of how much is copied.
     ///
     /// # Errors
-    /// See [`Backups`]; MUST be [`crate::FaultKind::Config`] where there is no database yet,
-    /// [`crate::FaultKind::VersionDowngrade`] for one with an unknown schema,
-    /// [`crate::FaultKind::Io`] where something stands at a [`BackupTarget::New`], and
-    /// [`crate::FaultKind::Usage`] for the node's own files.
+    /// See [`Backups`]; MUST be [`BackupError::NoDatabase`] where there is no database yet,
+    /// [`crate::StoreError::SchemaUnknown`] for one with an unknown schema,
+    /// [`BackupError::Exists`] where something stands at a [`BackupTarget::New`], and
+    /// [`BackupError::OwnFile`] for the node's own files.
     fn create(
         &self,
         target: BackupTarget<'_>,
         origin: &BackupOrigin,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<BackupManifest, Fault>;
+    ) -> Result<BackupManifest, BackupError>;
 
     /// Reads a backup and proves it whole; changes nothing.
     ///
@@ -137,7 +137,7 @@ pub trait Backups {
     /// MUST be [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or no backup or
     /// snapshot of this project, [`crate::FaultKind::VersionDowngrade`] for a newer schema or
     /// format.
-    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, Fault>;
+    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, BackupError>;
 
     /// Makes ready to put a backup in the database's place; nothing is replaced yet. What is put
     /// in place later is what was read and proven whole here. The start lock is needed for what
@@ -145,7 +145,7 @@ pub trait Backups {
     ///
     /// # Errors
     /// As [`Backups::verify`] and [`Backups`] have them.
-    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault>;
+    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, BackupError>;
 }
 
 /// A backup that is ready to be put in place; dropped, it leaves all as it was.
@@ -157,7 +157,7 @@ pub trait StagedBackup {
     ///
     /// # Errors
     /// See [`Backups`].
-    fn is_in_place(&self) -> Result<bool, Fault>;
+    fn is_in_place(&self) -> Result<bool, BackupError>;
 
     /// Keeps the present database, where there is one: as it is where it cannot be read. Returns
     /// where it stands; it MUST NOT be removed with old snapshots, since it may hold the only copy
@@ -165,12 +165,12 @@ pub trait StagedBackup {
     ///
     /// # Errors
     /// See [`Backups`].
-    fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault>;
+    fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError>;
 
     /// Replaces the database in one step: after a crash at any point there is the whole old one or
     /// the whole new one. Needs [`StagedBackup::keep_replaced`].
     ///
     /// # Errors
     /// See [`Backups`].
-    fn put_in_place(self: Box<Self>) -> Result<(), Fault>;
+    fn put_in_place(self: Box<Self>) -> Result<(), BackupError>;
 }

@@ -3,7 +3,7 @@
 use domain::InstallationId;
 use time::OffsetDateTime;
 
-use crate::{CertificateFacts, Dek, Fault, Secret, TlsCredential};
+use crate::{CertificateFacts, Dek, Secret, StoreError, TlsCredential};
 
 /// Where a stored credential comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,13 +99,13 @@ pub trait CredentialStore {
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
-    fn list(&self) -> Result<Vec<StoredCredential>, Fault>;
+    fn list(&self) -> Result<Vec<StoredCredential>, StoreError>;
 
     /// The one with this fingerprint, active or not; MUST be `None` where there is none.
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
-    fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault>;
+    fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, StoreError>;
 
     /// Saves a credential and makes it the active one, in one transaction; the one before stays.
     /// The key is sealed under `dek` where one is given, bound to installation and fingerprint. A
@@ -119,14 +119,14 @@ pub trait CredentialStore {
         credential: &NewCredential<'a>,
         dek: Option<&'a Dek>,
         now: OffsetDateTime,
-    ) -> Result<(), Fault>;
+    ) -> Result<(), StoreError>;
 
     /// Seals every private key that still stands in the clear, in one transaction, and leaves none
     /// of the clear bytes in the file. Returns how many.
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
-    fn seal_all(&self, dek: &Dek) -> Result<usize, Fault>;
+    fn seal_all(&self, dek: &Dek) -> Result<usize, StoreError>;
 }
 
 /// A credential that is to be saved.

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use crate::{
-    AssetError, DekCacheError, FaultKind, FileError, LockError, PinMemoryError, TlsError,
-    TokenError, WebServerError, WizardError, hints,
+    AssetError, BackupError, CryptoError, DekCacheError, FaultKind, FileError, LockError,
+    PinMemoryError, StoreError, TlsError, TokenError, WebServerError, WizardError, hints,
 };
 
 /// A failure of any port. Each port has its own type; none may hold a secret.
@@ -35,6 +35,15 @@ pub enum Fault {
     /// The web server.
     #[error(transparent)]
     WebServer(#[from] WebServerError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// Cryptography with a DEK.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
     /// The token, or the way to it.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -144,6 +153,9 @@ impl Fault {
             Self::Assets(error) => error.kind(),
             Self::Tls(error) => error.kind(),
             Self::WebServer(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Backup(error) => error.kind(),
+            Self::Crypto(error) => error.kind(),
             Self::Token(error) => error.kind(),
             Self::Other(untyped) => untyped.kind,
         }

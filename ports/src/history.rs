@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::Fault;
+use crate::StoreError;
 
 /// What a finished start leaves in the history.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,12 +54,12 @@ pub trait History {
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
-    fn record_start(&self, start: &StartRecord) -> Result<(), Fault>;
+    fn record_start(&self, start: &StartRecord) -> Result<(), StoreError>;
 
     /// The history, newest first, at most `limit` rows; MUST be empty for a database that is not
     /// initialised.
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
-    fn rows(&self, limit: usize) -> Result<Vec<HistoryRow>, Fault>;
+    fn rows(&self, limit: usize) -> Result<Vec<HistoryRow>, StoreError>;
 }

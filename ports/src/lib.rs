@@ -5,6 +5,7 @@
 //! implementation to it; the same feature generates mocks. No type here belongs to SQLite, PKCS#11 or Nginx.
 
 mod assets;
+mod backup_error;
 mod backups;
 mod clock;
 mod credential_store;
@@ -23,6 +24,7 @@ mod pin_memory;
 mod pin_memory_error;
 mod pins;
 mod secret;
+mod store_error;
 mod tls;
 mod token;
 mod token_error;
@@ -42,6 +44,7 @@ pub mod contract;
 pub mod fake;
 
 pub use assets::{AssetError, AssetReport, Messages, StaticFiles};
+pub use backup_error::BackupError;
 pub use backups::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,
     Snapshot, StagedBackup,
@@ -52,11 +55,12 @@ pub use credential_store::{
     SealedKey, StoredCredential, StoredKey,
 };
 pub use dek_cache::{CachedDek, DekCache, DekCacheError};
-pub use dek_crypto::DekCrypto;
+pub use dek_crypto::{CryptoError, DekCrypto};
 pub use fault::Fault;
 pub use fault_kind::FaultKind;
 pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
+pub use hints::tls_hint;
 pub use history::{History, HistoryRow, StartRecord};
 pub use lock::{LockError, StartLock, StartLockGuard};
 pub use node_store::{BackupWrappedDek, Migrated, NodeRecord, NodeStore, TokenRecord, WrappedDek};
@@ -65,6 +69,7 @@ pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pin_memory_error::PinMemoryError;
 pub use pins::Pins;
 pub use secret::{Dek, Secret};
+pub use store_error::{Cause, DatabaseTrouble, StoreError};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
     TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,

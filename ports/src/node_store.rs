@@ -3,7 +3,7 @@
 use domain::{InstallationId, KekId, SchemaState, StorageType};
 use time::OffsetDateTime;
 
-use crate::{ActiveCredential, Fault};
+use crate::{ActiveCredential, StoreError};
 
 /// The DEK wrapped by the KEK, in the blob format that names itself (C16).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,7 +87,7 @@ pub trait NodeStore {
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn read(&self) -> Result<Option<NodeRecord>, Fault>;
+    fn read(&self) -> Result<Option<NodeRecord>, StoreError>;
 
     /// Whether a start could write here, asked before its first change: rights, and room for the
     /// record of a start, or for a whole database where there is none; and, for who is to write
@@ -95,43 +95,43 @@ pub trait NodeStore {
     ///
     /// # Errors
     /// See [`NodeStore`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
-    fn check_writable(&self) -> Result<(), Fault>;
+    fn check_writable(&self) -> Result<(), StoreError>;
 
     /// Checks the whole of the database, which [`NodeStore::read`] does up to a size alone;
     /// changes nothing. Nothing there is nothing wrong.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn check_integrity(&self) -> Result<(), Fault>;
+    fn check_integrity(&self) -> Result<(), StoreError>;
 
     /// Applies every pending migration in one transaction; creates the database where there is
     /// none, with a new installation id. A database that is made MUST appear whole or not at all.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn migrate(&self) -> Result<Migrated, Fault>;
+    fn migrate(&self) -> Result<Migrated, StoreError>;
 
     /// Sets the storage; `false` where it is this one already.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn set_storage(&self, storage: StorageType) -> Result<bool, Fault>;
+    fn set_storage(&self, storage: StorageType) -> Result<bool, StoreError>;
 
     /// Stores what is known of the token in place of what was known.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn save_token(&self, token: &TokenRecord) -> Result<(), Fault>;
+    fn save_token(&self, token: &TokenRecord) -> Result<(), StoreError>;
 
     /// Remembers that setup was completed (C9); `false` where it was remembered already.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, Fault>;
+    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, StoreError>;
 
     /// Forgets that setup was completed; `false` where nothing was remembered.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn clear_setup_mark(&self) -> Result<bool, Fault>;
+    fn clear_setup_mark(&self) -> Result<bool, StoreError>;
 }

@@ -48,12 +48,12 @@ pub fn find(node: &Node, fingerprint: &str) -> Result<Option<CredentialWithKey>,
     node.store
         .credentials
         .find(fingerprint)
-        .map_err(|fault| match fault.kind() {
+        .map_err(|error| match error.kind() {
             FaultKind::DataCorrupt => {
-                let why = fault.to_string();
-                unusable(node, fingerprint, why, Some(Box::new(fault))).into()
+                let why = error.to_string();
+                unusable(node, fingerprint, why, Some(Box::new(error.into()))).into()
             }
-            _ => fault,
+            _ => error.into(),
         })
 }
 
@@ -74,9 +74,11 @@ pub fn open(
     };
     let private_key_pem = match (&stored.key, dek) {
         (StoredKey::Clear(key), _) => key.clone(),
-        (StoredKey::Sealed(key), Some(dek)) => {
-            node.secrets.crypto.open_key(dek, key).map_err(because)?
-        }
+        (StoredKey::Sealed(key), Some(dek)) => node
+            .secrets
+            .crypto
+            .open_key(dek, key)
+            .map_err(|error| because(error.into()))?,
         (StoredKey::Sealed(_), None) => {
             return Err(unusable(
                 "its private key is sealed and the DEK is out of reach",

@@ -110,7 +110,7 @@ pub fn refused(refused: &Refused) -> String {
             "bring one that is valid now and check this machine's clock; --force takes it all the \
              same"
         }
-        Refused::NotImported { source, .. } => return source.hint(),
+        Refused::NotImported { source, .. } => return ports::tls_hint(source),
         Refused::UnknownFingerprint { .. } => "`trustpointctl tls history` lists them",
         Refused::AmbiguousFingerprint { .. } => {
             "give more of it; `trustpointctl tls history` lists them"

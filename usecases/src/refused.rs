@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-use ports::{Fault, FaultKind};
+use ports::{CryptoError, Fault, FaultKind, TlsError, TokenError};
 
 /// A refusal of a use case. What to do next is the caller's to say.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ pub enum Refused {
         way_back: Option<String>,
     },
     #[error("no backup password can bring the DEK back: {source}")]
-    DamagedPasswordBlob { source: Box<Fault> },
+    DamagedPasswordBlob { source: Box<CryptoError> },
     #[error("the backup password unwraps a DEK, but not the one that seals {database}")]
     OtherDek { database: String },
     #[error("{database} does not say which DEK is in use: nothing can be proven")]
@@ -131,7 +131,7 @@ pub enum Refused {
     #[error("{database} has no installation id")]
     NoInstallation { database: String },
     #[error("the new KEK does not unwrap what was committed; the old KEK was not touched")]
-    NewKekFails { source: Option<Box<Fault>> },
+    NewKekFails { source: Option<Box<TokenError>> },
     #[error("the TLS server credential {which} in {database} cannot be used: {why}")]
     UnusableCredential {
         which: String,
@@ -142,7 +142,7 @@ pub enum Refused {
     #[error("{what} {how}")]
     NotValidNow { what: String, how: String },
     #[error("{from} cannot be imported: {source}")]
-    NotImported { from: String, source: Box<Fault> },
+    NotImported { from: String, source: Box<TlsError> },
     #[error("no stored certificate has the fingerprint {given}")]
     UnknownFingerprint { given: String },
     #[error("more than one stored certificate has a fingerprint that begins {given}")]
@@ -169,7 +169,10 @@ pub enum Refused {
         database: String,
     },
     #[error("the backup {backup} is whole, but: {source}")]
-    BackupPassword { backup: String, source: Box<Fault> },
+    BackupPassword {
+        backup: String,
+        source: Box<CryptoError>,
+    },
     #[error("{what}")]
     Defect { what: &'static str },
 }
@@ -245,9 +248,10 @@ impl Refused {
             | Self::UnknownFingerprint { .. }
             | Self::AmbiguousFingerprint { .. } => FaultKind::Usage,
             Self::NewKekFails { .. } => FaultKind::HsmUnavailable,
-            Self::NotImported { source, .. }
-            | Self::BackupPassword { source, .. }
-            | Self::DamagedPasswordBlob { source } => source.kind(),
+            Self::NotImported { source, .. } => source.kind(),
+            Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {
+                source.kind()
+            }
             Self::CacheAlone(found) => found.damage.kind(),
             Self::Defect { .. } => FaultKind::Internal,
         }

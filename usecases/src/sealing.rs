@@ -104,7 +104,7 @@ pub fn damaged_password_blob(node: &Node, record: &NodeRecord) -> Option<Refused
     let blob = record.token.as_ref()?.backup_encrypted_dek.as_ref()?;
     let fault = node.secrets.crypto.examine(blob).err()?;
     Some(Refused::DamagedPasswordBlob {
-        source: Box::new(fault),
+        source: fault.into(),
     })
 }
 

@@ -7,21 +7,22 @@ use std::thread;
 use camino::Utf8Path;
 use domain::SchemaState;
 use ports::{
-    BackupManifest, BackupOrigin, BackupTarget, Fault, FaultKind, NodeRecord, ResultExt as _,
+    BackupError, BackupManifest, BackupOrigin, BackupTarget, NodeRecord, ResultExt as _, StoreError,
 };
 
 use super::digest::{Digest, Trail};
-use super::{manifest, no_database, own};
+use super::{manifest, own};
 use crate::classify::identify;
+use crate::connections::not_initialised;
 use crate::db::Db;
 use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::{Copied, Source, thread_died};
+use crate::duplicate::{self, Copied, plain_file, thread_died};
 use crate::file_bytes::{copy_as_it_is, send};
 use crate::file_header::{number, stated_size};
 use crate::integrity::{check, check_pages, size};
-use crate::sql_error::fault;
-use crate::{migrate, node, schema, scrub};
+use crate::sql_error::failed;
+use crate::{node, schema, scrub};
 
 /// Copies, writes the manifest, reads the result back, and gives it its name or sends it on.
 pub(crate) fn create(
@@ -30,7 +31,7 @@ pub(crate) fn create(
     target: BackupTarget<'_>,
     origin: &BackupOrigin,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<BackupManifest, Fault> {
+) -> Result<BackupManifest, BackupError> {
     let path = db.path;
     let place = match &target {
         BackupTarget::New(file) => {
@@ -47,7 +48,7 @@ pub(crate) fn create(
     };
     // What cannot be backed up is found out before the long part of the work.
     {
-        let state = db.one_state()?;
+        let state = db.begin_reading()?;
         let db = Db::new(path, &state);
         check(&db)?;
         record(&db)?;
@@ -58,7 +59,7 @@ pub(crate) fn create(
         let lines = manifest::lines(state, &record(state)?, origin)?;
         Ok((lines, due))
     })?;
-    let (lines, is_scrub_due) = copied.seen;
+    let (lines, is_scrub_due) = copied.read;
     let (mut draft, size, digest) = if is_scrub_due {
         let (draft, size) = scrubbed(path, draft)?;
         (draft, size, Digest::new())
@@ -71,7 +72,7 @@ pub(crate) fn create(
         BackupTarget::New(file) => {
             let file = Utf8Path::new(file);
             if !draft.publish(file)? {
-                return Err(standing(file));
+                return Err(exists(file));
             }
         }
         BackupTarget::Replace(file) => draft.replace(Utf8Path::new(file))?,
@@ -87,9 +88,9 @@ fn copy<T>(
     db: &Db<'_>,
     draft: &Draft,
     progress: &mut dyn FnMut(u64, u64),
-    look: impl FnOnce(&Db<'_>) -> Result<T, Fault>,
-) -> Result<(Copied<T>, Digest), Fault> {
-    let source = Source::of(db.path, db.connection)?;
+    read: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
+) -> Result<(Copied<T>, Digest), StoreError> {
+    let file = plain_file(db)?;
     let trail = Trail::default();
     let (copied, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| trail.follow(draft.file()));
@@ -98,7 +99,7 @@ fn copy<T>(
             trail.reaches(done);
             progress(done, total);
         };
-        let copied = source.copy(draft, &mut progress, look);
+        let copied = duplicate::copy(db, file.as_ref(), draft, &mut progress, read);
         drop(end);
         (copied, digest.join())
     });
@@ -112,26 +113,28 @@ fn copy<T>(
     Ok((copied, if is_of_it { digest } else { Digest::new() }))
 }
 
-/// What is seen is a database that can be backed up.
-fn record(db: &Db<'_>) -> Result<NodeRecord, Fault> {
+/// The record of a database that can be backed up.
+fn record(db: &Db<'_>) -> Result<NodeRecord, StoreError> {
     let found = identify(db, &schema::runner()?)?;
-    let record = node::record(db, found)?.ok_or_else(|| no_database(db.path))?;
+    let record = node::record(db, found)?.ok_or_else(|| not_initialised(db.path))?;
     match record.schema {
         SchemaState::Current | SchemaState::Behind => Ok(record),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => {
-            Err(migrate::refused(db.path, state))
-        }
+        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(StoreError::SchemaUnknown {
+            path: db.path.to_string(),
+            state,
+        }),
     }
 }
 
 /// Where a key was sealed and the process died, clear bytes of it are still in the gaps. What
 /// SQLite has rebuilt is copied, since it cannot get a name any more.
-fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), Fault> {
-    let writing = |error| fault(path, "rebuilding a copy", error);
+fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), StoreError> {
     let connection = copy.edit()?;
-    scrub::finish(&connection).map_err(writing)?;
-    check_pages(&Db::new(path, &connection))?;
-    let size = size(&connection).map_err(writing)?;
+    let db = Db::new(path, &connection);
+    let writing = |error| failed(path, "rebuilding a copy", error);
+    scrub::finish(&db).map_err(writing)?;
+    check_pages(&db)?;
+    let size = size(&db).map_err(writing)?;
     connection.close().map_err(|(_, error)| writing(error))?;
     let draft = copy.another()?;
     copy_as_it_is(copy.file(), draft.file(), &mut |_, _| ())
@@ -141,7 +144,7 @@ fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), Fault> {
 
 /// A SQLite before 3.7 leaves the number of pages in the header as it was: every reader would take
 /// the manifest for a page.
-fn ensure_counted(path: &Utf8Path, file: &File, size: u64) -> Result<(), Fault> {
+fn ensure_counted(path: &Utf8Path, file: &File, size: u64) -> Result<(), BackupError> {
     let mut header = [0; 100];
     file.read_exact_at(&mut header, 0)
         .or_io(|| format!("reading a copy of the database {path}"))?;
@@ -149,37 +152,31 @@ fn ensure_counted(path: &Utf8Path, file: &File, size: u64) -> Result<(), Fault> 
     if is_counted && stated_size(&header) == size {
         return Ok(());
     }
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        format!("the header of the database {path} does not say how many pages it has"),
-        "have a SQLite of version 3.7 or later write it anew: `VACUUM`",
-    ))
+    Err(BackupError::PagesNotCounted {
+        path: path.to_string(),
+    })
 }
 
 /// Said before the long part of the work; whether the name is free is decided when it is given.
-fn ensure_free(file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_free(file: &Utf8Path) -> Result<(), BackupError> {
     match kind_of(file)? {
         None => Ok(()),
-        Some(_) => Err(standing(file)),
+        Some(_) => Err(exists(file)),
     }
 }
 
-fn standing(file: &Utf8Path) -> Fault {
-    Fault::new(
-        FaultKind::Io,
-        format!("{file} is there already: it is not overwritten"),
-        "give another path, or add --force to replace that file",
-    )
+fn exists(file: &Utf8Path) -> BackupError {
+    BackupError::Exists {
+        file: file.to_string(),
+    }
 }
 
 /// A directory, a device or a pipe is nothing that a backup takes the place of.
-fn ensure_regular(file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_regular(file: &Utf8Path) -> Result<(), BackupError> {
     match kind_of(file)? {
-        Some(kind) if !kind.is_file() && !kind.is_symlink() => Err(Fault::new(
-            FaultKind::Io,
-            format!("{file} is no regular file: it is not overwritten"),
-            "give the path of a file; `-` is standard output",
-        )),
+        Some(kind) if !kind.is_file() && !kind.is_symlink() => Err(BackupError::NoRegularFile {
+            file: file.to_string(),
+        }),
         Some(_) | None => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use memchr::memmem::Finder;
 use ring::digest::{Context, SHA256};
 
 use crate::file_bytes::{CHUNK, read_at};
@@ -102,9 +103,10 @@ impl Trail {
 /// Whether this is the digest of the whole file with zeros where the digest itself stands, as in
 /// the format 1; that happens once in a file, or the file was not made by this project.
 pub(super) fn is_right_within(file: &File, expected: &str) -> std::io::Result<bool> {
-    let Some(needle) = Needle::of(expected) else {
+    if expected.len() != LENGTH {
         return Ok(false);
-    };
+    }
+    let needle = Finder::new(expected);
     let mut context = Context::new(&SHA256);
     let mut found = 0;
     let mut window = vec![0; CHUNK];
@@ -135,38 +137,6 @@ pub(super) fn is_right_within(file: &File, expected: &str) -> std::io::Result<bo
         place += (length - kept) as u64;
         kept = later;
         window.copy_within(CHUNK - kept.., 0);
-    }
-}
-
-/// A text of the length of a digest, and how far one may skip on from each byte that ends a place
-/// where it is not (Horspool).
-struct Needle<'a> {
-    text: &'a [u8],
-    skip: [usize; 256],
-}
-
-impl<'a> Needle<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        let text = text.as_bytes();
-        let (_, before) = text.split_last().filter(|_| text.len() == LENGTH)?;
-        let mut skip = [LENGTH; 256];
-        for (at, byte) in before.iter().enumerate() {
-            if let Some(skip) = skip.get_mut(usize::from(*byte)) {
-                *skip = LENGTH - 1 - at;
-            }
-        }
-        Some(Self { text, skip })
-    }
-
-    fn find(&self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        loop {
-            let last = *bytes.get(at + LENGTH - 1)?;
-            if self.text.last() == Some(&last) && bytes.get(at..at + LENGTH)? == self.text {
-                return Some(at);
-            }
-            at += self.skip.get(usize::from(last))?;
-        }
     }
 }
 

@@ -10,7 +10,9 @@ use std::os::unix::fs::FileExt as _;
 
 use data_encoding::HEXLOWER;
 use domain::{InstallationId, KekId};
-use ports::{BackupManifest, BackupOrigin, Fault, FaultKind, NodeRecord, ResultExt as _};
+use ports::{
+    BackupError, BackupManifest, BackupOrigin, Cause, NodeRecord, ResultExt as _, StoreError,
+};
 use rusqlite::Connection;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,7 +37,7 @@ pub(super) fn lines(
     db: &Db<'_>,
     record: &NodeRecord,
     origin: &BackupOrigin,
-) -> Result<String, Fault> {
+) -> Result<String, StoreError> {
     let schema = newest_migration(db).map_err(db.failed("reading the migration history"))?;
     let token = record.token.as_ref();
     let optional = |text: Option<String>| text.unwrap_or_default();
@@ -79,7 +81,7 @@ pub(super) fn append(
     size: u64,
     lines: &str,
     mut digest: Digest,
-) -> Result<BackupManifest, Fault> {
+) -> Result<BackupManifest, BackupError> {
     let what = || "writing the manifest of the backup";
     file.write_all_at(lines.as_bytes(), size).or_io(what)?;
     let end = size + lines.len() as u64;
@@ -91,38 +93,31 @@ pub(super) fn append(
     if manifest.sha256 == sha256 {
         return Ok(manifest);
     }
-    Err(Fault::new(
-        FaultKind::DataCorrupt,
-        "the manifest of the backup does not read back as it was written",
-        "check the disk and the memory of this machine; the database was left as it is",
-    ))
+    Err(BackupError::ManifestDiffers)
 }
 
 /// The manifest after the `size` bytes of the database, and how many bytes its digest is of.
-pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64), Fault> {
+pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64), BackupError> {
     let what = || "reading the manifest";
     let length = file.metadata().or_io(what)?.len();
     let after = length.saturating_sub(size);
-    let cut = || {
-        Fault::new(
-            FaultKind::DataCorrupt,
-            format!("it has {length} bytes and should have {size}, and no manifest is after them"),
-            "use another backup",
-        )
+    let cut = |source: Option<Cause>| BackupError::Wrong {
+        why: format!("it has {length} bytes and should have {size}, and no manifest is after them"),
+        source,
     };
     if after > LONGEST {
-        return Err(cut());
+        return Err(cut(None));
     }
     let mut bytes = vec![0; usize::try_from(after).unwrap_or_default()];
     file.read_exact_at(&mut bytes, size).or_io(what)?;
-    let text = String::from_utf8(bytes).map_err(|error| cut().because(error))?;
+    let text = String::from_utf8(bytes).map_err(|error| cut(Some(error.into())))?;
     let body = text
         .strip_prefix(HEAD)
         .and_then(|body| body.strip_suffix('\n'))
-        .ok_or_else(cut)?;
+        .ok_or_else(|| cut(None))?;
     let mut values = BTreeMap::new();
     for line in body.split('\n') {
-        let (name, value) = line.split_once(": ").ok_or_else(cut)?;
+        let (name, value) = line.split_once(": ").ok_or_else(|| cut(None))?;
         values.insert(name.to_owned(), value.to_owned());
     }
     let ends_with_digest = body
@@ -131,14 +126,14 @@ pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64)
         .and_then(|line| line.strip_prefix(DIGEST))
         .is_some_and(|digest| digest.len() == digest::LENGTH);
     if !ends_with_digest {
-        return Err(cut());
+        return Err(cut(None));
     }
     let digested = length - digest::LENGTH as u64 - 1;
     Ok((Values(values).parse(FORMAT)?, digested))
 }
 
 /// The manifest of a backup of the format 1; `None` in a database that has none.
-pub(super) fn read_table(backup: &Db<'_>) -> Result<Option<BackupManifest>, Fault> {
+pub(super) fn read_table(backup: &Db<'_>) -> Result<Option<BackupManifest>, BackupError> {
     let reading = backup.failed("reading the manifest");
     let is_there: bool = backup
         .query_row(
@@ -162,7 +157,7 @@ pub(super) fn read_table(backup: &Db<'_>) -> Result<Option<BackupManifest>, Faul
 }
 
 /// Takes the manifest of the format 1 out of a database that goes back to work.
-pub(super) fn remove_table(staged: &Db<'_>) -> Result<(), Fault> {
+pub(super) fn remove_table(staged: &Db<'_>) -> Result<(), StoreError> {
     staged
         .execute_batch(&format!("DROP TABLE IF EXISTS {TABLE}"))
         .map_err(staged.failed("removing the manifest"))
@@ -187,17 +182,19 @@ struct Values(BTreeMap<String, String>);
 
 impl Values {
     /// A manifest of this format.
-    fn parse(&self, expected: u32) -> Result<BackupManifest, Fault> {
-        let format = self.get("format")?.parse().map_err(|_| wrong("format"))?;
+    fn parse(&self, expected: u32) -> Result<BackupManifest, BackupError> {
+        let format = self
+            .get("format")?
+            .parse()
+            .map_err(|_| wrong("format", None))?;
         if format > FORMAT {
-            return Err(Fault::new(
-                FaultKind::VersionDowngrade,
-                format!("its manifest has the format {format}; this program knows {FORMAT}"),
-                "use the newer program that made it",
-            ));
+            return Err(BackupError::NewerFormat {
+                format,
+                known: FORMAT,
+            });
         }
         if format != expected {
-            return Err(wrong("format"));
+            return Err(wrong("format", None));
         }
         let optional = |name: &str| {
             self.get(name)
@@ -209,15 +206,15 @@ impl Values {
             schema: self.get("schema")?.to_owned(),
             sha256: self.get("sha256")?.to_owned(),
             created_at: OffsetDateTime::parse(self.get("created_at")?, &Rfc3339)
-                .map_err(|error| wrong("created_at").because(error))?,
+                .map_err(|error| wrong("created_at", Some(error.into())))?,
             installation: optional("installation_id")?
                 .map(InstallationId::parse)
                 .transpose()
-                .map_err(|error| wrong("installation_id").because(error))?,
+                .map_err(|error| wrong("installation_id", Some(error.into())))?,
             storage: optional("storage")?
                 .map(str::parse)
                 .transpose()
-                .map_err(|()| wrong("storage"))?,
+                .map_err(|()| wrong("storage", None))?,
             kek: optional("kek_id")?.map(kek).transpose()?,
             dek_check_value: optional("dek_check_value")?
                 .map(|text| bytes("dek_check_value", text))
@@ -227,28 +224,27 @@ impl Values {
         })
     }
 
-    fn get(&self, name: &str) -> Result<&str, Fault> {
+    fn get(&self, name: &str) -> Result<&str, BackupError> {
         self.0
             .get(name)
             .map(String::as_str)
-            .ok_or_else(|| wrong(name))
+            .ok_or_else(|| wrong(name, None))
     }
 }
 
-fn kek(text: &str) -> Result<KekId, Fault> {
-    KekId::new(&bytes("kek_id", text)?).map_err(|error| wrong("kek_id").because(error))
+fn kek(text: &str) -> Result<KekId, BackupError> {
+    KekId::new(&bytes("kek_id", text)?).map_err(|error| wrong("kek_id", Some(error.into())))
 }
 
-fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Fault> {
+fn bytes(name: &str, text: &str) -> Result<Vec<u8>, BackupError> {
     HEXLOWER
         .decode(text.as_bytes())
-        .map_err(|error| wrong(name).because(error))
+        .map_err(|error| wrong(name, Some(error.into())))
 }
 
-fn wrong(name: &str) -> Fault {
-    Fault::new(
-        FaultKind::DataCorrupt,
-        format!("`{name}` of its manifest is missing or cannot be right"),
-        "use another backup",
-    )
+fn wrong(name: &str, source: Option<Cause>) -> BackupError {
+    BackupError::Wrong {
+        why: format!("`{name}` of its manifest is missing or cannot be right"),
+        source,
+    }
 }

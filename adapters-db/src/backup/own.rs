@@ -1,7 +1,7 @@
 //! What must never be overwritten by a backup: the node's own files.
 
 use camino::Utf8Path;
-use ports::{Fault, FaultKind};
+use ports::BackupError;
 
 use crate::directory::parent;
 use crate::draft::is_private;
@@ -12,30 +12,20 @@ const PARTS: [&str; 3] = ["-journal", "-wal", "-shm"];
 /// What stands beside the database under a name of its own.
 const PIN_MEMORY: &str = "pin-rejected";
 
-/// Refuses the database, what belongs to it, and what would be taken for a part of another.
-pub(super) fn ensure_not_own(file: &Utf8Path, database: &Utf8Path) -> Result<(), Fault> {
-    let name = file.file_name().ok_or_else(|| {
-        no_place(
-            file,
-            "cannot be the path of a backup",
-            "give the path of a file",
-        )
-    })?;
+/// It is not the database, nothing that belongs to it, and nothing that would be taken for a part
+/// of another.
+pub(super) fn ensure_not_own(file: &Utf8Path, database: &Utf8Path) -> Result<(), BackupError> {
+    let path = file.to_string();
+    let Some(name) = file.file_name() else {
+        return Err(BackupError::NoFileName { file: path });
+    };
     if PARTS.iter().any(|part| name.ends_with(part)) || is_private(name) {
-        return Err(no_place(
-            file,
-            "would be taken for what a killed process has left, and deleted",
-            "give another name",
-        ));
+        return Err(BackupError::TakenForLeftover { file: path });
     }
     let is_own =
         same(file, database) || same(parent(file), parent(database)) && is_own_name(name, database);
     if is_own {
-        return Err(no_place(
-            file,
-            "is one of the node's own files: it is never overwritten by a backup",
-            "give another path",
-        ));
+        return Err(BackupError::OwnFile { file: path });
     }
     Ok(())
 }
@@ -51,8 +41,4 @@ fn is_own_name(name: &str, database: &Utf8Path) -> bool {
 /// Whether both are one file, through every link.
 fn same(one: &Utf8Path, other: &Utf8Path) -> bool {
     Identity::at(one).is_some_and(|one| Some(one) == Identity::at(other))
-}
-
-fn no_place(file: &Utf8Path, why: &str, hint: &str) -> Fault {
-    Fault::new(FaultKind::Usage, format!("{file:?} {why}"), hint)
 }

@@ -2,14 +2,15 @@
 //! file beside it is looked at.
 
 use std::cmp::Ordering;
-use std::fs::{File, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::thread;
 
 use camino::Utf8Path;
 use domain::SchemaState;
-use ports::{Backup, BackupManifest, BackupSource, Fault, FaultKind, ResultExt as _};
+use ports::{
+    Backup, BackupError, BackupManifest, BackupSource, FileError, ResultExt as _, StoreError,
+};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
@@ -19,13 +20,13 @@ use crate::db::Db;
 use crate::directory::nearest_directory;
 use crate::draft::{Draft, open_same};
 use crate::duplicate::thread_died;
-use crate::file_bytes::{self, Refused, read_at};
+use crate::file_bytes::{self, StreamError, open_file, read_at};
 use crate::file_header::{MAGIC, SIZES_END, stated_size};
-use crate::integrity::{size, wrong_pages};
-use crate::look::{beside, has_bytes};
+use crate::integrity::{self, size};
+use crate::path_state::{JOURNALS, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
-use crate::sql_error::fault;
-use crate::{migrate, node, open as sqlite_open, schema};
+use crate::sql_error::failed;
+use crate::{node, open as sqlite_open, schema};
 
 /// What a stream is called.
 const STREAM: &str = "standard input";
@@ -33,37 +34,22 @@ const STREAM: &str = "standard input";
 const LONGEST_MANIFEST: u64 = 1 << 20;
 const FOREIGN: &str = "it is no SQLite database";
 
-/// A file that may be a backup.
-pub(super) struct Candidate<'a> {
-    /// What the operator calls it.
-    pub(super) name: &'a Utf8Path,
-    /// Its bytes.
-    pub(super) file: &'a File,
-    /// The same, opened by SQLite.
-    pub(super) connection: Connection,
-}
-
 /// Opens it for reading; what is no regular file is none.
-pub(super) fn open(path: &Utf8Path) -> Result<File, Fault> {
-    let what = || format!("opening {path}");
-    // Without O_NONBLOCK a FIFO of that name would hang the program.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)
-        .or_io(what)?;
-    if file.metadata().or_io(what)?.is_file() {
-        return Ok(file);
+pub(super) fn open(path: &Utf8Path) -> Result<File, BackupError> {
+    match open_file(path, OFlags::empty()) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            Err(wrong("it is no regular file"))
+        }
+        opened => Ok(opened.or_io(|| format!("opening {path}"))?),
     }
-    Err(corrupt("it is no regular file"))
 }
 
 /// Reads a backup and proves it whole.
-pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, Fault> {
+pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, BackupError> {
     match source {
         BackupSource::File(path) => {
             let path = Utf8Path::new(path);
-            refused(path, || {
+            naming(path, || {
                 let file = open(path)?;
                 ensure_sqlite(&file, path)?;
                 let absolute = camino::absolute_utf8(path).or_io(|| format!("opening {path}"))?;
@@ -71,12 +57,7 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
                 // played back.
                 let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
                 let connection = open_same(&file, &absolute, "immutable=1", access)?;
-                let (name, file) = (path, &file);
-                let backup = prove(&mut Candidate {
-                    name,
-                    file,
-                    connection,
-                })?;
+                let backup = prove(path, &file, connection)?;
                 ensure_finished(path, &backup)?;
                 Ok(backup)
             })
@@ -85,12 +66,12 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
             let name = Utf8Path::new(STREAM);
             let draft = Draft::within(nearest_directory(snapshots))?;
             take_in(stream, name, &draft)?;
-            refused(name, || prove_draft(&draft, name))
+            naming(name, || prove_draft(&draft, name))
         }
     }
 }
 
-/// What the operator calls it.
+/// What the operator calls the backup.
 pub(super) fn name(source: &BackupSource<'_>) -> String {
     match source {
         BackupSource::File(file) => (*file).to_owned(),
@@ -99,26 +80,29 @@ pub(super) fn name(source: &BackupSource<'_>) -> String {
 }
 
 /// Takes a stream in: a database and its manifest, and no more than that.
-pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> Result<(), Fault> {
-    let refuse = |why: &str| refused(name, || Err(corrupt(why)));
+pub(super) fn take_in(
+    stream: &mut dyn Read,
+    name: &Utf8Path,
+    draft: &Draft,
+) -> Result<(), BackupError> {
+    let refused = |why: &str| naming(name, || Err(wrong(why)));
     let mut head = Vec::new();
     for up_to in [MAGIC.len(), SIZES_END] {
         let more = (up_to - head.len()) as u64;
         let read = Read::take(&mut *stream, more).read_to_end(&mut head);
         read.or_io(|| format!("reading the backup {name}"))?;
         if !head.starts_with(MAGIC) {
-            return refuse(FOREIGN);
+            return refused(FOREIGN);
         }
     }
     let most = stated_size(&head) + LONGEST_MANIFEST;
     let mut stream = head.as_slice().chain(stream).take(most + 1);
-    let length =
-        file_bytes::take_in(&mut stream, draft.file()).map_err(|refused| match refused {
-            Refused::Reading(error) => Fault::io(format!("reading the backup {name}"), error),
-            Refused::Writing(error) => Fault::io(format!("copying the backup {name}"), error),
-        })?;
+    let length = file_bytes::take_in(&mut stream, draft.file()).map_err(|error| match error {
+        StreamError::Reading(error) => FileError::new(format!("reading the backup {name}"), error),
+        StreamError::Writing(error) => FileError::new(format!("copying the backup {name}"), error),
+    })?;
     if length > most {
-        return refuse(&format!(
+        return refused(&format!(
             "it is longer than it says: its header tells of {} bytes",
             stated_size(&head)
         ));
@@ -127,56 +111,34 @@ pub(super) fn take_in(stream: &mut dyn Read, name: &Utf8Path, draft: &Draft) -> 
 }
 
 /// Proves the copy of a backup whole.
-pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, Fault> {
+pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, BackupError> {
     ensure_sqlite(draft.file(), name)?;
-    prove(&mut Candidate {
-        name,
-        file: draft.file(),
-        connection: draft.read()?,
-    })
+    prove(name, draft.file(), draft.read()?)
 }
 
-/// Names the backup that is refused, and what to do then.
-pub(super) fn refused<T>(
+/// An error of `act` names the backup.
+pub(super) fn naming<T>(
     name: &Utf8Path,
-    act: impl FnOnce() -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    act().map_err(|fault| {
-        let message = match fault.kind() {
-            FaultKind::DataCorrupt | FaultKind::VersionDowngrade => {
-                format!("the backup {name} is refused: {fault}")
-            }
-            _ => format!("the backup {name} cannot be read: {fault}"),
-        };
-        let hint = match fault.kind() {
-            FaultKind::DataCorrupt => {
-                "use another backup or a snapshot; nothing was changed".to_owned()
-            }
-            _ => fault.hint().to_owned(),
-        };
-        Fault::new(fault.kind(), message, hint).because(fault)
+    act: impl FnOnce() -> Result<T, BackupError>,
+) -> Result<T, BackupError> {
+    act().map_err(|error| BackupError::Refused {
+        name: name.to_string(),
+        source: Box::new(error),
     })
 }
 
-fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
-    let bytes = candidate
-        .file
+fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Backup, BackupError> {
+    let bytes = file
         .metadata()
-        .or_io(|| format!("looking at the backup {}", candidate.name))?
+        .or_io(|| format!("looking at the backup {name}"))?
         .len();
-    sqlite_open::distrust(&mut candidate.connection, bytes)
-        .map_err(|error| unreadable(candidate.name, error))?;
-    // From here on it is only looked at.
-    let candidate = &*candidate;
-    let Candidate {
-        name,
-        file,
-        connection,
-    } = candidate;
-    ensure_application(name, connection)?;
-    let (manifest, digested) = manifest_of(candidate)?;
+    sqlite_open::distrust(&mut connection, bytes)
+        .map_err(|error| failed(name, "reading", error))?;
+    let db = Db::new(name, &connection);
+    ensure_application(&db)?;
+    let (manifest, digested) = manifest_of(&db, file)?;
     // Both read the whole file: side by side.
-    let (wrong, digest) = thread::scope(|scope| {
+    let (damage, digest) = thread::scope(|scope| {
         let digest = manifest.as_ref().map(|manifest| {
             scope.spawn(|| match digested {
                 Some(end) => Ok(digest::up_to(file, end)? == manifest.sha256),
@@ -184,7 +146,7 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
             })
         });
         (
-            wrong_pages(connection),
+            integrity::damage(&db, "integrity_check"),
             digest.map(thread::ScopedJoinHandle::join),
         )
     });
@@ -193,18 +155,17 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
             .map_err(|_| thread_died())?
             .or_io(|| format!("reading the backup {name}"))?
     {
-        return Err(corrupt(
+        return Err(wrong(
             "its SHA-256 is not the one in its manifest: it was altered, or damaged",
         ));
     }
-    if let Some(wrong) = wrong.map_err(|error| unreadable(name, error))? {
-        return Err(corrupt(&format!("it is damaged: {wrong}")));
+    if let Some(damage) = damage.map_err(db.failed("reading"))? {
+        return Err(wrong(format!("it is damaged: {damage}")));
     }
     // Whatever else the schema has than ours is refused where the schema is identified.
-    let db = Db::new(name, connection);
     let found = identify(&db, &schema::runner()?)?;
     let Some(mut record) = node::record(&db, found)? else {
-        return Err(corrupt("it is an empty database"));
+        return Err(wrong("it is an empty database"));
     };
     // The manifest may know of a setup that the database was still to be told of (C9).
     if let Some(manifest) = &manifest
@@ -214,27 +175,29 @@ fn prove(candidate: &mut Candidate<'_>) -> Result<Backup, Fault> {
     }
     match record.schema {
         SchemaState::Current | SchemaState::Behind => Ok(Backup { manifest, record }),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(migrate::refused(name, state)),
+        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(StoreError::SchemaUnknown {
+            path: db.path.to_string(),
+            state,
+        }
+        .into()),
     }
 }
 
 /// The manifest, and how many bytes its digest is of: all of them in the format 1.
-fn manifest_of(candidate: &Candidate<'_>) -> Result<(Option<BackupManifest>, Option<u64>), Fault> {
-    let Candidate {
-        name,
-        file,
-        connection,
-    } = candidate;
-    let size = size(connection).map_err(|error| unreadable(name, error))?;
+fn manifest_of(
+    db: &Db<'_>,
+    file: &File,
+) -> Result<(Option<BackupManifest>, Option<u64>), BackupError> {
+    let size = size(db).map_err(db.failed("reading"))?;
     let length = file
         .metadata()
-        .or_io(|| format!("looking at {name}"))?
+        .or_io(|| format!("looking at {}", db.path))?
         .len();
     match length.cmp(&size) {
-        Ordering::Less => Err(corrupt(&format!(
+        Ordering::Less => Err(wrong(format!(
             "it has {length} bytes and should have {size}"
         ))),
-        Ordering::Equal => Ok((manifest::read_table(&Db::new(name, connection))?, None)),
+        Ordering::Equal => Ok((manifest::read_table(db)?, None)),
         Ordering::Greater => {
             let (manifest, digested) = manifest::read_after(file, size)?;
             Ok((Some(manifest), Some(digested)))
@@ -242,37 +205,37 @@ fn manifest_of(candidate: &Candidate<'_>) -> Result<(Option<BackupManifest>, Opt
     }
 }
 
-fn ensure_sqlite(file: &File, name: &Utf8Path) -> Result<(), Fault> {
+fn ensure_sqlite(file: &File, name: &Utf8Path) -> Result<(), BackupError> {
     let mut magic = [0; MAGIC.len()];
     let count = read_at(file, &mut magic, 0).or_io(|| format!("reading {name}"))?;
     if count == MAGIC.len() && magic == *MAGIC {
         return Ok(());
     }
-    Err(corrupt(FOREIGN))
+    Err(wrong(FOREIGN))
 }
 
-fn ensure_application(file: &Utf8Path, connection: &Connection) -> Result<(), Fault> {
-    let id: i64 = connection
+fn ensure_application(db: &Db<'_>) -> Result<(), BackupError> {
+    let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(|error| unreadable(file, error))?;
+        .map_err(db.failed("reading"))?;
     if id == APPLICATION_ID {
         return Ok(());
     }
-    Err(corrupt(&format!(
+    Err(wrong(format!(
         "it belongs to another application (application id {id:#010x})"
     )))
 }
 
 /// A database that somebody is writing to, or whose writer has died, is no snapshot: what stands
 /// beside it belongs to it.
-pub(super) fn ensure_finished(file: &Utf8Path, backup: &Backup) -> Result<(), Fault> {
+pub(super) fn ensure_finished(file: &Utf8Path, backup: &Backup) -> Result<(), BackupError> {
     if backup.manifest.is_some() {
         return Ok(());
     }
-    for part in ["-journal", "-wal"] {
+    for part in JOURNALS {
         let part = beside(file, part);
         if has_bytes(&part)? {
-            return Err(corrupt(&format!(
+            return Err(wrong(format!(
                 "it has no manifest, and {part} beside it says that it is not a finished copy"
             )));
         }
@@ -280,10 +243,9 @@ pub(super) fn ensure_finished(file: &Utf8Path, backup: &Backup) -> Result<(), Fa
     Ok(())
 }
 
-fn unreadable(file: &Utf8Path, error: rusqlite::Error) -> Fault {
-    fault(file, "reading", error)
-}
-
-fn corrupt(why: &str) -> Fault {
-    Fault::new(FaultKind::DataCorrupt, why, "use another backup")
+fn wrong(why: impl Into<String>) -> BackupError {
+    BackupError::Wrong {
+        why: why.into(),
+        source: None,
+    }
 }

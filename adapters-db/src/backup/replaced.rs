@@ -1,16 +1,16 @@
 //! What a restore replaces is kept: as a snapshot, or byte for byte where it cannot be read.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, ResultExt as _};
+use ports::{FileError, ResultExt as _, StoreError};
 use time::OffsetDateTime;
 
 use crate::directory::{parent, remove_if_there, sync_directory};
 use crate::draft::Draft;
 use crate::file_bytes::{same_bytes, send};
-use crate::look::{beside, has_bytes};
 use crate::owner::Owner;
+use crate::path_state::{beside, has_bytes};
 use crate::snapshot;
-use crate::snapshot_files::{Kind, name, taken};
+use crate::snapshot_files::{Kind, next};
 
 /// Beside the database there may be what belongs to it. The database is the last: where its name
 /// is, all is there.
@@ -23,7 +23,7 @@ pub(super) fn keep_bytes(
     path: &Utf8Path,
     directory: &Utf8Path,
     now: OffsetDateTime,
-) -> Result<Option<Utf8PathBuf>, Fault> {
+) -> Result<Option<Utf8PathBuf>, StoreError> {
     let mut drafts = Vec::new();
     let owner = Owner::of_database(path)?;
     for part in PARTS {
@@ -38,26 +38,21 @@ pub(super) fn keep_bytes(
     if drafts.is_empty() {
         return Ok(None);
     }
-    // Of a restore that was killed.
+    // A restore that was killed has kept them already.
     if let Some(newest) = snapshot::newest(directory, Kind::Replaced)?
         && is_of(&newest, &drafts)?
     {
         return Ok(Some(newest));
     }
     loop {
-        let kept = directory.join(name(
-            Kind::Replaced,
-            Some(UNREADABLE),
-            now,
-            &taken(directory)?,
-        ));
+        let kept = next(directory, Kind::Replaced, Some(UNREADABLE), now)?;
         if publish(&kept, &mut drafts)? {
             return Ok(Some(kept));
         }
     }
 }
 
-fn copied(file: &Utf8Path, directory: &Utf8Path) -> Result<Draft, Fault> {
+fn copied(file: &Utf8Path, directory: &Utf8Path) -> Result<Draft, StoreError> {
     let what = || format!("keeping {file} in {directory}");
     let source = std::fs::File::open(file).or_io(what)?;
     let draft = Draft::within(directory)?;
@@ -66,7 +61,7 @@ fn copied(file: &Utf8Path, directory: &Utf8Path) -> Result<Draft, Fault> {
 }
 
 /// Whether what is kept there are these very files.
-fn is_of(kept: &Utf8Path, drafts: &[(&str, Draft)]) -> Result<bool, Fault> {
+fn is_of(kept: &Utf8Path, drafts: &[(&str, Draft)]) -> Result<bool, FileError> {
     for part in PARTS {
         let there = beside(kept, part);
         let is_same = match drafts.iter().find(|(of, _)| *of == part) {
@@ -81,7 +76,7 @@ fn is_of(kept: &Utf8Path, drafts: &[(&str, Draft)]) -> Result<bool, Fault> {
 }
 
 /// `false` where a name is taken: by a part that a restore has left which was killed.
-fn publish(kept: &Utf8Path, drafts: &mut [(&str, Draft)]) -> Result<bool, Fault> {
+fn publish(kept: &Utf8Path, drafts: &mut [(&str, Draft)]) -> Result<bool, StoreError> {
     for (part, draft) in drafts {
         if !draft.publish(&beside(kept, part))? {
             return Ok(false);
@@ -91,7 +86,7 @@ fn publish(kept: &Utf8Path, drafts: &mut [(&str, Draft)]) -> Result<bool, Fault>
 }
 
 /// Removes what belongs to a database that is about to be replaced and could not be recovered.
-pub(super) fn remove_beside(path: &Utf8Path) -> Result<(), Fault> {
+pub(super) fn remove_beside(path: &Utf8Path) -> Result<(), FileError> {
     let mut removed = false;
     for part in ["-journal", "-wal", "-shm"] {
         let file = beside(path, part);

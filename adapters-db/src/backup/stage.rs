@@ -5,7 +5,10 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Backup, BackupSource, Fault, FaultKind, ResultExt as _, StagedBackup};
+use ports::{
+    Backup, BackupError, BackupSource, FaultKind, FileError, ResultExt as _, StagedBackup,
+    StoreError,
+};
 use rusqlite::Connection;
 use time::OffsetDateTime;
 
@@ -15,16 +18,16 @@ use crate::connections::Connections;
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::Source;
+use crate::duplicate::plain_file;
 use crate::file_bytes::same_bytes;
 use crate::file_header::without_log;
 use crate::integrity::size;
-use crate::look::{beside, has_bytes};
 use crate::owner::{Owner, create_directories};
+use crate::path_state::{JOURNALS, PathState, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::snapshot_files::Kind;
-use crate::sql_error::fault;
-use crate::{classify, integrity, look, node, open, schema, snapshot};
+use crate::sql_error::failed;
+use crate::{classify, integrity, node, open, schema, snapshot};
 
 /// A backup on the file system of the database, ready to take its place.
 pub(crate) struct Staged {
@@ -38,7 +41,7 @@ pub(crate) struct Staged {
 }
 
 /// The present database, which nobody can write to while this is open. Dropped in this order: see
-/// [`Source`].
+/// [`plain_file`].
 struct Held {
     _transaction: Connection,
     _file: Option<File>,
@@ -51,7 +54,7 @@ impl Staged {
         source: BackupSource<'_>,
         connections: Arc<Connections>,
         snapshots: &Utf8Path,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, BackupError> {
         let path = resolved(connections.path())?;
         let name = read::name(&source);
         let name = Utf8Path::new(&name);
@@ -59,7 +62,7 @@ impl Staged {
         let mut opened;
         let stream: &mut dyn Read = match source {
             BackupSource::File(_) => {
-                opened = read::refused(name, || read::open(name))?;
+                opened = read::naming(name, || read::open(name))?;
                 &mut opened
             }
             BackupSource::Stream(stream) => stream,
@@ -68,7 +71,7 @@ impl Staged {
         read::take_in(stream, name, &draft)?;
         let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
-        let backup = read::refused(name, || {
+        let backup = read::naming(name, || {
             let backup = read::prove_draft(&draft, name)?;
             if is_file {
                 read::ensure_finished(name, &backup)?;
@@ -88,27 +91,24 @@ impl Staged {
 
     /// The present database, recovered from what a dead writer left, closed for every other
     /// writer. An error of kind `DataCorrupt` says that it cannot be read.
-    fn hold(&self) -> Result<Option<Connection>, Fault> {
-        let found = look::look(&self.path, true)?;
-        if !matches!(found, look::Sight::File(_)) {
+    fn hold(&self) -> Result<Option<Connection>, BackupError> {
+        if !matches!(PathState::of(&self.path, true)?, PathState::File(_)) {
             return Ok(None);
         }
-        let holding = |error| fault(&self.path, "closing it for writers", error);
         let connection = open::read_write(&self.path, self.connections.busy())?;
         let db = Db::new(&self.path, &connection);
+        let holding = db.failed("closing it for writers");
         if ensure_ours(&db)? == Found::Nothing {
             return Ok(None);
         }
         integrity::check(&db)?;
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
-            .map_err(holding)?;
+            .map_err(&holding)?;
         if mode != "delete" {
-            return Err(Fault::new(
-                FaultKind::DatabaseUnavailable,
-                format!("another process keeps the database {} open", self.path),
-                "stop the application, then restore again",
-            ));
+            return Err(BackupError::KeptOpen {
+                path: db.path.to_string(),
+            });
         }
         connection
             .execute_batch("BEGIN IMMEDIATE")
@@ -116,15 +116,16 @@ impl Staged {
         Ok(Some(connection))
     }
 
-    fn keep_snapshot(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
+    fn keep_snapshot(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError> {
         let Some(transaction) = self.hold()? else {
             return Ok(None);
         };
         let reader = open::read_only(&self.path, self.connections.busy())?;
-        let source = Source::of(&self.path, &reader)?;
-        let made = snapshot::make(&source, &self.snapshots, Kind::Replaced, now);
+        let db = Db::new(&self.path, &reader);
+        let file = plain_file(&db)?;
+        let made = snapshot::make(&db, file.as_ref(), &self.snapshots, Kind::Replaced, now);
         self.held = Some(Held {
-            _file: source.into_file(),
+            _file: file,
             _transaction: transaction,
         });
         Ok(match made? {
@@ -142,26 +143,26 @@ impl StagedBackup for Staged {
         &self.backup
     }
 
-    fn is_in_place(&self) -> Result<bool, Fault> {
+    fn is_in_place(&self) -> Result<bool, BackupError> {
         // Closing a file that is compared would drop the locks of a connection to it.
         self.connections.close()?;
         if !self.path.is_file() {
             return Ok(false);
         }
-        for part in ["-journal", "-wal"] {
+        for part in JOURNALS {
             if has_bytes(&beside(&self.path, part))? {
                 return Ok(false);
             }
         }
-        same_bytes(self.draft.file(), &self.path)
+        Ok(same_bytes(self.draft.file(), &self.path)?)
     }
 
-    fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, Fault> {
+    fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError> {
         // In write-ahead mode it would keep the database from being held.
         self.connections.close()?;
         match self.keep_snapshot(now) {
             // It cannot be read: a restore is for that, too.
-            Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
+            Err(error) if error.kind() == FaultKind::DataCorrupt => {
                 self.held = None;
                 let kept = replaced::keep_bytes(&self.path, &self.snapshots, now)?;
                 Ok(kept.map(Utf8PathBuf::into_string))
@@ -170,7 +171,7 @@ impl StagedBackup for Staged {
         }
     }
 
-    fn put_in_place(self: Box<Self>) -> Result<(), Fault> {
+    fn put_in_place(self: Box<Self>) -> Result<(), BackupError> {
         let Self {
             mut draft,
             path,
@@ -194,18 +195,21 @@ impl StagedBackup for Staged {
 }
 
 /// The path through every symbolic link: a rename would replace the link.
-fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
+fn resolved(path: &Utf8Path) -> Result<Utf8PathBuf, FileError> {
     match path.canonicalize_utf8() {
         Ok(resolved) => Ok(resolved),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
-        Err(error) => Err(Fault::io(format!("looking at the database {path}"), error)),
+        Err(error) => Err(FileError::new(
+            format!("looking at the database {path}"),
+            error,
+        )),
     }
 }
 
 /// The database that goes back to work has no manifest, and knows what that knows. The same backup
 /// always becomes the same bytes, so that a restore that is run again finds its work done.
-fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), Fault> {
-    let writing = |error| fault(name, "preparing", error);
+fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), StoreError> {
+    let writing = |error| failed(name, "preparing", error);
     let preparing = || format!("preparing {name}");
     let size = size(&draft.read()?).map_err(writing)?;
     draft.file().set_len(size).or_io(preparing)?;
@@ -220,21 +224,16 @@ fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), Fau
 }
 
 /// Whose database stands there is asked before it is replaced: the path may be wrong.
-fn ensure_ours(db: &Db<'_>) -> Result<Found, Fault> {
+fn ensure_ours(db: &Db<'_>) -> Result<Found, BackupError> {
     let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(db.failed("reading"))?;
-    let found = classify::identify(db, &schema::runner()?);
-    match found {
-        Err(fault) if fault.kind() == FaultKind::DataCorrupt && id != APPLICATION_ID => {
-            let message = format!("{fault}; it is not replaced");
-            Err(Fault::new(
-                FaultKind::Config,
-                message,
-                "correct database.path, or move that file away",
-            )
-            .because(fault))
+    match classify::identify(db, &schema::runner()?) {
+        Err(error) if error.kind() == FaultKind::DataCorrupt && id != APPLICATION_ID => {
+            Err(BackupError::NotOurs {
+                source: Box::new(error),
+            })
         }
-        found => found,
+        found => Ok(found?),
     }
 }

@@ -22,7 +22,7 @@ fn rounds() -> usize {
 
 fn backups(rig: &Rig) -> SqliteDatabase {
     let (path, snapshots) = (rig.path.clone(), rig.snapshots.clone());
-    SqliteDatabase::read_only(path, snapshots)
+    SqliteDatabase::read_only(path, snapshots, false)
 }
 
 fn origin() -> BackupOrigin {
@@ -117,13 +117,13 @@ fn c15_beside_an_application_that_writes_each_millisecond_every_copy_is_one_stat
         for number in 0..rounds() {
             let target = BackupTarget::Replace(file.as_str());
             let made = backups(&rig).create(target, &origin(), &mut |_, _| ());
-            if let Err(fault) = &made {
-                panic!("backup {number}: {fault}: {:?}", fault.causes());
+            if let Err(error) = &made {
+                panic!("backup {number}: {error:?}");
             }
             assert_one_state(&file);
             let made = rig.open_patient().snapshot(moment(0));
-            if let Err(fault) = &made {
-                panic!("snapshot {number}: {fault}: {:?}", fault.causes());
+            if let Err(error) = &made {
+                panic!("snapshot {number}: {error:?}");
             }
             // None where nothing was written since the last.
             if let Some(made) = made.unwrap() {

@@ -11,7 +11,7 @@ use super::reading::{recorded, with_hot_journal};
 use super::{OtherProcess, node, put};
 use crate::SqliteDatabase;
 use crate::copy::recovered;
-use crate::look::beside;
+use crate::path_state::beside;
 
 fn version(connection: &Connection) -> String {
     connection
@@ -49,7 +49,7 @@ fn what_belongs_to_a_database_behind_a_link_is_found() {
     let link = rig.root.join("link.db");
     std::os::unix::fs::symlink(&rig.path, &link).unwrap();
     let before = rig.listing();
-    let reader = SqliteDatabase::read_only(link.clone(), rig.snapshots.clone());
+    let reader = SqliteDatabase::read_only(link.clone(), rig.snapshots.clone(), false);
     assert_eq!(node(&reader).version.as_deref(), Some("1.0.0"));
     assert_eq!(rig.listing(), before);
     let writer = SqliteDatabase::new(link, rig.snapshots.clone(), false);
@@ -85,7 +85,7 @@ fn clones_share_one_connection() {
     let read = |database: &SqliteDatabase| {
         database
             .connections()
-            .read(|db, _| Ok(db.path().map(str::to_owned)))
+            .read(|db, _| Ok(db.connection.path().map(str::to_owned)))
     };
     assert_eq!(read(&clone).unwrap(), read(&other).unwrap());
     let inside = one.connections().read(|_, _| clone.rows(1));

@@ -6,7 +6,7 @@ use ports::{ActiveCredential, CredentialOrigin, DekCrypto as _, NewCredential, S
 use super::every_port::*;
 use super::{Rig, no_more_pages};
 use crate::RingDekCrypto;
-use crate::look::beside;
+use crate::path_state::beside;
 
 fn save(rig: &Rig, name: &str) {
     store::save(&rig.open(), name, None);

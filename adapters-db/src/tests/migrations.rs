@@ -1,7 +1,7 @@
 //! All that is pending or nothing (C5, C6).
 
 use domain::SchemaState;
-use ports::{FaultKind, Migrated, NodeStore as _};
+use ports::{Fault, FaultKind, Migrated, NodeStore as _};
 use refinery::{Migration, Runner};
 
 use super::{Rig, mode_of, node, put, read_fault};
@@ -64,7 +64,7 @@ fn c15_a_migration_that_fails_leaves_the_database_as_it_was() {
         ("V91__broken", "CREATE TABLE installation (id INTEGER)"),
     ]);
     let database = rig.open();
-    let fault = database.migrate_with(&runner).unwrap_err();
+    let fault = Fault::from(database.migrate_with(&runner).unwrap_err());
     assert!(fault.to_string().contains("as it was before"), "{fault}");
     assert!(!fault.causes().is_empty());
     assert_eq!(std::fs::read(&rig.path).unwrap(), before);
@@ -177,7 +177,10 @@ fn c04_a_history_that_lost_its_newest_row_is_corrupt() {
         "DELETE FROM refinery_schema_history WHERE version = \
          (SELECT max(version) FROM refinery_schema_history)",
     );
-    for fault in [read_fault(&rig.open()), rig.open().migrate().unwrap_err()] {
+    for fault in [
+        read_fault(&rig.open()),
+        rig.open().migrate().unwrap_err().into(),
+    ] {
         assert_eq!(fault.kind(), FaultKind::DataCorrupt, "{fault}");
     }
 }

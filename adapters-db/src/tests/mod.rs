@@ -70,7 +70,7 @@ impl Rig {
     }
 
     pub(crate) fn open_read_only(&self) -> SqliteDatabase {
-        SqliteDatabase::read_only(self.path.clone(), self.snapshots.clone()).impatient()
+        SqliteDatabase::read_only(self.path.clone(), self.snapshots.clone(), false).impatient()
     }
 
     /// What an operator does with the sqlite3 command line.
@@ -182,7 +182,7 @@ pub(crate) fn node(database: &SqliteDatabase) -> NodeRecord {
 }
 
 pub(crate) fn read_fault(database: &SqliteDatabase) -> Fault {
-    database.read().unwrap_err()
+    database.read().unwrap_err().into()
 }
 
 pub(crate) fn mode_of(path: &Utf8Path) -> u32 {

@@ -20,32 +20,36 @@ fn full() -> Rig {
 }
 
 /// All that a reader asks.
-fn look(database: &SqliteDatabase) -> Vec<Result<(), Fault>> {
+fn look(database: &SqliteDatabase) -> Vec<Option<Fault>> {
     vec![
-        database.read().map(drop),
-        database.check_writable(),
-        database.check_integrity(),
-        database.list().map(drop),
-        database.find("AB:CD:one").map(drop),
-        database.rows(10).map(drop),
+        fault(database.read()),
+        fault(database.check_writable()),
+        fault(database.check_integrity()),
+        fault(database.list()),
+        fault(database.find("AB:CD:one")),
+        fault(database.rows(10)),
     ]
 }
 
 /// And all that is changed in the life of a node.
-fn change(database: &SqliteDatabase) -> Vec<Result<(), Fault>> {
+fn change(database: &SqliteDatabase) -> Vec<Option<Fault>> {
     let dek = Dek::from_bytes(&[1; 32]).unwrap();
     let mut token = known_token();
     token.pending_kek = Some(KekId::new(&[9; 16]).unwrap());
     vec![
-        database.migrate().map(drop),
-        database.snapshot(moment(1)).map(drop),
-        database.set_storage(StorageType::SoftHsm).map(drop),
-        database.save_token(&token),
-        try_save(database, "one", None),
-        database.seal_all(&dek).map(drop),
-        database.mark_setup_completed(moment(1)).map(drop),
-        database.record_start(&start("1.0.0", moment(1))),
+        fault(database.migrate()),
+        fault(database.snapshot(moment(1))),
+        fault(database.set_storage(StorageType::SoftHsm)),
+        fault(database.save_token(&token)),
+        fault(try_save(database, "one", None)),
+        fault(database.seal_all(&dek)),
+        fault(database.mark_setup_completed(moment(1))),
+        fault(database.record_start(&start("1.0.0", moment(1)))),
     ]
+}
+
+fn fault<T, E: Into<Fault>>(result: Result<T, E>) -> Option<Fault> {
+    result.err().map(Into::into)
 }
 
 #[track_caller]
@@ -57,7 +61,7 @@ fn is_never_our_defect(rig: &Rig, what: &str) {
     let mut said = looked;
     said.extend(look(&database));
     said.extend(change(&database));
-    for fault in said.into_iter().filter_map(Result::err) {
+    for fault in said.into_iter().flatten() {
         let causes = fault.causes();
         assert!(
             matches!(

@@ -4,7 +4,8 @@ use domain::StorageType;
 
 use crate::contract::store::{StoreRig, known_token, moment, start};
 use crate::{
-    BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, Fault, FaultKind, NodeRecord,
+    BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, FaultKind,
+    NodeRecord,
 };
 
 /// A place for one database and its backups; nothing stands there yet.
@@ -24,11 +25,11 @@ type Case = (&'static str, fn(&dyn BackupsRig));
 const CASES: [Case; 9] = [
     ("no database is nothing to back up", |rig| {
         let file = rig.file("backup");
-        let fault = rig
+        let error = rig
             .backups()
             .create(BackupTarget::New(&file), &origin(false), &mut |_, _| ())
             .unwrap_err();
-        assert_eq!(fault.kind(), FaultKind::Config);
+        assert!(matches!(error, BackupError::NoDatabase { .. }), "{error}");
         assert!(rig.backups().verify(BackupSource::File(&file)).is_err());
     }),
     ("a backup says what it is of, and changes nothing", |rig| {
@@ -108,8 +109,8 @@ const CASES: [Case; 9] = [
             let first = create(rig, &file, false);
             let backups = rig.backups();
             let again = |target| backups.create(target, &origin(true), &mut |_, _| ());
-            let fault = again(BackupTarget::New(&file)).unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::Io);
+            let error = again(BackupTarget::New(&file)).unwrap_err();
+            assert!(matches!(error, BackupError::Exists { .. }), "{error}");
             let read = || backups.verify(BackupSource::File(&file)).unwrap().manifest;
             assert_eq!(read(), Some(first));
             let second = again(BackupTarget::Replace(&file)).unwrap();
@@ -128,7 +129,7 @@ const CASES: [Case; 9] = [
                 &mut |_, _| (),
             )
             .unwrap();
-        let read = |bytes: &[u8]| -> Result<_, Fault> {
+        let read = |bytes: &[u8]| -> Result<_, BackupError> {
             Ok(backups.verify(BackupSource::Stream(&mut &*bytes))?.manifest)
         };
         assert_eq!(read(&bytes).unwrap(), Some(manifest));

@@ -6,8 +6,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     ActiveCredential, BackupWrappedDek, Backups, CertificateFacts, CredentialOrigin,
-    CredentialStore, CredentialWithKey, Dek, Fault, History, Migrated, NewCredential, NodeRecord,
-    NodeStore, Secret, StartRecord, StoredKey, TlsCredential, TokenRecord, WrappedDek,
+    CredentialStore, CredentialWithKey, Dek, History, Migrated, NewCredential, NodeRecord,
+    NodeStore, Secret, StartRecord, StoreError, StoredKey, TlsCredential, TokenRecord, WrappedDek,
 };
 
 /// All ports of one database.
@@ -159,7 +159,11 @@ pub fn active(store: &dyn NodeStore) -> CredentialWithKey {
 ///
 /// # Errors
 /// See [`CredentialStore::save_active`].
-pub fn try_save(store: &dyn CredentialStore, name: &str, dek: Option<&Dek>) -> Result<(), Fault> {
+pub fn try_save(
+    store: &dyn CredentialStore,
+    name: &str,
+    dek: Option<&Dek>,
+) -> Result<(), StoreError> {
     save_from(store, name, CredentialOrigin::Generated, dek)
 }
 
@@ -176,7 +180,7 @@ fn save_from(
     name: &str,
     origin: CredentialOrigin,
     dek: Option<&Dek>,
-) -> Result<(), Fault> {
+) -> Result<(), StoreError> {
     let (credential, facts) = credential(name);
     let new = NewCredential {
         credential: &credential,

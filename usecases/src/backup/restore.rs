@@ -82,7 +82,7 @@ fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
                 .warning(&format!("the present database cannot be read: {fault}"));
             Ok(None)
         }
-        Err(fault) => Err(fault),
+        Err(fault) => Err(fault.into()),
     }
 }
 

@@ -171,7 +171,7 @@ fn by_password(
         .unwrap_with_password(blob, password)
         .map_err(|fault| Refused::BackupPassword {
             backup: name.to_owned(),
-            source: Box::new(fault),
+            source: fault.into(),
         })?;
     Ok(judge(node, known, &dek, "it unwraps"))
 }

@@ -20,7 +20,10 @@ impl Doctor<'_> {
             }
         }
         let writable = [
-            ("database_writable", self.node.store.node.check_writable()),
+            (
+                "database_writable",
+                self.node.store.node.check_writable().map_err(Fault::from),
+            ),
             (
                 "wizard_writable",
                 self.node.host.wizard.check_writable().map_err(Fault::from),

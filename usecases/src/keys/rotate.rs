@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use domain::KekId;
-use ports::{Dek, Fault, FaultKind, TokenRecord, TokenSession};
+use ports::{Dek, Fault, FaultKind, TokenError, TokenRecord, TokenSession};
 
 use super::sealed_node::SealedNode;
 use crate::lock;
@@ -91,7 +91,7 @@ fn verify(
     dek: &Dek,
 ) -> Result<TokenRecord, Fault> {
     let stored = token::stored(recorder.node)?;
-    let wrong = |source: Option<Fault>| Refused::NewKekFails {
+    let wrong = |source: Option<TokenError>| Refused::NewKekFails {
         source: source.map(Box::new),
     };
     let (Some(kek), Some(blob)) = (&stored.kek, &stored.encrypted_dek) else {
@@ -99,7 +99,7 @@ fn verify(
     };
     let unwrapped = session
         .unwrap_dek(kek, blob)
-        .map_err(|error| wrong(Some(error.into())))?;
+        .map_err(|error| wrong(Some(error)))?;
     if !unwrapped.is_same(dek) {
         return Err(wrong(None).into());
     }
@@ -130,5 +130,5 @@ fn finish(
         ));
     }
     stored.pending_kek = None;
-    node.store.node.save_token(&stored)
+    Ok(node.store.node.save_token(&stored)?)
 }

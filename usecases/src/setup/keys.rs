@@ -143,6 +143,6 @@ fn new_dek(node: &Node, session: &dyn TokenSession) -> Result<Dek, Fault> {
     let random = session.random(domain::DEK_EXPECTED_LENGTH)?;
     match Dek::from_bytes(random.expose()) {
         Some(dek) => Ok(dek),
-        None => node.secrets.crypto.generate(),
+        None => Ok(node.secrets.crypto.generate()?),
     }
 }

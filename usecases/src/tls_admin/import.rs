@@ -78,7 +78,7 @@ fn assemble(node: &Node, request: &Import) -> Result<Assembled, Fault> {
             .assemble(&request.files)
             .map_err(|fault| Refused::NotImported {
                 from: request.from.clone(),
-                source: Box::new(fault.into()),
+                source: fault.into(),
             })?;
     ensure_valid_now(node, "the certificate", &assembled.facts, request.force)?;
     for (subject, facts) in &assembled.chain {

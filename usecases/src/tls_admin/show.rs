@@ -42,5 +42,5 @@ pub fn show(node: &Node) -> Result<Shown, Fault> {
 /// # Errors
 /// The database cannot be read.
 pub fn history(node: &Node) -> Result<Vec<StoredCredential>, Fault> {
-    node.store.credentials.list()
+    Ok(node.store.credentials.list()?)
 }

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use domain::{DEK_EXPECTED_LENGTH, InstallationId, SchemaState, SetupWizardState, StorageType};
 use ports::{
-    ActiveCredential, AssetReport, Backup, BackupManifest, BackupOrigin, BackupSource,
+    ActiveCredential, AssetReport, Backup, BackupError, BackupManifest, BackupOrigin, BackupSource,
     BackupTarget, Backups, CachedDek, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek,
-    Fault, Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache,
-    MockDekCrypto, MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins,
-    MockStaticFiles, MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord,
-    Output, Published, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey,
-    SystemClock, TlsCredential, TlsView, TokenRecord, TokenSession as _, WizardDirectory,
+    Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache, MockDekCrypto,
+    MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins, MockStaticFiles,
+    MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord, Output, Published,
+    Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey, SystemClock,
+    TlsCredential, TlsView, TokenRecord, TokenSession as _, WizardDirectory,
 };
 use time::OffsetDateTime;
 
-use super::token::{FakeToken, LABEL, unasked};
+use super::token::{FakeToken, LABEL};
 use crate::node::{Host, Node, Secrets, Settings, Store, Web};
 
 const FINGERPRINT: &str = "AB:CD";
@@ -262,15 +262,15 @@ impl StartLock for FreeLock {
 struct NoBackups;
 
 impl Backups for NoBackups {
-    fn check_snapshot(&self) -> Result<(), Fault> {
-        unasked()
+    fn check_snapshot(&self) -> Result<(), BackupError> {
+        panic!("no start asks for this")
     }
 
-    fn snapshot(&self, _now: OffsetDateTime) -> Result<Option<MadeSnapshot>, Fault> {
-        unasked()
+    fn snapshot(&self, _now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError> {
+        panic!("no start asks for this")
     }
 
-    fn snapshots(&self) -> Result<Vec<Snapshot>, Fault> {
+    fn snapshots(&self) -> Result<Vec<Snapshot>, BackupError> {
         Ok(Vec::new())
     }
 
@@ -279,15 +279,15 @@ impl Backups for NoBackups {
         _target: BackupTarget<'_>,
         _origin: &BackupOrigin,
         _progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<BackupManifest, Fault> {
-        unasked()
+    ) -> Result<BackupManifest, BackupError> {
+        panic!("no start asks for this")
     }
 
-    fn verify(&self, _source: BackupSource<'_>) -> Result<Backup, Fault> {
-        unasked()
+    fn verify(&self, _source: BackupSource<'_>) -> Result<Backup, BackupError> {
+        panic!("no start asks for this")
     }
 
-    fn stage(&self, _source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, Fault> {
-        unasked()
+    fn stage(&self, _source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, BackupError> {
+        panic!("no start asks for this")
     }
 }

@@ -198,6 +198,6 @@ impl DekBlobs for FakeToken {
     }
 }
 
-fn unasked<T>() -> Result<T, TokenError> {
+pub fn unasked<T>() -> T {
     panic!("no start asks for this")
 }

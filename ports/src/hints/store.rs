@@ -1,0 +1,162 @@
+//! Hints for the database, its backups, and the cryptography with a DEK.
+
+use super::files::file;
+use crate::{BackupError, CryptoError, DatabaseTrouble, FaultKind, StoreError};
+
+const DEFECT: &str = "this is a defect of the program; report it with this message";
+const FREE_SPACE: &str = "free space on that file system, then start again; nothing is lost";
+const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
+                       (`backup restore`)";
+const CHECK_MACHINE: &str =
+    "check the disk and the memory of this machine; the database was left as it is";
+
+/// For the database.
+pub(super) fn store(error: &StoreError) -> String {
+    match error {
+        StoreError::File(error) => return file(error),
+        StoreError::Crypto(error) => crypto(error),
+        StoreError::Failed { trouble, .. }
+        | StoreError::MigrationFailed { trouble, .. }
+        | StoreError::NotWritable { trouble, .. } => return of_trouble(trouble),
+        StoreError::NoSpace { .. } => FREE_SPACE,
+        StoreError::NoFile { .. } => {
+            "set the database's path to a file, or move away what stands there"
+        }
+        StoreError::DanglingLink { .. } => "check that the volume it points to is mounted",
+        StoreError::NoDirectory { .. } => {
+            "is the volume mounted? check the mount and the configured path"
+        }
+        StoreError::NoFileBeside { .. } => "find out what made it, and move it away",
+        StoreError::DatabaseGone { .. } => {
+            "bring back the database that belongs to it, or move that file away and restore a \
+             snapshot"
+        }
+        StoreError::NotSqlite { .. } => {
+            "keep a copy of the file, check the configured path, then restore the newest snapshot \
+             or a backup (`backup restore`)"
+        }
+        StoreError::Damaged { .. } => RESTORE,
+        StoreError::HistoryLost { .. } | StoreError::WrongKekId { .. } => {
+            "restore the newest snapshot or a backup (`backup restore`)"
+        }
+        StoreError::WrongRow { .. } => {
+            "correct the row, or restore the newest snapshot or a backup (`backup restore`)"
+        }
+        StoreError::Foreign { .. } => {
+            "set the database's path to this node's database; that file was left as it is"
+        }
+        StoreError::SchemaAltered { .. } => {
+            "keep a copy of the file; take away what was added, or restore the newest snapshot or \
+             a backup (`backup restore`)"
+        }
+        StoreError::SchemaUnknown { .. } => {
+            "start the version that wrote it, or restore a snapshot of this version"
+        }
+        StoreError::NotInitialised { .. } => {
+            "run `startup` first; if it did run, this is a defect of the program"
+        }
+        StoreError::MadeByAnother { .. } => {
+            "find out which other host starts on this volume, then start again"
+        }
+        StoreError::Removed { .. } => "find out what removes it, then start again",
+        StoreError::WrittenAllTheTime { .. } => {
+            "wait until the other process is idle and try again"
+        }
+        StoreError::LoggingChanged { .. } => "run this again",
+        StoreError::NoSpaceInMemory { .. } => {
+            "run `startup`, which may write: it recovers the database where it stands, without a \
+             copy; or mount a larger tmpfs on /dev/shm, or set TMPDIR to one"
+        }
+        StoreError::TemporaryDirectory { .. } => "set TMPDIR to another directory",
+        StoreError::FilesRemoved { .. } => "find out which one, then run this again",
+        StoreError::Exchanged { .. } => {
+            "see who else may write to its directory; use one that belongs to you alone"
+        }
+        StoreError::CopyDiffers { .. } => CHECK_MACHINE,
+        StoreError::Time { .. } => "check the clock of this machine",
+        StoreError::Random => "report this with the kernel version",
+        StoreError::Defect { .. } => DEFECT,
+    }
+    .to_owned()
+}
+
+fn of_trouble(trouble: &DatabaseTrouble) -> String {
+    match trouble {
+        DatabaseTrouble::InUse => {
+            "another process holds the database; end it, or wait and start again"
+        }
+        DatabaseTrouble::Moved => "the file was moved or replaced while it was open; start again",
+        DatabaseTrouble::CannotOpen { path } => {
+            return format!("check that {path} is a file and its volume is mounted");
+        }
+        DatabaseTrouble::Damaged => RESTORE,
+        DatabaseTrouble::Endless => {
+            "reading it came to no end, so it was altered or is damaged: keep a copy of the file, \
+             then restore the newest snapshot or a backup (`backup restore`)"
+        }
+        DatabaseTrouble::Full => FREE_SPACE,
+        DatabaseTrouble::Disk => "check the disk and the file system the database stands on",
+        DatabaseTrouble::Denied { place } => {
+            return format!("give the user that runs this program the right to {place}");
+        }
+        DatabaseTrouble::ReadOnlyFileSystem { place } => {
+            return format!("mount the file system of {place} writable");
+        }
+        DatabaseTrouble::ReadOnly { path } => {
+            return format!("make {path} and its directory writable");
+        }
+        DatabaseTrouble::Defect => DEFECT,
+    }
+    .to_owned()
+}
+
+/// For backups.
+pub(super) fn backup(error: &BackupError) -> String {
+    match error {
+        BackupError::File(error) => return file(error),
+        BackupError::Store(error) => return store(error),
+        BackupError::NoDatabase { .. } => "run `trustpointctl startup` first, or correct the path",
+        BackupError::NoFileName { .. } => "give the path of a file",
+        BackupError::TakenForLeftover { .. } => "give another name",
+        BackupError::OwnFile { .. } => "give another path",
+        BackupError::Exists { .. } => "give another path, or add --force to replace that file",
+        BackupError::NoRegularFile { .. } => "give the path of a file; `-` is standard output",
+        BackupError::PagesNotCounted { .. } => {
+            "have a SQLite of version 3.7 or later write it anew: `VACUUM`"
+        }
+        BackupError::ManifestDiffers => CHECK_MACHINE,
+        BackupError::Wrong { .. } => "use another backup",
+        BackupError::NewerFormat { .. } => "use the newer program that made it",
+        BackupError::Refused { source, .. } => match source.kind() {
+            FaultKind::DataCorrupt => "use another backup or a snapshot; nothing was changed",
+            _ => return backup(source),
+        },
+        BackupError::KeptOpen { .. } => "stop the application, then restore again",
+        BackupError::NotOurs { .. } => "correct database.path, or move that file away",
+    }
+    .to_owned()
+}
+
+/// For the cryptography with a DEK.
+pub(super) fn crypto(error: &CryptoError) -> &'static str {
+    match error {
+        CryptoError::Failed { .. } => {
+            "check that the machine has memory and its random generator works, then try again"
+        }
+        CryptoError::SealingFailed { .. } => {
+            "this is a defect of the program or of the system's random generator; report it"
+        }
+        CryptoError::WrongPassword => {
+            "give the backup password that was set last; a blob that was altered looks the same, \
+             then use a backup or the old token"
+        }
+        CryptoError::WrongBlob { .. } => {
+            "restore a backup (`backup restore`), or bring the old token back and set the backup \
+             password again"
+        }
+        CryptoError::KeyDoesNotOpen { .. } => {
+            "make a new credential with `tls renew`, or bring the database back with `backup \
+             restore`"
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! What can go wrong with the database.
+
+use std::error::Error;
+use std::io;
+
+use domain::SchemaState;
+use time::OffsetDateTime;
+
+use crate::{CryptoError, FaultKind, FileError};
+
+/// What the database or a library has said, without its type.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Something that cannot be done with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A private key that is to be sealed.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// The database reports an error.
+    #[error("{doing} failed in the database {path}")]
+    Failed {
+        /// The database.
+        path: String,
+        /// What was being done, like "reading the token".
+        doing: &'static str,
+        /// What the error means.
+        trouble: DatabaseTrouble,
+        /// The database's own words.
+        source: Cause,
+    },
+    /// A migration fails.
+    #[error("migrating the database {path} failed; it is as it was before")]
+    MigrationFailed {
+        /// The database.
+        path: String,
+        /// What the error means.
+        trouble: DatabaseTrouble,
+        /// The database's own words.
+        source: Cause,
+    },
+    /// What has to be written later may not be written.
+    #[error("{what}")]
+    NotWritable {
+        /// What cannot be written, like "the database … cannot be written".
+        what: String,
+        /// Why.
+        trouble: DatabaseTrouble,
+    },
+    /// What has to be written later has no space.
+    #[error(
+        "{what}: its file system is full ({} KiB are free, {} KiB are needed)",
+        free >> 10,
+        needed >> 10
+    )]
+    NoSpace {
+        /// What cannot be written, like "the database … cannot be written".
+        what: String,
+        /// Bytes that this user can still write.
+        free: u64,
+        /// Bytes that have to be written.
+        needed: u64,
+    },
+    /// Something else than a file has the database's name.
+    #[error("the database {path} is no file but {found}")]
+    NoFile {
+        /// The database.
+        path: String,
+        /// What stands there, like "a directory".
+        found: &'static str,
+    },
+    /// A link leads to no file.
+    #[error("the database {path} is a link to a file that does not exist")]
+    DanglingLink {
+        /// The link.
+        path: String,
+    },
+    /// The directory of the database is not there.
+    #[error("the directory {directory} of the database {path} does not exist")]
+    NoDirectory {
+        /// The directory.
+        directory: String,
+        /// The database.
+        path: String,
+        /// The system's answer, where it gave one.
+        source: Option<io::Error>,
+    },
+    /// Something else than a file has the name of a journal.
+    #[error("{file}, which SQLite keeps beside its database, is no file but {found}")]
+    NoFileBeside {
+        /// What stands there.
+        file: String,
+        /// What it is, like "a directory".
+        found: &'static str,
+    },
+    /// There is a journal and no database.
+    #[error("the database {path} is missing or empty, but {file} belongs to one")]
+    DatabaseGone {
+        /// The database.
+        path: String,
+        /// The journal.
+        file: String,
+    },
+    /// The file is no database at all.
+    #[error("the file {path} is no SQLite database")]
+    NotSqlite {
+        /// The file.
+        path: String,
+        /// The database's own words, where it was asked.
+        source: Option<Cause>,
+    },
+    /// The database is not whole.
+    #[error("the database {path} is damaged: {how}")]
+    Damaged {
+        /// The database.
+        path: String,
+        /// What is wrong with it.
+        how: String,
+        /// The database's own words, where it has more to say.
+        source: Option<Cause>,
+    },
+    /// The database is ours and does not say how far it is migrated.
+    #[error("the database {path} has lost its migration history ({table})")]
+    HistoryLost {
+        /// The database.
+        path: String,
+        /// The table that is missing or empty.
+        table: &'static str,
+    },
+    /// A row says what cannot be right.
+    #[error("{what} (database {path})")]
+    WrongRow {
+        /// The database.
+        path: String,
+        /// What is wrong in which table.
+        what: String,
+        /// Why, where there is more to say.
+        source: Option<Cause>,
+    },
+    /// The id of a KEK cannot be right.
+    #[error("the KEK id in table pkcs11_key cannot be right (database {path})")]
+    WrongKekId {
+        /// The database.
+        path: String,
+        /// Why.
+        source: Cause,
+    },
+    /// The database is another application's.
+    #[error(
+        "the database {path} belongs to another application (application id \
+         {application_id:#010x}, tables: {tables})"
+    )]
+    Foreign {
+        /// The database.
+        path: String,
+        /// Whose it is, by its header.
+        application_id: i64,
+        /// Some of its tables.
+        tables: String,
+    },
+    /// Somebody has changed the schema.
+    #[error("the schema of the database {path} is not the one its migrations make: {differences}")]
+    SchemaAltered {
+        /// The database.
+        path: String,
+        /// What differs.
+        differences: String,
+    },
+    /// This program does not know the migrations of the database (C6).
+    #[error(
+        "the database {path} {}",
+        if *state == SchemaState::Newer {
+            "has migrations that this program does not know"
+        } else {
+            "was migrated by migrations that differ from this program's"
+        }
+    )]
+    SchemaUnknown {
+        /// The database.
+        path: String,
+        /// Newer, or diverged.
+        state: SchemaState,
+    },
+    /// A write before the first migration.
+    #[error("the database {path} is not initialised")]
+    NotInitialised {
+        /// The database.
+        path: String,
+    },
+    /// The database was made by another process while this one made it.
+    #[error("the database {path} was made by another process in this very moment")]
+    MadeByAnother {
+        /// The database.
+        path: String,
+    },
+    /// The database was removed while it was made.
+    #[error("the database {path} was removed while it was being created")]
+    Removed {
+        /// The database.
+        path: String,
+    },
+    /// No copy can be made, because the database never rests.
+    #[error("the database {path} is being written all the time")]
+    WrittenAllTheTime {
+        /// The database.
+        path: String,
+    },
+    /// The database changed its way of logging while it was copied.
+    #[error("{path} was switched to write-ahead logging meanwhile")]
+    LoggingChanged {
+        /// The database.
+        path: String,
+    },
+    /// The database can only be read in a copy in memory, and that has no space.
+    #[error(
+        "the database {path} cannot be read without a change to it: its writer has died or it uses \
+         write-ahead logging, and there is no room in memory for a private copy of it, {} KiB \
+         ({seen})",
+        needed.div_ceil(1024)
+    )]
+    NoSpaceInMemory {
+        /// The database.
+        path: String,
+        /// Bytes that the copy has.
+        needed: u64,
+        /// Where it was tried, and why each is not fit.
+        seen: String,
+    },
+    /// The directory for the copy in memory has a name that cannot be used.
+    #[error("the directory for temporary files {directory} is not UTF-8")]
+    TemporaryDirectory {
+        /// The directory, as far as it can be written.
+        directory: String,
+    },
+    /// New files are removed before they can be locked.
+    #[error("another process removes every file that is made in {directory}")]
+    FilesRemoved {
+        /// The directory.
+        directory: String,
+    },
+    /// Another file has taken the name of one that is in use.
+    #[error("{path} was exchanged for another file while it was in use")]
+    Exchanged {
+        /// The name.
+        path: String,
+    },
+    /// A copy is not what was written to it.
+    #[error("a copy of the database {path} does not hold what was written to it")]
+    CopyDiffers {
+        /// The database.
+        path: String,
+    },
+    /// A time that no database can hold.
+    #[error("the time {time} cannot be written")]
+    Time {
+        /// The time.
+        time: OffsetDateTime,
+        /// Why.
+        source: Cause,
+    },
+    /// The system gives no random bytes.
+    #[error("the system's random generator gave nothing")]
+    Random,
+    /// A defect of this program.
+    #[error("{what}")]
+    Defect {
+        /// What was found.
+        what: String,
+        /// Why, where there is more to say.
+        source: Option<Cause>,
+    },
+}
+
+impl StoreError {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Crypto(error) => error.kind(),
+            Self::Failed { trouble, .. }
+            | Self::MigrationFailed { trouble, .. }
+            | Self::NotWritable { trouble, .. } => trouble.kind(),
+            Self::NoFile { .. }
+            | Self::DanglingLink { .. }
+            | Self::NoDirectory { .. }
+            | Self::NoFileBeside { .. }
+            | Self::MadeByAnother { .. }
+            | Self::Removed { .. }
+            | Self::WrittenAllTheTime { .. }
+            | Self::LoggingChanged { .. } => FaultKind::DatabaseUnavailable,
+            Self::DatabaseGone { .. }
+            | Self::NotSqlite { .. }
+            | Self::Damaged { .. }
+            | Self::HistoryLost { .. }
+            | Self::WrongRow { .. }
+            | Self::WrongKekId { .. }
+            | Self::Foreign { .. }
+            | Self::SchemaAltered { .. }
+            | Self::CopyDiffers { .. } => FaultKind::DataCorrupt,
+            Self::SchemaUnknown { .. } => FaultKind::VersionDowngrade,
+            Self::NoSpace { .. }
+            | Self::NoSpaceInMemory { .. }
+            | Self::FilesRemoved { .. }
+            | Self::Exchanged { .. } => FaultKind::Io,
+            Self::TemporaryDirectory { .. } => FaultKind::Config,
+            Self::NotInitialised { .. }
+            | Self::Time { .. }
+            | Self::Random
+            | Self::Defect { .. } => FaultKind::Internal,
+        }
+    }
+}
+
+/// What an error of the database means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DatabaseTrouble {
+    /// Another process holds it.
+    InUse,
+    /// The file was moved or replaced while it was open.
+    Moved,
+    /// It cannot be opened, and the file system does not say why.
+    CannotOpen {
+        /// The database.
+        path: String,
+    },
+    /// It was altered, or is damaged.
+    Damaged,
+    /// Reading it comes to no end.
+    Endless,
+    /// The file system is full.
+    Full,
+    /// The disk fails.
+    Disk,
+    /// No permission.
+    Denied {
+        /// What this program has no right to.
+        place: String,
+    },
+    /// The file system is mounted for reading alone.
+    ReadOnlyFileSystem {
+        /// A file or directory on it.
+        place: String,
+    },
+    /// It cannot be written, and the file system does not say why.
+    ReadOnly {
+        /// The database.
+        path: String,
+    },
+    /// A defect of this program.
+    Defect,
+}
+
+impl DatabaseTrouble {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::InUse | Self::Moved | Self::CannotOpen { .. } => FaultKind::DatabaseUnavailable,
+            Self::Damaged | Self::Endless => FaultKind::DataCorrupt,
+            Self::Full | Self::Disk | Self::ReadOnlyFileSystem { .. } | Self::ReadOnly { .. } => {
+                FaultKind::Io
+            }
+            Self::Denied { .. } => FaultKind::Denied,
+            Self::Defect => FaultKind::Internal,
+        }
+    }
+}
