@@ -6,13 +6,14 @@ use std::sync::OnceLock;
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
-use ports::{Fault, FaultKind, Level, Output};
+use ports::{FaultKind, Level, Output};
 use usecases::doctor::{Check, Verdict};
 use usecases::node::Node;
 use usecases::recorder::Recorder;
 use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 
 use crate::cli::{Color, Format, Global};
+use crate::failure::Failure;
 use crate::json;
 use crate::visible::visible;
 
@@ -182,7 +183,7 @@ impl Console {
     }
 
     /// A check of `doctor`.
-    pub fn check(&self, check: &Check) {
+    pub fn check(&self, check: &Check, hint: &str) {
         let style = match check.verdict {
             Verdict::Pass => GREEN,
             Verdict::Warn => YELLOW,
@@ -190,8 +191,8 @@ impl Console {
         };
         let text = format!("  {}: {}", check.name, check.detail);
         self.say(&Line::marked(check.verdict.name(), style, &text));
-        if !check.hint.is_empty() {
-            let hint = format!(" {}", check.hint);
+        if !hint.is_empty() {
+            let hint = format!(" {hint}");
             self.say(&Line::marked("      hint:", CYAN, &hint));
         }
     }
@@ -276,11 +277,11 @@ static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// What of the output was lost, asked when all is said. A line that cannot be written must not stop
 /// a start half way, and must not be passed over either.
 #[must_use]
-pub fn unwritten() -> Option<Fault> {
+pub fn unwritten() -> Option<Failure> {
     note(std::io::stdout().flush());
     let why = UNWRITTEN.get()?;
     Some(
-        Fault::new(
+        Failure::new(
             FaultKind::Io,
             "what this command had to say could not be written to standard output",
             "free space where standard output goes, or see why its reader went away; what the \

@@ -8,6 +8,8 @@ mod commands;
 mod config;
 mod console;
 pub mod exit_code;
+mod failure;
+mod hints;
 mod input;
 mod json;
 mod process;
@@ -20,12 +22,13 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ports::{Fault, FaultKind};
+use ports::FaultKind;
 
 use cli::{Cli, Command, Format};
 use commands::Next;
 use console::{Console, unwritten};
-use usecases::report::{ErrorReport, Report};
+use failure::Failure;
+use usecases::report::Report;
 use visible::visible_lines;
 
 /// Runs the program.
@@ -44,9 +47,9 @@ pub fn main() -> ExitCode {
 }
 
 /// The one place where the process ends.
-fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault>) -> ExitCode {
+fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Failure>) -> ExitCode {
     match &next {
-        Err(fault) if report.error.is_none() => report.fail(fault),
+        Err(fault) if report.error.is_none() => report.fail(fault.report()),
         Ok(_) | Err(_) => {}
     }
     let is_product = matches!(cli.command, Command::Completions { .. });
@@ -58,8 +61,8 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Fault
     match next {
         Ok(Next::Replace { command, dek_file }) if is_out => {
             let fault = process::replace_by(&command, dek_file.as_deref());
-            report.fail(&fault);
-            console.error_only(&ErrorReport::from(&fault));
+            report.fail(fault.report());
+            console.error_only(&fault.report());
         }
         Ok(_) | Err(_) => {}
     }
@@ -84,11 +87,11 @@ fn requires_ready(command: &Command) -> bool {
 fn all_is_out(console: Console, report: &mut Report) -> bool {
     let Some(lost) = unwritten() else { return true };
     match &report.error {
-        None => report.fail(&lost),
+        None => report.fail(lost.report()),
         Some(error) if !console.is_human() => console.error_only(error),
         Some(_) => {}
     }
-    console.error_only(&ErrorReport::from(&lost));
+    console.error_only(&lost.report());
     false
 }
 
@@ -101,9 +104,9 @@ fn usage(error: &clap::Error) -> ExitCode {
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         let mut report = Report::new("trustpointctl");
         if let Err(why) = printed {
-            let lost = Fault::io("writing to standard output", why);
-            report.fail(&lost);
-            Console::plain(format).error_only(&ErrorReport::from(&lost));
+            let lost = Failure::io("writing to standard output", why);
+            report.fail(lost.report());
+            Console::plain(format).error_only(&lost.report());
         }
         return ExitCode::from(exit_code::of_report(&report, false));
     }
@@ -115,11 +118,12 @@ fn usage(error: &clap::Error) -> ExitCode {
                 .next()
                 .unwrap_or_default()
                 .trim_start_matches("error: ");
-            report.fail(&Fault::new(
+            let failure = Failure::new(
                 FaultKind::Usage,
                 message.to_owned(),
                 "`trustpointctl --help` lists the commands and their options",
-            ));
+            );
+            report.fail(failure.report());
             let console = Console::plain(format);
             console.report(&report, exit_code::of_report(&report, false));
             all_is_out(console, &mut report);

@@ -8,7 +8,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use ports::{Fault, FaultKind, ResultExt as _};
+use crate::failure::Failure;
+use ports::{FaultKind, ResultExt as _};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -17,9 +18,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 ///
 /// # Errors
 /// [`FaultKind::Internal`] where the kernel refuses.
-pub fn harden() -> Result<(), Fault> {
+pub fn harden() -> Result<(), Failure> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| {
-        Fault::new(
+        Failure::new(
             FaultKind::Internal,
             "core dumps of this process cannot be turned off",
             "report this with the kernel's version",
@@ -46,7 +47,7 @@ static HOLDS: AtomicUsize = AtomicUsize::new(0);
 ///
 /// # Errors
 /// [`FaultKind::Internal`] where a handler cannot be set.
-pub fn end_on_signals() -> Result<(), Fault> {
+pub fn end_on_signals() -> Result<(), Failure> {
     for signal in SIGNALS {
         // Of nohup.
         if signal == SIGHUP && is_ignored(signal) {
@@ -128,8 +129,8 @@ impl adapters_hsm::Interrupts for Signals {
     }
 }
 
-fn no_handler(signal: i32, error: std::io::Error) -> Fault {
-    Fault::new(
+fn no_handler(signal: i32, error: std::io::Error) -> Failure {
+    Failure::new(
         FaultKind::Internal,
         format!("no handler can be set for signal {signal}"),
         "report this",
@@ -151,7 +152,7 @@ impl HeldSignals {
     ///
     /// # Errors
     /// [`FaultKind::Internal`] where a handler cannot be set.
-    pub fn hold() -> Result<Self, Fault> {
+    pub fn hold() -> Result<Self, Failure> {
         let (told, tell) = UnixStream::pair().or_io(|| "making a socket pair")?;
         let mut held = Self {
             told,
@@ -215,9 +216,9 @@ pub fn end_without_handlers(code: u8) -> ! {
 /// Replaces this process by `command`, without the secrets of this one; comes back only where that
 /// failed.
 #[must_use]
-pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Fault {
+pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Failure {
     let Some((program, arguments)) = command.split_first() else {
-        return Fault::new(
+        return Failure::new(
             FaultKind::Usage,
             "no command follows --",
             "give one, or leave -- out",
@@ -238,7 +239,7 @@ pub fn replace_by(command: &[OsString], dek_file: Option<&str>) -> Fault {
         std::io::ErrorKind::NotFound => FaultKind::Config,
         _ => FaultKind::Io,
     };
-    Fault::new(
+    Failure::new(
         kind,
         format!(
             "the node is up, but {} cannot be run",

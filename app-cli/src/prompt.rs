@@ -6,9 +6,11 @@ use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8Path;
 use domain::StorageType;
-use ports::{Fault, FaultKind, Pins, Secret};
+use ports::{FaultKind, PinError, Pins, Secret};
 
 use crate::config::{SecretFiles, read_secret_file};
+use crate::failure::Failure;
+use usecases::error::Error;
 
 /// How often a person may answer wrongly.
 const TRIES: usize = 3;
@@ -25,10 +27,10 @@ pub fn is_terminal() -> bool {
 /// Those of `check`, where somebody is going to be asked.
 pub fn before_asking(
     file: Option<&Utf8Path>,
-    check: impl FnOnce() -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    check: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Failure> {
     match file {
-        None if is_terminal() => check(),
+        None if is_terminal() => Ok(check()?),
         Some(_) | None => Ok(()),
     }
 }
@@ -37,7 +39,7 @@ pub fn before_asking(
 ///
 /// # Errors
 /// A file that cannot be read; [`FaultKind::Usage`] where there is neither a file nor a terminal.
-pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Fault> {
+pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Failure> {
     match file {
         Some(path) => secret_of(path),
         None => {
@@ -53,12 +55,13 @@ pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Fault> {
 /// As [`known_password`], and what `check` refuses.
 pub fn new_password(
     file: Option<&Utf8Path>,
-    check: fn(&Secret) -> Result<(), Fault>,
-) -> Result<Secret, Fault> {
+    check: fn(&Secret) -> Result<(), Error>,
+) -> Result<Secret, Failure> {
     match file {
         Some(path) => {
             let password = secret_of(path)?;
-            check(&password).map(|()| password)
+            check(&password)?;
+            Ok(password)
         }
         None => {
             need_terminal("the backup password", "--backup-password-file")?;
@@ -68,7 +71,7 @@ pub fn new_password(
 }
 
 /// The secret of a file; `-` at a terminal is asked for without echo.
-fn secret_of(path: &Utf8Path) -> Result<Secret, Fault> {
+fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
     if path == "-" && is_terminal() {
         hidden::read_hidden("Backup password: ")
     } else {
@@ -80,7 +83,7 @@ fn secret_of(path: &Utf8Path) -> Result<Secret, Fault> {
 ///
 /// # Errors
 /// [`FaultKind::Usage`] without a terminal or without an answer that is on the list.
-pub fn storage() -> Result<StorageType, Fault> {
+pub fn storage() -> Result<StorageType, Failure> {
     need_terminal("the storage", "--storage")?;
     say("Where does this node keep its secrets?");
     say("  1  software  in the database, in the clear");
@@ -93,7 +96,7 @@ pub fn storage() -> Result<StorageType, Fault> {
             _ => say("This is not on the list."),
         }
     }
-    Err(Fault::new(
+    Err(Failure::new(
         FaultKind::Usage,
         "no storage was chosen; nothing was changed",
         "run setup again, or name it with --storage software or --storage softhsm",
@@ -104,31 +107,31 @@ pub fn storage() -> Result<StorageType, Fault> {
 pub struct AskedPins(pub SecretFiles);
 
 impl Pins for AskedPins {
-    fn user_pin(&self) -> Result<Secret, Fault> {
+    fn user_pin(&self) -> Result<Secret, PinError> {
         if self.0.has_user_pin() || !is_terminal() {
-            return self.0.user_pin();
+            return Ok(self.0.user_pin()?);
         }
         let pin = twice("User PIN of the token", |_| Ok(()))?;
         say("The next start needs this PIN where hsm.pin_file says, or in HSM_PIN.");
         Ok(pin)
     }
 
-    fn so_pin(&self) -> Result<Secret, Fault> {
+    fn so_pin(&self) -> Result<Secret, PinError> {
         if self.0.has_so_pin() || !is_terminal() {
-            return self.0.so_pin();
+            return Ok(self.0.so_pin()?);
         }
-        twice("SO PIN for the new token", |_| Ok(()))
+        Ok(twice("SO PIN for the new token", |_| Ok(()))?)
     }
 }
 
 /// Asks until the same answer came twice in a row and `check` takes it.
-fn twice(what: &str, check: fn(&Secret) -> Result<(), Fault>) -> Result<Secret, Fault> {
+fn twice(what: &str, check: fn(&Secret) -> Result<(), Error>) -> Result<Secret, Failure> {
     let mut last = None;
     for _ in 0..TRIES {
         let first = hidden::read_hidden(&format!("{what}: "))?;
         if let Err(fault) = check(&first) {
             say(&format!("{fault}."));
-            last = Some(fault);
+            last = Some(fault.into());
             continue;
         }
         if hidden::read_hidden(&format!("{what} again: "))? == first {
@@ -138,7 +141,7 @@ fn twice(what: &str, check: fn(&Secret) -> Result<(), Fault>) -> Result<Secret, 
         last = None;
     }
     Err(last.unwrap_or_else(|| {
-        Fault::new(
+        Failure::new(
             FaultKind::Usage,
             "the two entries were never the same; nothing was changed",
             "run the command again",
@@ -146,11 +149,11 @@ fn twice(what: &str, check: fn(&Secret) -> Result<(), Fault>) -> Result<Secret, 
     }))
 }
 
-fn need_terminal(what: &str, flag: &str) -> Result<(), Fault> {
+fn need_terminal(what: &str, flag: &str) -> Result<(), Failure> {
     if is_terminal() {
         return Ok(());
     }
-    Err(Fault::new(
+    Err(Failure::new(
         FaultKind::Usage,
         format!("{what} is not given, and there is no terminal to ask at"),
         format!("give it with {flag}, or run this at a terminal"),

@@ -8,18 +8,19 @@ use adapters_fs::{
     ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
-use ports::{Fault, Output, Pins, Secret, SystemClock};
+use ports::{Output, PinError, Pins, Secret, SystemClock};
 use usecases::node::{Host, Node, Secrets, Settings, Store, Web};
 
 use crate::config::{Config, SecretFiles};
+use crate::failure::Failure;
 
 impl Pins for SecretFiles {
-    fn user_pin(&self) -> Result<Secret, Fault> {
-        Self::user_pin(self)
+    fn user_pin(&self) -> Result<Secret, PinError> {
+        Ok(Self::user_pin(self)?)
     }
 
-    fn so_pin(&self) -> Result<Secret, Fault> {
-        Self::so_pin(self)
+    fn so_pin(&self) -> Result<Secret, PinError> {
+        Ok(Self::so_pin(self)?)
     }
 }
 
@@ -36,7 +37,7 @@ pub enum Access {
 ///
 /// # Errors
 /// [`ports::FaultKind::Config`] for an address that does not parse.
-pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<Node, Fault> {
+pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<Node, Failure> {
     // A configured database whose directory is missing is a volume that was not mounted; a
     // default path below a fresh --root is simply new.
     let create_parents = !config.database.is_explicit();

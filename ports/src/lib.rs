@@ -7,15 +7,14 @@
 mod assets;
 mod backup_error;
 mod backups;
+mod causes;
 mod clock;
 mod credential_store;
 mod dek_cache;
 mod dek_crypto;
-mod fault;
 mod fault_kind;
 mod file_error;
 mod file_system;
-mod hints;
 mod history;
 mod lock;
 mod node_store;
@@ -49,6 +48,7 @@ pub use backups::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,
     Snapshot, StagedBackup,
 };
+pub use causes::{causes, in_full};
 pub use clock::{Clock, SystemClock};
 pub use credential_store::{
     ActiveCredential, CredentialOrigin, CredentialStore, CredentialWithKey, NewCredential,
@@ -56,18 +56,16 @@ pub use credential_store::{
 };
 pub use dek_cache::{CachedDek, DekCache, DekCacheError};
 pub use dek_crypto::{CryptoError, DekCrypto};
-pub use fault::Fault;
 pub use fault_kind::FaultKind;
 pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
-pub use hints::tls_hint;
 pub use history::{History, HistoryRow, StartRecord};
 pub use lock::{LockError, StartLock, StartLockGuard};
 pub use node_store::{BackupWrappedDek, Migrated, NodeRecord, NodeStore, TokenRecord, WrappedDek};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pin_memory_error::PinMemoryError;
-pub use pins::Pins;
+pub use pins::{PinError, Pins};
 pub use secret::{Dek, Secret};
 pub use store_error::{Cause, DatabaseTrouble, StoreError};
 pub use tls::{

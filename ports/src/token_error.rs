@@ -6,7 +6,7 @@ use std::io;
 
 use domain::{InstallationId, KekId};
 
-use crate::{FaultKind, FileError, PinMemoryError};
+use crate::{FaultKind, FileError, PinMemoryError, in_full};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -282,7 +282,7 @@ pub enum TokenError {
         source: Box<PinMemoryError>,
     },
     /// A login failed, and how it ended could not be noted.
-    #[error("{}; and that could not be noted", in_full(failure))]
+    #[error("{}; and that could not be noted", in_full(&**failure))]
     EndNotNoted {
         /// The login.
         failure: Box<TokenError>,
@@ -419,12 +419,4 @@ impl CallFailure {
             Self::Internal => FaultKind::Internal,
         }
     }
-}
-
-/// The message with those of its causes behind it.
-fn in_full(error: &TokenError) -> String {
-    let error: &(dyn Error + 'static) = error;
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    let messages: Vec<String> = causes.map(ToString::to_string).collect();
-    messages.join(": ")
 }

@@ -1,11 +1,12 @@
 //! A stored TLS server credential: opened, and what is wrong with it.
 
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, Fault, FaultKind,
+    ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, FaultKind,
     StoredKey, TlsCredential,
 };
 use time::{Duration, OffsetDateTime};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::report::rfc3339;
@@ -44,7 +45,7 @@ impl Active {
 ///
 /// # Errors
 /// The database; [`Refused::UnusableCredential`] where its row cannot be read.
-pub fn find(node: &Node, fingerprint: &str) -> Result<Option<CredentialWithKey>, Fault> {
+pub fn find(node: &Node, fingerprint: &str) -> Result<Option<CredentialWithKey>, Error> {
     node.store
         .credentials
         .find(fingerprint)
@@ -68,7 +69,7 @@ pub fn open(
 ) -> Result<(TlsCredential, CertificateFacts), Refused> {
     let which = &stored.sha256_fingerprint;
     let unusable = |why: &str| unusable(node, which, why.to_owned(), None);
-    let because = |fault: Fault| {
+    let because = |fault: Error| {
         let why = fault.to_string();
         self::unusable(node, which, why, Some(Box::new(fault)))
     };
@@ -105,7 +106,7 @@ pub fn open(
     Ok((credential, facts))
 }
 
-fn unusable(node: &Node, which: &str, why: String, source: Option<Box<Fault>>) -> Refused {
+fn unusable(node: &Node, which: &str, why: String, source: Option<Box<Error>>) -> Refused {
     Refused::UnusableCredential {
         which: which.to_owned(),
         database: node.settings.database_path.clone(),

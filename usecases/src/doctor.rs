@@ -6,8 +6,9 @@ mod places;
 mod sealed;
 mod tls;
 
-use ports::{Fault, FaultKind, NodeRecord};
+use ports::{FaultKind, NodeRecord};
 
+use crate::error::Error;
 use crate::node::Node;
 
 /// How a check ended.
@@ -41,8 +42,18 @@ pub struct Check {
     pub verdict: Verdict,
     /// What was seen.
     pub detail: String,
-    /// What to do; empty where there is nothing.
-    pub hint: String,
+    /// What to do.
+    pub advice: Advice,
+}
+
+/// What to do about a check.
+pub enum Advice {
+    /// Nothing.
+    None,
+    /// This.
+    Text(String),
+    /// What this error asks for.
+    For(Box<Error>),
 }
 
 /// A place that has to have room and rights.
@@ -100,22 +111,22 @@ impl Doctor<'_> {
         name: &'static str,
         verdict: Verdict,
         detail: impl Into<String>,
-        hint: impl Into<String>,
+        advice: Advice,
     ) {
         self.checks.push(Check {
             name,
             verdict,
             detail: detail.into(),
-            hint: hint.into(),
+            advice,
         });
     }
 
     fn pass(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.add(name, Verdict::Pass, detail, "");
+        self.add(name, Verdict::Pass, detail, Advice::None);
     }
 
     fn warn(&mut self, name: &'static str, detail: impl Into<String>, hint: impl Into<String>) {
-        self.add(name, Verdict::Warn, detail, hint);
+        self.add(name, Verdict::Warn, detail, Advice::Text(hint.into()));
     }
 
     fn fail(
@@ -125,14 +136,14 @@ impl Doctor<'_> {
         detail: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(name, Verdict::Fail(kind), detail, hint);
+        let advice = Advice::Text(hint.into());
+        self.add(name, Verdict::Fail(kind), detail, advice);
     }
 
-    fn fault(&mut self, name: &'static str, fault: impl Into<Fault>) {
-        let fault = fault.into();
-        let causes = fault.causes();
-        let detail = [vec![fault.to_string()], causes].concat().join(": ");
-        self.fail(name, fault.kind(), detail, fault.hint());
+    fn fault(&mut self, name: &'static str, error: impl Into<Error>) {
+        let error = error.into();
+        let verdict = Verdict::Fail(error.kind());
+        self.add(name, verdict, error.in_full(), Advice::For(error.into()));
     }
 
     /// A check that needs what an earlier one did not find.

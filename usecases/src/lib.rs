@@ -9,7 +9,8 @@
 pub mod backup;
 mod credential;
 pub mod doctor;
-mod hints;
+pub mod error;
+pub mod history;
 pub mod keys;
 mod lock;
 pub mod node;

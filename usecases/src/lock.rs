@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ports::{Fault, FileError, PathFacts, StartLockGuard};
+use ports::{FileError, PathFacts, StartLockGuard};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::record;
 
@@ -12,7 +13,7 @@ use crate::record;
 /// # Errors
 /// [`ports::FaultKind::Busy`] where another start keeps it; [`ports::FaultKind::Config`] for a directory in which
 /// every user may replace files.
-pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
+pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Error> {
     ensure_own_directories(node)?;
     let waiting = &mut || node.host.output.info("waiting for another start to end");
     Ok(node.host.lock.acquire(wait, waiting)?)
@@ -51,7 +52,7 @@ fn parent(path: &str) -> String {
 ///
 /// # Errors
 /// As [`record::read`] and [`acquire`].
-pub fn acquire_installed(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Fault> {
+pub fn acquire_installed(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Error> {
     record::read(node)?;
     acquire(node, wait)
 }

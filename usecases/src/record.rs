@@ -1,7 +1,8 @@
 //! What the database says of the node.
 
-use ports::{Fault, NodeRecord};
+use ports::NodeRecord;
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 
@@ -9,7 +10,7 @@ use crate::refused::Refused;
 ///
 /// # Errors
 /// The database, or that there is none.
-pub fn read(node: &Node) -> Result<NodeRecord, Fault> {
+pub fn read(node: &Node) -> Result<NodeRecord, Error> {
     node.store.node.read()?.ok_or_else(|| {
         Refused::NoDatabase {
             database: node.settings.database_path.clone(),

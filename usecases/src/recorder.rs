@@ -1,8 +1,8 @@
 //! The one recorder of steps: what a command did, for its report and for whoever watches.
 
 use domain::SetupWizardState;
-use ports::Fault;
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::report::{Report, StepReport, StepResult};
 
@@ -59,7 +59,7 @@ impl<'a> Recorder<'a> {
     ///
     /// # Errors
     /// The state directory.
-    pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Fault> {
+    pub fn go_to(&mut self, state: SetupWizardState) -> Result<(), Error> {
         let moved = self.node.host.wizard.go_to(state)?;
         self.note("set_wizard_state", moved, state.name());
         Ok(())
@@ -69,7 +69,7 @@ impl<'a> Recorder<'a> {
     ///
     /// # Errors
     /// The state directory or the database.
-    pub fn complete(&mut self) -> Result<(), Fault> {
+    pub fn complete(&mut self) -> Result<(), Error> {
         let moved = complete(self.node, false)?;
         let state = SetupWizardState::Completed;
         self.note("set_wizard_state", moved, state.name());
@@ -82,7 +82,7 @@ impl<'a> Recorder<'a> {
 ///
 /// # Errors
 /// The state directory or the database.
-pub fn complete(node: &Node, is_marked: bool) -> Result<bool, Fault> {
+pub fn complete(node: &Node, is_marked: bool) -> Result<bool, Error> {
     let moved = node.host.wizard.go_to(SetupWizardState::Completed)?;
     if !is_marked {
         let now = node.host.clock.now();

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
-use ports::{Dek, Fault, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
+use ports::{Dek, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
 
 use crate::credential::Active;
+use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::record;
@@ -33,7 +34,7 @@ pub struct Request {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let record = record::read(node)?;
@@ -97,7 +98,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Fault> 
 ///
 /// # Errors
 /// Why not.
-pub fn may_recover(node: &Node) -> Result<(), Fault> {
+pub fn may_recover(node: &Node) -> Result<(), Error> {
     let record = record::read(node)?;
     ensure_recoverable(node, &record)?;
     match waiting(node, &record)? {
@@ -115,7 +116,7 @@ enum Waiting {
     NotSetUp(Option<SetupWizardState>),
 }
 
-fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Fault> {
+fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Error> {
     let state = node.host.wizard.read()?.state();
     let is_waiting = state.is_some_and(SetupWizardState::is_auto_restore);
     Ok(if is_waiting {
@@ -127,7 +128,7 @@ fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Fault> {
     })
 }
 
-fn not_waiting(state: Option<SetupWizardState>) -> Fault {
+fn not_waiting(state: Option<SetupWizardState>) -> Error {
     let state = state.map_or("empty", SetupWizardState::name);
     Refused::NotWaiting { state }.into()
 }
@@ -140,7 +141,7 @@ fn open_broken(
     record: &NodeRecord,
     known: &TokenRecord,
     state: Option<SetupWizardState>,
-) -> Result<TokenAccess, Fault> {
+) -> Result<TokenAccess, Error> {
     let access = TokenAccess::look(node, Some(record))?;
     let contradiction = sealing::contradiction(node, record, true, None);
     if contradiction.is_some_and(|found| found.is_about_the_kek()) {
@@ -160,7 +161,7 @@ fn open_broken(
 }
 
 /// The node must have SoftHSM storage and a backup password.
-fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Fault> {
+fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Error> {
     ensure_schema(node, record)?;
     if record.storage != Some(StorageType::SoftHsm) {
         let storage = record.storage.map_or("none", StorageType::name);
@@ -191,7 +192,7 @@ pub fn unwrap_with_password(
     node: &Node,
     known: &TokenRecord,
     password: &Secret,
-) -> Result<Dek, Fault> {
+) -> Result<Dek, Error> {
     let Some(blob) = &known.backup_encrypted_dek else {
         return Err(Refused::PasswordNotSet.into());
     };
@@ -212,7 +213,7 @@ fn kek(
     session: &dyn TokenSession,
     known: &TokenRecord,
     dek: &Dek,
-) -> Result<(KekId, bool), Fault> {
+) -> Result<(KekId, bool), Error> {
     let wrapped = match (&known.kek, session::unwrap(session, known)?) {
         (None, _) | (_, Unwrapped::NoKek) => None,
         (Some(kek), Unwrapped::Dek(unwrapped)) => Some((kek, unwrapped.is_same(dek))),

@@ -1,10 +1,12 @@
 //! Why a use case refuses: what it found and will not go on with. Nothing was changed.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-use ports::{CryptoError, Fault, FaultKind, TlsError, TokenError};
+
+use crate::error::Error;
+use ports::{CryptoError, FaultKind, TlsError, TokenError};
 
 /// A refusal of a use case. What to do next is the caller's to say.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +111,7 @@ pub enum Refused {
         database: String,
         kek: String,
         way_back: String,
-        source: Option<Box<Fault>>,
+        source: Option<Box<Error>>,
     },
     #[error(
         "the token {label:?} (serial {serial}) belongs to another installation ({theirs}); \
@@ -137,7 +139,7 @@ pub enum Refused {
         which: String,
         database: String,
         why: String,
-        source: Option<Box<Fault>>,
+        source: Option<Box<Error>>,
     },
     #[error("{what} {how}")]
     NotValidNow { what: String, how: String },
@@ -181,7 +183,7 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct CacheAlone {
     /// The damage.
-    pub damage: Fault,
+    pub damage: Error,
     /// What brings the DEK back.
     pub way_back: String,
 }
@@ -189,7 +191,7 @@ pub struct CacheAlone {
 impl CacheAlone {
     /// A damage, and what brings the DEK back all the same.
     #[must_use]
-    pub fn refused(damage: Fault, way_back: String) -> Refused {
+    pub fn refused(damage: Error, way_back: String) -> Refused {
         Refused::CacheAlone(Box::new(Self { damage, way_back }))
     }
 }
@@ -200,8 +202,8 @@ impl fmt::Display for CacheAlone {
     }
 }
 
-impl Error for CacheAlone {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
+impl StdError for CacheAlone {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.damage.source()
     }
 }
@@ -255,12 +257,5 @@ impl Refused {
             Self::CacheAlone(found) => found.damage.kind(),
             Self::Defect { .. } => FaultKind::Internal,
         }
-    }
-}
-
-impl From<Refused> for Fault {
-    fn from(refused: Refused) -> Self {
-        let hint = crate::hints::refused(&refused);
-        Self::of(refused.kind(), hint, refused)
     }
 }

@@ -1,7 +1,7 @@
 //! The report: what a command found and did, for people and for programs.
 
 use domain::{Observed, Outcome, Selection, SetupWizardState, Storage, StorageType};
-use ports::{CertificateFacts, Fault, FaultKind, TlsSource};
+use ports::{CertificateFacts, FaultKind, TlsSource};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -144,17 +144,6 @@ pub struct ErrorReport {
     pub causes: Vec<String>,
 }
 
-impl From<&Fault> for ErrorReport {
-    fn from(fault: &Fault) -> Self {
-        Self {
-            kind: fault.kind(),
-            message: fault.to_string(),
-            hint: fault.hint().to_owned(),
-            causes: fault.causes(),
-        }
-    }
-}
-
 impl Report {
     /// An empty report of a command that did its work.
     #[must_use]
@@ -176,9 +165,9 @@ impl Report {
     }
 
     /// The same, ended by a failure.
-    pub fn fail(&mut self, fault: &Fault) {
-        self.outcome = Some(outcome_of(fault.kind()));
-        self.error = Some(ErrorReport::from(fault));
+    pub fn fail(&mut self, error: ErrorReport) {
+        self.outcome = Some(outcome_of(error.kind));
+        self.error = Some(error);
     }
 
     /// What was observed, and what has to be dealt with.

@@ -7,8 +7,9 @@ use domain::{
     CacheCopy, Contradiction, Kek, KekId, Sealing, SealingFacts, SetupWizardState, TokenFacts,
     WayBack, WizardState, WrappedBy,
 };
-use ports::{CachedDek, Dek, Fault, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, NodeRecord, TokenRecord, TokenSession};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
@@ -78,7 +79,7 @@ pub fn kek_by_blob(
     node: &Node,
     session: &dyn TokenSession,
     known: &TokenRecord,
-) -> Result<Option<KekId>, Fault> {
+) -> Result<Option<KekId>, Error> {
     let named = known
         .encrypted_dek
         .as_ref()
@@ -142,7 +143,7 @@ pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> 
 ///
 /// # Errors
 /// The cache cannot be read.
-pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Fault> {
+pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Error> {
     Ok(Sealing {
         kek,
         has_backup_password: has_password(node, known),
@@ -214,12 +215,13 @@ pub fn is_sealed(known: &TokenRecord) -> bool {
 ///
 /// # Errors
 /// The token cannot be asked.
-pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Fault> {
+pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Error> {
     if known.kek.is_none() || known.encrypted_dek.is_none() {
         return Ok(false);
     }
     let module = session::reach(node, Duration::ZERO)?;
-    let Some(session) = session::open(node, module, record, || node.secrets.pins.user_pin())?
+    let Some(session) =
+        session::open(node, module, record, || Ok(node.secrets.pins.user_pin()?))?
     else {
         return Ok(false);
     };

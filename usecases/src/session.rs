@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use domain::InstallationId;
 use ports::{
-    Dek, Fault, FaultKind, Found, NodeRecord, ReachedModule, Secret, TokenInfo, TokenQuery,
-    TokenRecord, TokenSession,
+    Dek, FaultKind, Found, NodeRecord, ReachedModule, Secret, TokenInfo, TokenQuery, TokenRecord,
+    TokenSession,
 };
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 
@@ -28,7 +29,7 @@ pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
 ///
 /// # Errors
 /// It does not answer.
-pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Fault> {
+pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Error> {
     let mut told = false;
     let reached = node.secrets.module.reach(wait, &mut |error| {
         if !told {
@@ -46,7 +47,7 @@ pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Faul
 ///
 /// # Errors
 /// As [`reach`].
-pub fn reach_for_command(node: &Node) -> Result<Box<dyn ReachedModule>, Fault> {
+pub fn reach_for_command(node: &Node) -> Result<Box<dyn ReachedModule>, Error> {
     let reached = node
         .secrets
         .module
@@ -66,7 +67,7 @@ pub fn find(
     node: &Node,
     module: Box<dyn ReachedModule>,
     record: Option<&NodeRecord>,
-) -> Result<Found, Fault> {
+) -> Result<Found, Error> {
     let found = module.find(&query(node, record))?;
     if let Found::Present(token) = &found {
         let ours = record.and_then(|record| record.installation.as_ref());
@@ -104,8 +105,8 @@ pub fn open(
     node: &Node,
     module: Box<dyn ReachedModule>,
     record: &NodeRecord,
-    pin: impl FnOnce() -> Result<Secret, Fault>,
-) -> Result<Option<Box<dyn TokenSession>>, Fault> {
+    pin: impl FnOnce() -> Result<Secret, Error>,
+) -> Result<Option<Box<dyn TokenSession>>, Error> {
     match find(node, module, Some(record))? {
         Found::Present(token) => Ok(Some(token.log_in(&pin()?)?)),
         Found::Absent { .. } => Ok(None),
@@ -119,7 +120,7 @@ pub enum Unwrapped {
     /// The KEK is there; the database holds no DEK that one has wrapped.
     NothingWrapped,
     /// What is stored cannot be right, and why.
-    Damaged(Fault),
+    Damaged(Error),
     /// A DEK. Whose it is, is for `sealing` to say.
     Dek(Dek),
 }
@@ -128,7 +129,7 @@ pub enum Unwrapped {
 ///
 /// # Errors
 /// The token.
-pub fn unwrap(session: &dyn TokenSession, known: &TokenRecord) -> Result<Unwrapped, Fault> {
+pub fn unwrap(session: &dyn TokenSession, known: &TokenRecord) -> Result<Unwrapped, Error> {
     let Some(kek) = &known.kek else {
         return Ok(Unwrapped::NoKek);
     };

@@ -8,8 +8,9 @@ mod keys;
 use std::time::Duration;
 
 use domain::{SchemaState, SetupWizardState, StorageType};
-use ports::{ActiveCredential, Dek, Fault, NodeRecord, Secret};
+use ports::{ActiveCredential, Dek, NodeRecord, Secret};
 
+use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -38,7 +39,7 @@ pub struct Request {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
     ensure_possible(request)?;
     let _lock = lock::acquire(node, request.lock_wait)?;
@@ -93,7 +94,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Fault> 
 ///
 /// # Errors
 /// The lock, the database or the wizard state.
-pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Fault> {
+pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire(node, lock_wait)?;
     if let Some(record) = node.store.node.read()? {
@@ -114,7 +115,7 @@ fn set_up_token(
     access: TokenAccess,
     record: Option<&NodeRecord>,
     recorder: &mut Recorder<'_>,
-) -> Result<Dek, Fault> {
+) -> Result<Dek, Error> {
     let session = access.open(recorder)?;
     let known = record.and_then(|record| record.token.as_ref());
     let (kek, dek) = keys::keys(recorder, &*session, record)?;
@@ -122,7 +123,7 @@ fn set_up_token(
     Ok(dek)
 }
 
-fn ensure_possible(request: &Request) -> Result<(), Fault> {
+fn ensure_possible(request: &Request) -> Result<(), Error> {
     if request.storage == StorageType::PhysicalHsm {
         return Err(Refused::PhysicalHsmAtSetup.into());
     }
@@ -136,7 +137,7 @@ fn ensure_possible(request: &Request) -> Result<(), Fault> {
 ///
 /// # Errors
 /// [`ports::FaultKind::Usage`] for one that is too short or no text.
-pub fn check_password(password: &Secret) -> Result<(), Fault> {
+pub fn check_password(password: &Secret) -> Result<(), Error> {
     if is_long_enough(password) {
         return Ok(());
     }
@@ -151,7 +152,7 @@ fn is_long_enough(password: &Secret) -> bool {
 }
 
 /// What the database says; the evidence of a missing one is looked for as a start does (C14).
-fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
+fn begin(node: &Node) -> Result<Option<NodeRecord>, Error> {
     match node.store.node.read()? {
         Some(record) => Ok(Some(record)),
         None => {
@@ -165,12 +166,12 @@ fn begin(node: &Node) -> Result<Option<NodeRecord>, Fault> {
 ///
 /// # Errors
 /// Why not.
-pub fn may_set_up(node: &Node) -> Result<(), Fault> {
+pub fn may_set_up(node: &Node) -> Result<(), Error> {
     let record = begin(node)?;
     ensure_not_set_up(node, record.as_ref())
 }
 
-fn ensure_node(node: &Node, request: &Request, record: Option<&NodeRecord>) -> Result<(), Fault> {
+fn ensure_node(node: &Node, request: &Request, record: Option<&NodeRecord>) -> Result<(), Error> {
     ensure_not_set_up(node, record)?;
     let Some(record) = record else { return Ok(()) };
     let sealed = record
@@ -184,7 +185,7 @@ fn ensure_node(node: &Node, request: &Request, record: Option<&NodeRecord>) -> R
     Ok(())
 }
 
-fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fault> {
+fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Error> {
     let raw = node.host.wizard.read()?.state();
     let Some(record) = record else { return Ok(()) };
     ensure_schema(node, record)?;
@@ -196,7 +197,7 @@ fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Fau
 }
 
 /// Setup and the like work on a database of this very program; upgrades are a start's work.
-pub fn ensure_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+pub fn ensure_schema(node: &Node, record: &NodeRecord) -> Result<(), Error> {
     ensure_not_newer(node, record)?;
     let database = node.settings.database_path.clone();
     match record.schema {
@@ -208,7 +209,7 @@ pub fn ensure_schema(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
 }
 
 /// By its version record the database may be newer although its schema is known.
-fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
+fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Error> {
     let Some(recorded) = startup::recorded_version(node, record)? else {
         return Ok(());
     };
@@ -225,7 +226,7 @@ fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Fault> {
 }
 
 impl Recorder<'_> {
-    fn set_backup_password(&mut self, request: &Request, dek: &Dek) -> Result<(), Fault> {
+    fn set_backup_password(&mut self, request: &Request, dek: &Dek) -> Result<(), Error> {
         let Some(password) = &request.backup_password else {
             if token::stored(self.node)?.backup_encrypted_dek.is_some() {
                 self.note("set_backup_password", false, "the one of before is kept");

@@ -16,12 +16,12 @@ mod tests;
 use std::time::Duration;
 
 use domain::{Outcome, Plan, select};
-use ports::Fault;
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
 pub use tls::TlsWork;
 
+use crate::error::Error;
 use crate::lock;
 use crate::recorder::Recorder;
 use crate::report::{Report, StepResult};
@@ -46,7 +46,7 @@ pub struct Request {
 ///
 /// # Errors
 /// Why the start was refused or failed; the report has what was seen and done until then.
-pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     let node = recorder.node;
     let program = &node.settings.app_version;
     recorder.report.version.current = Some(program.to_string());

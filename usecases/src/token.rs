@@ -3,10 +3,10 @@
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, Fault, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo, TokenRecord,
-    TokenSession,
+    Dek, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo, TokenRecord, TokenSession,
 };
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
@@ -34,7 +34,7 @@ impl TokenAccess {
     /// # Errors
     /// No tmpfs for the DEK, no PIN or a rejected one, an HSM that is out of reach or has no place,
     /// a token of another installation.
-    pub fn look(node: &Node, record: Option<&NodeRecord>) -> Result<Self, Fault> {
+    pub fn look(node: &Node, record: Option<&NodeRecord>) -> Result<Self, Error> {
         if let Some(warning) = node.secrets.cache.check()? {
             node.host.output.warning(&warning);
         }
@@ -75,7 +75,7 @@ impl TokenAccess {
     ///
     /// # Errors
     /// The token.
-    pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Box<dyn TokenSession>, Fault> {
+    pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Box<dyn TokenSession>, Error> {
         let node = recorder.node;
         let session = match self {
             Self::Open(session) => {
@@ -110,7 +110,7 @@ pub fn new_kek(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     known: Option<&TokenRecord>,
-) -> Result<KekId, Fault> {
+) -> Result<KekId, Error> {
     let node = recorder.node;
     let noted = known.and_then(|known| {
         let pending = known.pending_kek.clone();
@@ -154,7 +154,7 @@ pub fn new_kek(
 }
 
 /// Whether the KEK wraps and unwraps a key that was made to try it.
-fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, Fault> {
+fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, Error> {
     let probe = node.secrets.crypto.generate()?;
     match session.wrap_dek(kek, &probe) {
         Ok(_) => Ok(true),
@@ -177,7 +177,7 @@ pub fn store(
     kek: &KekId,
     dek: &Dek,
     known: Option<&TokenRecord>,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     keep_other_token(recorder, session.info(), known)?;
     let record = next_record(recorder.node, session.info(), known);
     store_as(recorder, session, kek, dek, record)
@@ -194,7 +194,7 @@ pub fn store_rotated(
     kek: &KekId,
     dek: &Dek,
     known: &TokenRecord,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     keep_other_token(recorder, session.info(), Some(known))?;
     let mut record = next_record(recorder.node, session.info(), Some(known));
     if let Some(old) = &known.kek
@@ -212,7 +212,7 @@ fn keep_other_token(
     recorder: &mut Recorder<'_>,
     token: &TokenInfo,
     known: Option<&TokenRecord>,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let Some(known) = known.filter(|known| {
         known.encrypted_dek.is_some() && !known.serial.is_empty() && known.serial != token.serial
     }) else {
@@ -244,7 +244,7 @@ fn store_as(
     kek: &KekId,
     dek: &Dek,
     mut record: TokenRecord,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let node = recorder.node;
     record.encrypted_dek = Some(session.wrap_dek(kek, dek)?);
     record.kek = Some(kek.clone());
@@ -289,7 +289,7 @@ fn blank(node: &Node, token: &TokenInfo) -> TokenRecord {
 ///
 /// # Errors
 /// The database, or a node without a token.
-pub fn stored(node: &Node) -> Result<TokenRecord, Fault> {
+pub fn stored(node: &Node) -> Result<TokenRecord, Error> {
     record::read(node)?.token.ok_or_else(|| {
         Refused::NoToken {
             database: node.settings.database_path.clone(),
@@ -298,7 +298,7 @@ pub fn stored(node: &Node) -> Result<TokenRecord, Fault> {
     })
 }
 
-fn installation(node: &Node) -> Result<InstallationId, Fault> {
+fn installation(node: &Node) -> Result<InstallationId, Error> {
     record::read(node)?.installation.ok_or_else(|| {
         Refused::NoInstallation {
             database: node.settings.database_path.clone(),

@@ -1,7 +1,8 @@
 //! All that is pending or nothing (C5, C6).
 
 use domain::SchemaState;
-use ports::{Fault, FaultKind, Migrated, NodeStore as _};
+use ports::contract::failed::Failed;
+use ports::{FaultKind, Migrated, NodeStore as _};
 use refinery::{Migration, Runner};
 
 use super::{Rig, mode_of, node, put, read_fault};
@@ -64,7 +65,7 @@ fn c15_a_migration_that_fails_leaves_the_database_as_it_was() {
         ("V91__broken", "CREATE TABLE installation (id INTEGER)"),
     ]);
     let database = rig.open();
-    let fault = Fault::from(database.migrate_with(&runner).unwrap_err());
+    let fault = Failed::from(database.migrate_with(&runner).unwrap_err());
     assert!(fault.to_string().contains("as it was before"), "{fault}");
     assert!(!fault.causes().is_empty());
     assert_eq!(std::fs::read(&rig.path).unwrap(), before);

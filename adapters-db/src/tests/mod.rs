@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::contract::backups::{BackupsRig, suite as backups_suite};
+use ports::contract::failed::Failed;
 use ports::contract::store::{Store, StoreRig, suite};
-use ports::{Backups, Fault, NodeRecord, NodeStore as _};
+use ports::{Backups, NodeRecord, NodeStore as _};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -181,7 +182,7 @@ pub(crate) fn node(database: &SqliteDatabase) -> NodeRecord {
     ports::contract::store::node(database)
 }
 
-pub(crate) fn read_fault(database: &SqliteDatabase) -> Fault {
+pub(crate) fn read_fault(database: &SqliteDatabase) -> Failed {
     database.read().unwrap_err().into()
 }
 

@@ -1,8 +1,9 @@
 //! What a person edits by hand, and what a start leaves behind.
 
 use domain::{KekId, StorageType};
+use ports::contract::failed::Failed;
 use ports::contract::store::{known_token, moment, start};
-use ports::{Fault, FaultKind, WrappedDek};
+use ports::{FaultKind, WrappedDek};
 
 use super::every_port::*;
 use super::{Rig, no_more_pages, node, read_fault};
@@ -161,9 +162,8 @@ fn a_full_disk_is_io_and_changes_nothing() {
     no_more_pages(&database);
     let mut record = start("1.0.1", moment(1));
     record.changes = "x".repeat(100_000);
-    let fault = Fault::from(database.record_start(&record).unwrap_err());
+    let fault = Failed::from(database.record_start(&record).unwrap_err());
     assert_eq!(fault.kind(), FaultKind::Io);
-    assert!(fault.hint().contains("free space"), "{}", fault.hint());
     assert_eq!(std::fs::read(&rig.path).unwrap(), before);
     assert_eq!(node(&database).version.as_deref(), Some("1.0.0"));
 }

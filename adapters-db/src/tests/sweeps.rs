@@ -1,8 +1,9 @@
 //! Whatever stands in the file: a defect of the data is never one of the program.
 
 use domain::{KekId, StorageType};
+use ports::contract::failed::Failed;
 use ports::contract::store::{known_token, moment, save, start, try_save};
-use ports::{Dek, Fault, FaultKind};
+use ports::{Dek, FaultKind};
 
 use super::every_port::*;
 use super::{Rig, put};
@@ -20,7 +21,7 @@ fn full() -> Rig {
 }
 
 /// All that a reader asks.
-fn look(database: &SqliteDatabase) -> Vec<Option<Fault>> {
+fn look(database: &SqliteDatabase) -> Vec<Option<Failed>> {
     vec![
         fault(database.read()),
         fault(database.check_writable()),
@@ -32,7 +33,7 @@ fn look(database: &SqliteDatabase) -> Vec<Option<Fault>> {
 }
 
 /// And all that is changed in the life of a node.
-fn change(database: &SqliteDatabase) -> Vec<Option<Fault>> {
+fn change(database: &SqliteDatabase) -> Vec<Option<Failed>> {
     let dek = Dek::from_bytes(&[1; 32]).unwrap();
     let mut token = known_token();
     token.pending_kek = Some(KekId::new(&[9; 16]).unwrap());
@@ -48,7 +49,7 @@ fn change(database: &SqliteDatabase) -> Vec<Option<Fault>> {
     ]
 }
 
-fn fault<T, E: Into<Fault>>(result: Result<T, E>) -> Option<Fault> {
+fn fault<T, E: Into<Failed>>(result: Result<T, E>) -> Option<Failed> {
     result.err().map(Into::into)
 }
 

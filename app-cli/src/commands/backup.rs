@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use ports::{
-    Backup, BackupManifest, BackupSource, BackupTarget, Fault, FaultKind, ResultExt as _, Secret,
+    Backup, BackupManifest, BackupSource, BackupTarget, FaultKind, ResultExt as _, Secret,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use crate::cli::{
 };
 use crate::config::{Config, read_secret_file};
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::wire::{Access, wire};
 use usecases::backup::{self, Create, Opens, Restore, Verify};
@@ -32,7 +33,7 @@ pub fn run(
     command: &BackupCommand,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let access = match command {
         BackupCommand::Create(_) | BackupCommand::Verify(_) => Access::ReadOnly,
         BackupCommand::Restore(_) => Access::ReadWrite,
@@ -53,7 +54,7 @@ fn create(
     arguments: &BackupCreateArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Value, Fault> {
+) -> Result<Value, Failure> {
     let file = arguments.file.as_str();
     let mut stream = is_stream(file).then(standard_output).transpose()?;
     let target = match &mut stream {
@@ -88,7 +89,7 @@ fn restore(
     arguments: &BackupRestoreArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Value, Fault> {
+) -> Result<Value, Failure> {
     let file = arguments.file.as_str();
     let mut stream = is_stream(file).then(standard_input).transpose()?;
     let request = Restore {
@@ -118,10 +119,10 @@ fn source<'a>(file: &'a str, stream: Option<&'a mut File>) -> BackupSource<'a> {
     }
 }
 
-fn standard_output() -> Result<File, Fault> {
+fn standard_output() -> Result<File, Failure> {
     let stdout = std::io::stdout();
     if stdout.is_terminal() {
-        return Err(Fault::new(
+        return Err(Failure::new(
             FaultKind::Usage,
             "standard output is a terminal: a backup is not written to it",
             "send it on: `trustpointctl backup create - | age -p > FILE`",
@@ -131,10 +132,10 @@ fn standard_output() -> Result<File, Fault> {
     Ok(stream.map(File::from).or_io(|| "opening standard output")?)
 }
 
-fn standard_input() -> Result<File, Fault> {
+fn standard_input() -> Result<File, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return Err(Fault::new(
+        return Err(Failure::new(
             FaultKind::Usage,
             "standard input is a terminal: no backup comes from it",
             "send it in: `age -d FILE | trustpointctl backup restore -`",
@@ -145,7 +146,7 @@ fn standard_input() -> Result<File, Fault> {
 }
 
 /// Where the node keeps files of its own, others are removed or stand in the way.
-fn ensure_no_own_directory(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_no_own_directory(config: &Config, file: &Utf8Path) -> Result<(), Failure> {
     let Some(directory) = directory_of(file) else {
         // It is not there: creating the file says so.
         return Ok(());
@@ -163,7 +164,7 @@ fn ensure_no_own_directory(config: &Config, file: &Utf8Path) -> Result<(), Fault
     if !is_own {
         return Ok(());
     }
-    Err(Fault::new(
+    Err(Failure::new(
         FaultKind::Usage,
         format!("{directory} is a directory of the node's own files: no backup is written there"),
         "give a path in another directory",
@@ -171,7 +172,7 @@ fn ensure_no_own_directory(config: &Config, file: &Utf8Path) -> Result<(), Fault
 }
 
 /// `--force` is for what a backup may replace, and not for what the node reads at each start.
-fn ensure_no_own_file(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
+fn ensure_no_own_file(config: &Config, file: &Utf8Path) -> Result<(), Failure> {
     let pins = [&config.secrets.pin, &config.secrets.so_pin];
     let pins = pins.into_iter().flatten().map(|pin| &pin.value);
     let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
@@ -182,7 +183,7 @@ fn ensure_no_own_file(config: &Config, file: &Utf8Path) -> Result<(), Fault> {
     if !is_own {
         return Ok(());
     }
-    Err(Fault::new(
+    Err(Failure::new(
         FaultKind::Usage,
         format!("{file} is one of the node's own files: it is never overwritten by a backup"),
         "give another path",
@@ -199,7 +200,7 @@ fn directory_of(file: &Utf8Path) -> Option<camino::Utf8PathBuf> {
     parent.canonicalize_utf8().ok()
 }
 
-fn secret(file: Option<&Utf8Path>) -> Result<Option<Secret>, Fault> {
+fn secret(file: Option<&Utf8Path>) -> Result<Option<Secret>, Failure> {
     file.map(read_secret_file).transpose()
 }
 
@@ -208,11 +209,11 @@ fn verify(
     arguments: &BackupVerifyArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Value, Fault> {
+) -> Result<Value, Failure> {
     let file = arguments.file.as_str();
     let password_file = arguments.backup_password_file.as_deref();
     if is_stream(file) && password_file.is_some_and(|password| is_stream(password.as_str())) {
-        return Err(Fault::new(
+        return Err(Failure::new(
             FaultKind::Usage,
             "the backup and the backup password cannot both come from standard input",
             "put the password into a file",

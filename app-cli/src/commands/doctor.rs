@@ -1,13 +1,14 @@
 //! `doctor`.
 
-use ports::Fault;
 use serde_json::json;
 
 use super::Next;
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
+use crate::hints;
 use crate::wire::{Access, wire};
-use usecases::doctor::{self, Check, Place, Verdict};
+use usecases::doctor::{self, Advice, Check, Place, Verdict};
 use usecases::node::Node;
 use usecases::report::Report;
 
@@ -20,13 +21,13 @@ const OWN_WRITE: u32 = 0o022;
 ///
 /// # Errors
 /// The first check that fails, by its kind.
-pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
+pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Next, Failure> {
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
     let runtime = config.runtime_dir.value.as_str();
     let checks = doctor::run(&node, &places(config, &node), runtime);
     if console.is_human() {
         for check in &checks {
-            console.check(check);
+            console.check(check, &hint(check));
         }
     }
     let values = checks
@@ -36,7 +37,7 @@ pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Nex
                 "name": check.name,
                 "result": check.verdict.name(),
                 "detail": check.detail,
-                "hint": check.hint,
+                "hint": hint(check),
             })
         })
         .collect();
@@ -47,13 +48,22 @@ pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Nex
     }
 }
 
-fn failure(checks: &[Check], first: &Check, kind: ports::FaultKind) -> Fault {
+/// What to do about a check; empty where there is nothing.
+fn hint(check: &Check) -> String {
+    match &check.advice {
+        Advice::None => String::new(),
+        Advice::Text(text) => text.clone(),
+        Advice::For(error) => hints::of(error),
+    }
+}
+
+fn failure(checks: &[Check], first: &Check, kind: ports::FaultKind) -> Failure {
     let failed: Vec<_> = checks
         .iter()
         .filter(|check| matches!(check.verdict, Verdict::Fail(_)))
         .map(|check| check.name)
         .collect();
-    Fault::new(
+    Failure::new(
         kind,
         format!(
             "{} of {} checks failed ({}); the first: {}",
@@ -62,7 +72,7 @@ fn failure(checks: &[Check], first: &Check, kind: ports::FaultKind) -> Fault {
             failed.join(", "),
             first.detail
         ),
-        first.hint.clone(),
+        hint(first),
     )
 }
 

@@ -1,13 +1,15 @@
 //! `history`.
 
-use ports::{Fault, HistoryRow};
+use ports::HistoryRow;
 use serde_json::{Value, json};
 
 use super::Next;
 use crate::cli::HistoryArgs;
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::wire::{Access, wire};
+use usecases::history;
 use usecases::report::{Report, rfc3339};
 
 /// What each start selected and did, newest first.
@@ -19,9 +21,9 @@ pub fn run(
     arguments: &HistoryArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let rows = node.store.history.rows(arguments.limit)?;
+    let rows = history::rows(&node, arguments.limit)?;
     if console.is_human() {
         for row in &rows {
             console.product(&line(row));

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ports::Fault;
-
 use super::Next;
 use crate::cli::{KeysCommand, RecoverArgs, RotateKekArgs, VerifyPasswordArgs};
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
 use usecases::keys::{self, Rotation};
@@ -23,7 +22,7 @@ pub fn run(
     command: &KeysCommand,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     match command {
         KeysCommand::Show => show(config, console, report),
         KeysCommand::RotateKek(arguments) => rotate(config, arguments, console, report),
@@ -43,18 +42,17 @@ pub fn name(command: &KeysCommand) -> &'static str {
     }
 }
 
-fn show(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
+fn show(config: &Config, console: Console, report: &mut Report) -> Result<Next, Failure> {
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let result = keys::show(&node).map(|facts| {
-        if console.is_human() {
-            for line in facts.lines() {
-                console.product(&line);
-            }
+    let facts = keys::show(&node)?;
+    if console.is_human() {
+        for line in facts.lines() {
+            console.product(&line);
         }
-        report.data.insert("keys".into(), facts.to_json());
-        report.warnings.extend(facts.warnings);
-    });
-    result.map(|()| Next::Exit)
+    }
+    report.data.insert("keys".into(), facts.to_json());
+    report.warnings.extend(facts.warnings);
+    Ok(Next::Exit)
 }
 
 fn rotate(
@@ -62,7 +60,7 @@ fn rotate(
     arguments: &RotateKekArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let request = Rotation {
         destroy_old: arguments.destroy_old,
         lock_wait: Duration::from_secs(arguments.lock_wait),
@@ -71,7 +69,8 @@ fn rotate(
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = keys::rotate(&mut console.recorder(&node, report), request);
     report.warnings.extend(node.secrets.module.take_warnings());
-    result.map(|()| Next::Exit)
+    result?;
+    Ok(Next::Exit)
 }
 
 fn set(
@@ -79,15 +78,15 @@ fn set(
     arguments: &RecoverArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let file = arguments.backup_password_file.as_deref();
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let lock_wait = Duration::from_secs(arguments.lock_wait);
-    let result = prompt::before_asking(file, || keys::may_use_password(&node))
-        .and_then(|()| prompt::new_password(file, check_password))
-        .and_then(|password| keys::set(&mut console.recorder(&node, report), &password, lock_wait));
-    result.map(|()| Next::Exit)
+    prompt::before_asking(file, || keys::may_use_password(&node))?;
+    let password = prompt::new_password(file, check_password)?;
+    keys::set(&mut console.recorder(&node, report), &password, lock_wait)?;
+    Ok(Next::Exit)
 }
 
 fn verify(
@@ -95,11 +94,11 @@ fn verify(
     arguments: &VerifyPasswordArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let file = arguments.backup_password_file.as_deref();
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let result = prompt::before_asking(file, || keys::may_use_password(&node))
-        .and_then(|()| prompt::known_password(file))
-        .and_then(|password| keys::verify(&mut console.recorder(&node, report), &password));
-    result.map(|()| Next::Exit)
+    prompt::before_asking(file, || keys::may_use_password(&node))?;
+    let password = prompt::known_password(file)?;
+    keys::verify(&mut console.recorder(&node, report), &password)?;
+    Ok(Next::Exit)
 }

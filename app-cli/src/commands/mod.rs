@@ -12,11 +12,10 @@ mod setup;
 mod startup;
 mod tls;
 
-use ports::Fault;
-
 use crate::cli::{BackupCommand, Cli, Command, TlsCommand};
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use usecases::report::Report;
 
 /// How the process goes on after a command.
@@ -36,7 +35,7 @@ pub enum Next {
 ///
 /// # Errors
 /// Why the command failed.
-pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fault> {
+pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Failure> {
     if let Command::Completions { shell } = &cli.command {
         return Ok(completions::run(*shell, console));
     }

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use ports::{Fault, FaultKind};
+use crate::failure::Failure;
+use ports::FaultKind;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 ///
 /// # Errors
 /// [`FaultKind::Config`] where there is none, [`FaultKind::Denied`] where it may not be run.
-pub fn check(command: &[OsString]) -> Result<(), Fault> {
+pub fn check(command: &[OsString]) -> Result<(), Failure> {
     let Some(name) = command.first() else {
         return Ok(());
     };
@@ -39,16 +40,16 @@ fn candidates(name: &OsString) -> Vec<PathBuf> {
         .collect()
 }
 
-fn fault(name: &OsString, refused: Option<(PathBuf, Errno)>) -> Fault {
+fn fault(name: &OsString, refused: Option<(PathBuf, Errno)>) -> Failure {
     let hint = "correct the command after --; nothing was started or changed";
     match refused {
-        Some((path, errno)) => Fault::new(
+        Some((path, errno)) => Failure::new(
             FaultKind::Denied,
             format!("{} may not be run", path.display()),
             hint,
         )
         .because(std::io::Error::from(errno)),
-        None => Fault::new(
+        None => Failure::new(
             FaultKind::Config,
             format!("there is no program {}", name.to_string_lossy()),
             hint,

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ports::Fault;
-
 use super::Next;
 use crate::cli::RecoverArgs;
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
 use usecases::recover::{self, Request};
@@ -22,20 +21,18 @@ pub fn run(
     arguments: &RecoverArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let file = arguments.backup_password_file.as_deref();
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
-    let result = prompt::before_asking(file, || recover::may_recover(&node))
-        .and_then(|()| prompt::known_password(file))
-        .and_then(|password| {
-            let request = Request {
-                password,
-                lock_wait,
-            };
-            recover::run(&mut console.recorder(&node, report), &request)
-        });
+    prompt::before_asking(file, || recover::may_recover(&node))?;
+    let request = Request {
+        password: prompt::known_password(file)?,
+        lock_wait,
+    };
+    let result = recover::run(&mut console.recorder(&node, report), &request);
     report.warnings.extend(node.secrets.module.take_warnings());
-    result.map(|()| Next::Exit)
+    result?;
+    Ok(Next::Exit)
 }

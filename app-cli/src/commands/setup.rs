@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use domain::StorageType;
-use ports::{Fault, FaultKind, Secret};
+use ports::{FaultKind, Secret};
 
 use super::Next;
 use crate::cli::SetupArgs;
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
 use usecases::node::Node;
@@ -24,22 +25,23 @@ pub fn run(
     arguments: &SetupArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = if arguments.reset {
         setup::reset(&mut console.recorder(&node, report), lock_wait)
     } else {
-        request(&node, arguments)
-            .and_then(|request| setup::run(&mut console.recorder(&node, report), &request))
+        let request = request(&node, arguments)?;
+        setup::run(&mut console.recorder(&node, report), &request)
     };
     report.warnings.extend(node.secrets.module.take_warnings());
-    result.map(|()| Next::Exit)
+    result?;
+    Ok(Next::Exit)
 }
 
 /// What the operator wants, said by flags or asked for.
-fn request(node: &Node, arguments: &SetupArgs) -> Result<Request, Fault> {
+fn request(node: &Node, arguments: &SetupArgs) -> Result<Request, Failure> {
     let storage = match arguments.storage {
         Some(storage) => storage,
         None => {
@@ -59,13 +61,13 @@ fn backup_password(
     node: &Node,
     arguments: &SetupArgs,
     storage: StorageType,
-) -> Result<Option<Secret>, Fault> {
+) -> Result<Option<Secret>, Failure> {
     let file = arguments.backup_password_file.as_deref();
     if file.is_none() && (storage != StorageType::SoftHsm || arguments.no_backup_password) {
         return Ok(None);
     }
     if file.is_none() && !prompt::is_terminal() {
-        return Err(Fault::new(
+        return Err(Failure::new(
             FaultKind::Usage,
             "setup with SoftHSM storage needs a backup password",
             "give it with --backup-password-file, or go without one by --no-backup-password",

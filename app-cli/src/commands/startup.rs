@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use adapters_fs::durable;
 use domain::{Outcome, StorageType};
-use ports::Fault;
 
 use super::{Next, program};
 use crate::cli::StartupArgs;
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::wire::{Access, wire};
 use crate::{exit_code, json};
+use usecases::error::Error;
 use usecases::report::Report;
 use usecases::startup::{self, Mode, Request};
 
@@ -24,7 +25,7 @@ pub fn startup(
     arguments: &StartupArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     program::check(&arguments.command)?;
     let (mode, access) = if arguments.dry_run {
         (Mode::DryRun, Access::ReadOnly)
@@ -38,8 +39,9 @@ pub fn startup(
     };
     let node = wire(config, access, Box::new(console))?;
     let result = startup::run(&mut console.recorder(&node, report), request);
+    let result = result.map_err(Failure::from);
     if let Err(fault) = &result {
-        report.fail(fault);
+        report.fail(fault.report());
     }
     let exit_code = exit_code::of_report(report, arguments.require_ready);
     if mode == Mode::CarryOut {
@@ -52,7 +54,7 @@ pub fn startup(
     if !replace {
         return result.map(|()| Next::Exit);
     }
-    let dek_file = has_dek(report) && node.secrets.cache.exists()?;
+    let dek_file = has_dek(report) && node.secrets.cache.exists().map_err(Error::from)?;
     let dek_file = dek_file.then(|| node.secrets.cache.path());
     Ok(Next::Replace {
         command: arguments.command.clone(),
@@ -71,15 +73,15 @@ fn has_dek(report: &Report) -> bool {
 ///
 /// # Errors
 /// What the next start would fail with.
-pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<Next, Fault> {
+pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<Next, Failure> {
     let request = Request {
         mode: Mode::Status,
         lock_wait: Duration::ZERO,
         accept_new_database: false,
     };
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let result = startup::run(&mut console.recorder(&node, report), request);
-    result.map(|()| Next::Exit)
+    startup::run(&mut console.recorder(&node, report), request)?;
+    Ok(Next::Exit)
 }
 
 /// The last report stands in the runtime directory. A report that cannot be kept must not fail a
@@ -90,10 +92,9 @@ fn keep_report(config: &Config, report: &mut Report, exit_code: u8) {
     let kept = durable::create_dirs(&config.runtime_dir.value, 0o700)
         .and_then(|()| durable::write_atomic(&path, text.as_bytes(), 0o600));
     if let Err(error) = kept {
-        let fault = Fault::from(error);
-        let why = fault.causes().join(": ");
-        report.warnings.push(format!(
-            "this report could not be kept as {path}: {fault}: {why}"
-        ));
+        let why = Error::from(error).in_full();
+        report
+            .warnings
+            .push(format!("this report could not be kept as {path}: {why}"));
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use camino::Utf8Path;
-use ports::{CredentialFiles, Fault, FaultKind, ResultExt as _, Secret, StoredCredential, TlsView};
+use ports::{CredentialFiles, FaultKind, ResultExt as _, Secret, StoredCredential, TlsView};
 use serde_json::{Value, json};
 
 use super::Next;
 use crate::cli::{TlsCommand, TlsImportArgs};
 use crate::config::Config;
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::input;
 use crate::wire::{Access, wire};
 use usecases::node::Node;
@@ -28,7 +29,7 @@ pub fn run(
     command: &TlsCommand,
     console: Console,
     report: &mut Report,
-) -> Result<Next, Fault> {
+) -> Result<Next, Failure> {
     let access = match command {
         TlsCommand::Show | TlsCommand::History => Access::ReadOnly,
         TlsCommand::Renew(_) | TlsCommand::Import(_) | TlsCommand::Activate(_) => Access::ReadWrite,
@@ -60,7 +61,7 @@ pub fn run(
     Ok(Next::Exit)
 }
 
-fn import(arguments: &TlsImportArgs) -> Result<Import, Fault> {
+fn import(arguments: &TlsImportArgs) -> Result<Import, Failure> {
     let chain = arguments.chain.as_deref();
     Ok(Import {
         files: CredentialFiles {
@@ -74,10 +75,10 @@ fn import(arguments: &TlsImportArgs) -> Result<Import, Fault> {
     })
 }
 
-fn text(path: &Utf8Path) -> Result<String, Fault> {
+fn text(path: &Utf8Path) -> Result<String, Failure> {
     let bytes = read(path)?;
     bytes.expose_text().map(str::to_owned).ok_or_else(|| {
-        Fault::new(
+        Failure::new(
             FaultKind::DataCorrupt,
             format!("{path} is no PEM file: it is not text"),
             "convert a binary certificate with `openssl x509 -inform DER -in FILE -out CERT.pem`",
@@ -86,10 +87,10 @@ fn text(path: &Utf8Path) -> Result<String, Fault> {
 }
 
 /// Reads a whole file or pipe.
-fn read(path: &Utf8Path) -> Result<Secret, Fault> {
+fn read(path: &Utf8Path) -> Result<Secret, Failure> {
     let bytes = input::read(path, MAX_FILE).or_io(|| format!("reading {path}"))?;
     if bytes.len() > MAX_FILE {
-        return Err(Fault::new(
+        return Err(Failure::new(
             FaultKind::DataCorrupt,
             format!("{path} is too long for a PEM file of a key or certificate"),
             "correct the path",
@@ -98,7 +99,7 @@ fn read(path: &Utf8Path) -> Result<Secret, Fault> {
     Ok(Secret::new(bytes.to_vec()))
 }
 
-fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault> {
+fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Failure> {
     let shown = tls_admin::show(node)?;
     let details = shown.details.as_ref();
     let mut active = shown.active.as_ref().map(value);
@@ -138,7 +139,7 @@ fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault>
     Ok(())
 }
 
-fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Fault> {
+fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Failure> {
     let list = tls_admin::history(node)?;
     if console.is_human() {
         for stored in &list {

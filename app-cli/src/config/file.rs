@@ -3,9 +3,10 @@
 use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind};
+use ports::FaultKind;
 use serde::Deserialize;
 
+use crate::failure::Failure;
 use crate::input;
 
 /// Far more than all keys with comments.
@@ -101,7 +102,7 @@ pub struct Nginx {
 }
 
 /// Reads the file. `required`: it was asked for by name, so it must be there.
-pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
+pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Failure> {
     let text = match text(path) {
         Ok(Some(text)) => text,
         Ok(None) => return Err(no_configuration(path)),
@@ -109,7 +110,7 @@ pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
             return Ok(ConfigFile::default());
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Fault::new(
+            return Err(Failure::new(
                 FaultKind::Config,
                 format!("the configuration file {path} does not exist"),
                 "correct --config or TRUSTPOINT_CONFIG, or leave both out",
@@ -117,7 +118,7 @@ pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
             .because(error));
         }
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(Fault::new(
+            return Err(Failure::new(
                 FaultKind::Config,
                 format!("the configuration file {path} is not UTF-8 text"),
                 "write it anew as TOML",
@@ -126,7 +127,7 @@ pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
         }
         Err(error) => {
             let what = format!("reading the configuration file {path}");
-            return Err(Fault::io(what, error));
+            return Err(Failure::io(what, error));
         }
     };
     toml::from_str(&text).map_err(|error| {
@@ -137,7 +138,7 @@ pub fn read(path: &Utf8Path, required: bool) -> Result<ConfigFile, Fault> {
                 .count()
                 + 1
         });
-        Fault::new(
+        Failure::new(
             FaultKind::Config,
             format!("{path}, line {line}: {}", error.message()),
             format!("correct {path}; `trustpointctl config show` lists the keys"),
@@ -158,8 +159,8 @@ fn text(path: &Utf8Path) -> std::io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-fn no_configuration(path: &Utf8Path) -> Fault {
-    Fault::new(
+fn no_configuration(path: &Utf8Path) -> Failure {
+    Failure::new(
         FaultKind::Config,
         format!(
             "the configuration {path} is no regular file of at most {} KiB",

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::fmt;
 
+use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind};
+use ports::FaultKind;
 
 /// How a variable is looked up.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -66,8 +67,8 @@ impl<T> Setting<T> {
 
     pub(super) fn and_then<U>(
         self,
-        f: impl FnOnce(T) -> Result<U, Fault>,
-    ) -> Result<Setting<U>, Fault> {
+        f: impl FnOnce(T) -> Result<U, Failure>,
+    ) -> Result<Setting<U>, Failure> {
         Ok(Setting {
             value: f(self.value).map_err(|fault| fault.at(&self.origin))?,
             origin: self.origin,
@@ -84,7 +85,7 @@ pub(super) fn path(
     variable: &'static str,
     environment: Environment<'_>,
     default: impl FnOnce() -> Utf8PathBuf,
-) -> Result<Setting<Utf8PathBuf>, Fault> {
+) -> Result<Setting<Utf8PathBuf>, Failure> {
     let (name, given) = flag;
     let setting = match given {
         Some(path) => Some(Setting {
@@ -104,15 +105,15 @@ pub(super) fn path(
 
 /// Refuses a path that is empty: it is a value that somebody forgot, and would be taken for the
 /// current directory.
-fn named(setting: Setting<Utf8PathBuf>, key: &str) -> Result<Setting<Utf8PathBuf>, Fault> {
+fn named(setting: Setting<Utf8PathBuf>, key: &str) -> Result<Setting<Utf8PathBuf>, Failure> {
     if setting.value.as_str().is_empty() {
         return Err(empty(key).at(&setting.origin));
     }
     Ok(setting)
 }
 
-fn empty(key: &str) -> Fault {
-    Fault::new(
+fn empty(key: &str) -> Failure {
+    Failure::new(
         FaultKind::Config,
         format!("{key} is an empty path"),
         "give it a path, or leave it out: then the default holds",
@@ -124,7 +125,7 @@ fn path_in_environment(
     environment: Environment<'_>,
     variable: &'static str,
     key: &str,
-) -> Result<Option<Setting<Utf8PathBuf>>, Fault> {
+) -> Result<Option<Setting<Utf8PathBuf>>, Failure> {
     let Some(value) = environment(variable) else {
         return Ok(None);
     };
@@ -139,16 +140,16 @@ fn in_environment(
     environment: Environment<'_>,
     variable: &str,
     key: &str,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<String>, Failure> {
     let Some(value) = environment(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     text_of(value, variable, key).map(Some)
 }
 
-fn text_of(value: OsString, variable: &str, key: &str) -> Result<String, Fault> {
+fn text_of(value: OsString, variable: &str, key: &str) -> Result<String, Failure> {
     value.into_string().map_err(|_| {
-        Fault::new(
+        Failure::new(
             FaultKind::Config,
             format!("{variable} ({key}) is not UTF-8 text"),
             format!("correct the environment variable {variable}"),
@@ -173,8 +174,8 @@ impl Layers<'_> {
         variable: &'static str,
         in_file: Option<T>,
         key: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Fault>,
-    ) -> Result<Option<Setting<T>>, Fault> {
+        parse: impl FnOnce(String) -> Result<T, Failure>,
+    ) -> Result<Option<Setting<T>>, Failure> {
         match in_environment(self.environment, variable, key)? {
             Some(text) => Ok(Some(Setting {
                 value: parse(text)?,
@@ -192,9 +193,9 @@ impl Layers<'_> {
         variable: &'static str,
         in_file: Option<T>,
         key: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Fault>,
+        parse: impl FnOnce(String) -> Result<T, Failure>,
         default: impl FnOnce() -> T,
-    ) -> Result<Setting<T>, Fault> {
+    ) -> Result<Setting<T>, Failure> {
         Ok(self
             .pick(variable, in_file, key, parse)?
             .unwrap_or_else(|| Setting {
@@ -209,7 +210,7 @@ impl Layers<'_> {
         variable: &'static str,
         in_file: Option<Utf8PathBuf>,
         key: &'static str,
-    ) -> Result<Option<Setting<Utf8PathBuf>>, Fault> {
+    ) -> Result<Option<Setting<Utf8PathBuf>>, Failure> {
         let given = path_in_environment(self.environment, variable, key)?;
         given
             .or_else(|| {
@@ -228,7 +229,7 @@ impl Layers<'_> {
         in_file: Option<Utf8PathBuf>,
         key: &'static str,
         default: impl FnOnce() -> Utf8PathBuf,
-    ) -> Result<Setting<Utf8PathBuf>, Fault> {
+    ) -> Result<Setting<Utf8PathBuf>, Failure> {
         let given = self.pick_path(variable, in_file, key)?;
         Ok(given.unwrap_or_else(|| Setting {
             value: default(),
@@ -241,7 +242,7 @@ impl Layers<'_> {
         &self,
         in_file: Option<Vec<Utf8PathBuf>>,
         key: &'static str,
-    ) -> Result<Setting<Vec<Utf8PathBuf>>, Fault> {
+    ) -> Result<Setting<Vec<Utf8PathBuf>>, Failure> {
         let setting = self.file_only(in_file, Vec::new);
         if setting.value.iter().any(|path| path.as_str().is_empty()) {
             return Err(empty(key).at(&setting.origin));
@@ -254,7 +255,7 @@ impl Layers<'_> {
         &self,
         in_file: Option<Utf8PathBuf>,
         key: &'static str,
-    ) -> Result<Option<Setting<Utf8PathBuf>>, Fault> {
+    ) -> Result<Option<Setting<Utf8PathBuf>>, Failure> {
         let given = in_file.map(|value| Setting {
             value,
             origin: self.file_origin(),

@@ -9,12 +9,13 @@ use std::time::Duration;
 use adapters_hsm::{ConfigValueError, Daemon, TokenUri};
 use camino::Utf8PathBuf;
 use domain::{DEFAULT_TOKEN_LABEL, Version};
-use ports::{Fault, FaultKind};
+use ports::FaultKind;
 
 pub use layers::{Origin, Setting};
 pub use secrets::{SecretFiles, read_secret_file};
 
 use crate::cli::Global;
+use crate::failure::Failure;
 use file::{ConfigFile, Names};
 use layers::{Environment, Layers};
 
@@ -72,11 +73,11 @@ impl Config {
     ///
     /// # Errors
     /// [`FaultKind::Config`] for what cannot be right, naming key and source.
-    pub fn load(global: &Global) -> Result<Self, Fault> {
+    pub fn load(global: &Global) -> Result<Self, Failure> {
         Self::merge(global, &|name| std::env::var_os(name))
     }
 
-    fn merge(global: &Global, environment: Environment<'_>) -> Result<Self, Fault> {
+    fn merge(global: &Global, environment: Environment<'_>) -> Result<Self, Failure> {
         let root = layers::path(
             ("--root", global.root.as_ref()),
             "TRUSTPOINT_ROOT",
@@ -102,7 +103,7 @@ impl Config {
         root: Setting<Utf8PathBuf>,
         path: Setting<Utf8PathBuf>,
         file: ConfigFile,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Failure> {
         let default = |below: &str| root.value.join(below);
         let text = |text: String| Ok(text);
 
@@ -163,7 +164,7 @@ impl Config {
                 )?
                 .and_then(|version| {
                     version.parse::<Version>().map_err(|error| {
-                        Fault::new(
+                        Failure::new(
                             FaultKind::Config,
                             format!("the application version cannot be read: {error}"),
                             "correct app.version or TRUSTPOINT_APP_VERSION",
@@ -259,7 +260,7 @@ impl Config {
     ///
     /// # Errors
     /// [`FaultKind::Config`] for one that does not parse.
-    pub fn daemon(&self) -> Result<Option<Daemon>, Fault> {
+    pub fn daemon(&self) -> Result<Option<Daemon>, Failure> {
         let daemon = self.hsm_daemon.value.as_deref().map(str::parse);
         daemon
             .transpose()
@@ -342,7 +343,7 @@ impl Names {
     }
 }
 
-fn hsm_value(key: &str, error: &ConfigValueError) -> Fault {
+fn hsm_value(key: &str, error: &ConfigValueError) -> Failure {
     let hint = match error {
         ConfigValueError::Daemon { .. } => {
             "write hsm.daemon as tcp://host:port or unix:/path/of/the/socket"
@@ -362,12 +363,12 @@ fn hsm_value(key: &str, error: &ConfigValueError) -> Fault {
             "take it out: the token is found by its label and serial number"
         }
     };
-    Fault::new(FaultKind::Config, format!("{key}: {error}"), hint)
+    Failure::new(FaultKind::Config, format!("{key}: {error}"), hint)
 }
 
-fn duration(text: &str) -> Result<Duration, Fault> {
+fn duration(text: &str) -> Result<Duration, Failure> {
     let fault = |why: String| {
-        Fault::new(
+        Failure::new(
             FaultKind::Config,
             format!("hsm.wait: \"{text}\" is no length of time: {why}"),
             "write it like `30s` or `2m`, in hsm.wait or TRUSTPOINT_HSM_WAIT",

@@ -4,10 +4,11 @@
 use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{Fault, FaultKind, ResultExt, Secret};
+use ports::{FaultKind, ResultExt, Secret};
 use zeroize::Zeroizing;
 
 use super::Setting;
+use crate::failure::Failure;
 use crate::input;
 
 const DEFAULT_PIN_FILE: &str = "/run/secrets/hsm_pin";
@@ -55,7 +56,7 @@ impl SecretFiles {
     ///
     /// # Errors
     /// [`FaultKind::Denied`] where there is none or it is empty.
-    pub fn user_pin(&self) -> Result<Secret, Fault> {
+    pub fn user_pin(&self) -> Result<Secret, Failure> {
         pin(self.pin.as_ref(), &USER)
     }
 
@@ -63,7 +64,7 @@ impl SecretFiles {
     ///
     /// # Errors
     /// As [`SecretFiles::user_pin`].
-    pub fn so_pin(&self) -> Result<Secret, Fault> {
+    pub fn so_pin(&self) -> Result<Secret, Failure> {
         pin(self.so_pin.as_ref(), &SO)
     }
 
@@ -99,7 +100,7 @@ fn is_given(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> bool {
         || std::env::var_os(kind.variable).is_some_and(|value| !value.is_empty())
 }
 
-fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret, Fault> {
+fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret, Failure> {
     let hint = || {
         format!(
             "put the PIN into a file that only this user can read and name it with {} or {}",
@@ -113,7 +114,7 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
     if let Some(path) = file {
         return read_secret_file(&path).map_err(|fault| {
             let message = format!("the {} cannot be had: {fault}", kind.name);
-            Fault::new(FaultKind::Denied, message, hint()).because(fault)
+            Failure::new(FaultKind::Denied, message, hint()).because(fault)
         });
     }
     match std::env::var(kind.variable) {
@@ -121,7 +122,7 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
             let text = Zeroizing::new(text);
             Ok(Secret::new(without_line_break(text.as_bytes()).to_vec()))
         }
-        Ok(_) | Err(_) => Err(Fault::new(
+        Ok(_) | Err(_) => Err(Failure::new(
             FaultKind::Denied,
             format!(
                 "the {} is missing: no {}, no {}, and {} is not set",
@@ -136,7 +137,7 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
 ///
 /// # Errors
 /// [`FaultKind::Denied`] for a file that is missing, empty or longer than any PIN or password.
-pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
+pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Failure> {
     let bytes = if path == "-" {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
         std::io::stdin()
@@ -149,9 +150,9 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
         input::read(path, MAX_SECRET).map_err(|error| {
             let kind = match error.kind() {
                 std::io::ErrorKind::NotFound => FaultKind::Denied,
-                _ => Fault::io("", std::io::Error::from(error.kind())).kind(),
+                _ => Failure::io("", std::io::Error::from(error.kind())).kind(),
             };
-            Fault::new(
+            Failure::new(
                 kind,
                 format!("the file {path} cannot be read"),
                 "correct the path, or what writes into it",
@@ -165,7 +166,7 @@ pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Fault> {
         } else {
             path.as_str()
         };
-        Fault::new(
+        Failure::new(
             FaultKind::Denied,
             format!("{from} {why}"),
             "write the secret into it",

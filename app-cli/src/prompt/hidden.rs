@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::os::fd::BorrowedFd;
 
-use ports::{Fault, FaultKind, ResultExt as _, Secret};
+use ports::{FaultKind, ResultExt as _, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::termios::{
@@ -11,6 +11,7 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
+use crate::failure::Failure;
 use crate::process::HeldSignals;
 
 /// A terminal gives lines of at most 4096 bytes.
@@ -20,7 +21,7 @@ const LONGEST_LINE: usize = 4096;
 ///
 /// # Errors
 /// [`FaultKind::Usage`] for the end of the input; the terminal's own.
-pub fn read_hidden(question: &str) -> Result<Secret, Fault> {
+pub fn read_hidden(question: &str) -> Result<Secret, Failure> {
     let signals = HeldSignals::hold()?;
     let echo = EchoOff::new(rustix::stdio::stdin())?;
     write(question)?;
@@ -37,7 +38,7 @@ pub fn read_hidden(question: &str) -> Result<Secret, Fault> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn ask_in_sight(question: &str) -> Result<String, Fault> {
+pub fn ask_in_sight(question: &str) -> Result<String, Failure> {
     write(question)?;
     line(None).map(|line| String::from_utf8_lossy(&line).into_owned())
 }
@@ -50,7 +51,7 @@ struct EchoOff<'a> {
 }
 
 impl<'a> EchoOff<'a> {
-    fn new(terminal: BorrowedFd<'a>) -> Result<Self, Fault> {
+    fn new(terminal: BorrowedFd<'a>) -> Result<Self, Failure> {
         let before = tcgetattr(terminal).map_err(|error| failed("read", error))?;
         let mut without = before.clone();
         without.local_modes.remove(LocalModes::ECHO);
@@ -72,7 +73,7 @@ impl Drop for EchoOff<'_> {
 }
 
 /// Reads one line, without its line break.
-fn line(signals: Option<&HeldSignals>) -> Result<Zeroizing<Vec<u8>>, Fault> {
+fn line(signals: Option<&HeldSignals>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let terminal = rustix::stdio::stdin();
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
     let mut part = Zeroizing::new([0; LONGEST_LINE]);
@@ -90,7 +91,7 @@ fn line(signals: Option<&HeldSignals>) -> Result<Zeroizing<Vec<u8>>, Fault> {
         };
         let read = part.get(..count).unwrap_or_default();
         if line.len() + count > LONGEST_LINE {
-            return Err(Fault::new(
+            return Err(Failure::new(
                 FaultKind::Usage,
                 "the answer is longer than any PIN or password; nothing was changed",
                 "run the command again",
@@ -105,7 +106,7 @@ fn line(signals: Option<&HeldSignals>) -> Result<Zeroizing<Vec<u8>>, Fault> {
 }
 
 /// Waits for input; `false` where a signal came first.
-fn wait(terminal: BorrowedFd<'_>, signals: &HeldSignals) -> Result<bool, Fault> {
+fn wait(terminal: BorrowedFd<'_>, signals: &HeldSignals) -> Result<bool, Failure> {
     loop {
         let mut both = [
             PollFd::from_borrowed_fd(terminal, PollFlags::IN),
@@ -120,7 +121,7 @@ fn wait(terminal: BorrowedFd<'_>, signals: &HeldSignals) -> Result<bool, Fault> 
     }
 }
 
-fn write(text: &str) -> Result<(), Fault> {
+fn write(text: &str) -> Result<(), Failure> {
     let mut stderr = std::io::stderr().lock();
     Ok(stderr
         .write_all(text.as_bytes())
@@ -128,14 +129,14 @@ fn write(text: &str) -> Result<(), Fault> {
         .or_io(|| "writing to the terminal")?)
 }
 
-fn ended() -> Fault {
-    Fault::new(
+fn ended() -> Failure {
+    Failure::new(
         FaultKind::Usage,
         "the input ended before the answer; nothing was changed",
         "run the command again",
     )
 }
 
-fn failed(what: &str, error: Errno) -> Fault {
-    Fault::io(format!("the terminal cannot be {what}"), error.into())
+fn failed(what: &str, error: Errno) -> Failure {
+    Failure::io(format!("the terminal cannot be {what}"), error.into())
 }

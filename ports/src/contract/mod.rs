@@ -4,6 +4,7 @@
 //! promise that was broken.
 
 pub mod backups;
+pub mod failed;
 pub mod files;
 pub mod store;
 pub mod surroundings;

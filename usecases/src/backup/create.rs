@@ -1,8 +1,9 @@
 //! `backup create`: beside a running node, under no lock, nothing of the node is changed.
 
 use domain::{SetupWizardState, StorageType, WizardState};
-use ports::{BackupManifest, BackupOrigin, BackupTarget, Fault, NodeRecord};
+use ports::{BackupManifest, BackupOrigin, BackupTarget, NodeRecord};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::record;
 use crate::recorder::Recorder;
@@ -23,7 +24,7 @@ pub fn run(
     recorder: &mut Recorder<'_>,
     request: Create<'_>,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<BackupManifest, Fault> {
+) -> Result<BackupManifest, Error> {
     let node = recorder.node;
     let record = record::read(node)?;
     let origin = BackupOrigin {
@@ -65,7 +66,7 @@ fn setup_completed(recorder: &mut Recorder<'_>, record: &NodeRecord) -> bool {
     }
 }
 
-fn clear_keys(node: &Node, record: &NodeRecord) -> Result<Option<String>, Fault> {
+fn clear_keys(node: &Node, record: &NodeRecord) -> Result<Option<String>, Error> {
     let in_the_clear = record.storage != Some(StorageType::SoftHsm)
         || node
             .store

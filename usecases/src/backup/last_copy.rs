@@ -1,8 +1,9 @@
 //! What becomes of the cached DEK where another database takes the place of the present one.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, StorageType};
-use ports::{BackupSource, CachedDek, Fault, NodeRecord, TokenRecord};
+use ports::{BackupSource, CachedDek, NodeRecord, TokenRecord};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::sealing::{self, copy_of};
@@ -16,7 +17,7 @@ pub fn ensure_nothing_lost(
     node: &Node,
     present: Option<&NodeRecord>,
     next: &NodeRecord,
-) -> Result<CacheFate, Fault> {
+) -> Result<CacheFate, Error> {
     let cached = node.secrets.cache.read()?;
     if copy_of(node, next.token.as_ref(), &cached) == CacheCopy::Ours {
         return Ok(CacheFate::Keep);
@@ -49,7 +50,7 @@ fn ways(
     node: &Node,
     record: &NodeRecord,
     known: &TokenRecord,
-) -> Result<(Sealing, Option<Fault>), Fault> {
+) -> Result<(Sealing, Option<Error>), Error> {
     let ways = sealing::ways(node, known, Kek::Unknown)?;
     if ways.fate(CacheEvent::OtherDatabase) != CacheFate::Refuse {
         return Ok((ways, None));
@@ -63,7 +64,7 @@ fn ways(
 
 /// The present database does not know the DEK: it may be of one that an earlier restore, which was
 /// cut short, has replaced. Its snapshot says which ways it has; without one it stays.
-fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Fault> {
+fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Error> {
     if matches!(cached, CachedDek::Absent) {
         return Ok(CacheFate::Drop);
     }
@@ -91,7 +92,7 @@ fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Fault> 
     Ok(CacheFate::Keep)
 }
 
-fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Fault>) -> Refused {
+fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Error>) -> Refused {
     let kek = match &why {
         None => "the KEK does not unwrap it".to_owned(),
         Some(fault) => format!("whether the KEK unwraps it could not be asked: {fault}"),

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use domain::{CacheFate, SetupWizardState, WizardState};
-use ports::{Backup, BackupSource, Fault, FaultKind, NodeRecord};
+use ports::{Backup, BackupSource, FaultKind, NodeRecord};
 
 use super::last_copy::ensure_nothing_lost;
 use super::newer::ensure_not_newer;
+use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -30,7 +31,7 @@ pub struct Restore<'a> {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, Error> {
     let node = recorder.node;
     let Restore { source, name, .. } = request;
     // Before the lock, whose file is the first change: a backup that cannot be used needs no node.
@@ -73,7 +74,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, 
 }
 
 /// The present database, as far as it can be read: a damaged one is what a restore is for.
-fn present(node: &Node) -> Result<Option<NodeRecord>, Fault> {
+fn present(node: &Node) -> Result<Option<NodeRecord>, Error> {
     match node.store.node.read() {
         Ok(record) => Ok(record),
         Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
@@ -148,7 +149,7 @@ fn remember_setup(
     raw: Option<SetupWizardState>,
     present: Option<&NodeRecord>,
     backup: &Backup,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let goes = wizard_after(raw, backup).is_some();
     let known_here_alone = present.is_some_and(|record| {
         record.setup_completed_at.is_none() && record.schema == domain::SchemaState::Current
@@ -177,12 +178,12 @@ fn set_wizard(
     recorder: &mut Recorder<'_>,
     raw: Option<SetupWizardState>,
     backup: &Backup,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     wizard_after(raw, backup).map_or(Ok(()), |state| recorder.go_to(state))
 }
 
 /// The cache must not hold the DEK of another database (C22), unless that may be its last copy.
-fn drop_other_dek(recorder: &mut Recorder<'_>, fate: CacheFate) -> Result<(), Fault> {
+fn drop_other_dek(recorder: &mut Recorder<'_>, fate: CacheFate) -> Result<(), Error> {
     let node = recorder.node;
     match fate {
         CacheFate::Drop if node.secrets.cache.remove()? => {

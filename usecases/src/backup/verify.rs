@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use domain::StorageType;
-use ports::{Backup, BackupSource, Dek, Fault, FaultKind, Found, Secret, TokenRecord};
+use ports::{Backup, BackupSource, Dek, FaultKind, Found, Secret, TokenRecord};
 
 use super::newer::ensure_not_newer;
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::report::Report;
@@ -71,7 +72,7 @@ pub struct Verified {
 /// # Errors
 /// A file that is no whole backup, or one of a newer version; [`FaultKind::Denied`] for a password
 /// that was given and does not open it.
-pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Verified, Fault> {
+pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Verified, Error> {
     let Verify {
         source,
         name,
@@ -119,7 +120,7 @@ fn by_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Opens {
     })
 }
 
-fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens, Fault> {
+fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens, Error> {
     let (Some(kek), Some(_)) = (&known.kek, &known.encrypted_dek) else {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
     };
@@ -154,7 +155,7 @@ fn by_password(
     name: &str,
     password: Option<&Secret>,
     known: &TokenRecord,
-) -> Result<Opens, Fault> {
+) -> Result<Opens, Error> {
     let Some(blob) = &known.backup_encrypted_dek else {
         return Ok(Opens::No(
             "it was made while no backup password was set".into(),

@@ -1,8 +1,9 @@
 //! Rights and modes, the runtime directory, free space.
 
-use ports::{Fault, FaultKind, NodeRecord, PathFacts};
+use ports::{FaultKind, NodeRecord, PathFacts};
 
-use super::{Doctor, Place, is_softhsm};
+use super::{Advice, Doctor, Place, Verdict, is_softhsm};
+use crate::error::Error;
 
 /// A start cannot record itself below this.
 const LITTLE: u64 = 256 << 10;
@@ -22,15 +23,15 @@ impl Doctor<'_> {
         let writable = [
             (
                 "database_writable",
-                self.node.store.node.check_writable().map_err(Fault::from),
+                self.node.store.node.check_writable().map_err(Error::from),
             ),
             (
                 "wizard_writable",
-                self.node.host.wizard.check_writable().map_err(Fault::from),
+                self.node.host.wizard.check_writable().map_err(Error::from),
             ),
             (
                 "tls_writable",
-                self.node.web.tls.check_writable().map_err(Fault::from),
+                self.node.web.tls.check_writable().map_err(Error::from),
             ),
         ];
         for (name, result) in writable {
@@ -78,12 +79,17 @@ impl Doctor<'_> {
     /// The plain DEK may stand on a tmpfs alone (C22).
     pub(super) fn runtime(&mut self, record: Option<&NodeRecord>, directory: &str) {
         const NAME: &str = "runtime_tmpfs";
-        match self.node.secrets.cache.check().map_err(Fault::from) {
+        match self.node.secrets.cache.check().map_err(Error::from) {
             Ok(None) => self.pass(NAME, format!("{directory} is, or would be, on a tmpfs")),
             Ok(Some(warning)) => self.warn(NAME, warning, format!("mount a tmpfs at {directory}")),
             Err(fault) if is_softhsm(record) => self.fault(NAME, fault),
             // No DEK, no harm yet.
-            Err(fault) => self.warn(NAME, fault.to_string(), fault.hint()),
+            Err(fault) => self.add(
+                NAME,
+                Verdict::Warn,
+                fault.to_string(),
+                Advice::For(fault.into()),
+            ),
         }
     }
 

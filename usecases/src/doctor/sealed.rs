@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use domain::{CacheCopy, Kek};
 use ports::{
-    CachedDek, Dek, Fault, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token,
-    TokenRecord, TokenSession,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
+    TokenSession,
 };
 
 use super::{Doctor, is_softhsm};
+use crate::error::Error;
 use crate::refused::CacheAlone;
 use crate::{sealing, session};
 
@@ -149,7 +150,10 @@ impl Doctor<'_> {
 
     fn keys(&mut self, token: Box<dyn Token>, record: &NodeRecord) -> Option<Dek> {
         let pin = self.node.secrets.pins.user_pin();
-        let session = match pin.and_then(|pin| Ok(token.log_in(&pin)?)) {
+        let session = match pin
+            .map_err(Error::from)
+            .and_then(|pin| Ok(token.log_in(&pin)?))
+        {
             Ok(session) => session,
             Err(fault) => {
                 self.fault("pin", fault);
@@ -188,7 +192,7 @@ impl Doctor<'_> {
             );
             return false;
         };
-        match session.has_kek(kek).map_err(Fault::from) {
+        match session.has_kek(kek).map_err(Error::from) {
             Ok(true) => {
                 self.pass(NAME, format!("{kek} is on the token"));
                 true
@@ -227,7 +231,7 @@ impl Doctor<'_> {
             );
             return None;
         };
-        match session.unwrap_dek(kek, blob).map_err(Fault::from) {
+        match session.unwrap_dek(kek, blob).map_err(Error::from) {
             Ok(dek) => match sealing::ensure_consistent(self.node, record, false, Some(&dek)) {
                 Ok(()) => {
                     self.pass(

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use ports::{Fault, Secret};
+use ports::Secret;
 
 use super::sealed_node::SealedNode;
+use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -18,7 +19,7 @@ use crate::token;
 ///
 /// # Errors
 /// Why not.
-pub fn may_use_password(node: &Node) -> Result<(), Fault> {
+pub fn may_use_password(node: &Node) -> Result<(), Error> {
     SealedNode::read(node).map(drop)
 }
 
@@ -31,7 +32,7 @@ pub fn set(
     recorder: &mut Recorder<'_>,
     password: &Secret,
     lock_wait: Duration,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let node = recorder.node;
     check_password(password)?;
     let _lock = lock::acquire_installed(node, lock_wait)?;
@@ -62,7 +63,7 @@ pub fn set(
 /// # Errors
 /// [`ports::FaultKind::Denied`] for a wrong password, [`ports::FaultKind::Config`] where none is set,
 /// [`ports::FaultKind::DataCorrupt`] where what it unwraps is not the DEK in use.
-pub fn verify(recorder: &mut Recorder<'_>, password: &Secret) -> Result<(), Fault> {
+pub fn verify(recorder: &mut Recorder<'_>, password: &Secret) -> Result<(), Error> {
     let node = recorder.node;
     let sealed = SealedNode::read(node)?;
     if sealed.token.dek_check_value.is_none() {

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use domain::KekId;
-use ports::{Dek, Fault, FaultKind, TokenError, TokenRecord, TokenSession};
+use ports::{Dek, FaultKind, TokenError, TokenRecord, TokenSession};
 
 use super::sealed_node::SealedNode;
+use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -31,7 +32,7 @@ pub struct Rotation {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Fault> {
+pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let mut sealed = SealedNode::read(node)?;
@@ -60,7 +61,7 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Faul
 }
 
 /// The DEK: unwrapped by the KEK, or of the cache where the KEK is gone or its blob is broken.
-fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> Result<Dek, Fault> {
+fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> Result<Dek, Error> {
     let unwrapped = match session {
         Some(session) => sealed.unwrapped(node, session),
         None => Ok(None),
@@ -75,7 +76,7 @@ fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> 
 }
 
 /// The new KEK of a rotation that was committed and not finished.
-fn committed(session: &dyn TokenSession, known: &TokenRecord) -> Result<Option<KekId>, Fault> {
+fn committed(session: &dyn TokenSession, known: &TokenRecord) -> Result<Option<KekId>, Error> {
     match (&known.kek, &known.pending_kek) {
         (Some(kek), Some(pending)) if kek == pending && session.has_kek(kek)? => {
             Ok(Some(kek.clone()))
@@ -89,7 +90,7 @@ fn verify(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     dek: &Dek,
-) -> Result<TokenRecord, Fault> {
+) -> Result<TokenRecord, Error> {
     let stored = token::stored(recorder.node)?;
     let wrong = |source: Option<TokenError>| Refused::NewKekFails {
         source: source.map(Box::new),
@@ -114,7 +115,7 @@ fn finish(
     session: &dyn TokenSession,
     mut stored: TokenRecord,
     destroy_old: bool,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let node = recorder.node;
     if destroy_old {
         for old in std::mem::take(&mut stored.retired_keks) {

@@ -1,8 +1,9 @@
 //! A node whose DEK a token wraps, and which is set up.
 
 use domain::{CacheCopy, SchemaState, SetupWizardState, StorageType};
-use ports::{CachedDek, Dek, Fault, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, NodeRecord, TokenRecord, TokenSession};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
@@ -16,7 +17,7 @@ pub(super) struct SealedNode {
 }
 
 impl SealedNode {
-    pub(super) fn read(node: &Node) -> Result<Self, Fault> {
+    pub(super) fn read(node: &Node) -> Result<Self, Error> {
         let record = record::read(node)?;
         ensure_schema(node, &record)?;
         if record.schema != SchemaState::Current {
@@ -42,7 +43,7 @@ impl SealedNode {
     }
 
     /// The DEK: of the cache where it is there, which needs no login, else unwrapped by the KEK.
-    pub(super) fn dek(&self, node: &Node) -> Result<Dek, Fault> {
+    pub(super) fn dek(&self, node: &Node) -> Result<Dek, Error> {
         if let Some(dek) = self.cached(node)? {
             return Ok(dek);
         }
@@ -56,7 +57,7 @@ impl SealedNode {
     }
 
     /// The cached DEK, where it is the one that seals this database.
-    pub(super) fn cached(&self, node: &Node) -> Result<Option<Dek>, Fault> {
+    pub(super) fn cached(&self, node: &Node) -> Result<Option<Dek>, Error> {
         let cached = node.secrets.cache.read()?;
         let is_ours = sealing::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
         Ok(match cached {
@@ -70,7 +71,7 @@ impl SealedNode {
         &self,
         node: &Node,
         session: &dyn TokenSession,
-    ) -> Result<Option<Dek>, Fault> {
+    ) -> Result<Option<Dek>, Error> {
         if self.token.encrypted_dek.is_none() {
             return Ok(None);
         }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ports::{Fault, Found, PinState, Token, TokenInfo, TokenRecord, WrapFormat};
+use ports::{Found, PinState, Token, TokenInfo, TokenRecord, WrapFormat};
 use serde_json::{Value, json};
 
 use super::sealed_node::SealedNode;
+use crate::error::Error;
 use crate::node::Node;
 use crate::report::rfc3339;
 use crate::session;
@@ -31,7 +32,7 @@ struct KekFacts {
 ///
 /// # Errors
 /// The database, or a node without keys.
-pub fn show(node: &Node) -> Result<KeyFacts, Fault> {
+pub fn show(node: &Node) -> Result<KeyFacts, Error> {
     let sealed = SealedNode::read(node)?;
     let mut facts = KeyFacts {
         record: sealed.token.clone(),
@@ -59,7 +60,7 @@ pub fn show(node: &Node) -> Result<KeyFacts, Fault> {
     Ok(facts)
 }
 
-fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Box<dyn Token>>, Fault> {
+fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Box<dyn Token>>, Error> {
     let module = session::reach(node, Duration::ZERO)?;
     Ok(match session::find(node, module, Some(&sealed.record))? {
         Found::Present(token) => Some(token),
@@ -72,7 +73,7 @@ fn kek(
     node: &Node,
     known: &TokenRecord,
     token: Option<Box<dyn Token>>,
-) -> Result<Option<KekFacts>, Fault> {
+) -> Result<Option<KekFacts>, Error> {
     let (Some(kek), Some(token)) = (&known.kek, token) else {
         return Ok(None);
     };

@@ -1,9 +1,10 @@
 //! WIZARD_SELECT_TLS_SERVER_CREDENTIAL and WIZARD_TLS_SERVER_CREDENTIAL_APPLY.
 
 use domain::SetupWizardState;
-use ports::{ActiveCredential, Dek, Fault, StoredKey, TlsSource};
+use ports::{ActiveCredential, Dek, StoredKey, TlsSource};
 
 use crate::credential::Active;
+use crate::error::Error;
 use crate::recorder::Recorder;
 use crate::report::TlsReport;
 use crate::startup::TlsWork;
@@ -19,7 +20,7 @@ pub fn choose(
     stored: &ActiveCredential,
     san: &[String],
     dek: Option<&Dek>,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let node = recorder.node;
     let work = TlsWork {
         node,
@@ -85,7 +86,7 @@ pub fn choose(
 fn copies_in_the_clear(
     recorder: &Recorder<'_>,
     stored: &ActiveCredential,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<String>, Error> {
     let is_clear = |key: &StoredKey| matches!(key, StoredKey::Clear(_));
     if !matches!(stored, ActiveCredential::Stored(stored) if is_clear(&stored.key)) {
         return Ok(Vec::new());

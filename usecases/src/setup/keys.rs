@@ -1,8 +1,9 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, Kek, KekId};
-use ports::{CachedDek, Dek, Fault, FaultKind, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, FaultKind, NodeRecord, TokenRecord, TokenSession};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
@@ -16,7 +17,7 @@ pub fn keys(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     record: Option<&NodeRecord>,
-) -> Result<(KekId, Dek), Fault> {
+) -> Result<(KekId, Dek), Error> {
     let node = recorder.node;
     let known = record.and_then(|record| record.token.as_ref());
     let kek = match known.and_then(|known| known.kek.as_ref()) {
@@ -51,7 +52,7 @@ pub fn ensure_nothing_replaced(
     node: &Node,
     record: &NodeRecord,
     session: Option<&dyn TokenSession>,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let Some(known) = record
         .token
         .as_ref()
@@ -90,7 +91,7 @@ fn earlier_dek(
     record: &NodeRecord,
     known: &TokenRecord,
     kek: Option<&KekId>,
-) -> Result<Option<Dek>, Fault> {
+) -> Result<Option<Dek>, Error> {
     let node = recorder.node;
     if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
         return Ok(None);
@@ -129,7 +130,7 @@ fn earlier_dek(
 }
 
 /// The DEK of the cache, where it is the one of this database.
-fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
+fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Error> {
     let cached = node.secrets.cache.read()?;
     let is_ours = sealing::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
     Ok(match cached {
@@ -139,7 +140,7 @@ fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Fault> {
 }
 
 /// 32 bytes of the token's generator.
-fn new_dek(node: &Node, session: &dyn TokenSession) -> Result<Dek, Fault> {
+fn new_dek(node: &Node, session: &dyn TokenSession) -> Result<Dek, Error> {
     let random = session.random(domain::DEK_EXPECTED_LENGTH)?;
     match Dek::from_bytes(random.expose()) {
         Some(dek) => Ok(dek),

@@ -1,11 +1,12 @@
 //! What would make a start fail half way, looked for before its first change.
 
 use domain::{Plan, Step, TlsGoal};
-use ports::{CachedDek, Fault};
+use ports::CachedDek;
 
 use super::open_token::{Mode, Observation};
 use super::tls::TlsWork;
 use crate::credential::Active;
+use crate::error::Error;
 use crate::node::Node;
 
 /// Checks what can be checked without a change: a credential that cannot be used, catalogues and
@@ -18,7 +19,7 @@ pub(super) fn check_ahead(
     observation: &Observation,
     plan: &Plan,
     mode: Mode,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let work = observation.tls_work(node);
     let active = active(&work, plan)?;
     // Whoever asks for the status is not about to write.
@@ -53,7 +54,7 @@ pub(super) fn check_ahead(
 }
 
 /// The active credential, where the plan needs it.
-fn active(work: &TlsWork<'_>, plan: &Plan) -> Result<Option<Active>, Fault> {
+fn active(work: &TlsWork<'_>, plan: &Plan) -> Result<Option<Active>, Error> {
     let needs = |goal| plan.steps.contains(&Step::ProvideTls(goal));
     if !(needs(TlsGoal::FromDatabase) || needs(TlsGoal::ReuseOrGenerate)) {
         return Ok(None);
@@ -64,7 +65,7 @@ fn active(work: &TlsWork<'_>, plan: &Plan) -> Result<Option<Active>, Fault> {
     }
 }
 
-fn is_cached(node: &Node, observation: &Observation) -> Result<bool, Fault> {
+fn is_cached(node: &Node, observation: &Observation) -> Result<bool, Error> {
     let Some(accessible) = &observation.dek else {
         return Ok(false);
     };

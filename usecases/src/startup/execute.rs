@@ -3,9 +3,10 @@
 use domain::{
     CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal,
 };
-use ports::{AssetReport, Fault, Migrated, StartRecord};
+use ports::{AssetReport, Migrated, StartRecord};
 
 use super::open_token::Observation;
+use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::{self, Recorder};
 use crate::refused::Refused;
@@ -20,7 +21,7 @@ pub(super) fn execute(
     seen: &Observation,
     selection: Selection,
     plan: &Plan,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let mut execution = Execution {
         node: recorder.node,
         observation: seen,
@@ -76,7 +77,7 @@ impl StepNote {
 }
 
 impl Execution<'_> {
-    fn carry_out(&mut self, plan: &Plan, recorder: &mut Recorder<'_>) -> Result<(), Fault> {
+    fn carry_out(&mut self, plan: &Plan, recorder: &mut Recorder<'_>) -> Result<(), Error> {
         for step in &plan.steps {
             let changes = changes_so_far(recorder.report);
             match self.carry_out_step(*step, &changes) {
@@ -91,7 +92,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    fn carry_out_step(&mut self, step: Step, changes: &str) -> Result<StepNote, Fault> {
+    fn carry_out_step(&mut self, step: Step, changes: &str) -> Result<StepNote, Error> {
         match step {
             Step::SnapshotDatabase => self.snapshot_database(),
             Step::MigrateDatabase => self.migrate_database(),
@@ -117,7 +118,7 @@ impl Execution<'_> {
         }
     }
 
-    fn snapshot_database(&self) -> Result<StepNote, Fault> {
+    fn snapshot_database(&self) -> Result<StepNote, Error> {
         Ok(
             match self
                 .node
@@ -136,7 +137,7 @@ impl Execution<'_> {
         )
     }
 
-    fn migrate_database(&self) -> Result<StepNote, Fault> {
+    fn migrate_database(&self) -> Result<StepNote, Error> {
         Ok(match self.node.store.node.migrate()? {
             Migrated::Unchanged => StepNote::unchanged("no migration is pending"),
             Migrated::Applied(names) => StepNote::done(names.join(", ")),
@@ -155,14 +156,14 @@ impl Execution<'_> {
         StepNote::changed(assets.written > 0, detail)
     }
 
-    fn provide_tls(&mut self, goal: TlsGoal) -> Result<StepNote, Fault> {
+    fn provide_tls(&mut self, goal: TlsGoal) -> Result<StepNote, Error> {
         let provided = self.observation.tls_work(self.node).provide(goal)?;
         self.warnings.extend(provided.warnings);
         self.tls = Some(TlsReport::new(provided.source, &provided.facts));
         Ok(StepNote::changed(provided.changed, provided.detail))
     }
 
-    fn cache_dek(&self) -> Result<StepNote, Fault> {
+    fn cache_dek(&self) -> Result<StepNote, Error> {
         let Some(accessible) = &self.observation.dek else {
             let what = "a plan caches a DEK that nobody has";
             return Err(Refused::Defect { what }.into());
@@ -193,7 +194,7 @@ impl Execution<'_> {
         sealing.is_none_or(|sealing| sealing.fate(CacheEvent::NotReady) == CacheFate::Drop)
     }
 
-    fn keep_dek_cache(&self) -> Result<StepNote, Fault> {
+    fn keep_dek_cache(&self) -> Result<StepNote, Error> {
         if !self.node.secrets.cache.exists()? {
             return Ok(StepNote::unchanged("nothing is cached"));
         }
@@ -203,7 +204,7 @@ impl Execution<'_> {
         )))
     }
 
-    fn drop_dek_cache(&self) -> Result<StepNote, Fault> {
+    fn drop_dek_cache(&self) -> Result<StepNote, Error> {
         let removed = self.node.secrets.cache.remove()?;
         let detail = if removed {
             self.node.secrets.cache.path()
@@ -213,7 +214,7 @@ impl Execution<'_> {
         Ok(StepNote::changed(removed, detail))
     }
 
-    fn set_wizard(&self, state: SetupWizardState) -> Result<StepNote, Fault> {
+    fn set_wizard(&self, state: SetupWizardState) -> Result<StepNote, Error> {
         let before = self.observation.observed.wizard_file();
         let database = self.observation.observed.database();
         let is_marked = database.is_some_and(|database| database.wizard.is_marked);
@@ -237,7 +238,7 @@ impl Execution<'_> {
         Ok(StepNote::changed(moved, detail))
     }
 
-    fn record_start(&self, changes: &str) -> Result<StepNote, Fault> {
+    fn record_start(&self, changes: &str) -> Result<StepNote, Error> {
         let settings = &self.node.settings;
         self.node.store.history.record_start(&StartRecord {
             version: settings.app_version.to_string(),

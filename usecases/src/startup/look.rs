@@ -1,8 +1,9 @@
 //! Look: what the files and the database say. Nothing is changed, and no token is asked.
 
 use domain::{CacheCopy, Database, SetupWizardState, StartupScenario, Version, Wizard};
-use ports::{CachedDek, Dek, Fault, NodeRecord};
+use ports::{CachedDek, Dek, NodeRecord};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::sealing;
@@ -39,7 +40,7 @@ pub struct Installed {
 /// # Errors
 /// A database or state directory that cannot be read or cannot be right, and what contradicts
 /// itself.
-pub fn look(node: &Node) -> Result<Look, Fault> {
+pub fn look(node: &Node) -> Result<Look, Error> {
     let record = node.store.node.read()?;
     let file = node.host.wizard.read()?.state();
     let Some(record) = record else {
@@ -77,7 +78,7 @@ pub fn look(node: &Node) -> Result<Look, Fault> {
 ///
 /// # Errors
 /// [`ports::FaultKind::DataCorrupt`] for one that does not parse.
-pub fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Fault> {
+pub fn recorded_version(node: &Node, record: &NodeRecord) -> Result<Option<Version>, Error> {
     record
         .version
         .as_deref()
@@ -98,7 +99,7 @@ fn cached_dek(
     node: &Node,
     record: &NodeRecord,
     warnings: &mut Vec<String>,
-) -> Result<(Option<Dek>, CacheCopy), Fault> {
+) -> Result<(Option<Dek>, CacheCopy), Error> {
     let path = node.secrets.cache.path();
     let cached = node.secrets.cache.read()?;
     let copy = sealing::copy_of(node, record.token.as_ref(), &cached);

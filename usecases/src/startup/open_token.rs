@@ -7,13 +7,13 @@ use domain::{
     CacheCopy, Installed, Kek, Observed, Sealing, SetupWizardState, Storage, StorageType,
 };
 use ports::{
-    ActiveCredential, Dek, Fault, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo,
-    TokenRecord,
+    ActiveCredential, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo, TokenRecord,
 };
 
 use super::look::{self, Look, look};
 use super::tls::TlsWork;
 use super::traces;
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::CacheAlone;
 use crate::sealing;
@@ -94,7 +94,7 @@ pub struct AccessibleDek {
 ///
 /// # Errors
 /// What the look at the node or at its token could not find out.
-pub fn observe(node: &Node, mode: Mode, accept_new: bool) -> Result<Observation, Fault> {
+pub fn observe(node: &Node, mode: Mode, accept_new: bool) -> Result<Observation, Error> {
     open_token(node, look(node)?, mode, accept_new)
 }
 
@@ -108,7 +108,7 @@ pub fn open_token(
     look: Look,
     mode: Mode,
     accept_new: bool,
-) -> Result<Observation, Fault> {
+) -> Result<Observation, Error> {
     match look {
         Look::NoDatabase { wizard } => no_database(node, wizard, mode, accept_new),
         Look::Newer(database, record) => {
@@ -125,7 +125,7 @@ fn no_database(
     wizard: Option<SetupWizardState>,
     mode: Mode,
     accept_new: bool,
-) -> Result<Observation, Fault> {
+) -> Result<Observation, Error> {
     let mut observation = Observation::of(Observed::NoDatabase { wizard });
     let wait = if node.settings.hsm_configured {
         mode.wait(node)
@@ -139,7 +139,7 @@ fn no_database(
     Ok(observation)
 }
 
-fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Observation, Fault> {
+fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Observation, Error> {
     let known = seen.record.token.as_ref();
     let unasked = Sealing {
         kek: Kek::Unknown,
@@ -229,7 +229,7 @@ struct SoftHsm<'a> {
 }
 
 impl SoftHsm<'_> {
-    fn open(&self, unasked: Sealing) -> Result<Answer, Fault> {
+    fn open(&self, unasked: Sealing) -> Result<Answer, Error> {
         let module = session::reach(self.node, self.mode.wait(self.node))?;
         let mut answer = Answer {
             hsm: Some(module.description().to_owned()),
@@ -265,7 +265,7 @@ impl SoftHsm<'_> {
     }
 
     /// A wrapped DEK that is damaged is no reason to lose the one in the cache.
-    fn mind_the_cache(&self, fault: Fault, unasked: Sealing) -> Fault {
+    fn mind_the_cache(&self, fault: Error, unasked: Sealing) -> Error {
         let ways = Sealing {
             kek: Kek::Absent,
             ..unasked
@@ -313,7 +313,7 @@ impl SoftHsm<'_> {
         &self,
         token: Box<dyn Token>,
         known: &TokenRecord,
-    ) -> Result<(Kek, Option<Dek>), Fault> {
+    ) -> Result<(Kek, Option<Dek>), Error> {
         if known.kek.is_none() {
             return Ok((Kek::Absent, None));
         }

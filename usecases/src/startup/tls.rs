@@ -2,11 +2,12 @@
 
 use domain::TlsGoal;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, Fault, NewCredential, Published,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, NewCredential, Published,
     TlsCredential, TlsSet, TlsSource, TlsView,
 };
 
 use crate::credential::{Active, problem, remedy};
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::report::{TlsReport, rfc3339};
@@ -43,7 +44,7 @@ impl TlsWork<'_> {
     /// # Errors
     /// A credential that is there and cannot be used where the goal needs it
     /// ([`ports::FaultKind::DataCorrupt`]), or a failed write.
-    pub fn provide(&self, goal: TlsGoal) -> Result<Provided, Fault> {
+    pub fn provide(&self, goal: TlsGoal) -> Result<Provided, Error> {
         match goal {
             TlsGoal::FromDatabase => self.publish_active(),
             TlsGoal::ReuseOrGenerate => self.reuse_or_generate(),
@@ -63,7 +64,7 @@ impl TlsWork<'_> {
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn is_write_due(&self, goal: TlsGoal, active: Option<&Active>) -> Result<bool, Fault> {
+    pub fn is_write_due(&self, goal: TlsGoal, active: Option<&Active>) -> Result<bool, Error> {
         let TlsView::Usable(set) = self.node.web.tls.view()? else {
             return Ok(true);
         };
@@ -96,7 +97,7 @@ impl TlsWork<'_> {
         credential: &TlsCredential,
         facts: CertificateFacts,
         source: TlsSource,
-    ) -> Result<Provided, Fault> {
+    ) -> Result<Provided, Error> {
         // In the directory a saved set is one of the database, whoever made it.
         let published = self.node.web.tls.publish(credential, TlsSource::Database)?;
         let changed = source == TlsSource::Generated || published == Published::Replaced;
@@ -119,7 +120,7 @@ impl TlsWork<'_> {
     ///
     /// # Errors
     /// Names that no certificate can have, or a failed write.
-    pub fn generate(&self, san: &[String]) -> Result<(TlsCredential, CertificateFacts), Fault> {
+    pub fn generate(&self, san: &[String]) -> Result<(TlsCredential, CertificateFacts), Error> {
         let seal_with = match (self.sealed, self.dek) {
             (true, None) => {
                 let what = "a credential has to be sealed while the DEK is out of reach";
@@ -143,7 +144,7 @@ impl TlsWork<'_> {
         Ok((credential, facts))
     }
 
-    fn publish_active(&self) -> Result<Provided, Fault> {
+    fn publish_active(&self) -> Result<Provided, Error> {
         match self.active() {
             Active::Readable(credential, facts) => {
                 self.publish_saved(&credential, facts, TlsSource::Database)
@@ -161,7 +162,7 @@ impl TlsWork<'_> {
         }
     }
 
-    fn reuse_or_generate(&self) -> Result<Provided, Fault> {
+    fn reuse_or_generate(&self) -> Result<Provided, Error> {
         match self.active() {
             // One that is not valid yet says that the clock is wrong: each start would make another.
             Active::Readable(credential, facts)
@@ -189,12 +190,12 @@ impl TlsWork<'_> {
         }
     }
 
-    fn publish_new(&self) -> Result<Provided, Fault> {
+    fn publish_new(&self) -> Result<Provided, Error> {
         let (credential, facts) = self.generate(&self.node.settings.san)?;
         self.publish_saved(&credential, facts, TlsSource::Generated)
     }
 
-    fn temporary(&self) -> Result<Provided, Fault> {
+    fn temporary(&self) -> Result<Provided, Error> {
         let credential = self
             .node
             .web
@@ -242,7 +243,7 @@ impl TlsWork<'_> {
 }
 
 /// What Nginx has now, for a report that changes nothing.
-pub fn standing(node: &Node) -> Result<Option<TlsReport>, Fault> {
+pub fn standing(node: &Node) -> Result<Option<TlsReport>, Error> {
     Ok(match node.web.tls.view()? {
         TlsView::Usable(set) => Some(TlsReport::new(set.source, &set.facts)),
         TlsView::Absent | TlsView::Unusable(_) => None,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use domain::{SetupWizardState, Trace};
-use ports::{Fault, FaultKind, Found};
+use ports::{FaultKind, Found};
 
+use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session;
@@ -17,7 +18,7 @@ pub(super) fn ensure_none(
     node: &Node,
     traces: &[Trace],
     accept_new: bool,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<String>, Error> {
     if traces.is_empty() {
         return Ok(None);
     }
@@ -42,7 +43,7 @@ pub(super) fn find(
     wizard: Option<SetupWizardState>,
     wait: Duration,
     warnings: &mut Vec<String>,
-) -> Result<Vec<Trace>, Fault> {
+) -> Result<Vec<Trace>, Error> {
     let mut traces = Vec::new();
     if let Some(state) = wizard.filter(|state| state.counts_as_completed()) {
         traces.push(Trace::Wizard {
@@ -76,7 +77,7 @@ pub(super) fn find(
 
 /// Where somebody configured an HSM, it is waited for: a node whose volumes are missing must not
 /// slip through because its HSM comes up a moment later.
-fn marked_token(node: &Node, wait: Duration) -> Result<Option<Trace>, Fault> {
+fn marked_token(node: &Node, wait: Duration) -> Result<Option<Trace>, Error> {
     let module = session::reach(node, wait)?;
     Ok(match module.find(&session::query(node, None))? {
         Found::Present(token) => {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use domain::{Observed, Outcome, SchemaState, Storage};
-use ports::{
-    ActiveCredential, CertificateFacts, Dek, Fault, StartLockGuard, TlsCredential, TlsSource,
-};
+use ports::{ActiveCredential, CertificateFacts, Dek, StartLockGuard, TlsCredential, TlsSource};
 
 use super::reload::reload;
+use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
@@ -23,7 +22,7 @@ pub(super) struct Access {
 
 impl Access {
     /// Takes the lock and looks at the node as a start does.
-    pub(super) fn take(node: &Node, lock_wait: Duration) -> Result<Self, Fault> {
+    pub(super) fn take(node: &Node, lock_wait: Duration) -> Result<Self, Error> {
         let lock = lock::acquire_installed(node, lock_wait)?;
         // A PIN is used only where the DEK is not cached.
         let observation = startup::observe(node, Mode::DryRun, false)?;
@@ -82,7 +81,7 @@ pub(super) fn publish(
     credential: &TlsCredential,
     facts: CertificateFacts,
     source: TlsSource,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let provided = work.publish_saved(credential, facts, source)?;
     recorder.note("provide_tls", provided.changed, &provided.detail);
     recorder.report.warnings.extend(provided.warnings);

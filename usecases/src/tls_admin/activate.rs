@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ports::{ActiveCredential, Fault, NewCredential, TlsSource};
+use ports::{ActiveCredential, NewCredential, TlsSource};
 
 use super::access::{Access, end, ensure_valid_now, publish};
 use crate::credential;
+use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
@@ -24,7 +25,7 @@ pub struct Activate {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(recorder: &mut Recorder<'_>, request: &Activate) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: &Activate) -> Result<(), Error> {
     let node = recorder.node;
     let access = Access::take(node, request.lock_wait)?;
     let work = access.work(node);
@@ -49,7 +50,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Activate) -> Result<(), Fault>
 }
 
 /// The one fingerprint that begins so, whether it is written with colons or without.
-fn resolve(node: &Node, given: &str) -> Result<String, Fault> {
+fn resolve(node: &Node, given: &str) -> Result<String, Error> {
     let bare = |text: &str| text.replace(':', "").to_ascii_uppercase();
     let wanted = bare(given);
     let list = node.store.credentials.list()?;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use ports::{Assembled, CredentialFiles, CredentialOrigin, Fault, NewCredential, TlsSource};
+use ports::{Assembled, CredentialFiles, CredentialOrigin, NewCredential, TlsSource};
 
 use super::access::{Access, end, ensure_valid_now, publish};
+use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
@@ -25,7 +26,7 @@ pub struct Import {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(recorder: &mut Recorder<'_>, request: &Import) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: &Import) -> Result<(), Error> {
     let node = recorder.node;
     // Before the lock: files that cannot be right need no node.
     let assembled = assemble(node, request)?;
@@ -71,7 +72,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Import) -> Result<(), Fault> {
     Ok(())
 }
 
-fn assemble(node: &Node, request: &Import) -> Result<Assembled, Fault> {
+fn assemble(node: &Node, request: &Import) -> Result<Assembled, Error> {
     let assembled =
         node.web
             .issuer

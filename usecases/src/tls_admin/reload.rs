@@ -1,7 +1,8 @@
 //! The web server is told of a new set.
 
-use ports::{Fault, Reload};
+use ports::Reload;
 
+use crate::error::Error;
 use crate::recorder::Recorder;
 
 /// Has the web server take up the set. The set is in place whatever becomes of this: a web server
@@ -14,12 +15,12 @@ pub fn reload(recorder: &mut Recorder<'_>) {
             "no nginx.reload is configured: where nginx runs, reload it by hand",
         ),
         Err(error) => {
-            let fault = Fault::from(error);
-            let causes = fault.causes();
-            let why = [vec![fault.to_string()], causes].concat().join(": ");
+            let fault = Error::from(error);
+            let why = Error::from(fault).in_full();
             recorder.report.warnings.push(format!(
-                "the new TLS set is in place, but nginx may still serve the old one: {why}. {}",
-                fault.hint()
+                "the new TLS set is in place, but nginx may still serve the old one: {why}. See \
+                 whether nginx runs and accepts its configuration (`nginx -t`), then reload it by \
+                 hand"
             ));
             recorder.skip("reload_web_server", &why);
         }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ports::{ActiveCredential, CredentialOrigin, Fault, TlsSource};
+use ports::{ActiveCredential, CredentialOrigin, TlsSource};
 
 use super::access::{Access, end, publish};
 use crate::credential::Active;
+use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 
@@ -21,7 +22,7 @@ pub struct Renew {
 ///
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
-pub fn run(recorder: &mut Recorder<'_>, request: &Renew) -> Result<(), Fault> {
+pub fn run(recorder: &mut Recorder<'_>, request: &Renew) -> Result<(), Error> {
     let node = recorder.node;
     let access = Access::take(node, request.lock_wait)?;
     let work = access.work(node);
@@ -54,7 +55,7 @@ fn imported(access: &Access) -> Option<&str> {
 
 /// Those that were asked for, else the configured ones, else those of the credential before: names
 /// that `setup --san` was given must not get lost.
-fn names(node: &Node, access: &Access, asked: &[String]) -> Result<Vec<String>, Fault> {
+fn names(node: &Node, access: &Access, asked: &[String]) -> Result<Vec<String>, Error> {
     if !asked.is_empty() {
         return Ok(asked.to_vec());
     }

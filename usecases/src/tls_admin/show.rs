@@ -1,7 +1,8 @@
 //! `tls show` and `tls history`: nothing is changed, no lock is taken, no PIN is used.
 
-use ports::{CertificateDetails, Fault, StoredCredential, TlsView};
+use ports::{CertificateDetails, StoredCredential, TlsView};
 
+use crate::error::Error;
 use crate::node::Node;
 
 /// The active credential, and what Nginx has.
@@ -18,7 +19,7 @@ pub struct Shown {
 ///
 /// # Errors
 /// The database or the Nginx directory cannot be read.
-pub fn show(node: &Node) -> Result<Shown, Fault> {
+pub fn show(node: &Node) -> Result<Shown, Error> {
     let list = node.store.credentials.list()?;
     let active = list.into_iter().find(|stored| stored.is_active);
     let details = match &active {
@@ -41,6 +42,6 @@ pub fn show(node: &Node) -> Result<Shown, Fault> {
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn history(node: &Node) -> Result<Vec<StoredCredential>, Fault> {
+pub fn history(node: &Node) -> Result<Vec<StoredCredential>, Error> {
     Ok(node.store.credentials.list()?)
 }

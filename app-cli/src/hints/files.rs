@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use domain::SetupWizardState;
 
-use crate::{AssetError, DekCacheError, FileError, LockError, PinMemoryError, WizardError};
+use ports::{AssetError, DekCacheError, FileError, LockError, PinMemoryError, WizardError};
 
 const FREE_SPACE: &str = "free space on that file system, then start again; nothing is lost";
 

@@ -1,7 +1,7 @@
 //! Hints for the TLS credential and the web server.
 
 use super::files;
-use crate::{TlsError, WebServerError};
+use ports::{TlsError, WebServerError};
 
 /// For a credential.
 pub(super) fn tls(error: &TlsError) -> String {

@@ -1,7 +1,7 @@
 //! Hints for the database, its backups, and the cryptography with a DEK.
 
 use super::files::file;
-use crate::{BackupError, CryptoError, DatabaseTrouble, FaultKind, StoreError};
+use ports::{BackupError, CryptoError, DatabaseTrouble, FaultKind, StoreError};
 
 const DEFECT: &str = "this is a defect of the program; report it with this message";
 const FREE_SPACE: &str = "free space on that file system, then start again; nothing is lost";

@@ -1,9 +1,9 @@
 //! What an operator does next after a refusal.
 
-use crate::refused::Refused;
+use usecases::refused::Refused;
 
 /// What to do next.
-pub fn refused(refused: &Refused) -> String {
+pub(super) fn of(refused: &Refused) -> String {
     const REPORT: &str = "report this with the output of `trustpointctl --format json status`";
     const NEWER: &str = "run the newer program again";
     const RESTORE: &str = "restore a backup or snapshot of the database";
@@ -110,7 +110,7 @@ pub fn refused(refused: &Refused) -> String {
             "bring one that is valid now and check this machine's clock; --force takes it all the \
              same"
         }
-        Refused::NotImported { source, .. } => return ports::tls_hint(source),
+        Refused::NotImported { source, .. } => return super::tls::tls(source),
         Refused::UnknownFingerprint { .. } => "`trustpointctl tls history` lists them",
         Refused::AmbiguousFingerprint { .. } => {
             "give more of it; `trustpointctl tls history` lists them"

@@ -1,8 +1,8 @@
 //! What an operator does next about the token.
 
-use crate::CallFailure as Call;
-use crate::FaultKind;
-use crate::TokenError as E;
+use ports::CallFailure as Call;
+use ports::FaultKind;
+use ports::TokenError as E;
 
 const NOTHING_ABOUT_KEYS: &str = "check the token and its daemon, then start again; this says \
                                   nothing about the keys on the token";

@@ -1,0 +1,31 @@
+//! What an operator does next, by error. The one place that spells commands and configuration keys
+//! for errors: whoever found one does not know how it is asked for.
+
+mod files;
+mod refused;
+mod store;
+mod tls;
+mod token;
+
+use usecases::error::Error;
+
+/// The hint for an error.
+#[must_use]
+pub fn of(error: &Error) -> String {
+    match error {
+        Error::File(error) => files::file(error),
+        Error::Lock(error) => files::lock(error),
+        Error::Wizard(error) => files::wizard(error),
+        Error::DekCache(error) => files::dek_cache(error),
+        Error::Assets(error) => files::assets(error),
+        Error::Tls(error) => tls::tls(error),
+        Error::WebServer(error) => tls::web_server(error),
+        Error::Store(error) => store::store(error),
+        Error::Backup(error) => store::backup(error),
+        Error::Crypto(error) => store::crypto(error).to_owned(),
+        Error::Token(error) => token::of(error),
+        Error::Refused(refused) => refused::of(refused),
+        // It carries its own: see `Failure`.
+        Error::Pin(_) => String::new(),
+    }
+}

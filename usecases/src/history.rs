@@ -1,0 +1,14 @@
+//! `history`: the starts that the database remembers. Nothing is changed, no lock is taken.
+
+use ports::HistoryRow;
+
+use crate::error::Error;
+use crate::node::Node;
+
+/// The newest first, at most `limit` rows.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn rows(node: &Node, limit: usize) -> Result<Vec<HistoryRow>, Error> {
+    Ok(node.store.history.rows(limit)?)
+}
