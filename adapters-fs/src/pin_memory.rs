@@ -148,7 +148,7 @@ impl PinLedger for Ledger {
         if before >= MOST_NOTED {
             let why = "no further try can be noted".to_owned();
             let path = self.path.to_string();
-            return Err(PinMemoryError::Untrusted { path, why }.into());
+            return Err(PinMemoryError::Untrusted { path, why });
         }
         let noted = self.write_unseen(before + 1, true);
         if noted.is_err() {
@@ -174,7 +174,7 @@ impl PinLedger for Ledger {
             }
             TryEnd::Rejected { hash } => {
                 if !is_hash(&hash) {
-                    return Err(PinMemoryError::NoHash.into());
+                    return Err(PinMemoryError::NoHash);
                 }
                 let tries = self.tries();
                 tries.unseen = before;

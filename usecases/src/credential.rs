@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::error::Error;
 use crate::node::Node;
-use crate::refused::Refused;
+use crate::refused::{Refused, Source};
 use crate::report::rfc3339;
 
 /// A certificate that ends within this time is warned about.
@@ -52,7 +52,7 @@ pub fn find(node: &Node, fingerprint: &str) -> Result<Option<CredentialWithKey>,
         .map_err(|error| match error.kind() {
             FaultKind::DataCorrupt => {
                 let why = error.to_string();
-                unusable(node, fingerprint, why, Some(Box::new(error.into()))).into()
+                unusable(node, fingerprint, why, Some(Box::new(error))).into()
             }
             _ => error.into(),
         })
@@ -69,17 +69,14 @@ pub fn open(
 ) -> Result<(TlsCredential, CertificateFacts), Refused> {
     let which = &stored.sha256_fingerprint;
     let unusable = |why: &str| unusable(node, which, why.to_owned(), None);
-    let because = |fault: Error| {
-        let why = fault.to_string();
-        self::unusable(node, which, why, Some(Box::new(fault)))
-    };
+    let because = |error: Source| self::unusable(node, which, error.to_string(), Some(error));
     let private_key_pem = match (&stored.key, dek) {
         (StoredKey::Clear(key), _) => key.clone(),
         (StoredKey::Sealed(key), Some(dek)) => node
             .secrets
             .crypto
             .open_key(dek, key)
-            .map_err(|error| because(error.into()))?,
+            .map_err(|error| because(Box::new(error)))?,
         (StoredKey::Sealed(_), None) => {
             return Err(unusable(
                 "its private key is sealed and the DEK is out of reach",
@@ -96,7 +93,7 @@ pub fn open(
         .web
         .issuer
         .inspect(&credential)
-        .map_err(|error| because(error.into()))?;
+        .map_err(|error| because(Box::new(error)))?;
     if facts.sha256_fingerprint != stored.sha256_fingerprint {
         return Err(unusable(&format!(
             "its certificate has the fingerprint {}",
@@ -106,7 +103,7 @@ pub fn open(
     Ok((credential, facts))
 }
 
-fn unusable(node: &Node, which: &str, why: String, source: Option<Box<Error>>) -> Refused {
+fn unusable(node: &Node, which: &str, why: String, source: Option<Source>) -> Refused {
     Refused::UnusableCredential {
         which: which.to_owned(),
         database: node.settings.database_path.clone(),

@@ -1,12 +1,13 @@
 //! Why a use case refuses: what it found and will not go on with. Nothing was changed.
 
-use std::error::Error as StdError;
+use std::error::Error;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-
-use crate::error::Error;
 use ports::{CryptoError, FaultKind, TlsError, TokenError};
+
+/// An error of a port below a refusal.
+pub type Source = Box<dyn Error + Send + Sync>;
 
 /// A refusal of a use case. What to do next is the caller's to say.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +112,7 @@ pub enum Refused {
         database: String,
         kek: String,
         way_back: String,
-        source: Option<Box<Error>>,
+        source: Option<Source>,
     },
     #[error(
         "the token {label:?} (serial {serial}) belongs to another installation ({theirs}); \
@@ -139,7 +140,7 @@ pub enum Refused {
         which: String,
         database: String,
         why: String,
-        source: Option<Box<Error>>,
+        source: Option<Source>,
     },
     #[error("{what} {how}")]
     NotValidNow { what: String, how: String },
@@ -183,7 +184,7 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct CacheAlone {
     /// The damage.
-    pub damage: Error,
+    pub damage: Source,
     /// What brings the DEK back.
     pub way_back: String,
 }
@@ -191,7 +192,8 @@ pub struct CacheAlone {
 impl CacheAlone {
     /// A damage, and what brings the DEK back all the same.
     #[must_use]
-    pub fn refused(damage: Error, way_back: String) -> Refused {
+    pub fn refused(damage: impl Error + Send + Sync + 'static, way_back: String) -> Refused {
+        let damage = Box::new(damage);
         Refused::CacheAlone(Box::new(Self { damage, way_back }))
     }
 }
@@ -202,8 +204,8 @@ impl fmt::Display for CacheAlone {
     }
 }
 
-impl StdError for CacheAlone {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+impl Error for CacheAlone {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.damage.source()
     }
 }
@@ -221,6 +223,7 @@ impl Refused {
             Self::LostDatabase { .. }
             | Self::WrongVersion { .. }
             | Self::Contradiction { .. }
+            | Self::CacheAlone(_)
             | Self::OtherDek { .. }
             | Self::UnknownDek { .. }
             | Self::NoInstallation { .. }
@@ -254,7 +257,6 @@ impl Refused {
             Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {
                 source.kind()
             }
-            Self::CacheAlone(found) => found.damage.kind(),
             Self::Defect { .. } => FaultKind::Internal,
         }
     }

@@ -102,6 +102,6 @@ fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Error>
         database: node.settings.database_path.clone(),
         kek,
         way_back: sealing::way_back(node, record, ways),
-        source: why.map(Box::new),
+        source: why.map(Into::into),
     }
 }

@@ -29,8 +29,12 @@ fn start(mocks: Mocks) -> (Report, Option<FaultKind>) {
 }
 
 fn full_disk<T, E: From<FileError>>() -> Result<T, E> {
-    let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    Err(FileError::new("writing a file", error).into())
+    let full = FileError::Full {
+        directory: "/var".to_owned(),
+        free: 0,
+        needed: 1,
+    };
+    Err(full.into())
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub fn reload(recorder: &mut Recorder<'_>) {
         ),
         Err(error) => {
             let fault = Error::from(error);
-            let why = Error::from(fault).in_full();
+            let why = fault.in_full();
             recorder.report.warnings.push(format!(
                 "the new TLS set is in place, but nginx may still serve the old one: {why}. See \
                  whether nginx runs and accepts its configuration (`nginx -t`), then reload it by \

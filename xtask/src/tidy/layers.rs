@@ -43,7 +43,7 @@ const LAYERS: [Layer; 8] = [
     Layer {
         name: "usecases",
         inner: &["domain", "ports"],
-        outer: Some(&["serde", "serde_json", "time"]),
+        outer: Some(&["serde", "serde_json", "thiserror", "time"]),
     },
     Layer {
         name: "app-cli",
@@ -107,6 +107,19 @@ const SQL: [&str; 9] = [
     "BEGIN IMMEDIATE",
 ];
 
+/// How an operator asks for something: the command line's knowledge.
+const ADVICE: [&str; 9] = [
+    "`trustpointctl",
+    "`backup ",
+    "`tls ",
+    "`startup`",
+    "hsm.pin_file",
+    "hsm.module",
+    "hsm.token_label",
+    "database.path",
+    "nginx.reload",
+];
+
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
@@ -116,6 +129,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         if file.is_rust() {
             findings.extend(check_inner(file));
             findings.extend(check_sql(file));
+            findings.extend(check_advice(file));
         }
     }
     for layer in &LAYERS {
@@ -234,6 +248,22 @@ fn check_sql(file: &SourceFile) -> Vec<Finding> {
         .collect()
 }
 
+/// A command or a configuration key in what an adapter says.
+fn check_advice(file: &SourceFile) -> Vec<Finding> {
+    let crate_name = file.path.split_once("/src/").map(|(name, _)| name);
+    if !crate_name.is_some_and(|name| name.starts_with("adapters-") || name == "ports") {
+        return Vec::new();
+    }
+    file.lines()
+        .filter(|(_, text)| !text.trim_start().starts_with("//"))
+        .filter_map(|(line, text)| {
+            let word = ADVICE.iter().find(|word| text.contains(**word))?;
+            let message = format!("{word}: what to type next belongs to app-cli/src/hints");
+            Some(Finding::new(&file.path, line, message))
+        })
+        .collect()
+}
+
 fn string<'a>(manifest: &'a Table, path: &[&str]) -> Option<&'a str> {
     let (last, tables) = path.split_last()?;
     let table = tables.iter().try_fold(manifest, |table, key| {
@@ -315,6 +345,14 @@ mod tests {
             found,
             ["usecases/src/keys.rs:2: usecases reaches for std::io"]
         );
+    }
+
+    #[test]
+    fn an_adapter_that_says_what_to_type_is_found() {
+        let text =
+            "// `trustpointctl status` shows it\nlet hint = \"run `trustpointctl status`\";\n";
+        assert_eq!(messages("adapters-fs/src/x.rs", text).len(), 1);
+        assert!(messages("app-cli/src/hints/files.rs", text).is_empty());
     }
 
     #[test]
