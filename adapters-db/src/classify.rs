@@ -1,5 +1,6 @@
 //! Whether a file that SQLite can open is ours, whole, and how far it is migrated (C4, C6).
 
+use camino::Utf8Path;
 use domain::SchemaState;
 use ports::StoreError;
 use refinery::Runner;
@@ -17,6 +18,21 @@ pub(crate) enum Found {
     Nothing,
     /// Our schema.
     Schema(SchemaState),
+}
+
+impl Found {
+    /// This, unless its migrations are unknown to this program: then nothing is done with it (C6).
+    pub(crate) fn ensure_known(self, path: &Utf8Path) -> Result<Self, StoreError> {
+        match self {
+            Self::Nothing | Self::Schema(SchemaState::Current | SchemaState::Behind) => Ok(self),
+            Self::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
+                Err(StoreError::SchemaUnknown {
+                    path: path.to_string(),
+                    state,
+                })
+            }
+        }
+    }
 }
 
 /// Whose it is, how far it is migrated, and whether its schema is what the migrations made.

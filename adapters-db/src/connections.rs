@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use domain::SchemaState;
 use ports::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -30,10 +29,12 @@ pub(crate) enum Mode {
 /// Where the database is and how it is reached.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    path: Utf8PathBuf,
+    pub(crate) path: Utf8PathBuf,
     mode: Mode,
-    parents_allowed: bool,
-    busy: Duration,
+    /// A directory that is missing may be made.
+    pub(crate) parents_allowed: bool,
+    /// How long a lock of another process is waited for.
+    pub(crate) busy: Duration,
     opened: Mutex<Option<Opened>>,
 }
 
@@ -109,23 +110,6 @@ impl Connections {
         }
     }
 
-    pub(crate) fn path(&self) -> &Utf8Path {
-        &self.path
-    }
-
-    pub(crate) fn busy(&self) -> Duration {
-        self.busy
-    }
-
-    pub(crate) fn parents_allowed(&self) -> bool {
-        self.parents_allowed
-    }
-
-    #[cfg(test)]
-    pub(crate) fn set_busy(&mut self, busy: Duration) {
-        self.busy = busy;
-    }
-
     /// Gives `read` one state of the database and what it holds; `None` where there is no file or
     /// an empty one. A reader changes nothing, not even where a dead writer's journal would have to
     /// be rolled back; one that may write lets SQLite do that in place.
@@ -150,15 +134,9 @@ impl Connections {
                 path,
                 TransactionBehavior::Immediate,
                 doing,
-                |db, found| match found {
+                |db, found| match found.ensure_known(path)? {
                     Found::Nothing => Err(not_initialised(path)),
-                    Found::Schema(SchemaState::Current | SchemaState::Behind) => write(db),
-                    Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
-                        Err(StoreError::SchemaUnknown {
-                            path: path.to_string(),
-                            state,
-                        })
-                    }
+                    Found::Schema(_) => write(db),
                 },
             )
         })

@@ -107,7 +107,7 @@ impl Draft {
     }
 
     /// Takes the private name away: what has it open goes on with it.
-    pub(crate) fn lose_name(&mut self) -> Result<(), FileError> {
+    pub(crate) fn remove_name(&mut self) -> Result<(), FileError> {
         match self.name.take() {
             Some(name) => std::fs::remove_file(&name).or_io(|| format!("removing {name}")),
             None => Ok(()),
@@ -306,7 +306,7 @@ fn remove_leftovers(directory: &Utf8Path) -> Result<(), FileError> {
             continue;
         }
         let path = directory.join(name);
-        if is_left(&path) {
+        if is_leftover(&path) {
             remove_if_there(&path).or_io(|| format!("removing the unfinished {path}"))?;
         }
     }
@@ -314,7 +314,7 @@ fn remove_leftovers(directory: &Utf8Path) -> Result<(), FileError> {
 }
 
 /// Whether it can be opened and nobody holds it. What cannot be opened is another user's.
-fn is_left(path: &Utf8Path) -> bool {
+fn is_leftover(path: &Utf8Path) -> bool {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(CWD, path.as_std_path(), flags, Mode::empty())
         .is_ok_and(|file| File::from(file).try_lock().is_ok())

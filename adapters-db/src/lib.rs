@@ -21,6 +21,7 @@ mod file_bytes;
 mod file_header;
 mod history;
 mod identity;
+mod installation;
 mod integrity;
 mod key_sealing;
 mod memory;

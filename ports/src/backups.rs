@@ -95,7 +95,7 @@ pub struct MadeSnapshot {
 /// Snapshots and backups. Errors of the database are [`BackupError::Store`]; a failed operation on
 /// another file is [`BackupError::File`].
 pub trait Backups {
-    /// Whether [`Backups::snapshot`] would have the right and the room, asked before the first
+    /// Whether [`Backups::snapshot`] would have the right and the space, asked before the first
     /// change of an upgrade. Changes nothing, and creates nothing.
     ///
     /// # Errors

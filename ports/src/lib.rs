@@ -9,9 +9,11 @@ mod backup_error;
 mod backups;
 mod clock;
 mod credential_store;
+mod crypto_error;
 mod dek_cache;
 mod dek_crypto;
 mod fault;
+mod fault_kind;
 mod file_error;
 mod hints;
 mod history;
@@ -51,9 +53,11 @@ pub use credential_store::{
     ActiveCredential, CredentialOrigin, CredentialStore, CredentialWithKey, NewCredential,
     SealedKey, StoredCredential, StoredKey,
 };
+pub use crypto_error::{Cause, CryptoError};
 pub use dek_cache::{CachedDek, DekCache};
-pub use dek_crypto::{CryptoError, DekCrypto};
-pub use fault::{Fault, FaultKind, ResultExt};
+pub use dek_crypto::DekCrypto;
+pub use fault::{Fault, ResultExt};
+pub use fault_kind::FaultKind;
 pub use file_error::{FileError, FileResultExt};
 pub use history::{History, HistoryRow, StartRecord};
 pub use lock::{StartLock, StartLockGuard};
@@ -63,7 +67,7 @@ pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pins::Pins;
 pub use places::{PlaceFacts, Places, Room, is_open_to_all};
 pub use secret::{Dek, Secret};
-pub use store_error::{Cause, DatabaseTrouble, StoreError};
+pub use store_error::{DatabaseTrouble, StoreError};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
     TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,

@@ -89,7 +89,7 @@ pub trait NodeStore {
     /// See [`NodeStore`].
     fn read(&self) -> Result<Option<NodeRecord>, StoreError>;
 
-    /// Whether a start could write here, asked before its first change: rights, and room for the
+    /// Whether a start could write here, asked before its first change: rights, and space for the
     /// record of a start, or for a whole database where there is none; and, for who is to write
     /// it, that no other process is in the way. Changes nothing, and creates nothing.
     ///

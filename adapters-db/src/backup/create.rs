@@ -5,7 +5,6 @@ use std::os::unix::fs::FileExt as _;
 use std::thread;
 
 use camino::Utf8Path;
-use domain::SchemaState;
 use ports::{
     BackupError, BackupManifest, BackupOrigin, BackupTarget, FileResultExt as _, NodeRecord,
     StoreError,
@@ -116,15 +115,8 @@ fn copy<T>(
 
 /// The record of a database that can be backed up.
 fn record(db: &Db<'_>) -> Result<NodeRecord, StoreError> {
-    let found = identify(db, &schema::runner()?)?;
-    let record = node::record(db, found)?.ok_or_else(|| not_initialised(db.path))?;
-    match record.schema {
-        SchemaState::Current | SchemaState::Behind => Ok(record),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(StoreError::SchemaUnknown {
-            path: db.path.to_string(),
-            state,
-        }),
-    }
+    let found = identify(db, &schema::runner()?)?.ensure_known(db.path)?;
+    node::record(db, found)?.ok_or_else(|| not_initialised(db.path))
 }
 
 /// Where a key was sealed and the process died, clear bytes of it are still in the gaps. What

@@ -7,10 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::thread;
 
 use camino::Utf8Path;
-use domain::SchemaState;
-use ports::{
-    Backup, BackupError, BackupManifest, BackupSource, FileError, FileResultExt as _, StoreError,
-};
+use ports::{Backup, BackupError, BackupManifest, BackupSource, FileError, FileResultExt as _};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
@@ -23,10 +20,11 @@ use crate::duplicate::thread_died;
 use crate::file_bytes::{self, StreamError, open_file, read_at};
 use crate::file_header::{MAGIC, SIZES_END, stated_size};
 use crate::integrity::{self, size};
+use crate::open::distrust;
 use crate::path_state::{JOURNALS, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::sql_error::failed;
-use crate::{node, open as sqlite_open, schema};
+use crate::{node, schema};
 
 /// What a stream is called.
 const STREAM: &str = "standard input";
@@ -132,8 +130,7 @@ fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Bac
         .metadata()
         .or_io(|| format!("looking at the backup {name}"))?
         .len();
-    sqlite_open::distrust(&mut connection, bytes)
-        .map_err(|error| failed(name, "reading", error))?;
+    distrust(&mut connection, bytes).map_err(|error| failed(name, "reading", error))?;
     let db = Db::new(name, &connection);
     ensure_application(&db)?;
     let (manifest, digested) = manifest_of(&db, file)?;
@@ -163,7 +160,7 @@ fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Bac
         return Err(wrong(format!("it is damaged: {damage}")));
     }
     // Whatever else the schema has than ours is refused where the schema is identified.
-    let found = identify(&db, &schema::runner()?)?;
+    let found = identify(&db, &schema::runner()?)?.ensure_known(name)?;
     let Some(mut record) = node::record(&db, found)? else {
         return Err(wrong("it is an empty database"));
     };
@@ -173,14 +170,7 @@ fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Bac
     {
         record.setup_completed_at.get_or_insert(manifest.created_at);
     }
-    match record.schema {
-        SchemaState::Current | SchemaState::Behind => Ok(Backup { manifest, record }),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(StoreError::SchemaUnknown {
-            path: db.path.to_string(),
-            state,
-        }
-        .into()),
-    }
+    Ok(Backup { manifest, record })
 }
 
 /// The manifest, and how many bytes its digest is of: all of them in the format 1.
