@@ -14,7 +14,7 @@ use crate::shown::quoted;
 /// What a file that SQLite can open holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Found {
-    /// No table of ours and of nobody else: a first start that was killed at once.
+    /// No table of anybody: a first start that was killed at once.
     Nothing,
     /// Our schema.
     Schema(SchemaState),

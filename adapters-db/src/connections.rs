@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::owner::create_directories;
 use crate::path_state::{self, FileFacts, PathState};
 use crate::sql_error::{defect, failed, needs_rollback, unreadable};
-use crate::{copy, create, memory, open, schema, scrub, space};
+use crate::{create, memory, open, private_copy, schema, scrub, space};
 
 /// Whether anything may be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -189,8 +189,8 @@ impl Connections {
         self.with(act)?.ok_or_else(|| not_initialised(&self.path))
     }
 
-    /// Closes the connection that is kept; the next use opens it again. Nobody else can have the
-    /// database alone before, not even another connection of this process.
+    /// Closes the connection that is kept; the next use opens it again. Until it is closed nobody
+    /// can lock the database exclusively, not even another connection of this process.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         match self.slot()?.take() {
             None => Ok(()),
@@ -326,7 +326,7 @@ impl Connections {
     /// A connection that changes nothing, whatever state the files are in.
     fn open_unchanged(&self, facts: FileFacts) -> Result<Connection, StoreError> {
         if path_state::is_write_ahead(&self.path, facts)? || facts.log {
-            return copy::recovered(&self.path, self.busy);
+            return private_copy::recovered(&self.path, self.busy);
         }
         let connection = open::read_only(&self.path, self.busy)?;
         // The first read is where SQLite finds out about a journal.
@@ -336,7 +336,7 @@ impl Connections {
             Ok(_) => Ok(connection),
             Err(error) if needs_rollback(&error) => {
                 drop(connection);
-                copy::recovered(&self.path, self.busy)
+                private_copy::recovered(&self.path, self.busy)
             }
             Err(error) => Err(unreadable(&self.path, error)),
         }

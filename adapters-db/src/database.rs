@@ -17,7 +17,7 @@ use crate::backup::{self, Staged};
 use crate::classify::Found;
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::db::Db;
-use crate::duplicate::plain_file;
+use crate::live_copy::plain_file;
 use crate::snapshot_files::Kind;
 use crate::{
     credential, credential_list, draft, history, installation, integrity, migrate, node, schema,

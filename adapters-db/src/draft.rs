@@ -1,13 +1,14 @@
-//! A file that is being written and has no name until it is finished, so that a process that is
-//! killed leaves nothing of it.
+//! A file that has no name until it is finished, so that a process that is killed leaves nothing of
+//! it.
 //!
-//! SQLite opens files by name alone, and the kernel gives a name once: a file that has lost it
-//! again never gets another. So SQLite can open a file without a name once, for which that has one
-//! for a moment; one that SQLite has to open again, or that is published afterwards, has a private
-//! name meanwhile. It has one from the beginning where a file system knows no files without (NFS). Every private name is locked by
-//! the process that it belongs to; one that nobody holds is a leftover, and the next draft in that
-//! directory removes it. What SQLite has opened is compared with the file: whoever owns the
-//! directory could have exchanged it.
+//! SQLite opens files by name alone, and the kernel gives a file without a name one only once. So a
+//! file gets a name for a moment where SQLite opens it once. It gets a private name for longer where
+//! SQLite opens it again, or where it is published after SQLite has opened it; and from the
+//! beginning on a file system that knows no files without a name (NFS).
+//!
+//! A private name is locked by the process that made it. One that nobody has locked is a leftover,
+//! and the next draft in that directory removes it. What SQLite has opened is compared with the
+//! file: whoever owns the directory could have exchanged it.
 
 use std::fs::{File, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -1,4 +1,4 @@
-//! Files in memory for the private copy of a database (see `copy.rs`): without a name, but for the
+//! Files in memory for the private copy of a database (see `private_copy.rs`): without a name, but for the
 //! moment in which SQLite opens them.
 
 use std::fs::{File, Permissions};

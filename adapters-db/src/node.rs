@@ -19,7 +19,7 @@ pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, St
             read(db, schema).map(Some)
         }
         Found::Schema(schema @ (SchemaState::Newer | SchemaState::Diverged)) => {
-            Ok(Some(read_what_is_sure(db, schema)))
+            Ok(Some(read_version_alone(db, schema)))
         }
     }
 }
@@ -42,7 +42,7 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
 }
 
 /// A schema that this program does not know: the version alone, and that only if it can be read.
-fn read_what_is_sure(connection: &Connection, schema: SchemaState) -> NodeRecord {
+fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecord {
     let (version, container_id) = app_version(connection).ok().flatten().unwrap_or_default();
     NodeRecord {
         schema,

@@ -10,17 +10,17 @@ use ports::{
     StoreError,
 };
 
-use super::digest::{Digest, Trail};
+use super::digest::{Digest, Written};
 use super::{manifest, own};
 use crate::classify::identify;
 use crate::connections::not_initialised;
 use crate::db::Db;
 use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::{self, Copied, plain_file, thread_died};
 use crate::file_bytes::{copy_as_it_is, send};
 use crate::file_header::{number, stated_size};
 use crate::integrity::{check, check_pages, size};
+use crate::live_copy::{self, Copied, plain_file, thread_died};
 use crate::sql_error::failed;
 use crate::{node, schema, scrub};
 
@@ -91,15 +91,15 @@ fn copy<T>(
     read: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
 ) -> Result<(Copied<T>, Digest), StoreError> {
     let file = plain_file(db)?;
-    let trail = Trail::default();
+    let written = Written::default();
     let (copied, digest) = thread::scope(|scope| {
-        let digest = scope.spawn(|| trail.follow(draft.file()));
-        let end = trail.until_dropped();
+        let digest = scope.spawn(|| written.follow(draft.file()));
+        let end = written.until_dropped();
         let mut progress = |done, total| {
-            trail.reaches(done);
+            written.reaches(done);
             progress(done, total);
         };
-        let copied = duplicate::copy(db, file.as_ref(), draft, &mut progress, read);
+        let copied = live_copy::copy(db, file.as_ref(), draft, &mut progress, read);
         drop(end);
         (copied, digest.join())
     });

@@ -18,10 +18,10 @@ use crate::connections::Connections;
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::plain_file;
 use crate::file_bytes::same_bytes;
 use crate::file_header::without_log;
 use crate::integrity::size;
+use crate::live_copy::plain_file;
 use crate::owner::{Owner, create_directories};
 use crate::path_state::{JOURNALS, PathState, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
@@ -72,7 +72,7 @@ impl Staged {
         let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
         let backup = read::naming(name, || {
-            let backup = read::prove_draft(&draft, name)?;
+            let backup = read::verify_draft(&draft, name)?;
             if is_file {
                 read::ensure_finished(name, &backup)?;
             }
