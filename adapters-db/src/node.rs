@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
 use crate::classify::Found;
-use crate::columns::{stamp, storage, text};
+use crate::columns::{stamp, text};
 use crate::db::Db;
 use crate::shown::quoted;
 use crate::{credential, installation, token};
@@ -83,11 +83,12 @@ fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, StoreError> {
         .optional()
         .map_err(db.failed("reading the storage configuration"))?;
     let Some(name) = name else { return Ok(None) };
-    storage(name.as_deref()).map(Some).ok_or_else(|| {
+    let name = name.unwrap_or_default();
+    name.parse().map(Some).map_err(|()| {
         let what = format!(
             "the storage type {} in table key_storage_config is none of software, softhsm and \
              physical_hsm",
-            quoted(&name.unwrap_or_default())
+            quoted(&name)
         );
         db.wrong_row(&what, None)
     })

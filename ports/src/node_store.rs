@@ -72,7 +72,7 @@ pub enum Migrated {
 
 /// The node's record.
 ///
-/// Errors of every method, and of every other port of the database:
+/// The kind of an error ([`StoreError::kind`]), also of the other ports of the database:
 /// [`crate::FaultKind::DatabaseUnavailable`] where it cannot be opened or is locked,
 /// [`crate::FaultKind::DataCorrupt`] where it is no database, another application's, or damaged,
 /// [`crate::FaultKind::Io`] for a full disk or a failed write, [`crate::FaultKind::Denied`] without
