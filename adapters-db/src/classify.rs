@@ -1,5 +1,6 @@
 //! Whether a file that SQLite can open is ours, whole, and how far it is migrated (C4, C6).
 
+use camino::Utf8Path;
 use domain::SchemaState;
 use ports::StoreError;
 use refinery::Runner;
@@ -13,10 +14,25 @@ use crate::shown::quoted;
 /// What a file that SQLite can open holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Found {
-    /// No table of ours and of nobody else: a first start that was killed at once.
+    /// No table of anybody: a first start that was killed at once.
     Nothing,
     /// Our schema.
     Schema(SchemaState),
+}
+
+impl Found {
+    /// This, unless its migrations are unknown to this program: then nothing is done with it (C6).
+    pub(crate) fn ensure_known(self, path: &Utf8Path) -> Result<Self, StoreError> {
+        match self {
+            Self::Nothing | Self::Schema(SchemaState::Current | SchemaState::Behind) => Ok(self),
+            Self::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
+                Err(StoreError::SchemaUnknown {
+                    path: path.to_string(),
+                    state,
+                })
+            }
+        }
+    }
 }
 
 /// Whose it is, how far it is migrated, and whether its schema is what the migrations made.

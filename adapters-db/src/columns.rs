@@ -1,7 +1,6 @@
 //! Reading columns that a person may have edited: the type that stands there is not always the
 //! one that was declared.
 
-use domain::StorageType;
 use ports::{Cause, StoreError};
 use rusqlite::types::{FromSqlError, Type, ValueRef};
 use rusqlite::{Error, Result, Row};
@@ -71,11 +70,6 @@ pub(crate) fn required<T>(column: usize, value: Option<T>) -> Result<T> {
     value.ok_or_else(|| {
         Error::FromSqlConversionFailure(column, Type::Null, Box::new(FromSqlError::InvalidType))
     })
-}
-
-/// A storage, or `None` for no such name.
-pub(crate) fn storage(name: Option<&str>) -> Option<StorageType> {
-    name?.parse().ok()
 }
 
 /// RFC 3339 in UTC, to the second, as every time is written.

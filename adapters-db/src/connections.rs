@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use domain::SchemaState;
 use ports::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -16,7 +15,7 @@ use crate::identity::Identity;
 use crate::owner::create_directories;
 use crate::path_state::{self, FileFacts, PathState};
 use crate::sql_error::{defect, failed, needs_rollback, unreadable};
-use crate::{copy, create, memory, open, schema, scrub, space};
+use crate::{create, memory, open, private_copy, schema, scrub, space};
 
 /// Whether anything may be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,10 +29,12 @@ pub(crate) enum Mode {
 /// Where the database is and how it is reached.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    path: Utf8PathBuf,
+    pub(crate) path: Utf8PathBuf,
     mode: Mode,
-    parents_allowed: bool,
-    busy: Duration,
+    /// A directory that is missing may be made.
+    pub(crate) parents_allowed: bool,
+    /// How long a lock of another process is waited for.
+    pub(crate) busy: Duration,
     opened: Mutex<Option<Opened>>,
 }
 
@@ -109,23 +110,6 @@ impl Connections {
         }
     }
 
-    pub(crate) fn path(&self) -> &Utf8Path {
-        &self.path
-    }
-
-    pub(crate) fn busy(&self) -> Duration {
-        self.busy
-    }
-
-    pub(crate) fn parents_allowed(&self) -> bool {
-        self.parents_allowed
-    }
-
-    #[cfg(test)]
-    pub(crate) fn set_busy(&mut self, busy: Duration) {
-        self.busy = busy;
-    }
-
     /// Gives `read` one state of the database and what it holds; `None` where there is no file or
     /// an empty one. A reader changes nothing, not even where a dead writer's journal would have to
     /// be rolled back; one that may write lets SQLite do that in place.
@@ -150,15 +134,9 @@ impl Connections {
                 path,
                 TransactionBehavior::Immediate,
                 doing,
-                |db, found| match found {
+                |db, found| match found.ensure_known(path)? {
                     Found::Nothing => Err(not_initialised(path)),
-                    Found::Schema(SchemaState::Current | SchemaState::Behind) => write(db),
-                    Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
-                        Err(StoreError::SchemaUnknown {
-                            path: path.to_string(),
-                            state,
-                        })
-                    }
+                    Found::Schema(_) => write(db),
                 },
             )
         })
@@ -211,8 +189,8 @@ impl Connections {
         self.with(act)?.ok_or_else(|| not_initialised(&self.path))
     }
 
-    /// Closes the connection that is kept; the next use opens it again. Nobody else can have the
-    /// database alone before, not even another connection of this process.
+    /// Closes the connection that is kept; the next use opens it again. Until it is closed nobody
+    /// can lock the database exclusively, not even another connection of this process.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         match self.slot()?.take() {
             None => Ok(()),
@@ -348,7 +326,7 @@ impl Connections {
     /// A connection that changes nothing, whatever state the files are in.
     fn open_unchanged(&self, facts: FileFacts) -> Result<Connection, StoreError> {
         if path_state::is_write_ahead(&self.path, facts)? || facts.log {
-            return copy::recovered(&self.path, self.busy);
+            return private_copy::recovered(&self.path, self.busy);
         }
         let connection = open::read_only(&self.path, self.busy)?;
         // The first read is where SQLite finds out about a journal.
@@ -358,7 +336,7 @@ impl Connections {
             Ok(_) => Ok(connection),
             Err(error) if needs_rollback(&error) => {
                 drop(connection);
-                copy::recovered(&self.path, self.busy)
+                private_copy::recovered(&self.path, self.busy)
             }
             Err(error) => Err(unreadable(&self.path, error)),
         }

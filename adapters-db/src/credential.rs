@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::columns::{bytes, long_text, required, stamp, text};
 use crate::db::Db;
 use crate::key_sealing::{opens, seal};
-use crate::{node, scrub};
+use crate::{installation, scrub};
 
 const CLEAR: &str = "pkcs8_pem";
 pub(crate) const SEALED: &str = "sealed_v1";
@@ -141,7 +141,7 @@ fn with_key(db: &Db<'_>, row: CredentialRow) -> Result<CredentialWithKey, StoreE
             KeyColumn::Clear(key) => StoredKey::Clear(key),
             KeyColumn::Sealed(blob) => StoredKey::Sealed(SealedKey {
                 blob,
-                installation: node::installation(db)?,
+                installation: installation::id(db)?,
                 fingerprint: row.fingerprint.clone(),
             }),
             KeyColumn::Unusable => StoredKey::Missing,
@@ -220,7 +220,7 @@ fn needs_new_key(
             dek,
             &SealedKey {
                 blob,
-                installation: node::installation(db)?,
+                installation: installation::id(db)?,
                 fingerprint: new.facts.sha256_fingerprint.clone(),
             },
         ),
@@ -237,7 +237,7 @@ fn key_to_store(
         None => (Zeroizing::new(key.expose().to_vec()), CLEAR),
         Some(dek) => {
             let fingerprint = &new.facts.sha256_fingerprint;
-            let sealed = seal(dek, &node::installation(db)?, fingerprint, key)?;
+            let sealed = seal(dek, &installation::id(db)?, fingerprint, key)?;
             (Zeroizing::new(sealed), SEALED)
         }
     })
@@ -323,7 +323,7 @@ pub(crate) fn seal_all(db: &Db<'_>, dek: &Dek) -> Result<usize, StoreError> {
     if clear.is_empty() {
         return Ok(0);
     }
-    let installation = node::installation(db)?;
+    let installation = installation::id(db)?;
     for (id, fingerprint, key) in &clear {
         let sealed = seal(dek, &installation, fingerprint, key)?;
         replace_key(db, *id, &sealed, SEALED).map_err(&sealing)?;

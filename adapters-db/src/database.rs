@@ -17,11 +17,11 @@ use crate::backup::{self, Staged};
 use crate::classify::Found;
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::db::Db;
-use crate::duplicate::plain_file;
+use crate::live_copy::plain_file;
 use crate::snapshot_files::Kind;
 use crate::{
-    credential, credential_list, draft, history, integrity, migrate, node, schema, snapshot, space,
-    token,
+    credential, credential_list, draft, history, installation, integrity, migrate, node, schema,
+    snapshot, space, token,
 };
 
 /// The node's database in one SQLite file. Clones share one connection.
@@ -70,7 +70,7 @@ impl SqliteDatabase {
     /// [`NodeStore::migrate`] with other migrations than the embedded ones.
     pub(crate) fn migrate_with(&self, runner: &Runner) -> Result<Migrated, StoreError> {
         self.connections
-            .create(|connection| migrate::migrate(self.connections.path(), connection, runner))
+            .create(|connection| migrate::migrate(&self.connections.path, connection, runner))
     }
 
     /// Reads a list from one state of the database, which is empty where there is no schema yet.
@@ -108,7 +108,7 @@ impl NodeStore for SqliteDatabase {
     fn migrate(&self) -> Result<Migrated, StoreError> {
         self.connections.may_write()?;
         // A restore that was killed may have left them.
-        draft::remove_leftovers_beside(self.connections.path())?;
+        draft::remove_leftovers_beside(&self.connections.path)?;
         match self.connections.read(|_, found| Ok(found))? {
             Some(Found::Schema(SchemaState::Current)) => Ok(Migrated::Unchanged),
             _ => self.migrate_with(&schema::runner()?),
@@ -129,13 +129,13 @@ impl NodeStore for SqliteDatabase {
 
     fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.connections.write("writing the setup mark", |db| {
-            node::mark_setup_completed(db, now)
+            installation::mark_setup_completed(db, now)
         })
     }
 
     fn clear_setup_mark(&self) -> Result<bool, StoreError> {
         self.connections
-            .write("writing the setup mark", node::clear_setup_mark)
+            .write("writing the setup mark", installation::clear_setup_mark)
     }
 }
 
@@ -186,7 +186,7 @@ impl History for SqliteDatabase {
 impl Backups for SqliteDatabase {
     fn check_snapshot(&self) -> Result<(), BackupError> {
         Ok(space::check_snapshot(
-            self.connections.path(),
+            &self.connections.path,
             &self.snapshots,
         )?)
     }
@@ -198,7 +198,7 @@ impl Backups for SqliteDatabase {
             let file = plain_file(db)?;
             snapshot::make(db, file.as_ref(), &self.snapshots, Kind::Upgrade, now)
         })?;
-        Ok(made.ok_or_else(|| not_initialised(self.connections.path()))?)
+        Ok(made.ok_or_else(|| not_initialised(&self.connections.path))?)
     }
 
     fn snapshots(&self) -> Result<Vec<Snapshot>, BackupError> {
@@ -215,7 +215,7 @@ impl Backups for SqliteDatabase {
             .connections
             .with_schema(|db| backup::create(db, &self.snapshots, target, origin, progress))?;
         made.ok_or_else(|| BackupError::NoDatabase {
-            path: self.connections.path().to_string(),
+            path: self.connections.path.to_string(),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use camino::Utf8Path;
-use ports::StoreError;
+use ports::{Cause, StoreError};
 use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 
 use crate::sql_error;
@@ -41,6 +41,15 @@ impl<'a> Db<'a> {
     /// What an error of SQLite means before the schema is known to be ours.
     pub(crate) fn unreadable(&self, error: Error) -> StoreError {
         sql_error::unreadable(self.path, error)
+    }
+
+    /// A row that a person may have edited.
+    pub(crate) fn wrong_row(&self, what: &str, source: Option<Cause>) -> StoreError {
+        StoreError::WrongRow {
+            path: self.path.to_string(),
+            what: what.to_owned(),
+            source,
+        }
     }
 }
 

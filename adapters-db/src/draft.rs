@@ -1,13 +1,14 @@
-//! A file that is being written and has no name until it is finished, so that a process that is
-//! killed leaves nothing of it.
+//! A file that has no name until it is finished, so that a process that is killed leaves nothing of
+//! it.
 //!
-//! SQLite opens files by name alone, and the kernel gives a name once: a file that has lost it
-//! again never gets another. So SQLite can open a file without a name once, for which that has one
-//! for a moment; one that SQLite has to open again, or that is published afterwards, has a private
-//! name meanwhile. It has one from the beginning where a file system knows no files without (NFS). Every private name is locked by
-//! the process that it belongs to; one that nobody holds is a leftover, and the next draft in that
-//! directory removes it. What SQLite has opened is compared with the file: whoever owns the
-//! directory could have exchanged it.
+//! SQLite opens files by name alone, and the kernel gives a file without a name one only once. So a
+//! file gets a name for a moment where SQLite opens it once. It gets a private name for longer where
+//! SQLite opens it again, or where it is published after SQLite has opened it; and from the
+//! beginning on a file system that knows no files without a name (NFS).
+//!
+//! A private name is locked by the process that made it. One that nobody has locked is a leftover,
+//! and the next draft in that directory removes it. What SQLite has opened is compared with the
+//! file: whoever owns the directory could have exchanged it.
 
 use std::fs::{File, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -107,7 +108,7 @@ impl Draft {
     }
 
     /// Takes the private name away: what has it open goes on with it.
-    pub(crate) fn lose_name(&mut self) -> Result<(), FileError> {
+    pub(crate) fn remove_name(&mut self) -> Result<(), FileError> {
         match self.name.take() {
             Some(name) => std::fs::remove_file(&name).or_io(|| format!("removing {name}")),
             None => Ok(()),
@@ -306,7 +307,7 @@ fn remove_leftovers(directory: &Utf8Path) -> Result<(), FileError> {
             continue;
         }
         let path = directory.join(name);
-        if is_left(&path) {
+        if is_leftover(&path) {
             remove_if_there(&path).or_io(|| format!("removing the unfinished {path}"))?;
         }
     }
@@ -314,7 +315,7 @@ fn remove_leftovers(directory: &Utf8Path) -> Result<(), FileError> {
 }
 
 /// Whether it can be opened and nobody holds it. What cannot be opened is another user's.
-fn is_left(path: &Utf8Path) -> bool {
+fn is_leftover(path: &Utf8Path) -> bool {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(CWD, path.as_std_path(), flags, Mode::empty())
         .is_ok_and(|file| File::from(file).try_lock().is_ok())

@@ -1,4 +1,4 @@
-//! Files in memory for the private copy of a database (see `copy.rs`): without a name, but for the
+//! Files in memory for the private copy of a database (see `private_copy.rs`): without a name, but for the
 //! moment in which SQLite opens them.
 
 use std::fs::{File, Permissions};
@@ -37,17 +37,17 @@ fn candidates() -> [PathBuf; 3] {
 
 /// A directory in memory with space for so many bytes.
 pub(crate) fn place_for(path: &Utf8Path, bytes: u64) -> Result<PathBuf, StoreError> {
-    let mut seen = Vec::new();
+    let mut tried = Vec::new();
     for place in candidates() {
         match unfit(&place, bytes) {
             None => return Ok(place),
-            Some(why) => seen.push(format!("{} {why}", place.display())),
+            Some(why) => tried.push(format!("{} {why}", place.display())),
         }
     }
     Err(StoreError::NoSpaceInMemory {
         path: path.to_string(),
         needed: bytes,
-        seen: seen.join("; "),
+        tried: tried.join("; "),
     })
 }
 
@@ -71,12 +71,12 @@ fn unfit(place: &Path, bytes: u64) -> Option<String> {
 
 /// A private directory in which unnamed files have names for a moment. A process that is killed in
 /// it leaves the directory; [`remove_leftovers`] knows it by the lock that nobody holds any more.
-pub(crate) struct Named {
+pub(crate) struct PrivateDirectory {
     directory: TempDir,
     _lock: File,
 }
 
-impl Named {
+impl PrivateDirectory {
     /// The database, with what stands beside it.
     pub(crate) fn of(place: &Path, parts: &[(&str, File)]) -> Result<Self, FileError> {
         let what = || {
@@ -192,14 +192,14 @@ mod tests {
     fn what_is_in_use_is_no_leftover() {
         let place = tempfile::tempdir_in("/dev/shm").unwrap();
         let parts = || [("", unnamed_file(place.path()).unwrap())];
-        let used = Named::of(place.path(), &parts()).unwrap();
+        let used = PrivateDirectory::of(place.path(), &parts()).unwrap();
         assert!(used.database().unwrap().is_file());
         assert!(abandoned(used.directory.path()).unwrap().is_none());
         let path = used.directory.path().to_owned();
         drop(used._lock);
         assert!(abandoned(&path).unwrap().is_some());
 
-        let removed = Named::of(place.path(), &parts()).unwrap();
+        let removed = PrivateDirectory::of(place.path(), &parts()).unwrap();
         removed.remove().unwrap();
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
     }

@@ -20,17 +20,11 @@ pub(crate) fn migrate(
     runner: &Runner,
 ) -> Result<Migrated, StoreError> {
     let db = Db::new(path, connection);
-    match identify(&db, runner)? {
+    match identify(&db, runner)?.ensure_known(path)? {
         Found::Schema(SchemaState::Current) => return Ok(Migrated::Unchanged),
         Found::Nothing => {}
         // A damaged file is not made worse, whoever calls.
-        Found::Schema(SchemaState::Behind) => check(&db)?,
-        Found::Schema(state @ (SchemaState::Newer | SchemaState::Diverged)) => {
-            return Err(StoreError::SchemaUnknown {
-                path: path.to_string(),
-                state,
-            });
-        }
+        Found::Schema(_) => check(&db)?,
     }
     let report = runner
         .run(connection)

@@ -1,15 +1,15 @@
-//! What the database says of the node, and the few singletons that say it.
+//! What the database says of the node.
 
-use domain::{InstallationId, SchemaState, StorageType};
-use ports::{ActiveCredential, Cause, NodeRecord, StoreError};
+use domain::{SchemaState, StorageType};
+use ports::{ActiveCredential, NodeRecord, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
 use crate::classify::Found;
-use crate::columns::{stamp, storage, text, time as time_column};
+use crate::columns::{stamp, text};
 use crate::db::Db;
 use crate::shown::quoted;
-use crate::{credential, token};
+use crate::{credential, installation, token};
 
 /// Reads the node in the transaction of the caller; `None` where there is no schema yet.
 pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, StoreError> {
@@ -19,7 +19,7 @@ pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, St
             read(db, schema).map(Some)
         }
         Found::Schema(schema @ (SchemaState::Newer | SchemaState::Diverged)) => {
-            Ok(Some(read_what_is_sure(db, schema)))
+            Ok(Some(read_version_alone(db, schema)))
         }
     }
 }
@@ -28,14 +28,12 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
     let (version, container_id) = app_version(db)
         .map_err(db.failed("reading the version"))?
         .unwrap_or_default();
-    let (installation, setup_completed_at) = installation_row(db)?;
+    let (installation, setup_completed_at) = installation::read(db)?;
     Ok(NodeRecord {
         schema,
         version,
         container_id,
-        installation: installation
-            .map(|text| parse_installation(db, &text))
-            .transpose()?,
+        installation,
         setup_completed_at,
         storage: read_storage(db)?,
         token: token::read(db)?,
@@ -44,7 +42,7 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
 }
 
 /// A schema that this program does not know: the version alone, and that only if it can be read.
-fn read_what_is_sure(connection: &Connection, schema: SchemaState) -> NodeRecord {
+fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecord {
     let (version, container_id) = app_version(connection).ok().flatten().unwrap_or_default();
     NodeRecord {
         schema,
@@ -75,30 +73,6 @@ fn app_version(connection: &Connection) -> rusqlite::Result<Option<(Optional, Op
         .optional()
 }
 
-fn installation_row(db: &Db<'_>) -> Result<(Optional, Option<OffsetDateTime>), StoreError> {
-    db.query_row(
-        "SELECT installation_id, setup_completed_at FROM installation WHERE id = 1",
-        [],
-        |row| Ok((text(row, 0)?, time_column(row, 1)?)),
-    )
-    .optional()
-    .map_err(db.failed("reading the installation"))?
-    .ok_or_else(|| no_installation(db))
-}
-
-/// The installation id, where the caller cannot do without.
-pub(crate) fn installation(db: &Db<'_>) -> Result<InstallationId, StoreError> {
-    let (id, _) = installation_row(db)?;
-    parse_installation(db, &id.ok_or_else(|| no_installation(db))?)
-}
-
-fn parse_installation(db: &Db<'_>, text: &str) -> Result<InstallationId, StoreError> {
-    InstallationId::parse(text).map_err(|error| {
-        let what = "the installation id in table installation cannot be right".to_owned();
-        wrong_row(db, what, Some(error.into()))
-    })
-}
-
 fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, StoreError> {
     let name = db
         .query_row(
@@ -109,13 +83,14 @@ fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, StoreError> {
         .optional()
         .map_err(db.failed("reading the storage configuration"))?;
     let Some(name) = name else { return Ok(None) };
-    storage(name.as_deref()).map(Some).ok_or_else(|| {
+    let name = name.unwrap_or_default();
+    name.parse().map(Some).map_err(|()| {
         let what = format!(
             "the storage type {} in table key_storage_config is none of software, softhsm and \
              physical_hsm",
-            quoted(&name.unwrap_or_default())
+            quoted(&name)
         );
-        wrong_row(db, what, None)
+        db.wrong_row(&what, None)
     })
 }
 
@@ -132,46 +107,4 @@ pub(crate) fn set_storage(db: &Db<'_>, wanted: StorageType) -> Result<bool, Stor
     )
     .map_err(db.failed("writing the storage configuration"))?;
     Ok(true)
-}
-
-/// Sets the mark of C9 where there is none.
-pub(crate) fn mark_setup_completed(db: &Db<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
-    if installation_row(db)?.1.is_some() {
-        return Ok(false);
-    }
-    set_mark(db, Some(stamp(now)?))
-}
-
-/// Takes the mark of C9 away.
-pub(crate) fn clear_setup_mark(db: &Db<'_>) -> Result<bool, StoreError> {
-    if installation_row(db)?.1.is_none() {
-        return Ok(false);
-    }
-    set_mark(db, None)
-}
-
-fn set_mark(db: &Db<'_>, mark: Option<String>) -> Result<bool, StoreError> {
-    db.execute(
-        "UPDATE installation SET setup_completed_at = ?1 WHERE id = 1",
-        params![mark],
-    )
-    .map_err(db.failed("writing the setup mark"))?;
-    Ok(true)
-}
-
-fn no_installation(db: &Db<'_>) -> StoreError {
-    wrong_row(
-        db,
-        "the row of table installation is missing".to_owned(),
-        None,
-    )
-}
-
-/// A row that a person may have edited.
-fn wrong_row(db: &Db<'_>, what: String, source: Option<Cause>) -> StoreError {
-    StoreError::WrongRow {
-        path: db.path.to_string(),
-        what,
-        source,
-    }
 }

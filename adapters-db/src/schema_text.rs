@@ -18,7 +18,7 @@ use crate::schema::HISTORY_TABLE;
 use crate::shown::quoted;
 use crate::sql_error::defect;
 
-/// What a backup has more than a database (see `backup/manifest.rs`).
+/// What a backup of the format 1 has beyond a database (see `backup/manifest.rs`).
 const MANIFEST: (&str, &str) = (
     "backup_manifest",
     "CREATE TABLE backup_manifest (name TEXT, value TEXT)",

@@ -11,11 +11,11 @@ use crate::draft::Draft;
 use crate::file_bytes::same_bytes;
 use crate::owner::Owner;
 use crate::snapshot_files::{Kind, SnapshotFile, list, next, version_inside};
-use crate::{duplicate, node};
+use crate::{live_copy, node};
 
 const KEPT: usize = 5;
 
-/// Makes the snapshot; `file` is the database's [`duplicate::plain_file`]. `None` where the newest of its kind is of this very state.
+/// Makes the snapshot; `file` is the database's [`live_copy::plain_file`]. `None` where the newest of its kind is of this very state.
 pub(crate) fn make(
     db: &Db<'_>,
     file: Option<&File>,
@@ -26,7 +26,7 @@ pub(crate) fn make(
     let owner = Owner::of_database(db.path)?;
     owner.provide(directory)?;
     let mut draft = Draft::within(directory)?;
-    let copied = duplicate::copy(db, file, &draft, &mut |_, _| (), |state| {
+    let copied = live_copy::copy(db, file, &draft, &mut |_, _| (), |state| {
         Ok(node::version(state))
     })?;
     if let Some(newest) = newest(directory, kind)?

@@ -31,7 +31,7 @@ pub(crate) fn copy(
     let what = || format!("copying the database {}", state.path);
     without_log(between.file()).or_io(what)?;
     let copy = between.read()?;
-    between.lose_name()?;
+    between.remove_name()?;
     let reading = state.failed("comparing with a copy");
     if contents(state).map_err(&reading)? != contents(&copy).map_err(reading)? {
         return Err(StoreError::CopyDiffers {

@@ -95,7 +95,7 @@ pub struct MadeSnapshot {
 /// Snapshots and backups. Errors of the database are [`BackupError::Store`]; a failed operation on
 /// another file is [`BackupError::File`].
 pub trait Backups {
-    /// Whether [`Backups::snapshot`] would have the right and the room, asked before the first
+    /// Whether [`Backups::snapshot`] would have the right and the space, asked before the first
     /// change of an upgrade. Changes nothing, and creates nothing.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ pub trait Backups {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, BackupError>;
 
-    /// Reads a backup and proves it whole; changes nothing.
+    /// Reads a backup and makes sure that it is whole; changes nothing.
     ///
     /// # Errors
     /// MUST be [`crate::FaultKind::DataCorrupt`] for a file that is cut, altered, or no backup or
@@ -140,7 +140,7 @@ pub trait Backups {
     fn verify(&self, source: BackupSource<'_>) -> Result<Backup, BackupError>;
 
     /// Makes ready to put a backup in the database's place; nothing is replaced yet. What is put
-    /// in place later is what was read and proven whole here. The start lock is needed for what
+    /// in place later is what was read and found whole here. The start lock is needed for what
     /// comes after.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod backups;
 mod causes;
 mod clock;
 mod credential_store;
+mod crypto_error;
 mod dek_cache;
 mod dek_crypto;
 mod fault_kind;
@@ -54,8 +55,9 @@ pub use credential_store::{
     ActiveCredential, CredentialOrigin, CredentialStore, CredentialWithKey, NewCredential,
     SealedKey, StoredCredential, StoredKey,
 };
+pub use crypto_error::{Cause, CryptoError};
 pub use dek_cache::{CachedDek, DekCache, DekCacheError};
-pub use dek_crypto::{CryptoError, DekCrypto};
+pub use dek_crypto::DekCrypto;
 pub use fault_kind::FaultKind;
 pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
@@ -67,7 +69,7 @@ pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pin_memory_error::PinMemoryError;
 pub use pins::{PinError, Pins};
 pub use secret::{Dek, Secret};
-pub use store_error::{Cause, DatabaseTrouble, StoreError};
+pub use store_error::{DatabaseTrouble, StoreError};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
     TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,

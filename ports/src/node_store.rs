@@ -72,7 +72,7 @@ pub enum Migrated {
 
 /// The node's record.
 ///
-/// Errors of every method, and of every other port of the database:
+/// The kind of an error ([`StoreError::kind`]), also of the other ports of the database:
 /// [`crate::FaultKind::DatabaseUnavailable`] where it cannot be opened or is locked,
 /// [`crate::FaultKind::DataCorrupt`] where it is no database, another application's, or damaged,
 /// [`crate::FaultKind::Io`] for a full disk or a failed write, [`crate::FaultKind::Denied`] without
@@ -89,7 +89,7 @@ pub trait NodeStore {
     /// See [`NodeStore`].
     fn read(&self) -> Result<Option<NodeRecord>, StoreError>;
 
-    /// Whether a start could write here, asked before its first change: rights, and room for the
+    /// Whether a start could write here, asked before its first change: rights, and space for the
     /// record of a start, or for a whole database where there is none; and, for who is to write
     /// it, that no other process is in the way. Changes nothing, and creates nothing.
     ///

@@ -1,15 +1,11 @@
 //! What can go wrong with the database.
 
-use std::error::Error;
 use std::io;
 
 use domain::SchemaState;
 use time::OffsetDateTime;
 
-use crate::{CryptoError, FaultKind, FileError};
-
-/// What the database or a library has said, without its type.
-pub type Cause = Box<dyn Error + Send + Sync>;
+use crate::{Cause, CryptoError, FaultKind, FileError};
 
 /// Something that cannot be done with the database.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +214,7 @@ pub enum StoreError {
     #[error(
         "the database {path} cannot be read without a change to it: its writer has died or it uses \
          write-ahead logging, and there is no room in memory for a private copy of it, {} KiB \
-         ({seen})",
+         ({tried})",
         needed.div_ceil(1024)
     )]
     NoSpaceInMemory {
@@ -227,7 +223,7 @@ pub enum StoreError {
         /// Bytes that the copy has.
         needed: u64,
         /// Where it was tried, and why each is not fit.
-        seen: String,
+        tried: String,
     },
     /// The directory for the copy in memory has a name that cannot be used.
     #[error("the directory for temporary files {directory} is not UTF-8")]

@@ -5,22 +5,21 @@ use std::os::unix::fs::FileExt as _;
 use std::thread;
 
 use camino::Utf8Path;
-use domain::SchemaState;
 use ports::{
     BackupError, BackupManifest, BackupOrigin, BackupTarget, NodeRecord, ResultExt as _, StoreError,
 };
 
-use super::digest::{Digest, Trail};
+use super::digest::{Digest, Written};
 use super::{manifest, own};
 use crate::classify::identify;
 use crate::connections::not_initialised;
 use crate::db::Db;
 use crate::directory::{kind_of, nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::{self, Copied, plain_file, thread_died};
 use crate::file_bytes::{copy_as_it_is, send};
 use crate::file_header::{number, stated_size};
 use crate::integrity::{check, check_pages, size};
+use crate::live_copy::{self, Copied, plain_file, thread_died};
 use crate::sql_error::failed;
 use crate::{node, schema, scrub};
 
@@ -91,15 +90,15 @@ fn copy<T>(
     read: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
 ) -> Result<(Copied<T>, Digest), StoreError> {
     let file = plain_file(db)?;
-    let trail = Trail::default();
+    let written = Written::default();
     let (copied, digest) = thread::scope(|scope| {
-        let digest = scope.spawn(|| trail.follow(draft.file()));
-        let end = trail.until_dropped();
+        let digest = scope.spawn(|| written.follow(draft.file()));
+        let end = written.until_dropped();
         let mut progress = |done, total| {
-            trail.reaches(done);
+            written.reaches(done);
             progress(done, total);
         };
-        let copied = duplicate::copy(db, file.as_ref(), draft, &mut progress, read);
+        let copied = live_copy::copy(db, file.as_ref(), draft, &mut progress, read);
         drop(end);
         (copied, digest.join())
     });
@@ -115,15 +114,8 @@ fn copy<T>(
 
 /// The record of a database that can be backed up.
 fn record(db: &Db<'_>) -> Result<NodeRecord, StoreError> {
-    let found = identify(db, &schema::runner()?)?;
-    let record = node::record(db, found)?.ok_or_else(|| not_initialised(db.path))?;
-    match record.schema {
-        SchemaState::Current | SchemaState::Behind => Ok(record),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(StoreError::SchemaUnknown {
-            path: db.path.to_string(),
-            state,
-        }),
-    }
+    let found = identify(db, &schema::runner()?)?.ensure_known(db.path)?;
+    node::record(db, found)?.ok_or_else(|| not_initialised(db.path))
 }
 
 /// Where a key was sealed and the process died, clear bytes of it are still in the gaps. What

@@ -13,7 +13,7 @@ use crate::file_bytes::{CHUNK, read_at};
 
 /// Length of a digest as text.
 pub(super) const LENGTH: usize = 64;
-/// How often one who follows looks.
+/// How long the reader waits for more where it has read all that is written.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// A digest that is being taken, of a file's first bytes.
@@ -62,14 +62,14 @@ pub(super) fn up_to(file: &File, end: u64) -> std::io::Result<String> {
     Ok(digest.finish())
 }
 
-/// How far somebody has written a file.
+/// How far a file is written that is being written.
 #[derive(Default)]
-pub(super) struct Trail {
+pub(super) struct Written {
     place: AtomicU64,
     has_ended: AtomicBool,
 }
 
-impl Trail {
+impl Written {
     /// So many bytes are written.
     pub(super) fn reaches(&self, place: u64) {
         self.place.store(place, Ordering::Release);
@@ -171,12 +171,12 @@ mod tests {
     fn a_digest_that_follows_is_of_all_that_was_written() {
         let bytes: Vec<u8> = (0..3 * CHUNK).map(|number| number as u8).collect();
         let file = file_with(&bytes);
-        let trail = Trail::default();
+        let written = Written::default();
         let followed = std::thread::scope(|scope| {
-            let follower = scope.spawn(|| trail.follow(&file));
-            let end = trail.until_dropped();
+            let follower = scope.spawn(|| written.follow(&file));
+            let end = written.until_dropped();
             for place in [0, 7, CHUNK, 3 * CHUNK] {
-                trail.reaches(place as u64);
+                written.reaches(place as u64);
                 std::thread::yield_now();
             }
             drop(end);

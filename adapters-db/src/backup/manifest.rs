@@ -101,23 +101,23 @@ pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64)
     let what = || "reading the manifest";
     let length = file.metadata().or_io(what)?.len();
     let after = length.saturating_sub(size);
-    let cut = |source: Option<Cause>| BackupError::Wrong {
+    let no_manifest = |source: Option<Cause>| BackupError::Wrong {
         why: format!("it has {length} bytes and should have {size}, and no manifest is after them"),
         source,
     };
     if after > LONGEST {
-        return Err(cut(None));
+        return Err(no_manifest(None));
     }
     let mut bytes = vec![0; usize::try_from(after).unwrap_or_default()];
     file.read_exact_at(&mut bytes, size).or_io(what)?;
-    let text = String::from_utf8(bytes).map_err(|error| cut(Some(error.into())))?;
+    let text = String::from_utf8(bytes).map_err(|error| no_manifest(Some(error.into())))?;
     let body = text
         .strip_prefix(HEAD)
         .and_then(|body| body.strip_suffix('\n'))
-        .ok_or_else(|| cut(None))?;
+        .ok_or_else(|| no_manifest(None))?;
     let mut values = BTreeMap::new();
     for line in body.split('\n') {
-        let (name, value) = line.split_once(": ").ok_or_else(|| cut(None))?;
+        let (name, value) = line.split_once(": ").ok_or_else(|| no_manifest(None))?;
         values.insert(name.to_owned(), value.to_owned());
     }
     let ends_with_digest = body
@@ -126,7 +126,7 @@ pub(super) fn read_after(file: &File, size: u64) -> Result<(BackupManifest, u64)
         .and_then(|line| line.strip_prefix(DIGEST))
         .is_some_and(|digest| digest.len() == digest::LENGTH);
     if !ends_with_digest {
-        return Err(cut(None));
+        return Err(no_manifest(None));
     }
     let digested = length - digest::LENGTH as u64 - 1;
     Ok((Values(values).parse(FORMAT)?, digested))

@@ -7,10 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::thread;
 
 use camino::Utf8Path;
-use domain::SchemaState;
-use ports::{
-    Backup, BackupError, BackupManifest, BackupSource, FileError, ResultExt as _, StoreError,
-};
+use ports::{Backup, BackupError, BackupManifest, BackupSource, FileError, ResultExt as _};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
@@ -19,14 +16,15 @@ use crate::classify::identify;
 use crate::db::Db;
 use crate::directory::nearest_directory;
 use crate::draft::{Draft, open_same};
-use crate::duplicate::thread_died;
 use crate::file_bytes::{self, StreamError, open_file, read_at};
 use crate::file_header::{MAGIC, SIZES_END, stated_size};
 use crate::integrity::{self, size};
+use crate::live_copy::thread_died;
+use crate::open::distrust;
 use crate::path_state::{JOURNALS, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::sql_error::failed;
-use crate::{node, open as sqlite_open, schema};
+use crate::{node, schema};
 
 /// What a stream is called.
 const STREAM: &str = "standard input";
@@ -44,7 +42,7 @@ pub(super) fn open(path: &Utf8Path) -> Result<File, BackupError> {
     }
 }
 
-/// Reads a backup and proves it whole.
+/// Reads a backup and makes sure that it is whole.
 pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, BackupError> {
     match source {
         BackupSource::File(path) => {
@@ -57,7 +55,7 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
                 // played back.
                 let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
                 let connection = open_same(&file, &absolute, "immutable=1", access)?;
-                let backup = prove(path, &file, connection)?;
+                let backup = verify(path, &file, connection)?;
                 ensure_finished(path, &backup)?;
                 Ok(backup)
             })
@@ -66,7 +64,7 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
             let name = Utf8Path::new(STREAM);
             let draft = Draft::within(nearest_directory(snapshots))?;
             take_in(stream, name, &draft)?;
-            naming(name, || prove_draft(&draft, name))
+            naming(name, || verify_draft(&draft, name))
         }
     }
 }
@@ -110,10 +108,10 @@ pub(super) fn take_in(
     Ok(())
 }
 
-/// Proves the copy of a backup whole.
-pub(super) fn prove_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, BackupError> {
+/// Makes sure that the copy of a backup is whole.
+pub(super) fn verify_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, BackupError> {
     ensure_sqlite(draft.file(), name)?;
-    prove(name, draft.file(), draft.read()?)
+    verify(name, draft.file(), draft.read()?)
 }
 
 /// An error of `act` names the backup.
@@ -127,13 +125,12 @@ pub(super) fn naming<T>(
     })
 }
 
-fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Backup, BackupError> {
+fn verify(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Backup, BackupError> {
     let bytes = file
         .metadata()
         .or_io(|| format!("looking at the backup {name}"))?
         .len();
-    sqlite_open::distrust(&mut connection, bytes)
-        .map_err(|error| failed(name, "reading", error))?;
+    distrust(&mut connection, bytes).map_err(|error| failed(name, "reading", error))?;
     let db = Db::new(name, &connection);
     ensure_application(&db)?;
     let (manifest, digested) = manifest_of(&db, file)?;
@@ -163,7 +160,7 @@ fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Bac
         return Err(wrong(format!("it is damaged: {damage}")));
     }
     // Whatever else the schema has than ours is refused where the schema is identified.
-    let found = identify(&db, &schema::runner()?)?;
+    let found = identify(&db, &schema::runner()?)?.ensure_known(name)?;
     let Some(mut record) = node::record(&db, found)? else {
         return Err(wrong("it is an empty database"));
     };
@@ -173,14 +170,7 @@ fn prove(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Bac
     {
         record.setup_completed_at.get_or_insert(manifest.created_at);
     }
-    match record.schema {
-        SchemaState::Current | SchemaState::Behind => Ok(Backup { manifest, record }),
-        state @ (SchemaState::Newer | SchemaState::Diverged) => Err(StoreError::SchemaUnknown {
-            path: db.path.to_string(),
-            state,
-        }
-        .into()),
-    }
+    Ok(Backup { manifest, record })
 }
 
 /// The manifest, and how many bytes its digest is of: all of them in the format 1.

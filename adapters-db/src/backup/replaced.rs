@@ -86,7 +86,7 @@ fn publish(kept: &Utf8Path, drafts: &mut [(&str, Draft)]) -> Result<bool, StoreE
 }
 
 /// Removes what belongs to a database that is about to be replaced and could not be recovered.
-pub(super) fn remove_beside(path: &Utf8Path) -> Result<(), FileError> {
+pub(super) fn remove_journals(path: &Utf8Path) -> Result<(), FileError> {
     let mut removed = false;
     for part in ["-journal", "-wal", "-shm"] {
         let file = beside(path, part);

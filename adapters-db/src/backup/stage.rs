@@ -18,16 +18,16 @@ use crate::connections::Connections;
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
-use crate::duplicate::plain_file;
 use crate::file_bytes::same_bytes;
 use crate::file_header::without_log;
 use crate::integrity::size;
+use crate::live_copy::plain_file;
 use crate::owner::{Owner, create_directories};
 use crate::path_state::{JOURNALS, PathState, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::snapshot_files::Kind;
 use crate::sql_error::failed;
-use crate::{classify, integrity, node, open, schema, snapshot};
+use crate::{classify, installation, integrity, open, schema, snapshot};
 
 /// A backup on the file system of the database, ready to take its place.
 pub(crate) struct Staged {
@@ -55,7 +55,7 @@ impl Staged {
         connections: Arc<Connections>,
         snapshots: &Utf8Path,
     ) -> Result<Self, BackupError> {
-        let path = resolved(connections.path())?;
+        let path = resolved(&connections.path)?;
         let name = read::name(&source);
         let name = Utf8Path::new(&name);
         let is_file = matches!(source, BackupSource::File(_));
@@ -72,7 +72,7 @@ impl Staged {
         let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
         let backup = read::naming(name, || {
-            let backup = read::prove_draft(&draft, name)?;
+            let backup = read::verify_draft(&draft, name)?;
             if is_file {
                 read::ensure_finished(name, &backup)?;
             }
@@ -95,7 +95,7 @@ impl Staged {
         if !matches!(PathState::of(&self.path, true)?, PathState::File(_)) {
             return Ok(None);
         }
-        let connection = open::read_write(&self.path, self.connections.busy())?;
+        let connection = open::read_write(&self.path, self.connections.busy)?;
         let db = Db::new(&self.path, &connection);
         let holding = db.failed("closing it for writers");
         if ensure_ours(&db)? == Found::Nothing {
@@ -120,7 +120,7 @@ impl Staged {
         let Some(transaction) = self.hold()? else {
             return Ok(None);
         };
-        let reader = open::read_only(&self.path, self.connections.busy())?;
+        let reader = open::read_only(&self.path, self.connections.busy)?;
         let db = Db::new(&self.path, &reader);
         let file = plain_file(&db)?;
         let made = snapshot::make(&db, file.as_ref(), &self.snapshots, Kind::Replaced, now);
@@ -179,14 +179,14 @@ impl StagedBackup for Staged {
             connections,
             ..
         } = *self;
-        if connections.parents_allowed() {
+        if connections.parents_allowed {
             create_directories(parent(&path), 0o700)?;
         }
         Owner::of_database(&path)?.take(draft.file(), &path)?;
         // A journal of the old database would be played back into the new one. Where the old one
         // could be opened there is none any more.
         if held.is_none() {
-            replaced::remove_beside(&path)?;
+            replaced::remove_journals(&path)?;
         }
         draft.replace(&path)?;
         drop(held);
@@ -218,7 +218,7 @@ fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), Sto
     let db = Db::new(name, &connection);
     manifest::remove_table(&db)?;
     if let Some(at) = backup.record.setup_completed_at {
-        node::mark_setup_completed(&db, at)?;
+        installation::mark_setup_completed(&db, at)?;
     }
     connection.close().map_err(|(_, error)| writing(error))
 }

@@ -81,7 +81,7 @@ fn what_is_not_published_leaves_nothing() {
     create_table(&draft);
     let reader = draft.read().unwrap();
     assert_eq!(place.names().len(), 1);
-    draft.lose_name().unwrap();
+    draft.remove_name().unwrap();
     assert_eq!(place.names(), Vec::<String>::new());
     let row: i64 = (reader.query_row("SELECT x FROM kept", [], |row| row.get(0))).unwrap();
     assert_eq!(row, 7);

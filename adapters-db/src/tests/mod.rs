@@ -133,7 +133,7 @@ fn collect(
 
 impl SqliteDatabase {
     fn impatient(mut self) -> Self {
-        self.connections_mut().set_busy(Duration::from_millis(50));
+        self.connections_mut().busy = Duration::from_millis(50);
         self
     }
 }

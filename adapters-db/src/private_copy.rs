@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use crate::directory::unnamed_file;
 use crate::file_bytes::open_file;
 use crate::integrity::{ensure_length, size};
-use crate::memory::{Named, place_for, remove_leftovers};
+use crate::memory::{PrivateDirectory, place_for, remove_leftovers};
 use crate::open;
 use crate::path_state::{beside, resolved};
 use crate::sql_error::unreadable;
@@ -36,7 +36,7 @@ const SLACK: u64 = 64 << 10;
 pub(crate) fn recovered(path: &Utf8Path, busy: Duration) -> Result<Connection, StoreError> {
     remove_leftovers();
     let (place, parts) = copy_at_rest(&resolved(path)?)?;
-    let named = Named::of(&place, &parts)?;
+    let named = PrivateDirectory::of(&place, &parts)?;
     // SQLite's own locks on these files would fall with these descriptors.
     drop(parts);
     let copy = named.database()?;
