@@ -1,11 +1,8 @@
 //! TLS server credentials: one row each, one of them active.
 
-use std::error::Error;
-use std::iter::successors;
-
 use ports::{
     ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, FaultKind,
-    NewCredential, SealedKey, Secret, StoreError, StoredKey,
+    NewCredential, SealedKey, Secret, StoreError, StoredKey, in_full,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
@@ -52,12 +49,7 @@ const COLUMNS: &str = "c.sha256_fingerprint, c.certificate_pem, c.chain_pem, c.p
 /// being read.
 pub(crate) fn active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
     read_active(db).or_else(|error| match error.kind() {
-        FaultKind::DataCorrupt => {
-            let first: &(dyn Error + 'static) = &error;
-            let chain = successors(Some(first), |error| (**error).source());
-            let why: Vec<String> = chain.map(ToString::to_string).collect();
-            Ok(ActiveCredential::Unreadable(why.join(": ")))
-        }
+        FaultKind::DataCorrupt => Ok(ActiveCredential::Unreadable(in_full(&error))),
         _ => Err(error),
     })
 }

@@ -6,6 +6,10 @@ use crate::{FaultKind, FileError};
 
 /// What can go wrong with static files and message catalogues.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum AssetError {
     /// A file or directory.
     #[error(transparent)]
@@ -15,26 +19,17 @@ pub enum AssetError {
     NoStaticRoot,
     /// The static root would be collected into itself, or a source would be served.
     #[error("the static root {root} and the source of static files {directory} overlap")]
-    Overlap {
-        /// The static root.
-        root: String,
-        /// The source.
-        directory: String,
-    },
+    Overlap { root: String, directory: String },
     /// A source of static files is no directory.
     #[error("the source of static files {directory} is not a directory")]
     NoSource {
-        /// The source.
         directory: String,
-        /// The system's answer, where nothing stands there.
         source: Option<io::Error>,
     },
     /// A locale directory is no directory.
     #[error("the locale directory {directory} is not a directory")]
     NoLocaleDirectory {
-        /// The locale directory.
         directory: String,
-        /// The system's answer, where nothing stands there.
         source: Option<io::Error>,
     },
     /// A language that no locale directory can have.
@@ -43,19 +38,13 @@ pub enum AssetError {
     /// A catalogue does not parse.
     #[error("{path}:{line}: {problem}")]
     Catalogue {
-        /// The `.po`.
         path: String,
-        /// The line.
         line: usize,
-        /// What is wrong with it.
         problem: String,
     },
     /// A catalogue has more text than a `.mo` can hold.
     #[error("{path} is too large for a message catalogue")]
-    CatalogueTooLarge {
-        /// The `.po`.
-        path: String,
-    },
+    CatalogueTooLarge { path: String },
 }
 
 impl AssetError {

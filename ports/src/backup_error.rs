@@ -4,6 +4,10 @@ use crate::{Cause, FaultKind, FileError, StoreError};
 
 /// Something that cannot be done with a backup or a snapshot.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum BackupError {
     /// A file or directory.
     #[error(transparent)]
@@ -13,65 +17,34 @@ pub enum BackupError {
     Store(#[from] StoreError),
     /// There is nothing to back up.
     #[error("there is no database {path} yet")]
-    NoDatabase {
-        /// The database.
-        path: String,
-    },
+    NoDatabase { path: String },
     /// A path without a file name.
     #[error("{file:?} cannot be the path of a backup")]
-    NoFileName {
-        /// The path.
-        file: String,
-    },
+    NoFileName { file: String },
     /// A name under which the backup would be removed later.
     #[error("{file:?} would be taken for what a killed process has left, and deleted")]
-    TakenForLeftover {
-        /// The path.
-        file: String,
-    },
+    TakenForLeftover { file: String },
     /// One of the node's own files.
     #[error("{file:?} is one of the node's own files: it is never overwritten by a backup")]
-    OwnFile {
-        /// The path.
-        file: String,
-    },
+    OwnFile { file: String },
     /// Something stands where a new backup should go.
     #[error("{file} is there already: it is not overwritten")]
-    Exists {
-        /// The path.
-        file: String,
-    },
+    Exists { file: String },
     /// Something else than a file stands where the backup should go.
     #[error("{file} is no regular file: it is not overwritten")]
-    NoRegularFile {
-        /// The path.
-        file: String,
-    },
+    NoRegularFile { file: String },
     /// The end of the database could not be found again in the backup.
     #[error("the header of the database {path} does not say how many pages it has")]
-    PagesNotCounted {
-        /// The database.
-        path: String,
-    },
+    PagesNotCounted { path: String },
     /// The manifest is not what was written.
     #[error("the manifest of the backup does not read back as it was written")]
     ManifestDiffers,
     /// It is no whole backup and no whole snapshot of this project.
     #[error("{why}")]
-    Wrong {
-        /// Why.
-        why: String,
-        /// More of it, where there is more to say.
-        source: Option<Cause>,
-    },
+    Wrong { why: String, source: Option<Cause> },
     /// A newer program has made it.
     #[error("its manifest has the format {format}; this program knows {known}")]
-    NewerFormat {
-        /// The format.
-        format: u32,
-        /// The newest format that this program knows.
-        known: u32,
-    },
+    NewerFormat { format: u32, known: u32 },
     /// A backup that cannot be used.
     #[error(
         "the backup {name} {}: {source}",
@@ -82,23 +55,15 @@ pub enum BackupError {
         }
     )]
     Refused {
-        /// What the operator calls it.
         name: String,
-        /// Why.
         source: Box<BackupError>,
     },
     /// Another process would go on with the database that is replaced.
     #[error("another process keeps the database {path} open")]
-    KeptOpen {
-        /// The database.
-        path: String,
-    },
+    KeptOpen { path: String },
     /// What stands at the database's path is not ours to replace.
     #[error("{source}; it is not replaced")]
-    NotOurs {
-        /// What it is.
-        source: Box<StoreError>,
-    },
+    NotOurs { source: Box<StoreError> },
 }
 
 impl BackupError {

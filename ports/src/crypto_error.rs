@@ -9,41 +9,32 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Something that cannot be done with a DEK outside the token.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum CryptoError {
     /// A primitive, or the system's random generator.
     #[error("{doing} failed")]
     Failed {
-        /// What was being done, like "wrapping the DEK".
         doing: &'static str,
-        /// Why, where it was said.
         source: Option<Cause>,
     },
     /// A private key could not be sealed.
     #[error("sealing the private key of {fingerprint} failed")]
-    SealingFailed {
-        /// The fingerprint of its certificate.
-        fingerprint: String,
-    },
+    SealingFailed { fingerprint: String },
     /// The wrong password, or a blob that was altered: one cannot be told from the other.
     #[error("the backup password does not open the DEK")]
     WrongPassword,
     /// What no password can open.
     #[error("the DEK under the backup password {why}")]
-    WrongBlob {
-        /// What is wrong with it.
-        why: String,
-        /// More of it, where there is more to say.
-        source: Option<Cause>,
-    },
+    WrongBlob { why: String, source: Option<Cause> },
     /// A sealed private key that this DEK does not open.
     #[error(
         "the sealed private key of the TLS credential {fingerprint} does not open under this \
          node's DEK: it was altered, moved from another row, or sealed under another DEK"
     )]
-    KeyDoesNotOpen {
-        /// The fingerprint of its certificate.
-        fingerprint: String,
-    },
+    KeyDoesNotOpen { fingerprint: String },
 }
 
 impl CryptoError {

@@ -4,6 +4,10 @@ use crate::{Dek, FaultKind, FileError};
 
 /// What can go wrong with the DEK cache.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum DekCacheError {
     /// Its file or directory.
     #[error(transparent)]
@@ -14,11 +18,8 @@ pub enum DekCacheError {
          {user}"
     )]
     OtherOwner {
-        /// The runtime directory.
         directory: String,
-        /// The user it belongs to.
         owner: u32,
-        /// The user of this process.
         user: u32,
     },
     /// The runtime directory does not stand on a tmpfs.
@@ -27,19 +28,12 @@ pub enum DekCacheError {
          would reach a disk"
     )]
     OnDisk {
-        /// The runtime directory.
         directory: String,
-        /// What it stands on, like "ext4".
         file_system: String,
     },
     /// Something else than a directory stands in the way.
     #[error("the runtime directory {directory} cannot be used: {path} is not a directory")]
-    NoDirectory {
-        /// The runtime directory.
-        directory: String,
-        /// It, or one of its parents.
-        path: String,
-    },
+    NoDirectory { directory: String, path: String },
 }
 
 impl DekCacheError {

@@ -6,42 +6,26 @@ use crate::FaultKind;
 
 /// A file or directory with which something cannot be done.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum FileError {
     /// The system refused an operation.
     #[error("{doing}")]
-    Operation {
-        /// The operation with its path, like "writing /etc/…".
-        doing: String,
-        /// The system's answer.
-        source: Error,
-    },
+    Operation { doing: String, source: Error },
     /// Something else than a file has its name.
     #[error("{path} cannot be {wanted}: it is no regular file")]
-    NoRegularFile {
-        /// What stands there.
-        path: String,
-        /// What was to be done with it, like "read".
-        wanted: &'static str,
-    },
+    NoRegularFile { path: String, wanted: &'static str },
     /// A file is longer than any of its kind.
     #[error("{path} cannot be read: it is longer than {} KiB", limit >> 10)]
-    TooLong {
-        /// The file.
-        path: String,
-        /// Most bytes that it may have.
-        limit: u64,
-    },
+    TooLong { path: String, limit: u64 },
     /// Every user may replace files in a directory.
     #[error(
         "every user may replace files in the directory {directory} (its mode is {:04o})",
         mode & 0o7777
     )]
-    OpenToAll {
-        /// The directory.
-        directory: String,
-        /// Its mode.
-        mode: u32,
-    },
+    OpenToAll { directory: String, mode: u32 },
     /// There is not enough space for what has to be written.
     #[error(
         "{directory} cannot be written: its file system is full ({} KiB are free, {} KiB are \
@@ -50,19 +34,13 @@ pub enum FileError {
         needed >> 10
     )]
     Full {
-        /// The directory.
         directory: String,
-        /// Bytes that this user can still write.
         free: u64,
-        /// Bytes that have to be written.
         needed: u64,
     },
     /// A path without a file name.
     #[error("{path:?} cannot be the path of a file")]
-    NoFileName {
-        /// The path.
-        path: String,
-    },
+    NoFileName { path: String },
 }
 
 impl FileError {

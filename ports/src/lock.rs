@@ -6,6 +6,10 @@ use crate::{FaultKind, FileError};
 
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum LockError {
     /// The lock file.
     #[error(transparent)]
@@ -15,18 +19,11 @@ pub enum LockError {
         "another start has held the lock {path} for longer than {} s",
         waited.as_secs_f64()
     )]
-    Busy {
-        /// The lock file.
-        path: String,
-        /// How long it was waited for.
-        waited: Duration,
-    },
+    Busy { path: String, waited: Duration },
     /// The place of the lock is not there.
     #[error("the database directory {directory} {problem}")]
     NoDirectory {
-        /// The directory of the database.
         directory: String,
-        /// What is wrong with it, like "does not exist".
         problem: &'static str,
     },
 }

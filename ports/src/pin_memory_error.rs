@@ -6,6 +6,10 @@ use crate::{FaultKind, FileError};
 
 /// What can go wrong with the ledger of PIN tries.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum PinMemoryError {
     /// The file.
     #[error(transparent)]
@@ -16,20 +20,10 @@ pub enum PinMemoryError {
          logging in to a token",
         waited.as_secs_f64()
     )]
-    Busy {
-        /// The ledger.
-        path: String,
-        /// How long it was waited for.
-        waited: Duration,
-    },
+    Busy { path: String, waited: Duration },
     /// What it holds cannot be right.
     #[error("the ledger of PIN tries {path} cannot be trusted: {why}")]
-    Untrusted {
-        /// The ledger.
-        path: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    Untrusted { path: String, why: String },
     /// What is to be kept of a PIN does not fit into a line.
     #[error("the hash of a rejected PIN is not one line of printable text")]
     NoHash,

@@ -9,6 +9,10 @@ use crate::{Cause, CryptoError, FaultKind, FileError};
 
 /// Something that cannot be done with the database.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum StoreError {
     /// A file or directory.
     #[error(transparent)]
@@ -19,31 +23,22 @@ pub enum StoreError {
     /// The database reports an error.
     #[error("{doing} failed in the database {path}")]
     Failed {
-        /// The database.
         path: String,
-        /// What was being done, like "reading the token".
         doing: &'static str,
-        /// What the error means.
         trouble: DatabaseTrouble,
-        /// The database's own words.
         source: Cause,
     },
     /// A migration fails.
     #[error("migrating the database {path} failed; it is as it was before")]
     MigrationFailed {
-        /// The database.
         path: String,
-        /// What the error means.
         trouble: DatabaseTrouble,
-        /// The database's own words.
         source: Cause,
     },
     /// What has to be written later may not be written.
     #[error("{what}")]
     NotWritable {
-        /// What cannot be written, like "the database … cannot be written".
         what: String,
-        /// Why.
         trouble: DatabaseTrouble,
     },
     /// What has to be written later has no space.
@@ -53,118 +48,65 @@ pub enum StoreError {
         needed >> 10
     )]
     NoSpace {
-        /// What cannot be written, like "the database … cannot be written".
         what: String,
-        /// Bytes that this user can still write.
         free: u64,
-        /// Bytes that have to be written.
         needed: u64,
     },
     /// Something else than a file has the database's name.
     #[error("the database {path} is no file but {found}")]
-    NoFile {
-        /// The database.
-        path: String,
-        /// What stands there, like "a directory".
-        found: &'static str,
-    },
+    NoFile { path: String, found: &'static str },
     /// A link leads to no file.
     #[error("the database {path} is a link to a file that does not exist")]
-    DanglingLink {
-        /// The link.
-        path: String,
-    },
+    DanglingLink { path: String },
     /// The directory of the database is not there.
     #[error("the directory {directory} of the database {path} does not exist")]
     NoDirectory {
-        /// The directory.
         directory: String,
-        /// The database.
         path: String,
-        /// The system's answer, where it gave one.
         source: Option<io::Error>,
     },
     /// Something else than a file has the name of a journal.
     #[error("{file}, which SQLite keeps beside its database, is no file but {found}")]
-    NoFileBeside {
-        /// What stands there.
-        file: String,
-        /// What it is, like "a directory".
-        found: &'static str,
-    },
+    NoFileBeside { file: String, found: &'static str },
     /// There is a journal and no database.
     #[error("the database {path} is missing or empty, but {file} belongs to one")]
-    DatabaseGone {
-        /// The database.
-        path: String,
-        /// The journal.
-        file: String,
-    },
+    DatabaseGone { path: String, file: String },
     /// The file is no database at all.
     #[error("the file {path} is no SQLite database")]
-    NotSqlite {
-        /// The file.
-        path: String,
-        /// The database's own words, where it was asked.
-        source: Option<Cause>,
-    },
+    NotSqlite { path: String, source: Option<Cause> },
     /// The database is not whole.
     #[error("the database {path} is damaged: {how}")]
     Damaged {
-        /// The database.
         path: String,
-        /// What is wrong with it.
         how: String,
-        /// The database's own words, where it has more to say.
         source: Option<Cause>,
     },
     /// The database is ours and does not say how far it is migrated.
     #[error("the database {path} has lost its migration history ({table})")]
-    HistoryLost {
-        /// The database.
-        path: String,
-        /// The table that is missing or empty.
-        table: &'static str,
-    },
+    HistoryLost { path: String, table: &'static str },
     /// A row says what cannot be right.
     #[error("{what} (database {path})")]
     WrongRow {
-        /// The database.
         path: String,
-        /// What is wrong in which table.
         what: String,
-        /// Why, where there is more to say.
         source: Option<Cause>,
     },
     /// The id of a KEK cannot be right.
     #[error("the KEK id in table pkcs11_key cannot be right (database {path})")]
-    WrongKekId {
-        /// The database.
-        path: String,
-        /// Why.
-        source: Cause,
-    },
+    WrongKekId { path: String, source: Cause },
     /// The database is another application's.
     #[error(
         "the database {path} belongs to another application (application id \
          {application_id:#010x}, tables: {tables})"
     )]
     Foreign {
-        /// The database.
         path: String,
-        /// Whose it is, by its header.
         application_id: i64,
-        /// Some of its tables.
         tables: String,
     },
     /// Somebody has changed the schema.
     #[error("the schema of the database {path} is not the one its migrations make: {differences}")]
-    SchemaAltered {
-        /// The database.
-        path: String,
-        /// What differs.
-        differences: String,
-    },
+    SchemaAltered { path: String, differences: String },
     /// This program does not know the migrations of the database (C6).
     #[error(
         "the database {path} {}",
@@ -174,42 +116,22 @@ pub enum StoreError {
             "was migrated by migrations that differ from this program's"
         }
     )]
-    SchemaUnknown {
-        /// The database.
-        path: String,
-        /// Newer, or diverged.
-        state: SchemaState,
-    },
+    SchemaUnknown { path: String, state: SchemaState },
     /// A write before the first migration.
     #[error("the database {path} is not initialised")]
-    NotInitialised {
-        /// The database.
-        path: String,
-    },
+    NotInitialised { path: String },
     /// The database was made by another process while this one made it.
     #[error("the database {path} was made by another process in this very moment")]
-    MadeByAnother {
-        /// The database.
-        path: String,
-    },
+    MadeByAnother { path: String },
     /// The database was removed while it was made.
     #[error("the database {path} was removed while it was being created")]
-    Removed {
-        /// The database.
-        path: String,
-    },
+    Removed { path: String },
     /// No copy can be made, because the database never rests.
     #[error("the database {path} is being written all the time")]
-    WrittenAllTheTime {
-        /// The database.
-        path: String,
-    },
+    WrittenAllTheTime { path: String },
     /// The database changed its way of logging while it was copied.
     #[error("{path} was switched to write-ahead logging meanwhile")]
-    LoggingChanged {
-        /// The database.
-        path: String,
-    },
+    LoggingChanged { path: String },
     /// The database can only be read in a copy in memory, and that has no space.
     #[error(
         "the database {path} cannot be read without a change to it: its writer has died or it uses \
@@ -218,56 +140,31 @@ pub enum StoreError {
         needed.div_ceil(1024)
     )]
     NoSpaceInMemory {
-        /// The database.
         path: String,
-        /// Bytes that the copy has.
         needed: u64,
-        /// Where it was tried, and why each is not fit.
         tried: String,
     },
     /// The directory for the copy in memory has a name that cannot be used.
     #[error("the directory for temporary files {directory} is not UTF-8")]
-    TemporaryDirectory {
-        /// The directory, as far as it can be written.
-        directory: String,
-    },
+    TemporaryDirectory { directory: String },
     /// New files are removed before they can be locked.
     #[error("another process removes every file that is made in {directory}")]
-    FilesRemoved {
-        /// The directory.
-        directory: String,
-    },
+    FilesRemoved { directory: String },
     /// Another file has taken the name of one that is in use.
     #[error("{path} was exchanged for another file while it was in use")]
-    Exchanged {
-        /// The name.
-        path: String,
-    },
+    Exchanged { path: String },
     /// A copy is not what was written to it.
     #[error("a copy of the database {path} does not hold what was written to it")]
-    CopyDiffers {
-        /// The database.
-        path: String,
-    },
+    CopyDiffers { path: String },
     /// A time that no database can hold.
     #[error("the time {time} cannot be written")]
-    Time {
-        /// The time.
-        time: OffsetDateTime,
-        /// Why.
-        source: Cause,
-    },
+    Time { time: OffsetDateTime, source: Cause },
     /// The system gives no random bytes.
     #[error("the system's random generator gave nothing")]
     Random,
     /// A defect of this program.
     #[error("{what}")]
-    Defect {
-        /// What was found.
-        what: String,
-        /// Why, where there is more to say.
-        source: Option<Cause>,
-    },
+    Defect { what: String, source: Option<Cause> },
 }
 
 impl StoreError {

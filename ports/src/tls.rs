@@ -8,18 +8,17 @@ use crate::{FaultKind, FileError, Secret};
 
 /// What can go wrong with a TLS credential. Nothing of a private key is in it.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum TlsError {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
     /// An entry that no certificate can have.
     #[error("{entry:?} cannot be in a certificate: {why}")]
-    Name {
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
+    Name { entry: String, why: &'static str },
     /// No entry at all.
     #[error("there is no name and no address for the TLS certificate")]
     NoName,
@@ -29,9 +28,7 @@ pub enum TlsError {
     /// What never fails failed: a defect.
     #[error("{doing}")]
     Making {
-        /// What was being done.
         doing: &'static str,
-        /// The library's answer.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A credential that is stored cannot be used.
@@ -63,21 +60,15 @@ pub enum TlsError {
         "the private key does not match the certificate; the files hold: {}",
         subjects.join("; ")
     )]
-    OtherKey {
-        /// The subjects of the certificates.
-        subjects: Vec<String>,
-    },
+    OtherKey { subjects: Vec<String> },
     /// A certificate that is brought is not of the chain.
     #[error(
         "the certificate \"{stray}\" does not belong to the chain: \"{last}\" was issued by \
          \"{issuer}\", and no certificate of that subject has signed it"
     )]
     Stray {
-        /// Its subject.
         stray: String,
-        /// The subject at which the chain ends.
         last: String,
-        /// The issuer that is missing.
         issuer: String,
     },
 }

@@ -47,57 +47,35 @@ pub enum CallFailure {
 
 /// A failure of the token port.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum TokenError {
     /// The daemon behind the module does not accept a connection.
     #[error("the HSM daemon at {daemon} cannot be reached")]
-    DaemonUnreachable {
-        /// Its address.
-        daemon: String,
-        /// Why.
-        source: io::Error,
-    },
+    DaemonUnreachable { daemon: String, source: io::Error },
     /// The file of the module is missing or cannot be used.
     #[error("the PKCS#11 module {module} {problem}")]
     ModuleUnusable {
-        /// Its path.
         module: String,
-        /// Like "does not exist".
         problem: &'static str,
-        /// Why.
         source: Source,
     },
     /// The file is a library of another kind.
     #[error("{module} is a library, but no PKCS#11 module")]
-    NotPkcs11 {
-        /// Its path.
-        module: String,
-        /// What is missing.
-        source: Source,
-    },
+    NotPkcs11 { module: String, source: Source },
     /// The module shows no slots, as one does whose daemon is not there. Never "no token".
     #[error("the PKCS#11 module {module} shows no slots; it calls itself {library:?}")]
-    NoSlots {
-        /// Its path.
-        module: String,
-        /// Its description of itself.
-        library: String,
-    },
+    NoSlots { module: String, library: String },
     /// There is no thread for the module to run on.
     #[error("no thread could be started for the PKCS#11 module {module}")]
-    NoThread {
-        /// Its path.
-        module: String,
-        /// Why.
-        source: io::Error,
-    },
+    NoThread { module: String, source: io::Error },
     /// A call into the module never came back, and none after it will.
     #[error("{doing} through the PKCS#11 module {module} accepts and never answers: {why}")]
     Hangs {
-        /// What was being done.
         doing: String,
-        /// The path of the module.
         module: String,
-        /// Since when that is known.
         why: String,
     },
     /// The module called `exit` or crashed.
@@ -106,29 +84,18 @@ pub enum TokenError {
          may be damaged"
     )]
     ProcessEnded {
-        /// What was being done.
         doing: String,
-        /// The path of the module.
         module: String,
-        /// By `exit` or by which signal.
         how: String,
     },
     /// The thread of the module is not there any more.
     #[error("{doing}: the thread of the PKCS#11 module {module} has ended")]
-    ThreadEnded {
-        /// What was being done.
-        doing: String,
-        /// The path of the module.
-        module: String,
-    },
+    ThreadEnded { doing: String, module: String },
     /// A call into the module failed.
     #[error("{what}")]
     Call {
-        /// What did not work, and on which token.
         what: String,
-        /// What the return value means.
         failure: CallFailure,
-        /// Function and return value: `C_Login: CKR_PIN_INCORRECT`.
         source: Source,
     },
     /// A label that no token can have.
@@ -140,32 +107,20 @@ pub enum TokenError {
         serials.len(),
         serials.join(", ")
     )]
-    Ambiguous {
-        /// The label.
-        label: String,
-        /// Their serial numbers.
-        serials: Vec<String>,
-    },
+    Ambiguous { label: String, serials: Vec<String> },
     /// The token is not shown, and could be in a slot that cannot be read.
     #[error("the token {label:?} is not shown by {module}, and slot {slot} cannot be read")]
     SlotUnreadable {
-        /// The label of the token.
         label: String,
-        /// The path of the module.
         module: String,
-        /// The number of the slot.
         slot: u64,
-        /// Function and return value.
         source: Source,
     },
     /// A token that is known to exist is not shown, and a slot is without one.
     #[error("the token {label:?} is not shown by {module}, and slot {slot} has no token in it")]
     SlotEmpty {
-        /// The label of the token.
         label: String,
-        /// The path of the module.
         module: String,
-        /// The number of the slot.
         slot: u64,
     },
     /// The token went while it was in use.
@@ -174,21 +129,15 @@ pub enum TokenError {
     /// What the marker on the token says cannot be right.
     #[error("the marker {marker:?} of the {token} cannot be right: {why}")]
     MarkerDamaged {
-        /// The token.
         token: TokenName,
-        /// The label of the marker.
         marker: String,
-        /// Why.
         why: String,
     },
     /// The token carries the marker of another installation.
     #[error("the {token} belongs to the installation {theirs}, not to {ours}")]
     OtherInstallation {
-        /// The token.
         token: TokenName,
-        /// The installation on its marker.
         theirs: InstallationId,
-        /// This one.
         ours: InstallationId,
     },
     /// A token with the label is initialised already.
@@ -202,20 +151,12 @@ pub enum TokenError {
     NoFreeSlot(Vec<String>),
     /// A slot was initialised, and its token is not shown.
     #[error("slot {slot} was initialised as {label:?} and does not show that token")]
-    InitialisedNotShown {
-        /// The number of the slot.
-        slot: u64,
-        /// The label of the token.
-        label: String,
-    },
+    InitialisedNotShown { slot: u64, label: String },
     /// A new PIN of a length that the token does not take.
     #[error("the {pin} is too short or too long for this token")]
     PinLength {
-        /// Which PIN.
         pin: &'static str,
-        /// The fewest bytes it takes.
         min: usize,
-        /// The most.
         max: usize,
     },
     /// A new PIN that is no text.
@@ -226,12 +167,7 @@ pub enum TokenError {
     NoSoPinTry(TokenName),
     /// The token rejected the SO PIN.
     #[error("the {token} rejected the SO PIN")]
-    SoPinRejected {
-        /// The token.
-        token: TokenName,
-        /// Function and return value.
-        source: Source,
-    },
+    SoPinRejected { token: TokenName, source: Source },
     /// The token has no user PIN.
     #[error("the {0} has no user PIN yet")]
     NoUserPin(TokenName),
@@ -259,34 +195,23 @@ pub enum TokenError {
          (the process was killed, the token hung, or the power was cut): a further one might lock \
          the token and is not made"
     )]
-    UnseenTries {
-        /// The token.
-        token: TokenName,
-        /// How many.
-        tries: u8,
-    },
+    UnseenTries { token: TokenName, tries: u8 },
     /// What the ledger keeps of a rejected PIN is no hash.
     #[error("what is kept of a rejected PIN of the token with serial {serial} cannot be right")]
     RejectedPinUnreadable {
-        /// The serial number of the token.
         serial: String,
-        /// Why.
         source: Option<Source>,
     },
     /// No PIN is tried, since the try cannot be noted.
     #[error("the user PIN is not tried on the {token}: the try cannot be noted")]
     TryNotNoted {
-        /// The token.
         token: TokenName,
-        /// The ledger.
         source: Box<PinMemoryError>,
     },
     /// A login failed, and how it ended could not be noted.
     #[error("{}; and that could not be noted", in_full(&**failure))]
     EndNotNoted {
-        /// The login.
         failure: Box<TokenError>,
-        /// Why not.
         source: Source,
     },
     /// The login worked, and that could not be noted.
@@ -298,11 +223,8 @@ pub enum TokenError {
     /// Several keys have the id of the KEK.
     #[error("the {token} holds {count} keys with the id {kek}")]
     SeveralKeks {
-        /// The token.
         token: TokenName,
-        /// The id.
         kek: KekId,
-        /// How many.
         count: usize,
     },
     /// The token does not protect the KEK that it was told to protect.
@@ -319,11 +241,8 @@ pub enum TokenError {
         "the DEK is wrapped with {mechanism}, which the {token} does not offer through this module"
     )]
     MechanismMissing {
-        /// The token.
         token: TokenName,
-        /// Its name.
         mechanism: &'static str,
-        /// Function and return value.
         source: Source,
     },
     /// What the token has wrapped it does not unwrap to the same.
@@ -337,12 +256,7 @@ pub enum TokenError {
     NoRandomBytes,
     /// Something that should never fail did.
     #[error("{what}")]
-    Defect {
-        /// What.
-        what: &'static str,
-        /// Why.
-        source: Source,
-    },
+    Defect { what: &'static str, source: Source },
 }
 
 impl TokenError {

@@ -6,23 +6,19 @@ use crate::FaultKind;
 
 /// Why the web server was not told, or did not take it.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum WebServerError {
     /// The command cannot be run.
     #[error("the reload command `{command}` cannot be run")]
-    CannotRun {
-        /// Program and arguments.
-        command: String,
-        /// The system's answer.
-        source: io::Error,
-    },
+    CannotRun { command: String, source: io::Error },
     /// The command failed, or did not end.
     #[error("the reload command `{command}` failed ({how}){}", said(words))]
     Failed {
-        /// Program and arguments.
         command: String,
-        /// Its exit status, or that it was killed.
         how: String,
-        /// What it wrote to standard error.
         words: String,
     },
 }

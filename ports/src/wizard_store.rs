@@ -6,6 +6,10 @@ use crate::{FaultKind, FileError};
 
 /// What can go wrong with the wizard's state.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum WizardError {
     /// The directory or its file.
     #[error(transparent)]
@@ -13,11 +17,8 @@ pub enum WizardError {
     /// The directory does not say one state.
     #[error("the wizard state directory {directory} {problem}: {}", names.join(", "))]
     NotOneState {
-        /// The directory.
         directory: String,
-        /// What is wrong with it, like "holds more than one file".
         problem: &'static str,
-        /// What it holds.
         names: Vec<String>,
     },
     /// A move that [`SetupWizardState::may_move`] forbids.
@@ -26,9 +27,7 @@ pub enum WizardError {
         from.map_or("an empty directory", SetupWizardState::name)
     )]
     ForbiddenMove {
-        /// The state.
         from: Option<SetupWizardState>,
-        /// Where it was to go.
         to: SetupWizardState,
     },
 }
