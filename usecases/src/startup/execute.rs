@@ -1,7 +1,8 @@
 //! Execute: the steps of a plan, one after the other.
 
 use domain::{
-    CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal,
+    CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, Storage, StorageType,
+    TlsGoal,
 };
 use ports::{AssetReport, Migrated, StartRecord};
 
@@ -104,10 +105,7 @@ impl Execution<'_> {
                 let assets = self.node.web.messages.compile()?;
                 Ok(self.assets(assets, "message catalogues"))
             }
-            Step::ConfigureStorage => {
-                let changed = self.node.store.node.set_storage(StorageType::Software)?;
-                Ok(StepNote::changed(changed, "SOFTWARE"))
-            }
+            Step::ConfigureStorage => self.configure_storage(),
             Step::ProvideTls(goal) => self.provide_tls(goal),
             Step::CacheDek => self.cache_dek(),
             Step::DropDekCache => self.drop_dek_cache(),
@@ -142,6 +140,16 @@ impl Execution<'_> {
             Migrated::Unchanged => StepNote::unchanged("no migration is pending"),
             Migrated::Applied(names) => StepNote::done(names.join(", ")),
         })
+    }
+
+    /// A setup that was cut short has configured one already.
+    fn configure_storage(&self) -> Result<StepNote, Error> {
+        let configured = self.observation.observed.storage().and_then(Storage::kind);
+        if let Some(storage) = configured {
+            return Ok(StepNote::unchanged(format!("{storage} already")));
+        }
+        let changed = self.node.store.node.set_storage(StorageType::Software)?;
+        Ok(StepNote::changed(changed, "SOFTWARE"))
     }
 
     fn assets(&mut self, assets: AssetReport, what: &str) -> StepNote {

@@ -120,6 +120,20 @@ fn c05_a_first_start_that_dies_before_its_record_is_the_same_start_again() {
     assert_repeatable(&sandbox, version, &again);
 }
 
+/// A first start that died before its record, a setup that went on and died too: the storage that
+/// was chosen there stays.
+#[test]
+fn c05_a_start_that_is_repeated_keeps_the_storage_that_setup_has_chosen() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.sql("DELETE FROM app_version; UPDATE installation SET setup_completed_at = NULL");
+    sandbox.put_wizard(&["WIZARD_SETUP_HSM"]);
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.startup_scenario(), "DB_INITIALIZED_NO_VERSION");
+    assert_eq!(run.step("configure_storage"), "unchanged");
+    let storage = sandbox.sql("SELECT storage_type FROM key_storage_config");
+    assert_eq!(storage.trim(), "softhsm");
+}
+
 #[test]
 fn c05_an_upgrade_that_dies_before_its_record_is_an_upgrade_again() {
     let mut sandbox = Sandbox::software();
