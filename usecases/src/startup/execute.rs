@@ -145,8 +145,8 @@ impl Execution<'_> {
     /// A setup that was cut short has configured one already.
     fn configure_storage(&self) -> Result<StepNote, Error> {
         let configured = self.observation.observed.storage().and_then(Storage::kind);
-        if let Some(storage) = configured {
-            return Ok(StepNote::unchanged(format!("{storage} already")));
+        if configured.is_some() {
+            return Ok(StepNote::unchanged("configured already"));
         }
         let changed = self.node.store.node.set_storage(StorageType::Software)?;
         Ok(StepNote::changed(changed, "SOFTWARE"))
