@@ -13,7 +13,7 @@ mod startup;
 mod tls;
 
 use crate::cli::{BackupCommand, Cli, Command, TlsCommand};
-use crate::config::Config;
+use crate::config::{Config, unknown_variables};
 use crate::console::Console;
 use crate::failure::Failure;
 use usecases::report::Report;
@@ -40,6 +40,7 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fai
         return Ok(completions::run(*shell, console));
     }
     let config = Config::load(&cli.global)?;
+    report.warnings.extend(unknown_variables());
     match &cli.command {
         Command::Startup(arguments) => startup::startup(&config, arguments, console, report),
         Command::Status => startup::status(&config, console, report),

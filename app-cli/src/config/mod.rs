@@ -3,6 +3,7 @@
 mod file;
 mod layers;
 mod secrets;
+mod variables;
 
 use std::time::Duration;
 
@@ -66,6 +67,12 @@ pub struct Config {
     pub message_dirs: Setting<Vec<Utf8PathBuf>>,
     /// Languages that are compiled.
     pub message_languages: Setting<Vec<String>>,
+}
+
+/// A warning for each variable of the environment that begins as ours and is none.
+pub fn unknown_variables() -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    variables::unknown(names)
 }
 
 impl Config {
