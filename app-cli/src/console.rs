@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use ports::{FaultKind, Level, Output};
-use usecases::doctor::{Check, Verdict};
+use usecases::doctor::{Check, Group, Verdict};
 use usecases::node::Node;
 use usecases::recorder::Recorder;
 use usecases::report::{ErrorReport, Report, StepReport, StepResult};
@@ -15,6 +15,7 @@ use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 use crate::cli::{Color, Format, Global};
 use crate::failure::Failure;
 use crate::json;
+use crate::screen;
 use crate::visible::visible;
 
 const BOLD: Style = Style::new().bold();
@@ -23,6 +24,9 @@ const DIMMED: Style = Style::new().dimmed();
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// Columns of a check's verdict.
+const MARK: usize = 6;
 
 /// Where lines and the report go.
 #[derive(Clone, Copy, Debug)]
@@ -182,19 +186,49 @@ impl Console {
         }
     }
 
-    /// A check of `doctor`.
-    pub fn check(&self, check: &Check, hint: &str) {
-        let style = match check.verdict {
-            Verdict::Pass => GREEN,
-            Verdict::Warn => YELLOW,
-            Verdict::Fail(_) => RED,
+    /// The checks of `doctor`, each with what to do about it: first those that did not pass.
+    pub fn checks(&self, checks: &[(&Check, String)]) {
+        let names = checks.iter().map(|(check, _)| check.name.len());
+        let indent = MARK + names.max().unwrap_or_default() + 2;
+        let show = |check: &Check, style: Style| {
+            let head = format!("{:MARK$}{}", check.verdict.name(), check.name);
+            let lines = screen::beside(&head, indent, &visible(&check.detail));
+            for line in lines {
+                // The mark is the first word of its line.
+                self.say(&Line(match line.strip_prefix(check.verdict.name()) {
+                    Some(rest) => format!("{style}{}{style:#}{rest}", check.verdict.name()),
+                    None => line,
+                }));
+            }
         };
-        let text = format!("  {}: {}", check.name, check.detail);
-        self.say(&Line::marked(check.verdict.name(), style, &text));
-        if !hint.is_empty() {
-            let hint = format!(" {hint}");
-            self.say(&Line::marked("      hint:", CYAN, &hint));
+        let (passed, not): (Vec<_>, Vec<_>) = checks
+            .iter()
+            .partition(|(check, _)| check.verdict == Verdict::Pass);
+        for (check, hint) in &not {
+            let is_warning = check.verdict == Verdict::Warn;
+            show(check, if is_warning { YELLOW } else { RED });
+            for line in screen::beside("", indent, &visible(&format!("hint: {hint}"))) {
+                self.say(&Line(line));
+            }
         }
+        for group in Group::ALL {
+            let of_group = passed.iter().filter(|(check, _)| check.group == group);
+            for (number, (check, _)) in of_group.enumerate() {
+                if number == 0 {
+                    self.say(&Line(format!("{BOLD}{}{BOLD:#}", group.name())));
+                }
+                show(check, GREEN);
+            }
+        }
+        let warnings = not
+            .iter()
+            .filter(|(check, _)| check.verdict == Verdict::Warn);
+        let warnings = warnings.count();
+        self.say(&Line(format!(
+            "{} passed, {warnings} warnings, {} failed",
+            passed.len(),
+            not.len() - warnings
+        )));
     }
 
     fn for_people(&self, report: &Report) {

@@ -15,6 +15,7 @@ mod json;
 mod process;
 mod progress;
 mod prompt;
+mod screen;
 mod visible;
 mod wire;
 

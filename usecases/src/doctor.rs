@@ -34,8 +34,39 @@ impl Verdict {
     }
 }
 
+/// What a check is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Group {
+    /// Files and directories: modes, free space.
+    Files,
+    /// The database.
+    Database,
+    /// Token, KEK, DEK and backup password.
+    Keys,
+    /// The TLS server credential.
+    Tls,
+}
+
+impl Group {
+    /// All of them, in the order of a report.
+    pub const ALL: [Self; 4] = [Self::Files, Self::Database, Self::Keys, Self::Tls];
+
+    /// The heading.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Database => "database",
+            Self::Keys => "keys",
+            Self::Tls => "tls",
+        }
+    }
+}
+
 /// One check.
 pub struct Check {
+    /// What it is about.
+    pub group: Group,
     /// Its name.
     pub name: &'static str,
     /// How it ended.
@@ -75,14 +106,19 @@ pub struct Place {
 pub fn run(node: &Node, watched: &[Place], runtime_dir: &str) -> Vec<Check> {
     let mut doctor = Doctor {
         node,
+        group: Group::Files,
         checks: Vec::new(),
         kek_lost: false,
     };
     doctor.rights(watched);
+    doctor.group = Group::Database;
     let record = doctor.database();
+    doctor.group = Group::Keys;
     doctor.runtime(record.as_ref(), runtime_dir);
     let dek = doctor.sealed(record.as_ref());
+    doctor.group = Group::Tls;
     doctor.tls(record.as_ref(), dek.as_ref());
+    doctor.group = Group::Files;
     doctor.free_space(runtime_dir);
     doctor.checks
 }
@@ -99,6 +135,8 @@ pub fn first_failure(checks: &[Check]) -> Option<(&Check, FaultKind)> {
 /// The checks so far.
 struct Doctor<'a> {
     node: &'a Node,
+    /// What the next check is about.
+    group: Group,
     checks: Vec<Check>,
     /// The KEK does not give the DEK: a token that answers does not have it, or is not the one that
     /// had it, or what it wrapped is damaged.
@@ -114,6 +152,7 @@ impl Doctor<'_> {
         advice: Advice,
     ) {
         self.checks.push(Check {
+            group: self.group,
             name,
             verdict,
             detail: detail.into(),

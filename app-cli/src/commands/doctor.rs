@@ -26,14 +26,14 @@ pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Nex
     let runtime = config.runtime_dir.value.as_str();
     let checks = doctor::run(&node, &places(config, &node), runtime);
     if console.is_human() {
-        for check in &checks {
-            console.check(check, &hint(check));
-        }
+        let advised: Vec<_> = checks.iter().map(|check| (check, hint(check))).collect();
+        console.checks(&advised);
     }
     let values = checks
         .iter()
         .map(|check| {
             json!({
+                "group": check.group.name(),
                 "name": check.name,
                 "result": check.verdict.name(),
                 "detail": check.detail,

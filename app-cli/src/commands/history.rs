@@ -8,6 +8,7 @@ use crate::cli::HistoryArgs;
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::screen;
 use crate::wire::{Access, wire};
 use usecases::history;
 use usecases::report::{Report, rfc3339};
@@ -26,7 +27,9 @@ pub fn run(
     let rows = history::rows(&node, arguments.limit)?;
     if console.is_human() {
         for row in &rows {
-            console.product(&line(row));
+            for line in lines(row) {
+                console.product(&line);
+            }
         }
         if rows.is_empty() {
             console.product("no start has ended yet");
@@ -38,34 +41,28 @@ pub fn run(
     Ok(Next::Exit)
 }
 
-fn line(row: &HistoryRow) -> String {
-    let often = if row.starts > 1 {
-        format!(
-            " (the last of {} equal ones since {})",
-            row.starts,
-            rfc3339(row.first_at)
-        )
-    } else {
-        String::new()
+/// When, how it ended and with which version; below it why, and what was changed.
+fn lines(row: &HistoryRow) -> Vec<String> {
+    let mut scenarios = vec![row.startup_scenario.as_str()];
+    scenarios.extend(row.restore_scenario.as_deref());
+    let changes = match row.changes.as_str() {
+        "" => "nothing".to_owned(),
+        changes => changes.replace(',', ", "),
     };
-    let restore = row
-        .restore_scenario
-        .as_deref()
-        .map(|name| format!(", {name}"));
-    let changes = if row.changes.is_empty() {
-        "nothing"
-    } else {
-        row.changes.as_str()
-    };
-    format!(
-        "{}{often}: {}{} -> {}; version {}, container {}; changed: {changes}",
+    let mut lines = vec![format!(
+        "{}  {:17}  {}, {}",
         rfc3339(row.last_at),
-        row.startup_scenario,
-        restore.unwrap_or_default(),
         row.outcome,
         row.version,
-        row.container_id,
-    )
+        row.container_id
+    )];
+    if row.starts > 1 {
+        let often = format!("  {} starts since {}", row.starts, rfc3339(row.first_at));
+        lines.push(often);
+    }
+    lines.extend(screen::beside("", 2, &scenarios.join(", ")));
+    lines.extend(screen::beside("", 2, &format!("changed: {changes}")));
+    lines
 }
 
 fn value(row: &HistoryRow) -> Value {

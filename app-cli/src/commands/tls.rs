@@ -143,8 +143,7 @@ fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Fai
     let list = tls_admin::history(node)?;
     if console.is_human() {
         for stored in &list {
-            let mark = if stored.is_active { "*" } else { " " };
-            console.product(&format!("{mark} {}", line(stored)));
+            console.product(&table_row(stored));
         }
         if list.is_empty() {
             console.product("no TLS server credential is stored yet");
@@ -153,6 +152,19 @@ fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Fai
     let values = list.iter().map(value).collect();
     report.data.insert("credentials".into(), values);
     Ok(())
+}
+
+/// As much of the fingerprint as `tls activate` needs to tell one from another.
+fn table_row(stored: &StoredCredential) -> String {
+    let mark = if stored.is_active { "*" } else { " " };
+    let fingerprint = &stored.facts.sha256_fingerprint;
+    let short = fingerprint.get(..23).unwrap_or(fingerprint);
+    let key = if stored.is_sealed { "sealed" } else { "clear" };
+    let until = stored.facts.not_after.date();
+    format!(
+        "{mark} {short}  {:9}  key {key:6}  until {until}",
+        stored.origin.name()
+    )
 }
 
 fn line(stored: &StoredCredential) -> String {

@@ -252,11 +252,17 @@ fn a_set_that_is_not_the_active_credential() {
 }
 
 #[test]
-fn for_people_it_is_one_line_a_check_with_its_hint() {
+fn for_people_problems_stand_first_with_their_hints_and_fit_a_screen() {
     let sandbox = Sandbox::software();
     put(&sandbox.database(), "noise");
     let run = sandbox.run_human(&["doctor"]).expect(65);
-    assert!(run.stdout.contains("fail  database: "), "{}", run.stdout);
+    let first = run.stdout.lines().next().unwrap();
+    assert!(first.starts_with("fail  database "), "{}", run.stdout);
     assert!(run.stdout.contains("hint: "), "{}", run.stdout);
+    let last = run.stdout.lines().next_back().unwrap();
+    assert!(last.ends_with(" failed"), "{last}");
+    for line in run.stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     assert!(run.stderr.contains("checks failed"), "{}", run.stderr);
 }
