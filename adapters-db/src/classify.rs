@@ -13,14 +13,14 @@ use crate::shown::quoted;
 
 /// What a file that SQLite can open holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Found {
+pub(crate) enum FileContent {
     /// No table of anybody: a first start that was killed at once.
     Nothing,
     /// Our schema.
     Schema(SchemaState),
 }
 
-impl Found {
+impl FileContent {
     /// This, unless its migrations are unknown to this program: then nothing is done with it (C6).
     pub(crate) fn ensure_known(self, path: &Utf8Path) -> Result<Self, StoreError> {
         match self {
@@ -36,7 +36,7 @@ impl Found {
 }
 
 /// Whose it is, how far it is migrated, and whether its schema is what the migrations made.
-pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, StoreError> {
+pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<FileContent, StoreError> {
     let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(|error| db.unreadable(error))?;
@@ -49,7 +49,7 @@ pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, StoreError
     };
     match id {
         0 if rows.is_empty() && is_bare(&objects, runner)? => {
-            return ensure_not_noise(db).map(|()| Found::Nothing);
+            return ensure_not_noise(db).map(|()| FileContent::Nothing);
         }
         0 if begins_as_ours(&rows, runner) => {}
         APPLICATION_ID if rows.is_empty() => {
@@ -69,7 +69,7 @@ pub(crate) fn identify(db: &Db<'_>, runner: &Runner) -> Result<Found, StoreError
         // What other migrations make is not known here.
         SchemaState::Newer | SchemaState::Diverged => {}
     }
-    Ok(Found::Schema(state))
+    Ok(FileContent::Schema(state))
 }
 
 /// SQLite takes a file of a few bytes for an empty one, and would write over them.

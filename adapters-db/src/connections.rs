@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use ports::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::classify::{Found, identify};
+use crate::classify::{FileContent, identify};
 use crate::db::Db;
 use crate::directory::parent;
 use crate::identity::Identity;
@@ -50,7 +50,7 @@ struct Opened {
 /// What a database holds, for as long as no other connection has changed it.
 #[derive(Clone, Copy, Debug)]
 struct Identified {
-    found: Found,
+    found: FileContent,
     /// `PRAGMA data_version`.
     version: i64,
 }
@@ -71,7 +71,7 @@ impl Opened {
         path: &Utf8Path,
         behavior: TransactionBehavior,
         doing: &'static str,
-        act: impl FnOnce(&Db<'_>, Found) -> Result<T, StoreError>,
+        act: impl FnOnce(&Db<'_>, FileContent) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let failed = Db::new(path, &self.connection).failed(doing);
         let transaction =
@@ -85,7 +85,7 @@ impl Opened {
 }
 
 /// What the database holds, found out once for each state that others have left.
-fn known(db: &Db<'_>, identified: &mut Option<Identified>) -> Result<Found, StoreError> {
+fn known(db: &Db<'_>, identified: &mut Option<Identified>) -> Result<FileContent, StoreError> {
     let version = db
         .pragma_query_value(None, "data_version", |row| row.get(0))
         .map_err(|error| db.unreadable(error))?;
@@ -115,7 +115,7 @@ impl Connections {
     /// be rolled back; one that may write lets SQLite do that in place.
     pub(crate) fn read<T>(
         &self,
-        read: impl FnOnce(&Db<'_>, Found) -> Result<T, StoreError>,
+        read: impl FnOnce(&Db<'_>, FileContent) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let path = &self.path;
         self.with(|opened| opened.transact(path, TransactionBehavior::Deferred, "reading", read))
@@ -135,8 +135,8 @@ impl Connections {
                 TransactionBehavior::Immediate,
                 doing,
                 |db, found| match found.ensure_known(path)? {
-                    Found::Nothing => Err(not_initialised(path)),
-                    Found::Schema(_) => write(db),
+                    FileContent::Nothing => Err(not_initialised(path)),
+                    FileContent::Schema(_) => write(db),
                 },
             )
         })
@@ -163,8 +163,8 @@ impl Connections {
         act: impl FnOnce(&Db<'_>) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
         match self.read(|_, found| Ok(found))? {
-            None | Some(Found::Nothing) => Ok(None),
-            Some(Found::Schema(_)) => {
+            None | Some(FileContent::Nothing) => Ok(None),
+            Some(FileContent::Schema(_)) => {
                 self.with(|opened| act(&Db::new(&self.path, &opened.connection)))
             }
         }
@@ -185,7 +185,7 @@ impl Connections {
         &self,
         act: impl FnOnce(&mut Opened) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.may_write()?;
+        self.ensure_writable_mode()?;
         self.with(act)?.ok_or_else(|| not_initialised(&self.path))
     }
 
@@ -229,7 +229,7 @@ impl Connections {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.may_write()?;
+        self.ensure_writable_mode()?;
         match self.path_state()? {
             PathState::File(_) => self.existing(|opened| {
                 opened.identified = None;
@@ -257,7 +257,7 @@ impl Connections {
         write(&mut slot.insert(Opened::new(connection, identity, 0)).connection)
     }
 
-    pub(crate) fn may_write(&self) -> Result<(), StoreError> {
+    pub(crate) fn ensure_writable_mode(&self) -> Result<(), StoreError> {
         match self.mode {
             Mode::ReadWrite => Ok(()),
             Mode::ReadOnly => {

@@ -14,7 +14,7 @@ use refinery::Runner;
 use time::OffsetDateTime;
 
 use crate::backup::{self, Staged};
-use crate::classify::Found;
+use crate::classify::FileContent;
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::db::Db;
 use crate::live_copy::plain_file;
@@ -79,8 +79,8 @@ impl SqliteDatabase {
         read: impl FnOnce(&Db<'_>) -> Result<Vec<T>, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let list = self.connections.read(|db, found| match found {
-            Found::Nothing => Ok(Vec::new()),
-            Found::Schema(_) => read(db),
+            FileContent::Nothing => Ok(Vec::new()),
+            FileContent::Schema(_) => read(db),
         })?;
         Ok(list.unwrap_or_default())
     }
@@ -106,13 +106,20 @@ impl NodeStore for SqliteDatabase {
     }
 
     fn migrate(&self) -> Result<Migrated, StoreError> {
-        self.connections.may_write()?;
+        self.connections.ensure_writable_mode()?;
         // A restore that was killed may have left them.
         draft::remove_leftovers_beside(&self.connections.path)?;
         match self.connections.read(|_, found| Ok(found))? {
-            Some(Found::Schema(SchemaState::Current)) => Ok(Migrated::Unchanged),
+            Some(FileContent::Schema(SchemaState::Current)) => Ok(Migrated::Unchanged),
             _ => self.migrate_with(&schema::runner()?),
         }
+    }
+
+    fn configure_storage(&self, storage: StorageType) -> Result<bool, StoreError> {
+        self.connections
+            .write("writing the storage configuration", |db| {
+                node::configure_storage(db, storage)
+            })
     }
 
     fn set_storage(&self, storage: StorageType) -> Result<bool, StoreError> {
@@ -146,8 +153,8 @@ impl CredentialStore for SqliteDatabase {
 
     fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, StoreError> {
         let found = self.connections.read(|db, found| match found {
-            Found::Nothing => Ok(None),
-            Found::Schema(_) => credential::find(db, fingerprint),
+            FileContent::Nothing => Ok(None),
+            FileContent::Schema(_) => credential::find(db, fingerprint),
         })?;
         Ok(found.flatten())
     }
@@ -192,7 +199,7 @@ impl Backups for SqliteDatabase {
     }
 
     fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError> {
-        self.connections.may_write()?;
+        self.connections.ensure_writable_mode()?;
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.connections.with_schema(|db| {
             let file = plain_file(db)?;

@@ -8,7 +8,7 @@ use ports::{DatabaseTrouble, Migrated, StoreError};
 use refinery::Runner;
 use rusqlite::Connection;
 
-use crate::classify::{Found, identify};
+use crate::classify::{FileContent, identify};
 use crate::db::Db;
 use crate::integrity::check;
 use crate::sql_error::trouble;
@@ -21,10 +21,10 @@ pub(crate) fn migrate(
 ) -> Result<Migrated, StoreError> {
     let db = Db::new(path, connection);
     match identify(&db, runner)?.ensure_known(path)? {
-        Found::Schema(SchemaState::Current) => return Ok(Migrated::Unchanged),
-        Found::Nothing => {}
+        FileContent::Schema(SchemaState::Current) => return Ok(Migrated::Unchanged),
+        FileContent::Nothing => {}
         // A damaged file is not made worse, whoever calls.
-        Found::Schema(_) => check(&db)?,
+        FileContent::Schema(_) => check(&db)?,
     }
     let report = runner
         .run(connection)

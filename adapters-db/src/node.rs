@@ -5,20 +5,20 @@ use ports::{ActiveCredential, NodeRecord, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
-use crate::classify::Found;
+use crate::classify::FileContent;
 use crate::columns::{stamp, text};
 use crate::db::Db;
 use crate::shown::quoted;
 use crate::{credential, installation, token};
 
 /// Reads the node in the transaction of the caller; `None` where there is no schema yet.
-pub(crate) fn record(db: &Db<'_>, found: Found) -> Result<Option<NodeRecord>, StoreError> {
+pub(crate) fn record(db: &Db<'_>, found: FileContent) -> Result<Option<NodeRecord>, StoreError> {
     match found {
-        Found::Nothing => Ok(None),
-        Found::Schema(schema @ (SchemaState::Current | SchemaState::Behind)) => {
+        FileContent::Nothing => Ok(None),
+        FileContent::Schema(schema @ (SchemaState::Current | SchemaState::Behind)) => {
             read(db, schema).map(Some)
         }
-        Found::Schema(schema @ (SchemaState::Newer | SchemaState::Diverged)) => {
+        FileContent::Schema(schema @ (SchemaState::Newer | SchemaState::Diverged)) => {
             Ok(Some(read_version_alone(db, schema)))
         }
     }
@@ -92,6 +92,14 @@ fn read_storage(db: &Db<'_>) -> Result<Option<StorageType>, StoreError> {
         );
         db.wrong_row(&what, None)
     })
+}
+
+/// Sets the storage where there is none.
+pub(crate) fn configure_storage(db: &Db<'_>, wanted: StorageType) -> Result<bool, StoreError> {
+    match read_storage(db)? {
+        Some(_) => Ok(false),
+        None => set_storage(db, wanted),
+    }
 }
 
 /// Sets the storage where it is another.

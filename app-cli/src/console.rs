@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use ports::{FaultKind, Level, Output};
+use time::OffsetDateTime;
 use usecases::doctor::{Check, Group, Verdict};
 use usecases::node::Node;
 use usecases::recorder::Recorder;
@@ -15,8 +16,8 @@ use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 use crate::cli::{Color, Format, Global};
 use crate::failure::Failure;
 use crate::json;
-use crate::screen;
 use crate::visible::visible;
+use crate::{screen, summary};
 
 const BOLD: Style = Style::new().bold();
 const CYAN: Style = AnsiColor::Cyan.on_default();
@@ -25,6 +26,8 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
+/// Columns of what stands before a line of the summary.
+const LABEL: usize = 19;
 /// Columns of a check's verdict.
 const MARK: usize = 6;
 
@@ -164,6 +167,16 @@ impl Console {
         Recorder::new(node, report, move |step| self.step(step))
     }
 
+    /// The same, without the steps that are only planned: they are told by `--verbose`.
+    pub fn quiet_recorder<'a>(self, node: &'a Node, report: &'a mut Report) -> Recorder<'a> {
+        let shows = self.verbose || !self.is_human();
+        Recorder::new(node, report, move |step| {
+            if shows {
+                self.step(step);
+            }
+        })
+    }
+
     /// A step that is planned or was carried out.
     pub fn step(&self, step: &StepReport) {
         match self.format {
@@ -172,6 +185,7 @@ impl Console {
                     to_stderr(&line);
                 }
             }
+            Format::Human if is_idle(step.result) && !self.verbose => {}
             Format::Human => {
                 let (mark, style) = match step.result {
                     StepResult::Planned => ("would", CYAN),
@@ -232,22 +246,39 @@ impl Console {
     }
 
     fn for_people(&self, report: &Report) {
+        let idle = |step: &&StepReport| is_idle(step.result);
+        let idle: Vec<&str> = (report.steps.iter().filter(idle))
+            .map(|step| step.step.as_str())
+            .collect();
+        if !self.verbose && !idle.is_empty() {
+            let text = format!("{} (nothing to do)", idle.join(", "));
+            for line in screen::beside("   ok  ", 7, &text) {
+                self.say(&Line::of(&line));
+            }
+        }
         for warning in &report.warnings {
             self.say(&Line::marked("warning:", YELLOW, &format!(" {warning}")));
         }
-        if let Some(tls) = &report.tls {
-            self.say(&Line::of(&format!(
-                "TLS server certificate ({}), valid until {}",
-                tls.source.unwrap_or("of another source"),
-                tls.not_after
-            )));
-            let fingerprint = format!("SHA-256 fingerprint: {}", tls.sha256_fingerprint);
-            self.say(&Line::of(&fingerprint));
+        for (label, text) in summary::lines(report, OffsetDateTime::now_utc()) {
+            let lines = match label {
+                summary::FINGERPRINT => {
+                    self.say(&Line(format!("{label} {}", visible(&text))));
+                    continue;
+                }
+                _ => screen::beside("", LABEL, &visible(&text)),
+            };
+            for (number, line) in lines.iter().enumerate() {
+                self.say(&Line(match (number, line.get(LABEL..)) {
+                    (0, Some(text)) => format!("{BOLD}{label:LABEL$}{BOLD:#}{text}"),
+                    _ => line.clone(),
+                }));
+            }
+            if lines.is_empty() {
+                self.say(&Line(format!("{BOLD}{label}{BOLD:#}")));
+            }
         }
         if let Some(error) = &report.error {
             self.error(error);
-        } else if let Some(outcome) = report.outcome {
-            self.say(&Line(format!("outcome: {BOLD}{}{BOLD:#}", outcome.name())));
         }
     }
 
@@ -258,6 +289,14 @@ impl Console {
             self.say_to_stderr(&Line::of(&format!("  caused by: {cause}")));
         }
         self.say_to_stderr(&Line::marked("hint:", CYAN, &format!(" {}", error.hint)));
+    }
+}
+
+/// A step that changed nothing: those are told together at the end.
+const fn is_idle(result: StepResult) -> bool {
+    match result {
+        StepResult::Unchanged | StepResult::Skipped => true,
+        StepResult::Planned | StepResult::Done | StepResult::Failed => false,
     }
 }
 

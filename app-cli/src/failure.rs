@@ -1,4 +1,9 @@
 //! Why a command failed, with what to do next.
+//!
+//! A [`Failure`] is made here where the command line itself finds something wrong, and of the
+//! error that a use case ends with; the hint is looked up then ([`hints`]). One kind goes the other
+//! way and back: a PIN that cannot be read is a failure of the command line, which a use case hands
+//! on as [`PinError`].
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -23,8 +28,8 @@ pub struct Failure {
 enum Source {
     /// The error that caused it.
     Cause(Box<dyn StdError + Send + Sync>),
-    /// The error in whose place this one stands: its causes are this one's.
-    Itself(Box<Error>),
+    /// The error that has this very message: its causes are this one's.
+    SameMessage(Box<Error>),
 }
 
 impl Failure {
@@ -81,19 +86,31 @@ impl Failure {
     }
 }
 
+/// What to do next about the error of a use case.
+#[must_use]
+pub fn hint_of(error: &Error) -> String {
+    match error {
+        Error::Pin(pin) => match pin.why.downcast_ref::<Failure>() {
+            Some(failure) => failure.hint.clone(),
+            None => String::new(),
+        },
+        error => hints::of(error),
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             // This program's own failure, which came back from a use case that asked for a PIN.
             Error::Pin(PinError { kind, why }) => match why.downcast::<Self>() {
                 Ok(failure) => *failure,
-                Err(why) => Self::new(kind, why.to_string(), ""),
+                Err(why) => Self::new(kind, why.to_string(), "give the PIN another way"),
             },
             error => Self {
                 kind: error.kind(),
                 message: error.to_string(),
                 hint: hints::of(&error),
-                source: Some(Source::Itself(Box::new(error))),
+                source: Some(Source::SameMessage(Box::new(error))),
             },
         }
     }
@@ -124,7 +141,7 @@ impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self.source.as_ref()? {
             Source::Cause(cause) => Some(&**cause),
-            Source::Itself(error) => error.source(),
+            Source::SameMessage(error) => error.source(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod process;
 mod progress;
 mod prompt;
 mod screen;
+mod summary;
 mod visible;
 mod wire;
 

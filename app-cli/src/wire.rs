@@ -59,7 +59,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {
         store: Store {
-            node: Box::new(database.clone()),
+            record: Box::new(database.clone()),
             credentials: Box::new(database.clone()),
             backups: Box::new(database.clone()),
             history: Box::new(database),

@@ -19,7 +19,7 @@ pub enum WrappedBy {
 
 /// What is known of how the secrets of a node are sealed.
 #[derive(Clone, Debug)]
-pub struct SealingFacts {
+pub struct DekFacts {
     /// The configured storage.
     pub storage: Option<StorageType>,
     /// Whether setup was completed.
@@ -76,7 +76,7 @@ pub enum Contradiction {
 impl Contradiction {
     /// The first contradiction in what is known, if there is one.
     #[must_use]
-    pub fn of(facts: &SealingFacts) -> Option<Self> {
+    pub fn of(facts: &DekFacts) -> Option<Self> {
         let is_softhsm = facts.storage == Some(StorageType::SoftHsm);
         let Some(token) = &facts.token else {
             return (is_softhsm && facts.completed).then_some(Self::NoToken);

@@ -8,25 +8,23 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod contradiction;
+mod dek_ways;
 mod evidence;
 mod identity;
 mod observed;
 mod plan;
 mod scenario;
-mod sealing;
 mod selection;
 mod version;
 mod wizard;
 
-pub use contradiction::{Contradiction, SealingFacts, TokenFacts, WrappedBy};
+pub use contradiction::{Contradiction, DekFacts, TokenFacts, WrappedBy};
+pub use dek_ways::{CacheCopy, CacheEvent, CacheFate, DekCacheState, DekWays, KekState, WayBack};
 pub use evidence::Trace;
 pub use identity::{IdentityError, InstallationId, KekId, hex};
 pub use observed::{Database, Installed, Observed, SchemaState, Storage, StorageType, Wizard};
 pub use plan::{Plan, Refusal, Step, TlsGoal};
 pub use scenario::{Outcome, RestoreScenario, StartupScenario};
-pub use sealing::{
-    CacheCopy, CacheEvent, CacheFate, DekCacheState, Kek, Presence, Sealing, WayBack,
-};
 pub use selection::{Selection, select, select_restore, select_startup};
 pub use version::{Version, VersionError};
 pub use wizard::{SetupWizardState, WizardState};

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Sealing, SetupWizardState, StartupScenario, Version, WizardState};
+use crate::{DekWays, SetupWizardState, StartupScenario, Version, WizardState};
 
 /// What a start has seen.
 #[derive(Clone, Debug)]
@@ -61,9 +61,9 @@ pub enum Storage {
     /// In the database, in the clear.
     Software,
     /// In the database, sealed under a DEK that a SoftHSM token wraps.
-    SoftHsm(Sealing),
+    SoftHsm(DekWays),
     /// In the database, sealed under a DEK that a physical HSM wraps.
-    PhysicalHsm(Sealing),
+    PhysicalHsm(DekWays),
 }
 
 /// The kind of storage, as it is configured.
@@ -122,7 +122,7 @@ impl Observed {
 
     /// The ways to the DEK, where the storage is an HSM.
     #[must_use]
-    pub const fn sealing(&self) -> Option<&Sealing> {
+    pub const fn sealing(&self) -> Option<&DekWays> {
         match self.storage() {
             Some(storage) => storage.sealing(),
             None => None,
@@ -205,7 +205,7 @@ impl Storage {
 
     /// The ways to the DEK, where there is one.
     #[must_use]
-    pub const fn sealing(&self) -> Option<&Sealing> {
+    pub const fn sealing(&self) -> Option<&DekWays> {
         match self {
             Self::NotConfigured { .. } | Self::Software => None,
             Self::SoftHsm(sealing) | Self::PhysicalHsm(sealing) => Some(sealing),

@@ -146,7 +146,7 @@ impl Plan {
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
 
         let mut steps = Vec::new();
-        if is_accepted_anew(observed) {
+        if is_new_beside_traces(observed) {
             steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
         }
         if selection.startup == StartupScenario::VersionUpgrade {
@@ -180,7 +180,7 @@ fn open_setup_steps(observed: &Observed) -> Vec<Step> {
         Step::ProvideTls(goal),
         not_ready(observed),
     ];
-    if !is_accepted_anew(observed) {
+    if !is_new_beside_traces(observed) {
         steps.push(Step::SetWizard(SetupWizardState::SetupCryptoStorage));
     }
     steps
@@ -252,7 +252,7 @@ fn not_ready(observed: &Observed) -> Step {
 /// A new database beside the wizard state of an installed node, as the operator asked for (C14).
 /// Here the wizard moves first: a start that dies with the new database and the old state would be
 /// taken for a completed node.
-fn is_accepted_anew(observed: &Observed) -> bool {
+fn is_new_beside_traces(observed: &Observed) -> bool {
     matches!(observed, Observed::NoDatabase { wizard: Some(state) } if state.counts_as_completed())
 }
 

@@ -3,7 +3,7 @@
 //! Whoever adds a scenario: its name goes into `scenario.rs`, its row here, its steps into
 //! `plan.rs`; `domain/tests` and `cargo xtask tidy` complain until all of it is there.
 
-use crate::{Observed, RestoreScenario, Sealing, StartupScenario, Storage, Version, WizardState};
+use crate::{DekWays, Observed, RestoreScenario, StartupScenario, Storage, Version, WizardState};
 
 /// The scenario of a start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +81,7 @@ enum Dek {
 }
 
 impl Dek {
-    fn of(sealing: Sealing) -> Self {
+    fn of(sealing: DekWays) -> Self {
         if sealing.is_new_kek_scenario() {
             Self::KekLost
         } else if sealing.is_dek_cached() {

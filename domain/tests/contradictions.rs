@@ -2,15 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-use domain::{Contradiction, KekId, SealingFacts, StorageType, TokenFacts, WrappedBy};
+use domain::{Contradiction, DekFacts, KekId, StorageType, TokenFacts, WrappedBy};
 
 fn kek(byte: u8) -> KekId {
     KekId::new(&[byte; 16]).unwrap()
 }
 
 /// A node that was set up with a token and is whole.
-fn whole() -> SealingFacts {
-    SealingFacts {
+fn whole() -> DekFacts {
+    DekFacts {
         storage: Some(StorageType::SoftHsm),
         completed: true,
         token: Some(TokenFacts {
@@ -24,7 +24,7 @@ fn whole() -> SealingFacts {
 }
 
 /// Damages one value of the whole node.
-fn with(change: impl FnOnce(&mut TokenFacts)) -> SealingFacts {
+fn with(change: impl FnOnce(&mut TokenFacts)) -> DekFacts {
     let mut facts = whole();
     change(facts.token.as_mut().unwrap());
     facts
@@ -72,14 +72,14 @@ fn each_damaged_value_is_named_with_its_other_side() {
             &["cd", "ab"],
         ),
         (
-            SealingFacts {
+            DekFacts {
                 token: None,
                 ..whole()
             },
             &["softhsm", "pkcs11_token"],
         ),
         (
-            SealingFacts {
+            DekFacts {
                 storage: Some(StorageType::Software),
                 ..whole()
             },
@@ -95,7 +95,7 @@ fn each_damaged_value_is_named_with_its_other_side() {
 
 #[test]
 fn a_setup_that_is_half_way_contradicts_nothing() {
-    let begun = |token| SealingFacts {
+    let begun = |token| DekFacts {
         completed: false,
         token,
         ..whole()
@@ -109,7 +109,7 @@ fn a_setup_that_is_half_way_contradicts_nothing() {
     };
     assert_eq!(Contradiction::of(&begun(None)), None);
     assert_eq!(Contradiction::of(&begun(Some(noted.clone()))), None);
-    let facts = SealingFacts {
+    let facts = DekFacts {
         storage: Some(StorageType::Software),
         ..begun(Some(noted))
     };
@@ -119,7 +119,7 @@ fn a_setup_that_is_half_way_contradicts_nothing() {
 #[test]
 fn nothing_is_said_of_a_storage_that_is_refused_or_missing() {
     for storage in [None, Some(StorageType::PhysicalHsm)] {
-        let facts = SealingFacts {
+        let facts = DekFacts {
             storage,
             ..with(|token| token.kek = Some(kek(9)))
         };

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Case, Relation, program};
 use domain::{
-    CacheCopy, DekCacheState, Kek, Presence, SetupWizardState, Storage, StorageType, WizardState,
+    CacheCopy, DekCacheState, KekState, SetupWizardState, Storage, StorageType, WizardState,
 };
 
 #[test]
@@ -78,11 +78,12 @@ fn is_new_kek_scenario_needs_all_three_facts_and_not_the_wizard() {
         let Some(sealing) = storage.sealing() else {
             continue;
         };
-        let accessible = sealing.kek == Kek::Unwraps || sealing.cache == CacheCopy::Ours;
+        let accessible = sealing.kek == KekState::Unwraps || sealing.cache == CacheCopy::Ours;
         assert_eq!(sealing.is_dek_cached(), accessible, "{storage:?}");
         let cached = sealing.dek_cache_state() == DekCacheState::Cached;
         assert_eq!(cached, accessible, "{storage:?}");
-        let expected = !accessible && sealing.kek == Kek::Absent && sealing.has_backup_password;
+        let expected =
+            !accessible && sealing.kek == KekState::Absent && sealing.has_backup_password;
         seen += usize::from(expected);
         assert_eq!(sealing.is_new_kek_scenario(), expected, "{storage:?}");
     }
@@ -91,13 +92,4 @@ fn is_new_kek_scenario_needs_all_three_facts_and_not_the_wizard() {
         2 * 3,
         "for each kind of HSM, whatever else the cache holds"
     );
-}
-
-#[test]
-fn presence_is_known_or_not() {
-    assert_eq!(Presence::Present.known(), Some(true));
-    assert_eq!(Presence::Absent.known(), Some(false));
-    assert_eq!(Presence::Unknown.known(), None);
-    assert_eq!(Presence::from(true), Presence::Present);
-    assert_eq!(Presence::from(false), Presence::Absent);
 }

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use domain::{
-    CacheCopy, Database, Installed, Kek, Observed, Outcome, Plan, RestoreScenario, SchemaState,
-    Sealing, SetupWizardState, StartupScenario, Step, Storage, TlsGoal, Version, Wizard,
+    CacheCopy, Database, DekWays, Installed, KekState, Observed, Outcome, Plan, RestoreScenario,
+    SchemaState, SetupWizardState, StartupScenario, Step, Storage, TlsGoal, Version, Wizard,
     WizardState, select, select_startup,
 };
 use proptest::option;
@@ -47,12 +47,12 @@ fn raw_state() -> impl Strategy<Value = Option<SetupWizardState>> {
 
 fn storage() -> impl Strategy<Value = Storage> {
     let sealing = (
-        one_of(&Kek::ALL[..]),
+        one_of(&KekState::ALL[..]),
         any::<bool>(),
         one_of(&CacheCopy::ALL[..]),
     );
     (0..4_u8, any::<bool>(), sealing).prop_map(|(kind, knows_token, (kek, backup, cache))| {
-        let sealing = Sealing {
+        let sealing = DekWays {
             kek,
             has_backup_password: backup,
             cache,
@@ -156,11 +156,11 @@ proptest! {
     #[test]
     fn c03_an_unknown_kek_is_not_a_lost_one(
         (database, program) in any_database(),
-        kek in one_of(vec![Kek::Unknown, Kek::OnToken, Kek::Unwraps]),
+        kek in one_of(vec![KekState::Unknown, KekState::OnToken, KekState::Unwraps]),
         has_backup_password in any::<bool>(),
         cache in one_of(&CacheCopy::ALL[..]),
     ) {
-        let sealing = Sealing { kek, has_backup_password, cache };
+        let sealing = DekWays { kek, has_backup_password, cache };
         prop_assert!(!sealing.is_new_kek_scenario());
         let storage = Storage::SoftHsm(sealing);
         let observed = Observed::Installed(Installed { database, storage });
@@ -248,7 +248,7 @@ proptest! {
             // can tell whose it is.
             let may_be_last = node.0.database().is_none()
                 || node.0.sealing().is_some_and(|sealing| {
-                    sealing.kek != Kek::Unwraps && sealing.cache != CacheCopy::Absent
+                    sealing.kek != KekState::Unwraps && sealing.cache != CacheCopy::Absent
                 });
             prop_assert_eq!(position(&plan, Step::KeepDekCache).is_some(), may_be_last);
             prop_assert_eq!(position(&plan, Step::DropDekCache).is_some(), !may_be_last);
@@ -322,12 +322,12 @@ proptest! {
             SetupWizardState::SetupHsmAutorestore,
         ]),
         has_backup_password in any::<bool>(),
-        kek in one_of(vec![Kek::OnToken, Kek::Absent, Kek::Unknown]),
+        kek in one_of(vec![KekState::OnToken, KekState::Absent, KekState::Unknown]),
     ) {
         let wizard = Wizard { file: Some(file), ..database.wizard };
         let database = Database { schema: SchemaState::Current, wizard, ..database };
         let with = |kek, cache| {
-            let storage = Storage::SoftHsm(Sealing { kek, has_backup_password, cache });
+            let storage = Storage::SoftHsm(DekWays { kek, has_backup_password, cache });
             let database = database.clone();
             let node = (Observed::Installed(Installed { database, storage }), program.clone());
             plan_of(&node)
@@ -338,7 +338,7 @@ proptest! {
             prop_assert!(position(&plan, waits).is_some());
         }
         // The old token is back.
-        if let Some(plan) = with(Kek::Unwraps, CacheCopy::Absent) {
+        if let Some(plan) = with(KekState::Unwraps, CacheCopy::Absent) {
             prop_assert_eq!(plan.outcome, Outcome::Ready);
             prop_assert!(position(&plan, Step::SetWizard(SetupWizardState::Completed)).is_some());
         }

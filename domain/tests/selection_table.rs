@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use common::{Case, Relation, program};
 use domain::{
-    CacheCopy, DekCacheState, Kek, Outcome, Plan, Refusal, RestoreScenario, SchemaState, Sealing,
-    SetupWizardState, StartupScenario, Storage, select,
+    CacheCopy, DekCacheState, DekWays, KekState, Outcome, Plan, Refusal, RestoreScenario,
+    SchemaState, SetupWizardState, StartupScenario, Storage, select,
 };
 
 /// A row: what it says, and whether a case is in it.
@@ -70,15 +70,15 @@ fn physical(case: &Case, dek: DekCacheState) -> bool {
 }
 
 /// "In the cache, or unwrapped just now by the KEK."
-fn accessible(sealing: Sealing) -> bool {
-    sealing.cache == CacheCopy::Ours || sealing.kek == Kek::Unwraps
+fn accessible(sealing: DekWays) -> bool {
+    sealing.cache == CacheCopy::Ours || sealing.kek == KekState::Unwraps
 }
 
 /// "Not cached, no KEK on the token, backup-encrypted DEK present". Unknown is neither (C3).
 fn kek_is_lost(case: &Case) -> bool {
     matches!(case.storage, Storage::SoftHsm(sealing)
         if !accessible(sealing)
-            && sealing.kek == Kek::Absent
+            && sealing.kek == KekState::Absent
             && sealing.has_backup_password)
 }
 

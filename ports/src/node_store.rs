@@ -111,7 +111,13 @@ pub trait NodeStore {
     /// See [`NodeStore`].
     fn migrate(&self) -> Result<Migrated, StoreError>;
 
-    /// Sets the storage; `false` where it is this one already.
+    /// Sets the storage where none is configured; `false` where one is, whichever it is.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn configure_storage(&self, storage: StorageType) -> Result<bool, StoreError>;
+
+    /// Sets the storage, for setup; `false` where it is this one already.
     ///
     /// # Errors
     /// See [`NodeStore`].

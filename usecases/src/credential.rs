@@ -58,6 +58,23 @@ pub fn find(node: &Node, fingerprint: &str) -> Result<Option<CredentialWithKey>,
         })
 }
 
+/// Refuses a credential whose private key is missing, which no DEK brings back.
+///
+/// # Errors
+/// [`Refused::UnusableCredential`].
+pub fn ensure_has_key(
+    node: &Node,
+    stored: CredentialWithKey,
+) -> Result<CredentialWithKey, Refused> {
+    match stored.key {
+        StoredKey::Missing => {
+            let why = "its private key is missing".to_owned();
+            Err(unusable(node, &stored.sha256_fingerprint, why, None))
+        }
+        StoredKey::Clear(_) | StoredKey::Sealed(_) => Ok(stored),
+    }
+}
+
 /// Opens a stored credential and checks that its key is the one of its certificate.
 ///
 /// # Errors

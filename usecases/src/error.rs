@@ -2,7 +2,7 @@
 
 use ports::{
     AssetError, BackupError, CryptoError, DekCacheError, FaultKind, FileError, LockError, PinError,
-    StoreError, TlsError, TokenError, WebServerError, WizardError,
+    StoreError, TlsError, TokenError, WizardError,
 };
 
 use crate::refused::Refused;
@@ -26,7 +26,6 @@ pub enum Error {
     Wizard(#[from] WizardError),
     Tls(#[from] TlsError),
     Assets(#[from] AssetError),
-    WebServer(#[from] WebServerError),
     /// No port failed: what was found is not gone on with.
     Refused(Box<Refused>),
 }
@@ -53,7 +52,6 @@ impl Error {
             Self::Wizard(error) => error.kind(),
             Self::Tls(error) => error.kind(),
             Self::Assets(error) => error.kind(),
-            Self::WebServer(error) => error.kind(),
             Self::Refused(refused) => refused.kind(),
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod backup;
 mod credential;
+mod dek_ways;
 pub mod doctor;
 pub mod error;
 pub mod history;
@@ -19,7 +20,6 @@ pub mod recorder;
 pub mod recover;
 pub mod refused;
 pub mod report;
-mod sealing;
 mod session;
 pub mod setup;
 pub mod startup;

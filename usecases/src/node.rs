@@ -56,7 +56,7 @@ pub struct Node {
 /// The ports of the node's database.
 pub struct Store {
     /// The node's record, and the migrations.
-    pub node: Box<dyn NodeStore>,
+    pub record: Box<dyn NodeStore>,
     /// The TLS server credentials.
     pub credentials: Box<dyn CredentialStore>,
     /// Snapshots and backups.

@@ -11,7 +11,7 @@ use crate::refused::Refused;
 /// # Errors
 /// The database, or that there is none.
 pub fn read(node: &Node) -> Result<NodeRecord, Error> {
-    node.store.node.read()?.ok_or_else(|| {
+    node.store.record.read()?.ok_or_else(|| {
         Refused::NoDatabase {
             database: node.settings.database_path.clone(),
         }

@@ -86,7 +86,7 @@ pub fn complete(node: &Node, is_marked: bool) -> Result<bool, Error> {
     let moved = node.host.wizard.go_to(SetupWizardState::Completed)?;
     if !is_marked {
         let now = node.host.clock.now();
-        node.store.node.mark_setup_completed(now)?;
+        node.store.record.mark_setup_completed(now)?;
     }
     Ok(moved)
 }

@@ -8,6 +8,7 @@ use domain::{KekId, Outcome, SetupWizardState, StorageType};
 use ports::{Dek, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
 
 use crate::credential::Active;
+use crate::dek_ways;
 use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
@@ -15,10 +16,9 @@ use crate::record;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
 use crate::report::TlsReport;
-use crate::sealing;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
-use crate::startup::TlsWork;
+use crate::startup::TlsProvider;
 use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
@@ -46,7 +46,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     };
     // Before anything is changed; on a node that waits, before the token is asked for anything.
     let dek = unwrap_with_password(node, known, &request.password)?;
-    let work = TlsWork {
+    let work = TlsProvider {
         node,
         dek: Some(&dek),
         sealed: true,
@@ -121,7 +121,7 @@ fn waiting(node: &Node, record: &NodeRecord) -> Result<Waiting, Error> {
     let is_waiting = state.is_some_and(SetupWizardState::is_auto_restore);
     Ok(if is_waiting {
         Waiting::Yes
-    } else if sealing::is_completed(record, state) {
+    } else if dek_ways::is_completed(record, state) {
         Waiting::No(state)
     } else {
         Waiting::NotSetUp(state)
@@ -143,7 +143,7 @@ fn open_broken(
     state: Option<SetupWizardState>,
 ) -> Result<TokenAccess, Error> {
     let access = TokenAccess::look(node, Some(record))?;
-    let contradiction = sealing::contradiction(node, record, true, None);
+    let contradiction = dek_ways::contradiction(node, record, true, None);
     if contradiction.is_some_and(|found| found.is_about_the_kek()) {
         return Ok(access);
     }
@@ -155,7 +155,7 @@ fn open_broken(
     };
     match session::unwrap(session, known)? {
         Unwrapped::NoKek | Unwrapped::NothingWrapped => Err(not_waiting(state)),
-        Unwrapped::Dek(dek) if sealing::is_dek_of(node, known, &dek) => Err(not_waiting(state)),
+        Unwrapped::Dek(dek) if dek_ways::is_dek_of(node, known, &dek) => Err(not_waiting(state)),
         Unwrapped::Dek(_) | Unwrapped::Damaged(_) => Ok(access),
     }
 }
@@ -168,7 +168,7 @@ fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a Tok
         return Err(Refused::NothingWrapped { storage }.into());
     }
     if record.token.is_none() {
-        sealing::ensure_consistent(node, record, true, None)?;
+        dek_ways::ensure_consistent(node, record, true, None)?;
     }
     let nothing = |way_back: Option<String>| {
         let database = node.settings.database_path.clone();
@@ -177,7 +177,7 @@ fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a Tok
     match record.token.as_ref() {
         None => nothing(None),
         Some(known) if known.backup_encrypted_dek.is_none() => {
-            nothing(Some(sealing::hint(node, record, known)))
+            nothing(Some(dek_ways::way_back_without_kek(node, record, known)))
         }
         Some(known) => Ok(known),
     }
@@ -199,7 +199,7 @@ pub fn unwrap_with_password(
     let dek = node.secrets.crypto.unwrap_with_password(blob, password)?;
     // Where the database does not say which DEK seals it, the password's word is the only one there
     // is, and recovery stores it.
-    if known.dek_check_value.is_some() && !sealing::is_dek_of(node, known, &dek) {
+    if known.dek_check_value.is_some() && !dek_ways::is_dek_of(node, known, &dek) {
         let database = node.settings.database_path.clone();
         return Err(Refused::OtherDek { database }.into());
     }

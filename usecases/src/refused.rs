@@ -1,4 +1,6 @@
-//! Why a use case refuses: what it found and will not go on with. Nothing was changed.
+//! Why a use case refuses: what it found and will not go on with. Nothing was changed before, but for
+//! [`Refused::NewKekFails`], and for what a start has done by the time that it finds a credential
+//! unusable.
 
 use std::error::Error;
 use std::fmt;

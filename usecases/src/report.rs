@@ -1,7 +1,9 @@
 //! The report: what a command found and did, for people and for programs.
 
-use domain::{Observed, Outcome, Selection, SetupWizardState, Storage, StorageType};
-use ports::{CertificateFacts, FaultKind, TlsSource};
+use domain::{KekState, Observed, Outcome, Selection, SetupWizardState, Storage, StorageType};
+use ports::{
+    ActiveCredential, CertificateFacts, CredentialOrigin, FaultKind, NodeRecord, TlsSource,
+};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -32,9 +34,56 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Why it failed or was refused.
     pub error: Option<ErrorReport>,
+    /// The node at a glance, for people.
+    #[serde(skip)]
+    pub summary: Option<Summary>,
     /// What only this command reports.
     #[serde(flatten)]
     pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a person wants to know of a node at a glance.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Whether it has a database.
+    pub has_database: bool,
+    /// Its storage, where one is configured.
+    pub storage: Option<StorageType>,
+    /// The label of its token.
+    pub token_label: Option<String>,
+    /// What is known of its KEK.
+    pub kek: KekState,
+    /// Whether its DEK is cached.
+    pub is_dek_cached: bool,
+    /// Whether a backup password can bring its DEK back.
+    pub has_backup_password: bool,
+    /// Since when, where that is known.
+    pub backup_password_set_at: Option<OffsetDateTime>,
+    /// Where its active certificate comes from.
+    pub origin: Option<CredentialOrigin>,
+}
+
+impl Summary {
+    /// Of what was observed and what the database says.
+    #[must_use]
+    pub fn of(observed: &Observed, record: Option<&NodeRecord>) -> Self {
+        let sealing = observed.sealing();
+        let token = record.and_then(|record| record.token.as_ref());
+        let active = record.map(|record| &record.active_credential);
+        Self {
+            has_database: record.is_some(),
+            storage: observed.storage().and_then(Storage::kind),
+            token_label: token.map(|token| token.label.clone()),
+            kek: sealing.map_or(KekState::Unknown, |sealing| sealing.kek),
+            is_dek_cached: sealing.is_some_and(|sealing| sealing.is_dek_cached()),
+            has_backup_password: sealing.is_some_and(|sealing| sealing.has_backup_password),
+            backup_password_set_at: token.and_then(|token| token.backup_password_set_at),
+            origin: match active {
+                Some(ActiveCredential::Stored(stored)) => Some(stored.origin),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// Both versions.
@@ -69,7 +118,7 @@ impl From<&Observed> for ContextReport {
             wizard_state_raw: observed.wizard_file().map(SetupWizardState::name),
             storage_type: storage.map(StorageType::name),
             dek_cache_state: sealing.map(|sealing| sealing.dek_cache_state().name()),
-            has_kek: sealing.and_then(|sealing| sealing.kek.presence().known()),
+            has_kek: sealing.and_then(|sealing| sealing.kek.is_on_token()),
             has_backup_encrypted_dek: match observed {
                 Observed::Installed(_) => {
                     Some(sealing.is_some_and(|sealing| sealing.has_backup_password))
@@ -115,7 +164,8 @@ pub struct TlsReport {
     /// SHA-256 over the certificate's DER.
     pub sha256_fingerprint: String,
     /// End of its validity, RFC 3339.
-    pub not_after: String,
+    #[serde(serialize_with = "as_rfc3339")]
+    pub not_after: OffsetDateTime,
 }
 
 impl TlsReport {
@@ -125,7 +175,7 @@ impl TlsReport {
         Self {
             source: source.map(TlsSource::name),
             sha256_fingerprint: facts.sha256_fingerprint.clone(),
-            not_after: rfc3339(facts.not_after),
+            not_after: facts.not_after,
         }
     }
 }
@@ -160,6 +210,7 @@ impl Report {
             tls: None,
             warnings: Vec::new(),
             error: None,
+            summary: None,
             data: serde_json::Map::new(),
         }
     }
@@ -201,6 +252,10 @@ fn outcome_name<S: serde::Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     outcome.map(Outcome::name).serialize(serializer)
+}
+
+fn as_rfc3339<S: serde::Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    rfc3339(*at).serialize(serializer)
 }
 
 fn kind_name<S: serde::Serializer>(kind: &FaultKind, serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
 
-use crate::sealing;
+use crate::dek_ways;
 use crate::startup::{self, Mode};
 use crate::token::{self, TokenAccess};
 
@@ -49,7 +49,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
         StorageType::SoftHsm => {
             let access = TokenAccess::look(node, record.as_ref())?;
             if let Some(record) = &record {
-                sealing::ensure_consistent(node, record, false, None)?;
+                dek_ways::ensure_consistent(node, record, false, None)?;
                 keys::ensure_nothing_replaced(node, record, access.session())?;
             }
             Some(access)
@@ -57,7 +57,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
         StorageType::Software | StorageType::PhysicalHsm => None,
     };
 
-    let migrated = node.store.node.migrate()?;
+    let migrated = node.store.record.migrate()?;
     let changed = migrated != ports::Migrated::Unchanged;
     recorder.note(
         "migrate_database",
@@ -65,7 +65,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
         "the database is of this version",
     );
     recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
-    node.store.node.set_storage(request.storage)?;
+    node.store.record.set_storage(request.storage)?;
     recorder.note("configure_storage", true, request.storage.name());
 
     let dek = match access {
@@ -97,9 +97,9 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire(node, lock_wait)?;
-    if let Some(record) = node.store.node.read()? {
+    if let Some(record) = node.store.record.read()? {
         ensure_schema(node, &record)?;
-        let cleared = node.store.node.clear_setup_mark()?;
+        let cleared = node.store.record.clear_setup_mark()?;
         recorder.note(
             "clear_setup_mark",
             cleared,
@@ -153,7 +153,7 @@ fn is_long_enough(password: &Secret) -> bool {
 
 /// What the database says; the evidence of a missing one is looked for as a start does (C14).
 fn begin(node: &Node) -> Result<Option<NodeRecord>, Error> {
-    match node.store.node.read()? {
+    match node.store.record.read()? {
         Some(record) => Ok(Some(record)),
         None => {
             startup::observe(node, Mode::CarryOut, false)?;
@@ -189,7 +189,7 @@ fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Err
     let raw = node.host.wizard.read()?.state();
     let Some(record) = record else { return Ok(()) };
     ensure_schema(node, record)?;
-    if sealing::is_completed(record, raw) {
+    if dek_ways::is_completed(record, raw) {
         let state = raw.map_or("empty, and the database says so", SetupWizardState::name);
         return Err(Refused::SetUpAlready { state }.into());
     }
@@ -243,7 +243,7 @@ impl Recorder<'_> {
         let mut token = token::stored(self.node)?;
         token.backup_encrypted_dek = Some(blob);
         token.backup_password_set_at = Some(self.node.host.clock.now());
-        self.node.store.node.save_token(&token)?;
+        self.node.store.record.save_token(&token)?;
         self.note(
             "set_backup_password",
             true,

@@ -19,12 +19,12 @@ use domain::{Outcome, Plan, select};
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
-pub use tls::TlsWork;
+pub use tls::TlsProvider;
 
 use crate::error::Error;
 use crate::lock;
 use crate::recorder::Recorder;
-use crate::report::{Report, StepResult};
+use crate::report::{Report, StepResult, Summary};
 
 use check_ahead::check_ahead;
 use execute::execute;
@@ -58,14 +58,16 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
         }
     };
     // After the lock is held: the start that had it may have changed everything.
-    let seen = open_token(node, look(node)?, request.mode, request.accept_new_database)?;
+    let looked = look(node)?;
+    let seen = open_token(node, looked, request.mode, request.accept_new_database)?;
     recorder.report.set_observed(&seen.observed, &seen.warnings);
+    recorder.report.summary = Some(Summary::of(&seen.observed, seen.record.as_ref()));
 
     let selection = select(&seen.observed, program);
     recorder.report.set_selection(selection);
     let plan = Plan::of(&seen.observed, selection)
         .map_err(|refusal| refusal::refused(node, &seen.observed, refusal))?;
-    node.host.output.info(&announce(recorder.report));
+    node.host.output.debug(&announce(recorder.report));
     recorder.report.outcome = Some(plan.outcome);
     let warnings = warnings::standing(node, &seen);
     recorder.report.warnings.extend(warnings);
@@ -73,7 +75,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     // A dry run and `status` say as well what a start would fail with.
     check_ahead(node, &seen, &plan, request.mode)?;
 
-    record_token(recorder, &seen, request.mode);
+    note_token(recorder, &seen, request.mode);
     if request.mode == Mode::CarryOut {
         return execute(recorder, &seen, selection, &plan);
     }
@@ -85,7 +87,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
 }
 
 /// What was done with the token before anything was decided.
-fn record_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
+fn note_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
     let Some(answered) = &seen.hsm else { return };
     let is_ready = recorder.report.outcome == Some(Outcome::Ready);
     if mode != Mode::CarryOut {

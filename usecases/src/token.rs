@@ -135,7 +135,7 @@ pub fn new_kek(
                 .cloned()
                 .unwrap_or_else(|| blank(node, session.info()));
             record.pending_kek = Some(kek.clone());
-            node.store.node.save_token(&record)?;
+            node.store.record.save_token(&record)?;
             kek
         }
     };
@@ -250,7 +250,7 @@ fn store_as(
     record.kek = Some(kek.clone());
     record.retired_keks.retain(|retired| retired != kek);
     record.dek_check_value = Some(node.secrets.crypto.check_value(dek));
-    node.store.node.save_token(&record)?;
+    node.store.record.save_token(&record)?;
     let detail = format!("the KEK {kek} wraps the DEK; checked, stored");
     recorder.note("wrap_dek", true, &detail);
     Ok(())

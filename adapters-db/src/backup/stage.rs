@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use time::OffsetDateTime;
 
 use super::{manifest, read, replaced};
-use crate::classify::Found;
+use crate::classify::FileContent;
 use crate::connections::Connections;
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
@@ -98,7 +98,7 @@ impl Staged {
         let connection = open::read_write(&self.path, self.connections.busy)?;
         let db = Db::new(&self.path, &connection);
         let holding = db.failed("closing it for writers");
-        if ensure_ours(&db)? == Found::Nothing {
+        if ensure_ours(&db)? == FileContent::Nothing {
             return Ok(None);
         }
         integrity::check(&db)?;
@@ -224,7 +224,7 @@ fn make_ready(draft: &Draft, name: &Utf8Path, backup: &Backup) -> Result<(), Sto
 }
 
 /// Whose database stands there is asked before it is replaced: the path may be wrong.
-fn ensure_ours(db: &Db<'_>) -> Result<Found, BackupError> {
+fn ensure_ours(db: &Db<'_>) -> Result<FileContent, BackupError> {
     let id: i64 = db
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(db.failed("reading"))?;

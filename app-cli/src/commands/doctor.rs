@@ -5,8 +5,7 @@ use serde_json::json;
 use super::Next;
 use crate::config::Config;
 use crate::console::Console;
-use crate::failure::Failure;
-use crate::hints;
+use crate::failure::{Failure, hint_of};
 use crate::wire::{Access, wire};
 use usecases::doctor::{self, Advice, Check, Place, Verdict};
 use usecases::node::Node;
@@ -53,7 +52,7 @@ fn hint(check: &Check) -> String {
     match &check.advice {
         Advice::None => String::new(),
         Advice::Text(text) => text.clone(),
-        Advice::For(error) => hints::of(error),
+        Advice::For(error) => hint_of(error),
     }
 }
 

@@ -80,7 +80,7 @@ pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<
         accept_new_database: false,
     };
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    startup::run(&mut console.recorder(&node, report), request)?;
+    startup::run(&mut console.quiet_recorder(&node, report), request)?;
     Ok(Next::Exit)
 }
 

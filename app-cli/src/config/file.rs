@@ -169,3 +169,20 @@ fn no_configuration(path: &Utf8Path) -> Failure {
         "put a TOML file there, or name another one with --config or TRUSTPOINT_CONFIG",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// But for `hsm.uri`, which stands in the place of module and label.
+    #[test]
+    fn the_readme_shows_every_key() {
+        let readme = include_str!("../../../README.md");
+        let (_, block) = readme.split_once("```toml\n").unwrap();
+        let (block, _) = block.split_once("```").unwrap();
+        let file: ConfigFile = toml::from_str(block).unwrap();
+        let shown = format!("{file:?}");
+        assert!(shown.contains("uri: None"), "{shown}");
+        assert_eq!(shown.matches(": None").count(), 1, "{shown}");
+    }
+}

@@ -25,7 +25,7 @@ const KNOWN: [&str; 16] = [
 const OF_SERVICES: [&str; 2] = ["TRUSTPOINT_PORT", "TRUSTPOINT_SERVICE_"];
 
 /// How many letters may differ for a name to be meant.
-const MOST_TYPOS: usize = 4;
+const MOST_TYPOS: usize = 2;
 
 /// A warning for each variable of the environment that begins as ours and is none.
 pub fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {

@@ -19,13 +19,12 @@ pub fn of(error: &Error) -> String {
         Error::DekCache(error) => files::dek_cache(error),
         Error::Assets(error) => files::assets(error),
         Error::Tls(error) => tls::tls(error),
-        Error::WebServer(error) => tls::web_server(error),
         Error::Store(error) => store::store(error),
         Error::Backup(error) => store::backup(error),
         Error::Crypto(error) => store::crypto(error).to_owned(),
         Error::Token(error) => token::of(error),
         Error::Refused(refused) => refused::of(refused),
-        // It carries its own: see `Failure`.
+        // It carries its own: see `failure::hint_of`.
         Error::Pin(_) => String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Hints for the TLS credential and the web server.
 
 use super::files;
-use ports::{TlsError, WebServerError};
+use ports::TlsError;
 
 /// For a credential.
 pub(super) fn tls(error: &TlsError) -> String {
@@ -45,20 +45,6 @@ pub(super) fn tls(error: &TlsError) -> String {
         TlsError::Stray { .. } => {
             "give the intermediate certificates that the issuer sent with the certificate, all of \
              them and no others"
-        }
-    }
-    .to_owned()
-}
-
-/// For the web server.
-pub(super) fn web_server(error: &WebServerError) -> String {
-    match error {
-        WebServerError::CannotRun { .. } => {
-            "correct nginx.reload, and reload the web server by hand"
-        }
-        WebServerError::Failed { .. } => {
-            "see whether the web server runs and accepts its configuration (`nginx -t`), then \
-             reload it by hand"
         }
     }
     .to_owned()

@@ -1,7 +1,7 @@
 //! The finite input space of a decision.
 
 use domain::{
-    CacheCopy, Database, Installed, Kek, Observed, SchemaState, Sealing, SetupWizardState,
+    CacheCopy, Database, DekWays, Installed, KekState, Observed, SchemaState, SetupWizardState,
     StartupScenario, Storage, Version, Wizard,
 };
 
@@ -118,10 +118,10 @@ fn wizards() -> Vec<Wizard> {
 pub fn storages() -> Vec<Storage> {
     let mut storages = vec![Storage::Software];
     storages.extend([false, true].map(|knows_token| Storage::NotConfigured { knows_token }));
-    for kek in Kek::ALL {
+    for kek in KekState::ALL {
         for cache in CacheCopy::ALL {
             for has_backup_password in [false, true] {
-                let sealing = Sealing {
+                let sealing = DekWays {
                     kek,
                     has_backup_password,
                     cache,

@@ -29,7 +29,7 @@ const CASES: [Case; 22] = [
     ("writing before the first migration is refused", too_early),
     ("migrate initialises, once", migrates),
     ("c23: the installation id stays", identity_stays),
-    ("the storage is set", storage),
+    ("the storage is configured once, and set at will", storage),
     ("the token replaces what was known", token),
     ("an empty blob is not an absent one", empty_blob),
     ("no active credential is none", no_credential),
@@ -256,6 +256,9 @@ fn identity_stays(rig: &dyn StoreRig) {
 
 fn storage(rig: &dyn StoreRig) {
     let database = migrated(rig);
+    assert!(database.configure_storage(StorageType::SoftHsm).unwrap());
+    assert!(!database.configure_storage(StorageType::Software).unwrap());
+    assert_eq!(node(&*database).storage, Some(StorageType::SoftHsm));
     for storage in StorageType::ALL {
         assert!(database.set_storage(storage).unwrap());
         assert!(!database.set_storage(storage).unwrap());

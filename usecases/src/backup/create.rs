@@ -39,7 +39,7 @@ pub fn run(
     let detail = format!("{}, SHA-256 {}", request.name, manifest.sha256);
     recorder.note("create_backup", true, &detail);
     recorder.report.warnings.extend(clear_keys(node, &record)?);
-    let damaged = crate::sealing::password_blob_warning(node, &record);
+    let damaged = crate::dek_ways::password_blob_warning(node, &record);
     recorder.report.warnings.extend(damaged);
     if record.storage == Some(StorageType::SoftHsm) && !manifest.backup_password_set {
         recorder.report.warnings.push(

@@ -1,12 +1,12 @@
 //! What becomes of the cached DEK where another database takes the place of the present one.
 
-use domain::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, StorageType};
+use domain::{CacheCopy, CacheEvent, CacheFate, DekWays, KekState, StorageType};
 use ports::{BackupSource, CachedDek, NodeRecord, TokenRecord};
 
+use crate::dek_ways::{self, copy_of};
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
-use crate::sealing::{self, copy_of};
 
 /// Refuses where the cache may hold the last copy of the present database's DEK, and says what
 /// becomes of it where nothing can be lost. The token is asked only where all hangs on it.
@@ -26,7 +26,7 @@ pub fn ensure_nothing_lost(
         let known = record
             .token
             .as_ref()
-            .filter(|known| sealing::is_sealed(known));
+            .filter(|known| dek_ways::is_sealed(known));
         known.map(|known| (record, known))
     });
     let is_judged = |known| copy_of(node, Some(known), &cached) != CacheCopy::Unknown;
@@ -50,16 +50,23 @@ fn ways(
     node: &Node,
     record: &NodeRecord,
     known: &TokenRecord,
-) -> Result<(Sealing, Option<Error>), Error> {
-    let ways = sealing::ways(node, known, Kek::Unknown)?;
+) -> Result<(DekWays, Option<Error>), Error> {
+    let ways = dek_ways::ways(node, known, KekState::Unknown)?;
     if ways.fate(CacheEvent::OtherDatabase) != CacheFate::Refuse {
         return Ok((ways, None));
     }
-    let (kek, why) = match sealing::unwraps(node, record, known) {
-        Ok(unwraps) => (if unwraps { Kek::Unwraps } else { Kek::Absent }, None),
-        Err(fault) => (Kek::Unknown, Some(fault)),
+    let (kek, why) = match dek_ways::unwraps_after_login(node, record, known) {
+        Ok(unwraps) => (
+            if unwraps {
+                KekState::Unwraps
+            } else {
+                KekState::Absent
+            },
+            None,
+        ),
+        Err(fault) => (KekState::Unknown, Some(fault)),
     };
-    Ok((Sealing { kek, ..ways }, why))
+    Ok((DekWays { kek, ..ways }, why))
 }
 
 /// The present database does not know the DEK: it may be of one that an earlier restore, which was
@@ -92,7 +99,7 @@ fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Error> 
     Ok(CacheFate::Keep)
 }
 
-fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Error>) -> Refused {
+fn last_copy(node: &Node, record: &NodeRecord, ways: DekWays, why: Option<Error>) -> Refused {
     let kek = match &why {
         None => "the KEK does not unwrap it".to_owned(),
         Some(fault) => format!("whether the KEK unwraps it could not be asked: {fault}"),
@@ -101,7 +108,7 @@ fn last_copy(node: &Node, record: &NodeRecord, ways: Sealing, why: Option<Error>
         cache: node.secrets.cache.path(),
         database: node.settings.database_path.clone(),
         kek,
-        way_back: sealing::way_back(node, record, ways),
+        way_back: dek_ways::way_back(node, record, ways),
         source: why.map(Into::into),
     }
 }

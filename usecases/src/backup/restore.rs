@@ -75,7 +75,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, 
 
 /// The present database, as far as it can be read: a damaged one is what a restore is for.
 fn present(node: &Node) -> Result<Option<NodeRecord>, Error> {
-    match node.store.node.read() {
+    match node.store.record.read() {
         Ok(record) => Ok(record),
         Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
             node.host
@@ -157,7 +157,7 @@ fn remember_setup(
     let is_set_up = raw.is_some_and(SetupWizardState::counts_as_completed);
     if goes && known_here_alone && is_set_up {
         node.store
-            .node
+            .record
             .mark_setup_completed(node.host.clock.now())?;
     }
     Ok(())

@@ -6,11 +6,11 @@ use domain::StorageType;
 use ports::{Backup, BackupSource, Dek, FaultKind, Found, Secret, TokenRecord};
 
 use super::newer::ensure_not_newer;
+use crate::dek_ways;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::report::Report;
-use crate::sealing;
 use crate::session::{self, Unwrapped};
 
 /// What the operator wants to know.
@@ -178,7 +178,7 @@ fn by_password(
 }
 
 fn judge(node: &Node, known: &TokenRecord, dek: &Dek, what_unwraps: &str) -> Opens {
-    if sealing::is_dek_of(node, known, dek) {
+    if dek_ways::is_dek_of(node, known, dek) {
         Opens::Yes
     } else if known.dek_check_value.is_some() {
         Opens::No(format!("{what_unwraps} another DEK than the one in use"))

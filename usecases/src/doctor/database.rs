@@ -4,14 +4,14 @@ use domain::{SchemaState, SetupWizardState, StorageType, Version};
 use ports::{FaultKind, NodeRecord};
 
 use super::Doctor;
-use crate::sealing;
+use crate::dek_ways;
 
 impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
     pub(super) fn database(&mut self) -> Option<NodeRecord> {
         const NAME: &str = "database";
         let path = self.node.settings.database_path.clone();
-        let record = match self.node.store.node.read() {
+        let record = match self.node.store.record.read() {
             Ok(Some(record)) => {
                 self.pass(NAME, format!("{path} is a database of this program"));
                 Some(record)
@@ -29,7 +29,7 @@ impl Doctor<'_> {
                 None
             }
         };
-        match self.node.store.node.check_integrity() {
+        match self.node.store.record.check_integrity() {
             Ok(()) if record.is_some() => self.pass("database_integrity", "every page is right"),
             Ok(()) => {}
             Err(fault) => self.fault("database_integrity", fault),
@@ -101,12 +101,12 @@ impl Doctor<'_> {
                 _ => self.pass(NAME, name),
             };
         };
-        let completed = sealing::is_completed(record, raw);
+        let completed = dek_ways::is_completed(record, raw);
         match raw {
             Some(state) if state.is_auto_restore() => {
                 let hint = record.token.as_ref().map_or_else(
                     || "run `trustpointctl startup`".to_owned(),
-                    |known| sealing::hint(self.node, record, known),
+                    |known| dek_ways::way_back_without_kek(self.node, record, known),
                 );
                 let waits = format!("{name}: the node waits for its backup password");
                 self.warn(NAME, waits, hint);
@@ -135,7 +135,7 @@ impl Doctor<'_> {
             ),
             (Some(StorageType::SoftHsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
                 self.pass("storage", "softhsm");
-                match sealing::damaged_password_blob(self.node, record) {
+                match dek_ways::damaged_password_blob(self.node, record) {
                     None => self.pass(NAME, "one is set"),
                     Some(refused) => self.fault(NAME, refused),
                 }

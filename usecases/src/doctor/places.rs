@@ -23,7 +23,7 @@ impl Doctor<'_> {
         let writable = [
             (
                 "database_writable",
-                self.node.store.node.check_writable().map_err(Error::from),
+                self.node.store.record.check_writable().map_err(Error::from),
             ),
             (
                 "wizard_writable",

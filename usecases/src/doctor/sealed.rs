@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{CacheCopy, Kek};
+use domain::{CacheCopy, KekState};
 use ports::{
     CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
     TokenSession,
@@ -11,7 +11,7 @@ use ports::{
 use super::{Doctor, is_softhsm};
 use crate::error::Error;
 use crate::refused::CacheAlone;
-use crate::{sealing, session};
+use crate::{dek_ways, session};
 
 impl Doctor<'_> {
     /// Gives back the DEK, where it is accessible.
@@ -39,8 +39,8 @@ impl Doctor<'_> {
             .wizard
             .read()
             .map_or(None, |found| found.state());
-        let completed = sealing::is_completed(record, raw);
-        match sealing::ensure_consistent(self.node, record, completed, None) {
+        let completed = dek_ways::is_completed(record, raw);
+        match dek_ways::ensure_consistent(self.node, record, completed, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
             Err(refused) => self.fault("keys_agree", refused),
         }
@@ -50,7 +50,7 @@ impl Doctor<'_> {
     fn way_back(&self, record: &NodeRecord) -> String {
         record.token.as_ref().map_or_else(
             || "run `trustpointctl setup --storage softhsm`".to_owned(),
-            |known| sealing::hint(self.node, record, known),
+            |known| dek_ways::way_back_without_kek(self.node, record, known),
         )
     }
 
@@ -232,7 +232,7 @@ impl Doctor<'_> {
             return None;
         };
         match session.unwrap_dek(kek, blob).map_err(Error::from) {
-            Ok(dek) => match sealing::ensure_consistent(self.node, record, false, Some(&dek)) {
+            Ok(dek) => match dek_ways::ensure_consistent(self.node, record, false, Some(&dek)) {
                 Ok(()) => {
                     self.pass(
                         NAME,
@@ -247,10 +247,10 @@ impl Doctor<'_> {
             },
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
                 self.kek_lost = true;
-                let ways = sealing::ways(self.node, known, Kek::Absent);
+                let ways = dek_ways::ways(self.node, known, KekState::Absent);
                 let fault = match ways {
                     Ok(ways) if ways.is_in_cache_alone() => {
-                        let way_back = sealing::way_back(self.node, record, ways);
+                        let way_back = dek_ways::way_back(self.node, record, ways);
                         CacheAlone::refused(fault, way_back).into()
                     }
                     Ok(_) | Err(_) => fault,
@@ -275,7 +275,7 @@ impl Doctor<'_> {
                 return unwrapped;
             }
         };
-        let copy = sealing::copy_of(self.node, record.token.as_ref(), &cached);
+        let copy = dek_ways::copy_of(self.node, record.token.as_ref(), &cached);
         match cached {
             CachedDek::Present(dek) if copy == CacheCopy::Ours => {
                 self.pass(NAME, format!("{path} holds the DEK of this database"));

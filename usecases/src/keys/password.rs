@@ -43,7 +43,7 @@ pub fn set(
     let mut record = token::stored(node)?;
     record.backup_encrypted_dek = Some(blob);
     record.backup_password_set_at = Some(node.host.clock.now());
-    node.store.node.save_token(&record)?;
+    node.store.record.save_token(&record)?;
     recorder.note(
         "set_backup_password",
         true,

@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
 
-use crate::sealing;
+use crate::dek_ways;
 use crate::token::{self, TokenAccess};
 
 /// What the operator wants.
@@ -39,7 +39,7 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Erro
     let access = TokenAccess::look(node, Some(&sealed.record))?;
     if let Some(session) = access.session() {
         // Where the database names another KEK, this is the one that is retired.
-        sealed.token.kek = sealing::kek_by_blob(node, session, &sealed.token)?;
+        sealed.token.kek = dek_ways::kek_by_blob(node, session, &sealed.token)?;
     }
     let dek = dek(node, &sealed, access.session())?;
     let known = &sealed.token;
@@ -131,5 +131,5 @@ fn finish(
         ));
     }
     stored.pending_kek = None;
-    Ok(node.store.node.save_token(&stored)?)
+    Ok(node.store.record.save_token(&stored)?)
 }

@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
-use crate::{record, sealing, token};
+use crate::{dek_ways, record, token};
 
 /// The record of a node whose DEK a token wraps, and which is set up.
 pub(super) struct SealedNode {
@@ -25,7 +25,7 @@ impl SealedNode {
             return Err(Refused::OlderSchema { database }.into());
         }
         let raw = node.host.wizard.read()?.state();
-        if !sealing::is_completed(&record, raw) {
+        if !dek_ways::is_completed(&record, raw) {
             let state = raw.map_or("empty", SetupWizardState::name);
             return Err(Refused::NotSetUp { state }.into());
         }
@@ -36,7 +36,7 @@ impl SealedNode {
         match record.token.clone() {
             Some(token) => Ok(Self { record, token }),
             None => {
-                sealing::ensure_consistent(node, &record, true, None)?;
+                dek_ways::ensure_consistent(node, &record, true, None)?;
                 token::stored(node).map(|token| Self { record, token })
             }
         }
@@ -59,7 +59,7 @@ impl SealedNode {
     /// The cached DEK, where it is the one that seals this database.
     pub(super) fn cached(&self, node: &Node) -> Result<Option<Dek>, Error> {
         let cached = node.secrets.cache.read()?;
-        let is_ours = sealing::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
+        let is_ours = dek_ways::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
         Ok(match cached {
             CachedDek::Present(dek) if is_ours => Some(dek),
             CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
@@ -76,7 +76,7 @@ impl SealedNode {
             return Ok(None);
         }
         let known = TokenRecord {
-            kek: sealing::kek_by_blob(node, session, &self.token)?,
+            kek: dek_ways::kek_by_blob(node, session, &self.token)?,
             ..self.token.clone()
         };
         match session::unwrap(session, &known)? {
@@ -87,7 +87,7 @@ impl SealedNode {
                     token: Some(known),
                     ..self.record.clone()
                 };
-                sealing::ensure_consistent(node, &record, true, Some(&dek))?;
+                dek_ways::ensure_consistent(node, &record, true, Some(&dek))?;
                 Ok(Some(dek))
             }
         }
@@ -96,7 +96,7 @@ impl SealedNode {
     pub(super) fn out_of_reach(&self, node: &Node) -> Refused {
         Refused::LostDek {
             label: node.settings.token_label.clone(),
-            way_back: sealing::hint(node, &self.record, &self.token),
+            way_back: dek_ways::way_back_without_kek(node, &self.record, &self.token),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::credential::Active;
 use crate::error::Error;
 use crate::recorder::Recorder;
 use crate::report::TlsReport;
-use crate::startup::TlsWork;
+use crate::startup::TlsProvider;
 
 /// Chooses the TLS credential and gives it to Nginx. The one of the setup page stays, unless other
 /// names were asked for, it cannot be used, or its key stands in the clear where sealing the
@@ -22,7 +22,7 @@ pub fn choose(
     dek: Option<&Dek>,
 ) -> Result<(), Error> {
     let node = recorder.node;
-    let work = TlsWork {
+    let work = TlsProvider {
         node,
         dek,
         sealed: dek.is_some(),

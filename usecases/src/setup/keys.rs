@@ -1,13 +1,13 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
-use domain::{CacheCopy, CacheEvent, CacheFate, Kek, KekId};
+use domain::{CacheCopy, CacheEvent, CacheFate, KekId, KekState};
 use ports::{CachedDek, Dek, FaultKind, NodeRecord, TokenRecord, TokenSession};
 
 use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::{sealing, token};
+use crate::{dek_ways, token};
 
 /// The KEK and DEK of an earlier try where they work, new ones otherwise.
 ///
@@ -56,7 +56,7 @@ pub fn ensure_nothing_replaced(
     let Some(known) = record
         .token
         .as_ref()
-        .filter(|known| sealing::is_sealed(known))
+        .filter(|known| dek_ways::is_sealed(known))
     else {
         return Ok(());
     };
@@ -64,7 +64,7 @@ pub fn ensure_nothing_replaced(
         (Some(kek), Some(session)) => session.has_kek(kek)?,
         _ => false,
     };
-    let ways = sealing::ways(node, known, Kek::Absent)?;
+    let ways = dek_ways::ways(node, known, KekState::Absent)?;
     // One that the KEK has or the cache proves is used again, and nothing is replaced.
     if (has_kek && known.encrypted_dek.is_some()) || ways.cache == CacheCopy::Ours {
         return Ok(());
@@ -78,7 +78,7 @@ pub fn ensure_nothing_replaced(
         } else {
             format!("{} may be the last copy", node.secrets.cache.path())
         },
-        way_back: sealing::way_back(node, record, ways),
+        way_back: dek_ways::way_back(node, record, ways),
     }
     .into())
 }
@@ -99,7 +99,7 @@ fn earlier_dek(
     let damaged = match (kek, &known.encrypted_dek) {
         (Some(kek), Some(blob)) => match session.unwrap_dek(kek, blob) {
             Ok(dek) => {
-                sealing::ensure_consistent(node, record, false, Some(&dek))?;
+                dek_ways::ensure_consistent(node, record, false, Some(&dek))?;
                 return Ok(Some(dek));
             }
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
@@ -132,7 +132,7 @@ fn earlier_dek(
 /// The DEK of the cache, where it is the one of this database.
 fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Error> {
     let cached = node.secrets.cache.read()?;
-    let is_ours = sealing::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
+    let is_ours = dek_ways::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
     Ok(match cached {
         CachedDek::Present(dek) if is_ours => Some(dek),
         CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,

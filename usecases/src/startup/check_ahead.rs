@@ -4,7 +4,7 @@ use domain::{Plan, Step, TlsGoal};
 use ports::CachedDek;
 
 use super::open_token::{Mode, Observation};
-use super::tls::TlsWork;
+use super::tls::TlsProvider;
 use crate::credential::Active;
 use crate::error::Error;
 use crate::node::Node;
@@ -20,7 +20,7 @@ pub(super) fn check_ahead(
     plan: &Plan,
     mode: Mode,
 ) -> Result<(), Error> {
-    let work = observation.tls_work(node);
+    let work = observation.tls_provider(node);
     let active = active(&work, plan)?;
     // Whoever asks for the status is not about to write.
     if mode == Mode::Status {
@@ -33,7 +33,7 @@ pub(super) fn check_ahead(
             Step::ProvideTls(goal) if work.is_write_due(*goal, active.as_ref())? => {
                 node.web.tls.check_writable()?;
                 if !matches!(active, Some(Active::Readable(..))) {
-                    // Names that no certificate can have.
+                    // Made and thrown away: names that no certificate can have are found out here.
                     node.web
                         .issuer
                         .issue(&node.settings.san, node.host.clock.now())?;
@@ -46,7 +46,7 @@ pub(super) fn check_ahead(
                 node.secrets.cache.check_writable()?
             }
             Step::SnapshotDatabase => node.store.backups.check_snapshot()?,
-            Step::RecordStart => node.store.node.check_writable()?,
+            Step::RecordStart => node.store.record.check_writable()?,
             _ => {}
         }
     }
@@ -54,7 +54,7 @@ pub(super) fn check_ahead(
 }
 
 /// The active credential, where the plan needs it.
-fn active(work: &TlsWork<'_>, plan: &Plan) -> Result<Option<Active>, Error> {
+fn active(work: &TlsProvider<'_>, plan: &Plan) -> Result<Option<Active>, Error> {
     let needs = |goal| plan.steps.contains(&Step::ProvideTls(goal));
     if !(needs(TlsGoal::FromDatabase) || needs(TlsGoal::ReuseOrGenerate)) {
         return Ok(None);

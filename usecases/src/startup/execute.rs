@@ -1,8 +1,7 @@
 //! Execute: the steps of a plan, one after the other.
 
 use domain::{
-    CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, Storage, StorageType,
-    TlsGoal,
+    CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal,
 };
 use ports::{AssetReport, Migrated, StartRecord};
 
@@ -136,20 +135,22 @@ impl Execution<'_> {
     }
 
     fn migrate_database(&self) -> Result<StepNote, Error> {
-        Ok(match self.node.store.node.migrate()? {
+        Ok(match self.node.store.record.migrate()? {
             Migrated::Unchanged => StepNote::unchanged("no migration is pending"),
             Migrated::Applied(names) => StepNote::done(names.join(", ")),
         })
     }
 
-    /// A setup that was cut short has configured one already.
+    /// A setup that was cut short may have configured another one.
     fn configure_storage(&self) -> Result<StepNote, Error> {
-        let configured = self.observation.observed.storage().and_then(Storage::kind);
-        if configured.is_some() {
-            return Ok(StepNote::unchanged("configured already"));
-        }
-        let changed = self.node.store.node.set_storage(StorageType::Software)?;
-        Ok(StepNote::changed(changed, "SOFTWARE"))
+        let software = StorageType::Software;
+        let is_new = self.node.store.record.configure_storage(software)?;
+        let detail = if is_new {
+            "SOFTWARE"
+        } else {
+            "configured already"
+        };
+        Ok(StepNote::changed(is_new, detail))
     }
 
     fn assets(&mut self, assets: AssetReport, what: &str) -> StepNote {
@@ -165,7 +166,7 @@ impl Execution<'_> {
     }
 
     fn provide_tls(&mut self, goal: TlsGoal) -> Result<StepNote, Error> {
-        let provided = self.observation.tls_work(self.node).provide(goal)?;
+        let provided = self.observation.tls_provider(self.node).provide(goal)?;
         self.warnings.extend(provided.warnings);
         self.tls = Some(TlsReport::new(provided.source, &provided.facts));
         Ok(StepNote::changed(provided.changed, provided.detail))

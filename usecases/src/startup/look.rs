@@ -1,12 +1,13 @@
-//! Look: what the files and the database say. Nothing is changed, and no token is asked.
+//! Look: what the files and the database say. No token is asked, and nothing is changed but what a
+//! writer that died left half done in the database: a start rolls it back.
 
 use domain::{CacheCopy, Database, SetupWizardState, StartupScenario, Version, Wizard};
 use ports::{CachedDek, Dek, NodeRecord};
 
+use crate::dek_ways;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
-use crate::sealing;
 
 /// What the files and the database say.
 pub enum Look {
@@ -41,7 +42,7 @@ pub struct Installed {
 /// A database or state directory that cannot be read or cannot be right, and what contradicts
 /// itself.
 pub fn look(node: &Node) -> Result<Look, Error> {
-    let record = node.store.node.read()?;
+    let record = node.store.record.read()?;
     let file = node.host.wizard.read()?.state();
     let Some(record) = record else {
         return Ok(Look::NoDatabase { wizard: file });
@@ -58,9 +59,9 @@ pub fn look(node: &Node) -> Result<Look, Error> {
         return Ok(Look::Newer(database, Box::new(record)));
     }
     let completed = database.wizard.state() == domain::WizardState::Completed;
-    sealing::ensure_consistent(node, &record, completed, None)?;
+    dek_ways::ensure_consistent(node, &record, completed, None)?;
     let mut warnings = Vec::new();
-    warnings.extend(sealing::password_blob_warning(node, &record));
+    warnings.extend(dek_ways::password_blob_warning(node, &record));
     let (cached, cache) = match record.storage {
         Some(domain::StorageType::SoftHsm) => cached_dek(node, &record, &mut warnings)?,
         _ => (None, CacheCopy::Absent),
@@ -102,7 +103,7 @@ fn cached_dek(
 ) -> Result<(Option<Dek>, CacheCopy), Error> {
     let path = node.secrets.cache.path();
     let cached = node.secrets.cache.read()?;
-    let copy = sealing::copy_of(node, record.token.as_ref(), &cached);
+    let copy = dek_ways::copy_of(node, record.token.as_ref(), &cached);
     let dek = match cached {
         CachedDek::Absent => None,
         CachedDek::Unusable(why) => {

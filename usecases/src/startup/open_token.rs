@@ -4,19 +4,19 @@
 use std::time::Duration;
 
 use domain::{
-    CacheCopy, Installed, Kek, Observed, Sealing, SetupWizardState, Storage, StorageType,
+    CacheCopy, DekWays, Installed, KekState, Observed, SetupWizardState, Storage, StorageType,
 };
 use ports::{
     ActiveCredential, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo, TokenRecord,
 };
 
 use super::look::{self, Look, look};
-use super::tls::TlsWork;
+use super::tls::TlsProvider;
 use super::traces;
+use crate::dek_ways;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::CacheAlone;
-use crate::sealing;
 use crate::session::{self, Unwrapped};
 
 /// What a start is to do: how long it waits for the HSM, and whether it logs in.
@@ -71,9 +71,9 @@ impl Observation {
 
 impl Observation {
     /// The work on the TLS set of the node that was seen.
-    pub fn tls_work<'a>(&'a self, node: &'a Node) -> TlsWork<'a> {
+    pub fn tls_provider<'a>(&'a self, node: &'a Node) -> TlsProvider<'a> {
         let record = self.record.as_ref();
-        TlsWork {
+        TlsProvider {
             node,
             dek: self.dek.as_ref().map(|dek| &dek.dek),
             sealed: self.observed.is_hsm_storage(),
@@ -141,9 +141,9 @@ fn no_database(
 
 fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Observation, Error> {
     let known = seen.record.token.as_ref();
-    let unasked = Sealing {
-        kek: Kek::Unknown,
-        has_backup_password: known.is_some_and(|known| sealing::has_password(node, known)),
+    let unasked = DekWays {
+        kek: KekState::Unknown,
+        has_backup_password: known.is_some_and(|known| dek_ways::has_password(node, known)),
         cache: seen.cache,
     };
     let (storage, answer) = match seen.record.storage {
@@ -160,7 +160,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
             }
             .open(unasked)?;
             let kek = answer.kek;
-            (Storage::SoftHsm(Sealing { kek, ..unasked }), answer)
+            (Storage::SoftHsm(DekWays { kek, ..unasked }), answer)
         }
         Some(StorageType::PhysicalHsm) => {
             // Nothing is asked of the device: what counts is whether the cache file is there.
@@ -170,7 +170,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
                 CacheCopy::Absent
             };
             (
-                Storage::PhysicalHsm(Sealing { cache, ..unasked }),
+                Storage::PhysicalHsm(DekWays { cache, ..unasked }),
                 Answer::default(),
             )
         }
@@ -202,7 +202,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
 
 /// What the token answered.
 struct Answer {
-    kek: Kek,
+    kek: KekState,
     dek: Option<Dek>,
     token: Option<TokenInfo>,
     hsm: Option<String>,
@@ -212,7 +212,7 @@ struct Answer {
 impl Default for Answer {
     fn default() -> Self {
         Self {
-            kek: Kek::Unknown,
+            kek: KekState::Unknown,
             dek: None,
             token: None,
             hsm: None,
@@ -229,7 +229,7 @@ struct SoftHsm<'a> {
 }
 
 impl SoftHsm<'_> {
-    fn open(&self, unasked: Sealing) -> Result<Answer, Error> {
+    fn open(&self, unasked: DekWays) -> Result<Answer, Error> {
         let module = session::reach(self.node, self.mode.wait(self.node))?;
         let mut answer = Answer {
             hsm: Some(module.description().to_owned()),
@@ -237,7 +237,7 @@ impl SoftHsm<'_> {
         };
         let record = &self.seen.record;
         match session::find(self.node, module, Some(record))? {
-            Found::Absent { .. } => answer.kek = Kek::Absent,
+            Found::Absent { .. } => answer.kek = KekState::Absent,
             Found::Present(token) => {
                 let info = token.info().clone();
                 if info.pin == PinState::CountLow {
@@ -249,29 +249,29 @@ impl SoftHsm<'_> {
                 // A token that was just initialised holds no key, whatever it held before.
                 let is_blank = info.pin == PinState::NotInitialised;
                 match record.token.as_ref().filter(|_| !is_blank) {
-                    None => answer.kek = Kek::Absent,
+                    None => answer.kek = KekState::Absent,
                     Some(_) if self.mode != Mode::CarryOut && self.seen.cached.is_some() => {}
                     Some(known) => {
                         (answer.kek, answer.dek) = self
                             .unwrap_dek(token, known)
-                            .map_err(|fault| self.mind_the_cache(fault, unasked))?;
+                            .map_err(|fault| self.with_way_back(fault, unasked))?;
                     }
                 }
                 answer.token = Some(info);
             }
         }
-        answer.warnings.extend(self.missed_token(&answer));
+        answer.warnings.extend(self.warn_of_missing_token(&answer));
         Ok(answer)
     }
 
     /// A wrapped DEK that is damaged is no reason to lose the one in the cache.
-    fn mind_the_cache(&self, fault: Error, unasked: Sealing) -> Error {
-        let ways = Sealing {
-            kek: Kek::Absent,
+    fn with_way_back(&self, fault: Error, unasked: DekWays) -> Error {
+        let ways = DekWays {
+            kek: KekState::Absent,
             ..unasked
         };
         if fault.kind() == FaultKind::DataCorrupt && ways.is_in_cache_alone() {
-            let way_back = sealing::way_back(self.node, &self.seen.record, ways);
+            let way_back = dek_ways::way_back(self.node, &self.seen.record, ways);
             return CacheAlone::refused(fault, way_back).into();
         }
         fault
@@ -279,7 +279,7 @@ impl SoftHsm<'_> {
 
     /// Not to see a token is no proof that it is lost (C3); nor is not to see the KEK on it, since
     /// its directory may go while it is looked at.
-    fn missed_token(&self, answer: &Answer) -> Option<String> {
+    fn warn_of_missing_token(&self, answer: &Answer) -> Option<String> {
         let known = self.seen.record.token.as_ref()?;
         let label = &known.label;
         let missed = match &answer.token {
@@ -292,7 +292,7 @@ impl SoftHsm<'_> {
                  another one (serial {})",
                 known.serial, token.serial
             ),
-            Some(token) if answer.kek == Kek::Absent => {
+            Some(token) if answer.kek == KekState::Absent => {
                 let kek = known.kek.as_ref()?;
                 format!(
                     "the token {label:?} (serial {}) is shown, and the KEK {kek} is not on it",
@@ -313,20 +313,20 @@ impl SoftHsm<'_> {
         &self,
         token: Box<dyn Token>,
         known: &TokenRecord,
-    ) -> Result<(Kek, Option<Dek>), Error> {
+    ) -> Result<(KekState, Option<Dek>), Error> {
         if known.kek.is_none() {
-            return Ok((Kek::Absent, None));
+            return Ok((KekState::Absent, None));
         }
         let session = token.log_in(&self.node.secrets.pins.user_pin()?)?;
         match session::unwrap(&*session, known)? {
-            Unwrapped::NoKek => Ok((Kek::Absent, None)),
-            Unwrapped::NothingWrapped => Ok((Kek::OnToken, None)),
+            Unwrapped::NoKek => Ok((KekState::Absent, None)),
+            Unwrapped::NothingWrapped => Ok((KekState::OnToken, None)),
             Unwrapped::Damaged(fault) => Err(fault),
             Unwrapped::Dek(dek) => {
                 // What is stored of an unfinished setup has a check value too: it is stored with
                 // the DEK.
-                sealing::ensure_consistent(self.node, &self.seen.record, true, Some(&dek))?;
-                Ok((Kek::Unwraps, Some(dek)))
+                dek_ways::ensure_consistent(self.node, &self.seen.record, true, Some(&dek))?;
+                Ok((KekState::Unwraps, Some(dek)))
             }
         }
     }

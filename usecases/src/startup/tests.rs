@@ -51,7 +51,8 @@ fn c05_whatever_step_fails_ends_the_start_and_nothing_is_recorded() {
             mocks.messages.expect_compile().return_once(full_disk);
         }),
         ("configure_storage", |mocks| {
-            mocks.node.expect_set_storage().return_once(|_| full_disk());
+            let configure = mocks.node.expect_configure_storage();
+            configure.return_once(|_| full_disk());
         }),
         ("provide_tls", |mocks| {
             mocks.tls.expect_publish().return_once(|_, _| full_disk());

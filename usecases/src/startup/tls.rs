@@ -13,7 +13,7 @@ use crate::refused::Refused;
 use crate::report::{TlsReport, rfc3339};
 
 /// Provides Nginx with its set.
-pub struct TlsWork<'a> {
+pub struct TlsProvider<'a> {
     /// The node.
     pub node: &'a Node,
     /// The DEK, where it is accessible.
@@ -38,7 +38,7 @@ pub struct Provided {
     pub warnings: Vec<String>,
 }
 
-impl TlsWork<'_> {
+impl TlsProvider<'_> {
     /// Reaches the goal.
     ///
     /// # Errors
@@ -53,13 +53,13 @@ impl TlsWork<'_> {
                 TlsView::Absent | TlsView::Unusable(_) => self.temporary(),
             },
             TlsGoal::Temporary => match self.node.web.tls.view()? {
-                TlsView::Usable(set) if self.is_waiting_set(&set) => Ok(self.keep(set)),
+                TlsView::Usable(set) if self.is_reusable_temporary(&set) => Ok(self.keep(set)),
                 TlsView::Usable(_) | TlsView::Absent | TlsView::Unusable(_) => self.temporary(),
             },
         }
     }
 
-    /// Whether [`TlsWork::provide`] would have to write into Nginx's directory; `active` where it
+    /// Whether [`TlsProvider::provide`] would have to write into Nginx's directory; `active` where it
     /// could be read already.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl TlsWork<'_> {
         };
         Ok(match (goal, active) {
             (TlsGoal::KeepOrTemporary, _) => false,
-            (TlsGoal::Temporary, _) => !self.is_waiting_set(&set),
+            (TlsGoal::Temporary, _) => !self.is_reusable_temporary(&set),
             (TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate, None) => false,
             (TlsGoal::FromDatabase | TlsGoal::ReuseOrGenerate, Some(active)) => match active {
                 Active::Readable(_, facts) => {
@@ -226,7 +226,7 @@ impl TlsWork<'_> {
     }
 
     /// A temporary set that still stands from an earlier start of this wait.
-    fn is_waiting_set(&self, set: &TlsSet) -> bool {
+    fn is_reusable_temporary(&self, set: &TlsSet) -> bool {
         set.source == Some(TlsSource::Temporary)
             && !set.facts.has_ended_at(self.node.host.clock.now())
     }

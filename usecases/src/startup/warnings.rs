@@ -51,7 +51,7 @@ fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
     let (Some(sealing), Some(record)) = (sealing, &observation.record) else {
         return warnings;
     };
-    let way_back = || crate::sealing::way_back(node, record, sealing);
+    let way_back = || crate::dek_ways::way_back(node, record, sealing);
     let completed = observation.observed.is_wizard_completed();
     let known = record.token.as_ref();
     let is_unset = known.is_some_and(|known| known.backup_encrypted_dek.is_none());

@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
 use crate::report::{Report, TlsReport, rfc3339};
-use crate::startup::{self, Mode, Observation, TlsWork};
+use crate::startup::{self, Mode, Observation, TlsProvider};
 
 /// The right to change the credential of a node, for as long as this lives.
 pub(super) struct Access {
@@ -37,8 +37,8 @@ impl Access {
         self.observation.dek.as_ref().map(|dek| &dek.dek)
     }
 
-    pub(super) fn work<'a>(&'a self, node: &'a Node) -> TlsWork<'a> {
-        self.observation.tls_work(node)
+    pub(super) fn work<'a>(&'a self, node: &'a Node) -> TlsProvider<'a> {
+        self.observation.tls_provider(node)
     }
 
     /// The active credential, as the database has it.
@@ -77,7 +77,7 @@ pub(super) fn ensure_saveable(node: &Node, observation: &Observation) -> Result<
 /// Gives Nginx the credential that was saved just now, and has it reloaded.
 pub(super) fn publish(
     recorder: &mut Recorder<'_>,
-    work: &TlsWork<'_>,
+    work: &TlsProvider<'_>,
     credential: &TlsCredential,
     facts: CertificateFacts,
     source: TlsSource,

@@ -2,6 +2,7 @@
 
 use ports::{CertificateDetails, StoredCredential, TlsView};
 
+use crate::credential;
 use crate::error::Error;
 use crate::node::Node;
 
@@ -23,12 +24,14 @@ pub fn show(node: &Node) -> Result<Shown, Error> {
     let list = node.store.credentials.list()?;
     let active = list.into_iter().find(|stored| stored.is_active);
     let details = match &active {
-        Some(stored) => node
-            .store
-            .credentials
-            .find(&stored.facts.sha256_fingerprint)?
-            .map(|found| node.web.issuer.describe(&found.certificate_pem))
-            .transpose()?,
+        Some(stored) => {
+            let found = credential::find(node, &stored.facts.sha256_fingerprint)?;
+            let found = found.map(|found| credential::ensure_has_key(node, found));
+            let found = found.transpose()?;
+            found
+                .map(|found| node.web.issuer.describe(&found.certificate_pem))
+                .transpose()?
+        }
         None => None,
     };
     Ok(Shown {

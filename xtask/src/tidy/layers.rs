@@ -95,7 +95,8 @@ const USE_CASES_DO_NOT_NAME: [&str; 7] = [
 ];
 
 /// SQL, as it stands in a program's strings.
-const SQL: [&str; 9] = [
+const SQL: [&str; 10] = [
+    "UPDATE ",
     "SELECT ",
     "INSERT INTO ",
     "INSERT OR ",
@@ -237,9 +238,10 @@ fn check_sql(file: &SourceFile) -> Vec<Finding> {
     file.lines()
         .filter_map(|(line, text)| {
             let upper = text.to_uppercase();
-            // `SELECT` is a word of prose too, and is only meant where it is written like SQL.
+            // Words of prose too, which are only meant where they are written like SQL.
             let word = SQL.iter().find(|word| match **word {
                 "SELECT " => text.contains("\"SELECT "),
+                "UPDATE " => text.contains("\"UPDATE "),
                 word => upper.contains(word),
             })?;
             let message = format!("SQL ({}) belongs to adapters-db alone", word.trim_end());

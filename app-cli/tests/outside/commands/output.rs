@@ -142,13 +142,20 @@ fn people_see_progress_on_standard_output_and_errors_with_cause_and_hint_on_stan
     let run = sandbox.run_human(&["startup"]).expect(0);
     assert_eq!(run.stderr, "");
     for text in [
-        "DB_NOT_INITIALIZED",
         "migrate_database",
         "provide_tls",
         "SHA-256",
         "setup_required",
+        "trustpointctl setup",
     ] {
         assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+    let again = sandbox.run_human(&["startup"]).expect(0).stdout;
+    assert!(again.contains("(nothing to do)"), "{again}");
+    assert!(!again.contains("VERSION_MATCH"), "{again}");
+    let verbose = sandbox.run_human(&["--verbose", "startup"]).expect(0);
+    for text in ["VERSION_MATCH", "compile_messages", "migrate_database"] {
+        assert!(verbose.stdout.contains(text), "{text}: {}", verbose.stdout);
     }
     let fingerprint = sandbox.run(&["startup"]).fingerprint();
     assert!(run.stdout.contains(&fingerprint), "{}", run.stdout);

@@ -75,7 +75,7 @@ impl Mocks {
     pub fn allow_changes(&mut self) {
         let applied = || Ok(Migrated::Applied(vec!["V1".to_owned()]));
         self.node.expect_migrate().returning(applied);
-        self.node.expect_set_storage().returning(|_| Ok(true));
+        self.node.expect_configure_storage().returning(|_| Ok(true));
         let mark = self.node.expect_mark_setup_completed();
         mark.returning(|_| Ok(true));
         let save = self.credentials.expect_save_active();
@@ -123,7 +123,7 @@ impl Mocks {
         file_system.expect_look().returning(|_| Ok(None));
         Node {
             store: Store {
-                node: Box::new(self.node),
+                record: Box::new(self.node),
                 credentials: Box::new(self.credentials),
                 backups: Box::new(NoBackups),
                 history: Box::new(self.history),

@@ -1,8 +1,8 @@
 //! The ways to the DEK, and the one rule about its last copy.
 //!
 //! A DEK is had from the wrapped one by the KEK, from the one under the backup password, or from
-//! the cache. Whoever is about to remove or replace a way asks [`Sealing::fate`] first, and
-//! whoever says what to do next asks [`Sealing::way_back`].
+//! the cache. Whoever is about to remove or replace a way asks [`DekWays::fate`] first, and
+//! whoever says what to do next asks [`DekWays::way_back`].
 
 /// What the DEK cache holds, against the check value in the database.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -64,39 +64,6 @@ pub enum WayBack {
     OldToken,
 }
 
-/// Whether something is there, where "cannot know" is an answer of its own (C3): an unreachable
-/// token says nothing about the keys on it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Presence {
-    /// Seen.
-    Present,
-    /// Looked for where it would have to be, and not there.
-    Absent,
-    /// Not asked, or no answer.
-    Unknown,
-}
-
-impl Presence {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Unknown];
-
-    /// `Some` where it is known.
-    #[must_use]
-    pub const fn known(self) -> Option<bool> {
-        match self {
-            Self::Present => Some(true),
-            Self::Absent => Some(false),
-            Self::Unknown => None,
-        }
-    }
-}
-
-impl From<bool> for Presence {
-    fn from(present: bool) -> Self {
-        if present { Self::Present } else { Self::Absent }
-    }
-}
-
 /// Whether the plain DEK is accessible: in the cache, or unwrapped just now by the KEK.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum DekCacheState {
@@ -122,7 +89,7 @@ impl DekCacheState {
 
 /// What is known of the KEK on the token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Kek {
+pub enum KekState {
     /// It is there, and unwrapped the DEK just now.
     Unwraps,
     /// It is there, and was not asked, or has nothing to unwrap.
@@ -133,37 +100,38 @@ pub enum Kek {
     Unknown,
 }
 
-impl Kek {
+impl KekState {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Unwraps, Self::OnToken, Self::Absent, Self::Unknown];
 
-    /// Whether the token holds it.
+    /// Whether the token holds it; `None` where that is not known: an unreachable token says
+    /// nothing about the keys on it (C3).
     #[must_use]
-    pub const fn presence(self) -> Presence {
+    pub const fn is_on_token(self) -> Option<bool> {
         match self {
-            Self::Unwraps | Self::OnToken => Presence::Present,
-            Self::Absent => Presence::Absent,
-            Self::Unknown => Presence::Unknown,
+            Self::Unwraps | Self::OnToken => Some(true),
+            Self::Absent => Some(false),
+            Self::Unknown => None,
         }
     }
 }
 
 /// The ways to the DEK of one database, as far as they are known.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Sealing {
+pub struct DekWays {
     /// The KEK on the token.
-    pub kek: Kek,
-    /// Whether there is one under a backup password that can be one.
+    pub kek: KekState,
+    /// Whether the database has a DEK under a backup password, in a valid form.
     pub has_backup_password: bool,
     /// The cache.
     pub cache: CacheCopy,
 }
 
-impl Sealing {
+impl DekWays {
     /// Whether the DEK is accessible: unwrapped just now, or in the cache.
     #[must_use]
     pub const fn is_dek_cached(self) -> bool {
-        matches!(self.kek, Kek::Unwraps) || matches!(self.cache, CacheCopy::Ours)
+        matches!(self.kek, KekState::Unwraps) || matches!(self.cache, CacheCopy::Ours)
     }
 
     /// The same under the reference's name.
@@ -180,7 +148,7 @@ impl Sealing {
     /// not asked: its state may be wrong after a restored backup.
     #[must_use]
     pub const fn is_new_kek_scenario(self) -> bool {
-        !self.is_dek_cached() && matches!(self.kek, Kek::Absent) && self.has_backup_password
+        !self.is_dek_cached() && matches!(self.kek, KekState::Absent) && self.has_backup_password
     }
 
     /// The rule: the cached DEK goes only where another way is proven. That the KEK unwraps it is
@@ -191,7 +159,7 @@ impl Sealing {
     pub const fn fate(self, event: CacheEvent) -> CacheFate {
         use CacheCopy as Copy;
         use CacheEvent as Event;
-        if matches!(self.kek, Kek::Unwraps) {
+        if matches!(self.kek, KekState::Unwraps) {
             return CacheFate::Drop;
         }
         match (event, self.cache) {
@@ -223,6 +191,6 @@ impl Sealing {
     /// Whether the cache alone has it for certain, now that the KEK does not give it.
     #[must_use]
     pub const fn is_in_cache_alone(self) -> bool {
-        matches!((self.kek, self.cache), (Kek::Absent, CacheCopy::Ours))
+        matches!((self.kek, self.cache), (KekState::Absent, CacheCopy::Ours))
     }
 }

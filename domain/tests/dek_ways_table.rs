@@ -1,13 +1,13 @@
 //! The rule about the last copy of a DEK, over its whole input space.
 
-use domain::{CacheCopy, CacheEvent, CacheFate, Kek, Sealing, WayBack};
+use domain::{CacheCopy, CacheEvent, CacheFate, DekWays, KekState, WayBack};
 
-fn all() -> Vec<Sealing> {
+fn all() -> Vec<DekWays> {
     let mut all = Vec::new();
-    for kek in Kek::ALL {
+    for kek in KekState::ALL {
         for has_backup_password in [false, true] {
             for cache in CacheCopy::ALL {
-                all.push(Sealing {
+                all.push(DekWays {
                     kek,
                     has_backup_password,
                     cache,
@@ -23,7 +23,7 @@ fn c22_nothing_goes_that_may_be_the_last_copy() {
     for ways in all() {
         for event in CacheEvent::ALL {
             let may_be_the_last = ways.cache != CacheCopy::Absent
-                && ways.kek != Kek::Unwraps
+                && ways.kek != KekState::Unwraps
                 && !ways.has_backup_password;
             if may_be_the_last {
                 assert_ne!(ways.fate(event), CacheFate::Drop, "{ways:?} {event:?}");
@@ -36,7 +36,7 @@ fn c22_nothing_goes_that_may_be_the_last_copy() {
 fn c22_a_start_drops_only_what_the_kek_has_just_given() {
     for ways in all() {
         let drops = ways.fate(CacheEvent::NotReady) == CacheFate::Drop;
-        let expected = ways.kek == Kek::Unwraps || ways.cache == CacheCopy::Absent;
+        let expected = ways.kek == KekState::Unwraps || ways.cache == CacheCopy::Absent;
         assert_eq!(drops, expected, "{ways:?}");
         assert_ne!(
             ways.fate(CacheEvent::NotReady),
@@ -51,14 +51,17 @@ fn a_restore_is_refused_where_something_can_be_done_and_nowhere_else() {
     for ways in all() {
         let refused = ways.fate(CacheEvent::OtherDatabase) == CacheFate::Refuse;
         let can_be_wrapped = matches!(ways.cache, CacheCopy::Ours | CacheCopy::Untrusted);
-        let is_last = ways.kek != Kek::Unwraps && !ways.has_backup_password;
+        let is_last = ways.kek != KekState::Unwraps && !ways.has_backup_password;
         assert_eq!(refused, can_be_wrapped && is_last, "{ways:?}");
     }
 }
 
 #[test]
 fn a_new_dek_is_made_only_where_no_way_to_the_old_one_is_left() {
-    for ways in all().into_iter().filter(|ways| ways.kek != Kek::Unwraps) {
+    for ways in all()
+        .into_iter()
+        .filter(|ways| ways.kek != KekState::Unwraps)
+    {
         let allowed = ways.fate(CacheEvent::NewDek) == CacheFate::Drop;
         let nothing_left = ways.cache == CacheCopy::Absent && !ways.has_backup_password;
         assert_eq!(allowed, nothing_left, "{ways:?}");
@@ -75,7 +78,7 @@ fn no_hint_leads_away_from_a_cached_dek() {
             (CacheCopy::Absent | CacheCopy::Unknown, false) => WayBack::OldToken,
         };
         assert_eq!(ways.way_back(), expected, "{ways:?}");
-        let alone = ways.kek == Kek::Absent && ways.cache == CacheCopy::Ours;
+        let alone = ways.kek == KekState::Absent && ways.cache == CacheCopy::Ours;
         assert_eq!(ways.is_in_cache_alone(), alone, "{ways:?}");
     }
 }

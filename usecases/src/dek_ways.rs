@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{
-    CacheCopy, Contradiction, Kek, KekId, Sealing, SealingFacts, SetupWizardState, TokenFacts,
+    CacheCopy, Contradiction, DekFacts, DekWays, KekId, KekState, SetupWizardState, TokenFacts,
     WayBack, WizardState, WrappedBy,
 };
 use ports::{CachedDek, Dek, NodeRecord, TokenRecord, TokenSession};
@@ -42,7 +42,7 @@ pub fn contradiction(
         check_value: known.dek_check_value.clone(),
         unwrapped: unwrapped.map(|dek| node.secrets.crypto.check_value(dek)),
     };
-    Contradiction::of(&SealingFacts {
+    Contradiction::of(&DekFacts {
         storage: record.storage,
         completed,
         token: record.token.as_ref().map(facts),
@@ -143,8 +143,8 @@ pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> 
 ///
 /// # Errors
 /// The cache cannot be read.
-pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Error> {
-    Ok(Sealing {
+pub fn ways(node: &Node, known: &TokenRecord, kek: KekState) -> Result<DekWays, Error> {
+    Ok(DekWays {
         kek,
         has_backup_password: has_password(node, known),
         cache: copy_of(node, Some(known), &node.secrets.cache.read()?),
@@ -153,7 +153,7 @@ pub fn ways(node: &Node, known: &TokenRecord, kek: Kek) -> Result<Sealing, Error
 
 /// What to do next where the KEK does not give the DEK.
 #[must_use]
-pub fn way_back(node: &Node, record: &NodeRecord, ways: Sealing) -> String {
+pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
     let path = node.secrets.cache.path();
     let raw = node
         .host
@@ -193,10 +193,10 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: Sealing) -> String {
 
 /// The same for whoever did not look at the cache.
 #[must_use]
-pub fn hint(node: &Node, record: &NodeRecord, known: &TokenRecord) -> String {
+pub fn way_back_without_kek(node: &Node, record: &NodeRecord, known: &TokenRecord) -> String {
     // A cache that cannot be read may hold the last copy: that advice loses nothing.
-    let ways = ways(node, known, Kek::Absent).unwrap_or(Sealing {
-        kek: Kek::Absent,
+    let ways = ways(node, known, KekState::Absent).unwrap_or(DekWays {
+        kek: KekState::Absent,
         has_backup_password: has_password(node, known),
         cache: CacheCopy::Untrusted,
     });
@@ -215,7 +215,11 @@ pub fn is_sealed(known: &TokenRecord) -> bool {
 ///
 /// # Errors
 /// The token cannot be asked.
-pub fn unwraps(node: &Node, record: &NodeRecord, known: &TokenRecord) -> Result<bool, Error> {
+pub fn unwraps_after_login(
+    node: &Node,
+    record: &NodeRecord,
+    known: &TokenRecord,
+) -> Result<bool, Error> {
     if known.kek.is_none() || known.encrypted_dek.is_none() {
         return Ok(false);
     }

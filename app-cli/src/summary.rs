@@ -1,0 +1,131 @@
+//! The end of `startup` and `status` for people: how the node is, and what to do.
+
+use domain::{KekState, Outcome, Step, StorageType};
+use ports::CredentialOrigin;
+use time::OffsetDateTime;
+use usecases::report::{Report, StepReport, StepResult, Summary};
+
+/// The label of a fingerprint, which is never broken: it is copied and compared.
+pub const FINGERPRINT: &str = "SHA-256 fingerprint:";
+
+/// Shows the fingerprint that a browser is shown.
+const COMPARE: &str = "`openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout \
+                       -fingerprint -sha256`";
+
+/// Label and text of each line.
+#[must_use]
+pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(outcome) = report.outcome {
+        lines.push((outcome.name(), versions(report)));
+    }
+    if let Some(summary) = &report.summary {
+        lines.extend(storage(summary).map(|text| ("storage", text)));
+        lines.extend(backup_password(summary).map(|text| ("password", text)));
+    }
+    if let Some(tls) = &report.tls {
+        let origin = report.summary.as_ref().and_then(|summary| summary.origin);
+        let from = match (tls.source, origin) {
+            (Some("temporary"), _) => "temporary, ",
+            (_, Some(CredentialOrigin::Imported)) => "imported, ",
+            (_, Some(CredentialOrigin::Generated)) => "self-signed, ",
+            (_, None) => "",
+        };
+        lines.push(("tls", format!("{from}{}", validity(tls.not_after, now))));
+        lines.push((FINGERPRINT, tls.sha256_fingerprint.clone()));
+    }
+    if let Some(outcome) = report.outcome {
+        lines.extend(next(outcome).map(|text| ("next", text.to_owned())));
+        if report.tls.is_some() && is_waiting(outcome) {
+            lines.push(("compare with", COMPARE.to_owned()));
+        }
+    }
+    lines
+}
+
+const fn is_waiting(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::SetupRequired | Outcome::RecoveryRequired)
+}
+
+fn versions(report: &Report) -> String {
+    let Some(program) = report.version.current.as_deref() else {
+        return String::new();
+    };
+    let is_recorded = |step: &StepReport| step.step == Step::RecordStart.name();
+    let recorded = report.steps.iter().find(|step| is_recorded(step));
+    let database = match recorded.map(|step| step.result) {
+        Some(StepResult::Done) => Some(program),
+        _ => report.version.database.as_deref(),
+    };
+    match (database, &report.summary) {
+        (Some(database), _) => format!("Trustpoint {program} on a database of {database}"),
+        (None, Some(summary)) if !summary.has_database => {
+            format!("Trustpoint {program}, and no database yet")
+        }
+        (None, _) => format!("Trustpoint {program} on a database that no start has recorded"),
+    }
+}
+
+fn storage(summary: &Summary) -> Option<String> {
+    Some(match summary.storage? {
+        StorageType::Software => "software: private keys stand in the database".to_owned(),
+        StorageType::PhysicalHsm => "physical HSM".to_owned(),
+        StorageType::SoftHsm => {
+            let kek = match summary.kek {
+                KekState::Unwraps => "KEK present",
+                KekState::OnToken => "KEK present, not tried",
+                KekState::Absent => "KEK MISSING",
+                KekState::Unknown => "KEK not looked for",
+            };
+            let dek = if summary.is_dek_cached {
+                "DEK cached"
+            } else {
+                "DEK not cached"
+            };
+            let label = summary.token_label.as_deref().unwrap_or("no token yet");
+            format!("SoftHSM {label:?}, {kek}, {dek}")
+        }
+    })
+}
+
+fn backup_password(summary: &Summary) -> Option<String> {
+    if summary.storage != Some(StorageType::SoftHsm) {
+        return None;
+    }
+    Some(
+        match (summary.has_backup_password, summary.backup_password_set_at) {
+            (true, Some(at)) => format!("backup password set {}", at.date()),
+            (true, None) => "backup password set".to_owned(),
+            (false, _) => {
+                "NO backup password: set one with `trustpointctl keys set-backup-password`"
+                    .to_owned()
+            }
+        },
+    )
+}
+
+fn validity(not_after: OffsetDateTime, now: OffsetDateTime) -> String {
+    let days = (not_after - now).whole_days();
+    let until = not_after.date();
+    if not_after < now {
+        format!("valid until {until}: it has ENDED")
+    } else {
+        format!("valid until {until} ({days} days)")
+    }
+}
+
+/// What a node waits for, or that it waits for nothing.
+const fn next(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Ready => Some("nothing: the node is ready"),
+        Outcome::SetupRequired => {
+            Some("`trustpointctl setup --storage softhsm`, or `--storage software` without a token")
+        }
+        Outcome::RecoveryRequired => Some(
+            "`trustpointctl recover` with the backup password, or bring the old token back and \
+             start again",
+        ),
+        // The error says it.
+        Outcome::Refused | Outcome::Failed => None,
+    }
+}
