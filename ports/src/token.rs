@@ -1,16 +1,6 @@
 //! The token that wraps the DEK (PKCS#11 v3.1), as a chain of types: a [`TokenModule`] that was
 //! reached gives tokens, a [`Token`] that was found gives a [`TokenSession`], and keys are asked of
 //! a session alone. What has to come first is seen to by the compiler.
-//!
-//! Every call MUST come back within the configured deadline, whatever the module does: a call that
-//! does not is [`TokenError::is_unanswered`], as are all calls after it. Unreachable MUST NOT look
-//! like absent (C3): module missing or not a library, daemon down or silent, no slots at all, device
-//! errors are errors, never "no token" or "no key".
-//!
-//! The kind of an error ([`TokenError::kind`]) MUST be [`crate::FaultKind::HsmUnavailable`] for
-//! unreachable, [`crate::FaultKind::Denied`] for a login or PIN that is refused,
-//! [`crate::FaultKind::DataCorrupt`] for a blob or key that cannot be right, and
-//! [`crate::FaultKind::Config`] for a configuration that cannot be.
 
 use std::time::Duration;
 
@@ -95,6 +85,16 @@ impl TokenInfo {
 }
 
 /// The module that is configured. Nothing is loaded yet. One value serves one process.
+///
+/// Of this trait and of all that it leads to: every call MUST come back within the configured
+/// deadline, whatever the module does; one that does not is [`TokenError::Hangs`], as are all calls
+/// after it. Unreachable MUST NOT look like absent (C3): module missing or not a library, daemon down
+/// or silent, no slots at all, device errors are errors, never "no token" or "no key".
+///
+/// The kind of an error ([`TokenError::kind`]) MUST be [`crate::FaultKind::HsmUnavailable`] for
+/// unreachable, [`crate::FaultKind::Denied`] for a login or PIN that is refused,
+/// [`crate::FaultKind::DataCorrupt`] for a blob or key that cannot be right, and
+/// [`crate::FaultKind::Config`] for a configuration that cannot be.
 pub trait TokenModule {
     /// Loads the module and sees that it shows at least one slot; where a daemon is configured, it
     /// is reached first. Tries again until `patience` is over where a later try could work (a
@@ -105,7 +105,7 @@ pub trait TokenModule {
     /// the same: a later call MUST NOT load it again.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn reach(
         &self,
         patience: Duration,
@@ -116,7 +116,7 @@ pub trait TokenModule {
     /// is configured. Says nothing of the module behind it.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn probe_daemon(&self) -> Result<Option<String>, TokenError>;
 
     /// What was seen on the way and has to be dealt with; each is told once.
@@ -135,7 +135,7 @@ pub trait ReachedModule {
     /// another installation's marker is returned as it is: the caller must not use it.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError>;
 
     /// Initialises a free slot: label, SO PIN, user PIN. MUST NOT touch a slot that holds an
@@ -143,7 +143,7 @@ pub trait ReachedModule {
     /// login counts towards the PIN budget here.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`TokenError::NoFreeSlot`] where there is none.
+    /// See [`TokenModule`]; MUST be [`TokenError::NoFreeSlot`] where there is none.
     fn initialise(
         self: Box<Self>,
         label: &str,
@@ -182,7 +182,7 @@ pub trait Token {
     /// of the try is noted.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`crate::FaultKind::Denied`] for every refusal, and of the
+    /// See [`TokenModule`]; MUST be [`crate::FaultKind::Denied`] for every refusal, and of the
     /// ledger's kind where that cannot be used.
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError>;
 }
@@ -195,26 +195,26 @@ pub trait TokenSession {
     /// Whether the token holds the KEK with this CKA_ID.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
+    /// See [`TokenModule`]; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
     fn has_kek(&self, kek: &KekId) -> Result<bool, TokenError>;
 
     /// Unwraps with the KEK that the blob names.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`crate::FaultKind::DataCorrupt`] for a blob that is cut,
+    /// See [`TokenModule`]; MUST be [`crate::FaultKind::DataCorrupt`] for a blob that is cut,
     /// altered, or names another KEK than `kek`, and for a key that is not 32 bytes.
     fn unwrap_dek(&self, kek: &KekId, blob: &WrappedDek) -> Result<Dek, TokenError>;
 
     /// Wraps, unwraps what came out and compares (C16).
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn wrap_dek(&self, kek: &KekId, dek: &Dek) -> Result<WrappedDek, TokenError>;
 
     /// Generates a KEK with a new random CKA_ID, as [`TokenSession::generate_kek_as`] does.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn generate_kek(&self) -> Result<KekId, TokenError> {
         let kek = self.new_kek_id()?;
         self.generate_kek_as(&kek)?;
@@ -225,7 +225,7 @@ pub trait TokenSession {
     /// who dies in between finds the key again.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn new_kek_id(&self) -> Result<KekId, TokenError> {
         let random = self.random(KEK_ID_LENGTH)?;
         KekId::new(random.expose()).map_err(|error| TokenError::Defect {
@@ -238,33 +238,33 @@ pub trait TokenSession {
     /// extractable. MUST NOT be called where the token holds it.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn generate_kek_as(&self, kek: &KekId) -> Result<(), TokenError>;
 
     /// CKA_CHECK_VALUE of the KEK; MUST be `None` where the token does not hold it or gives none.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn kek_check_value(&self, kek: &KekId) -> Result<Option<Vec<u8>>, TokenError>;
 
     /// Destroys the KEK with this CKA_ID and no other object; `false` where the token does not
     /// hold it. What the token was given before MUST be on the disk by then.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
+    /// See [`TokenModule`]; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
     fn destroy_kek(&self, kek: &KekId) -> Result<bool, TokenError>;
 
     /// Random bytes of the token's generator.
     ///
     /// # Errors
-    /// See the file's head.
+    /// See [`TokenModule`].
     fn random(&self, length: usize) -> Result<Secret, TokenError>;
 
     /// Leaves this installation's marker on the token, readable without a login; one that is
     /// right already stays.
     ///
     /// # Errors
-    /// See the file's head; MUST be [`TokenError::OtherInstallation`] where another's stands there.
+    /// See [`TokenModule`]; MUST be [`TokenError::OtherInstallation`] where another's stands there.
     fn mark(&self, installation: &InstallationId) -> Result<(), TokenError>;
 }
 

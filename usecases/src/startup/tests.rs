@@ -14,7 +14,7 @@ use crate::recorder::Recorder;
 use crate::report::{Report, StepResult};
 
 use mocks::Mocks;
-use token::{Call, FakeToken};
+use token::{Call, Failure, FakeToken};
 
 fn start(mocks: Mocks) -> (Report, Option<FaultKind>) {
     let mut report = Report::new("startup");
@@ -93,12 +93,14 @@ fn c03_an_hsm_that_fails_in_any_way_changes_nothing() {
         Call::HasKek,
         Call::Unwrap,
     ] {
-        let token = FakeToken::default();
-        token.fail_at(call);
-        // No change is expected.
-        let (report, fault) = start(Mocks::softhsm(&token, CachedDek::Absent));
-        assert_eq!(fault, Some(FaultKind::HsmUnavailable), "{call:?}");
-        assert!(report.steps.is_empty(), "{report:?}");
+        for with in [Failure::Vanished, Failure::Hangs, Failure::NoSlots] {
+            let token = FakeToken::default();
+            token.fail_at(call, with);
+            // No change is expected.
+            let (report, fault) = start(Mocks::softhsm(&token, CachedDek::Absent));
+            assert_eq!(fault, Some(FaultKind::HsmUnavailable), "{call:?} {with:?}");
+            assert!(report.steps.is_empty(), "{report:?}");
+        }
     }
 }
 

@@ -23,6 +23,32 @@ pub enum Call {
     Unwrap,
 }
 
+/// With what it fails: three ways in which an HSM is down.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    Vanished,
+    Hangs,
+    NoSlots,
+}
+
+impl Failure {
+    fn make(self, info: &TokenInfo) -> TokenError {
+        let module = "m".to_owned();
+        match self {
+            Self::Vanished => TokenError::TokenVanished(info.name()),
+            Self::Hangs => TokenError::Hangs {
+                doing: "a call".to_owned(),
+                module,
+                why: "no answer".to_owned(),
+            },
+            Self::NoSlots => TokenError::NoSlots {
+                module,
+                library: "l".to_owned(),
+            },
+        }
+    }
+}
+
 /// The token; clones share it.
 #[derive(Clone)]
 pub struct FakeToken {
@@ -32,6 +58,7 @@ pub struct FakeToken {
 
 struct State {
     failing: Option<Call>,
+    with: Failure,
     marker: Option<InstallationId>,
     has_kek: bool,
     logins: usize,
@@ -42,6 +69,7 @@ impl Default for FakeToken {
         Self {
             state: Rc::new(RefCell::new(State {
                 failing: None,
+                with: Failure::Vanished,
                 marker: None,
                 has_kek: true,
                 logins: 0,
@@ -66,8 +94,10 @@ impl FakeToken {
         self.info.serial.clone()
     }
 
-    pub fn fail_at(&self, call: Call) {
-        self.state.borrow_mut().failing = Some(call);
+    pub fn fail_at(&self, call: Call, with: Failure) {
+        let mut state = self.state.borrow_mut();
+        state.failing = Some(call);
+        state.with = with;
     }
 
     pub fn mark_as(&self, installation: InstallationId) {
@@ -84,7 +114,7 @@ impl FakeToken {
 
     fn check(&self, call: Call) -> Result<(), TokenError> {
         if self.state.borrow().failing == Some(call) {
-            return Err(TokenError::TokenVanished(self.info.name()));
+            return Err(self.state.borrow().with.make(&self.info));
         }
         Ok(())
     }
