@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
+use domain::Step;
 use ports::{FaultKind, Level, Output};
 use time::OffsetDateTime;
 use usecases::doctor::{Check, Group, Verdict};
@@ -185,7 +186,7 @@ impl Console {
                     to_stderr(&line);
                 }
             }
-            Format::Human if is_idle(step.result) && !self.verbose => {}
+            Format::Human if is_idle(step) && !self.verbose => {}
             Format::Human => {
                 let (mark, style) = match step.result {
                     StepResult::Planned => ("would", CYAN),
@@ -246,10 +247,8 @@ impl Console {
     }
 
     fn for_people(&self, report: &Report) {
-        let idle = |step: &&StepReport| is_idle(step.result);
-        let idle: Vec<&str> = (report.steps.iter().filter(idle))
-            .map(|step| step.step.as_str())
-            .collect();
+        let idle = report.steps.iter().filter(|step| is_idle(step));
+        let idle: Vec<&str> = idle.map(|step| step.step.as_str()).collect();
         if !self.verbose && !idle.is_empty() {
             let text = format!("{} (nothing to do)", idle.join(", "));
             for line in screen::beside("   ok  ", 7, &text) {
@@ -258,6 +257,9 @@ impl Console {
         }
         for warning in &report.warnings {
             self.say(&Line::marked("warning:", YELLOW, &format!(" {warning}")));
+        }
+        if let Some(error) = &report.error {
+            return self.error(error);
         }
         for (label, text) in summary::lines(report, OffsetDateTime::now_utc()) {
             let lines = match label {
@@ -269,16 +271,11 @@ impl Console {
             };
             for (number, line) in lines.iter().enumerate() {
                 self.say(&Line(match (number, line.get(LABEL..)) {
+                    (0, Some("")) => format!("{BOLD}{label}{BOLD:#}"),
                     (0, Some(text)) => format!("{BOLD}{label:LABEL$}{BOLD:#}{text}"),
                     _ => line.clone(),
                 }));
             }
-            if lines.is_empty() {
-                self.say(&Line(format!("{BOLD}{label}{BOLD:#}")));
-            }
-        }
-        if let Some(error) = &report.error {
-            self.error(error);
         }
     }
 
@@ -292,10 +289,15 @@ impl Console {
     }
 }
 
-/// A step that changed nothing: those are told together at the end.
-const fn is_idle(result: StepResult) -> bool {
-    match result {
-        StepResult::Unchanged | StepResult::Skipped => true,
+/// Whether nothing was to be done: such steps are told together, at the end.
+fn is_idle(step: &StepReport) -> bool {
+    let is_asset = [Step::CollectStaticFiles, Step::CompileMessages]
+        .iter()
+        .any(|asset| asset.name() == step.step);
+    match step.result {
+        StepResult::Unchanged => true,
+        // None are configured.
+        StepResult::Skipped => is_asset,
         StepResult::Planned | StepResult::Done | StepResult::Failed => false,
     }
 }

@@ -8,13 +8,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The report. The command line adds the version of its shape and the exit code.
-#[derive(Clone, Debug, Serialize)]
+/// The report. The command line gives it its shape.
+#[derive(Clone, Debug)]
 pub struct Report {
     /// The command.
     pub command: String,
     /// How it ended; `None` for a command that has no such outcome.
-    #[serde(serialize_with = "outcome_name")]
     pub outcome: Option<Outcome>,
     /// The first table's scenario.
     pub startup_scenario: Option<&'static str>,
@@ -35,10 +34,8 @@ pub struct Report {
     /// Why it failed or was refused.
     pub error: Option<ErrorReport>,
     /// The node at a glance, for people.
-    #[serde(skip)]
     pub summary: Option<Summary>,
     /// What only this command reports.
-    #[serde(flatten)]
     pub data: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -245,13 +242,6 @@ impl Report {
             restore.description()
         ));
     }
-}
-
-fn outcome_name<S: serde::Serializer>(
-    outcome: &Option<Outcome>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    outcome.map(Outcome::name).serialize(serializer)
 }
 
 fn as_rfc3339<S: serde::Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
