@@ -115,6 +115,9 @@ pub struct StartupArgs {
     /// Go on with a new database although there are traces of an installed node
     #[arg(long)]
     pub accept_new_database: bool,
+    /// Write what a node exporter collects into this file, as an OpenMetrics text
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<Utf8PathBuf>,
     /// Program that replaces this one where the exit code would be 0
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,

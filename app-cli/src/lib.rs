@@ -12,6 +12,7 @@ mod failure;
 mod hints;
 mod input;
 mod json;
+mod metrics;
 mod process;
 mod progress;
 mod prompt;

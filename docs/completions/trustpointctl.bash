@@ -1358,13 +1358,17 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__startup)
-            opts="-v -h --dry-run --require-ready --lock-wait --accept-new-database --root --config --format --color --verbose --help"
+            opts="-v -h --dry-run --require-ready --lock-wait --accept-new-database --metrics-file --root --config --format --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Case, Relation, program};
 use domain::{
-    CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, TlsGoal, select,
+    CacheEvent, CacheFate, Observed, Outcome, Plan, Selection, SetupWizardState, Step, TlsGoal,
+    select,
 };
 
 /// The steps of one restore, as its row in the specification has them.
@@ -158,9 +159,15 @@ fn c22_no_dek_stays_cached_on_a_node_that_is_not_ready_unless_it_may_be_the_last
         if plan.outcome == Outcome::Ready {
             continue;
         }
-        let fate = observed.sealing().map_or(CacheFate::Drop, |sealing| {
-            sealing.fate(CacheEvent::NotReady)
-        });
+        let fate = match &observed {
+            // What stands in the cache may belong to a database that is not mounted.
+            Observed::NoDatabase { .. } => CacheFate::Keep,
+            Observed::Newer(_) | Observed::Installed(_) => {
+                observed.sealing().map_or(CacheFate::Drop, |sealing| {
+                    sealing.fate(CacheEvent::NotReady)
+                })
+            }
+        };
         let expected = match fate {
             CacheFate::Drop => Step::DropDekCache,
             CacheFate::Keep | CacheFate::Refuse => Step::KeepDekCache,

@@ -3,12 +3,12 @@
 use ports::HistoryRow;
 
 use crate::error::Error;
-use crate::node::Node;
+use crate::node::Store;
 
 /// The newest first, at most `limit` rows.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn rows(node: &Node, limit: usize) -> Result<Vec<HistoryRow>, Error> {
-    Ok(node.store.history.rows(limit)?)
+pub fn rows(store: &Store, limit: usize) -> Result<Vec<HistoryRow>, Error> {
+    Ok(store.history.rows(limit)?)
 }

@@ -42,23 +42,6 @@ pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Erro
     Ok(reached)
 }
 
-/// The same for a command that an operator waits for: each further try is told to whoever asked for
-/// details.
-///
-/// # Errors
-/// As [`reach`].
-pub fn reach_for_command(node: &Node) -> Result<Box<dyn ReachedModule>, Error> {
-    let reached = node
-        .secrets
-        .module
-        .reach(node.settings.hsm_wait, &mut |error| {
-            node.host
-                .output
-                .debug(&format!("waiting for the HSM: {error}"));
-        })?;
-    Ok(reached)
-}
-
 /// Looks for the token of a node; one of another installation is refused.
 ///
 /// # Errors

@@ -39,7 +39,8 @@ impl TokenAccess {
             node.host.output.warning(&warning);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let module = match session::find(node, session::reach_for_command(node)?, record)? {
+        let module = session::reach(node, node.settings.hsm_wait)?;
+        let module = match session::find(node, module, record)? {
             Found::Present(token) if token.info().pin != PinState::NotInitialised => {
                 return Ok(Self::Open(token.log_in(&pin)?));
             }

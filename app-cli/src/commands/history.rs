@@ -24,7 +24,7 @@ pub fn run(
     report: &mut Report,
 ) -> Result<Next, Failure> {
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
-    let rows = history::rows(&node, arguments.limit)?;
+    let rows = history::rows(&node.store, arguments.limit)?;
     if console.is_human() {
         for row in &rows {
             for line in lines(row) {

@@ -140,7 +140,7 @@ fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Failur
 }
 
 fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Failure> {
-    let list = tls_admin::history(node)?;
+    let list = tls_admin::history(&node.store)?;
     if console.is_human() {
         for stored in &list {
             console.product(&table_row(stored));

@@ -3,10 +3,9 @@
 use std::io::ErrorKind;
 
 use domain::SetupWizardState;
-
 use ports::{AssetError, DekCacheError, FileError, LockError, PinMemoryError, WizardError};
 
-const FREE_SPACE: &str = "free space on that file system, then start again; nothing is lost";
+use super::common::{DEFECT, FREE_SPACE};
 
 /// For a file or directory.
 pub(super) fn file(error: &FileError) -> String {
@@ -58,7 +57,7 @@ pub(super) fn pin_memory(error: &PinMemoryError) -> String {
              its last try; then remove that file and start again"
                 .into()
         }
-        PinMemoryError::NoHash => "report this".into(),
+        PinMemoryError::NoHash => DEFECT.into(),
     }
 }
 

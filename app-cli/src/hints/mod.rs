@@ -1,6 +1,7 @@
 //! What an operator does next, by error. The one place that spells commands and configuration keys
 //! for errors: whoever found one does not know how it is asked for.
 
+mod common;
 mod files;
 mod refused;
 mod store;

@@ -2,11 +2,12 @@
 
 use usecases::refused::Refused;
 
+use super::common::RESTORE;
+
 /// What to do next.
 pub(super) fn of(refused: &Refused) -> String {
     const REPORT: &str = "report this with the output of `trustpointctl --format json status`";
     const NEWER: &str = "run the newer program again";
-    const RESTORE: &str = "restore a backup or snapshot of the database";
     const STORAGE: &str =
         "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed";
     match refused {
@@ -134,7 +135,7 @@ pub(super) fn of(refused: &Refused) -> String {
 
 fn contradiction(is_about_the_kek: bool, by_password: bool) -> &'static str {
     match (is_about_the_kek, by_password) {
-        (false, _) => "restore a backup or snapshot of the database",
+        (false, _) => RESTORE,
         (true, false) => {
             "run `trustpointctl keys rotate-kek`: it goes by the wrapped DEK, or by the cache, and \
              stores both anew; if it finds no DEK either, restore a backup or snapshot of the \

@@ -1,10 +1,10 @@
 //! Hints for the database, its backups, and the cryptography with a DEK.
 
-use super::files::file;
 use ports::{BackupError, CryptoError, DatabaseTrouble, FaultKind, StoreError};
 
-const DEFECT: &str = "this is a defect of the program; report it with this message";
-const FREE_SPACE: &str = "free space on that file system, then start again; nothing is lost";
+use super::common::{DEFECT, FREE_SPACE};
+use super::files::file;
+
 const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
                        (`backup restore`)";
 const CHECK_MACHINE: &str =

@@ -3,6 +3,8 @@
 use super::files;
 use ports::TlsError;
 
+use super::common::DEFECT;
+
 /// For a credential.
 pub(super) fn tls(error: &TlsError) -> String {
     match error {
@@ -15,7 +17,7 @@ pub(super) fn tls(error: &TlsError) -> String {
             "set `tls.san` to the names and addresses that clients use for this node"
         }
         TlsError::Date(_) => "set the system's clock",
-        TlsError::Making { .. } => "report this",
+        TlsError::Making { .. } => DEFECT,
         TlsError::Unusable(_) => {
             "`tls renew` makes a new self-signed credential, `tls import` brings one of your CA, \
              `tls activate` an earlier one, `backup restore` an older database"

@@ -4,7 +4,7 @@ use ports::{CertificateDetails, StoredCredential, TlsView};
 
 use crate::credential;
 use crate::error::Error;
-use crate::node::Node;
+use crate::node::{Node, Store};
 
 /// The active credential, and what Nginx has.
 pub struct Shown {
@@ -45,6 +45,6 @@ pub fn show(node: &Node) -> Result<Shown, Error> {
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn history(node: &Node) -> Result<Vec<StoredCredential>, Error> {
-    Ok(node.store.credentials.list()?)
+pub fn history(store: &Store) -> Result<Vec<StoredCredential>, Error> {
+    Ok(store.credentials.list()?)
 }

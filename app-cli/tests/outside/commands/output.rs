@@ -304,3 +304,37 @@ fn a_closed_standard_output_does_not_stop_a_start() {
         "VERSION_MATCH"
     );
 }
+
+/// A node exporter reads what it finds, while it is written or not.
+#[test]
+fn metrics_of_a_start_are_an_openmetrics_text_that_everybody_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let sandbox = Sandbox::software();
+    let file = sandbox.path("trustpoint.prom");
+    let arguments = ["startup", "--metrics-file", file.to_str().unwrap()];
+    let run = sandbox.run(&arguments).expect(0);
+    assert!(!run.warnings().contains("metrics"), "{}", run.warnings());
+    let text = fs::read_to_string(&file).unwrap();
+    for line in [
+        "# TYPE trustpoint_start_outcome gauge",
+        "trustpoint_start_outcome{outcome=\"ready\"} 1",
+        "trustpoint_start_outcome{outcome=\"failed\"} 0",
+        "trustpoint_start_scenario{startup=\"VERSION_MATCH\",restore=\"RESTORE_SOFTWARE_WIZARD_COMPLETED\"} 1",
+        "trustpoint_certificate_days_left 364",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+
+    // A start that fails says so there, and a file that cannot be written fails no start.
+    crate::sandbox::put(&sandbox.database(), "noise");
+    sandbox.run(&arguments).expect(65);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("outcome=\"failed\"} 1"), "{text}");
+    let sandbox = Sandbox::software();
+    let run = sandbox.run(&["startup", "--metrics-file", "/nonexistent/x.prom"]);
+    assert!(run.expect(0).warnings().contains("/nonexistent/x.prom"));
+}

@@ -1,0 +1,79 @@
+//! The last start as an OpenMetrics text, for the textfile collector of a node exporter.
+//!
+//! Format: <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>.
+
+use std::fmt::Write as _;
+
+use domain::{Outcome, StorageType};
+use time::OffsetDateTime;
+use usecases::report::Report;
+
+/// Every value that the report has; what is not known has none.
+#[must_use]
+pub fn text(report: &Report, now: OffsetDateTime) -> String {
+    let mut text = Text(String::new());
+    let outcome = "trustpoint_start_outcome";
+    text.family(outcome, "How the last start ended: 1 at its outcome.");
+    for each in Outcome::ALL {
+        let value = u8::from(report.outcome == Some(each));
+        text.value(&format!("{outcome}{{outcome=\"{}\"}}", each.name()), value);
+    }
+    if let Some(startup) = report.startup_scenario {
+        let scenario = "trustpoint_start_scenario";
+        text.family(scenario, "What the last start selected.");
+        let restore = report.restore_scenario.unwrap_or_default();
+        let name = format!("{scenario}{{startup=\"{startup}\",restore=\"{restore}\"}}");
+        text.value(&name, 1);
+    }
+    text.gauge(
+        "trustpoint_start_timestamp_seconds",
+        "When the last start ended.",
+        now.unix_timestamp(),
+    );
+    if let Some(tls) = &report.tls {
+        text.gauge(
+            "trustpoint_certificate_not_after_timestamp_seconds",
+            "When the TLS server certificate that Nginx has ends.",
+            tls.not_after.unix_timestamp(),
+        );
+        text.gauge(
+            "trustpoint_certificate_days_left",
+            "Whole days until then; negative once it is over.",
+            (tls.not_after - now).whole_days(),
+        );
+    }
+    if let Some(summary) = &report.summary
+        && summary.storage == Some(StorageType::SoftHsm)
+    {
+        text.gauge(
+            "trustpoint_backup_password_set",
+            "Whether a backup password can bring the DEK back.",
+            u8::from(summary.has_backup_password),
+        );
+        text.gauge(
+            "trustpoint_dek_cached",
+            "Whether the DEK was accessible.",
+            u8::from(summary.is_dek_cached),
+        );
+    }
+    text.0.push_str("# EOF\n");
+    text.0
+}
+
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "# TYPE {name} gauge\n# HELP {name} {help}");
+    }
+
+    fn value(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, help);
+        self.value(name, value);
+    }
+}
