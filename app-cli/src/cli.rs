@@ -1,9 +1,13 @@
 //! The command line.
 
 mod admin;
+mod examples;
+
+use std::str::FromStr;
 
 use camino::Utf8PathBuf;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use domain::StorageType;
 
 pub use admin::{
@@ -28,12 +32,13 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Directory that goes in front of every default path (else TRUSTPOINT_ROOT)
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, global = true)]
     pub root: Option<Utf8PathBuf>,
     /// Configuration file (else TRUSTPOINT_CONFIG)
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub config: Option<Utf8PathBuf>,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
@@ -70,12 +75,16 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The main job: observe, select, plan, execute, report
+    #[command(after_help = examples::STARTUP)]
     Startup(StartupArgs),
     /// The observed state and what the next start would select; changes nothing
+    #[command(after_help = examples::STATUS)]
     Status,
     /// The setup wizard, from its first state to WIZARD_COMPLETED
+    #[command(after_help = examples::SETUP)]
     Setup(SetupArgs),
     /// Bring the DEK back with the backup password, where the token has lost its KEK
+    #[command(after_help = examples::RECOVER)]
     Recover(RecoverArgs),
     /// The keys: identities, a new KEK, the backup password
     #[command(subcommand)]
@@ -87,13 +96,16 @@ pub enum Command {
     #[command(subcommand)]
     Backup(BackupCommand),
     /// Every check with pass, warn or fail, and what to do; changes nothing
+    #[command(after_help = examples::DOCTOR)]
     Doctor,
     /// What each start selected and did
+    #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// A completion script for a shell, on standard output
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -116,7 +128,7 @@ pub struct StartupArgs {
     #[arg(long)]
     pub accept_new_database: bool,
     /// Write what a node exporter collects into this file, as an OpenMetrics text
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub metrics_file: Option<Utf8PathBuf>,
     /// Program that replaces this one where the exit code would be 0
     #[arg(last = true, value_name = "CMD")]
@@ -127,10 +139,10 @@ pub struct StartupArgs {
 #[derive(Args, Clone, Debug)]
 pub struct SetupArgs {
     /// Where the node keeps its secrets; asked for at a terminal
-    #[arg(long, value_parser = storage)]
+    #[arg(long, value_name = "software|softhsm", value_parser = storages(), hide_possible_values = true)]
     pub storage: Option<StorageType>,
     /// File with the backup password; `-` reads standard input; asked for at a terminal
-    #[arg(long, value_name = "FILE", conflicts_with = "no_backup_password")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_backup_password")]
     pub backup_password_file: Option<Utf8PathBuf>,
     /// Go without a backup password: a lost token then means lost secrets
     #[arg(long)]
@@ -150,7 +162,7 @@ pub struct SetupArgs {
 #[derive(Args, Clone, Debug)]
 pub struct RecoverArgs {
     /// File with the backup password; `-` reads standard input; asked for at a terminal
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub backup_password_file: Option<Utf8PathBuf>,
     /// How long to wait for another start to end
     #[arg(long, value_name = "SECS", default_value_t = 60)]
@@ -162,12 +174,16 @@ pub struct RecoverArgs {
 pub enum KeysCommand {
     /// Token, KEK, DEK and backup password: identities and check values, never a key; changes
     /// nothing
+    #[command(after_help = examples::KEYS_SHOW)]
     Show,
     /// Make a new KEK and wrap the same DEK with it
+    #[command(after_help = examples::KEYS_ROTATE)]
     RotateKek(RotateKekArgs),
     /// Set or change the backup password
+    #[command(after_help = examples::KEYS_SET_PASSWORD)]
     SetBackupPassword(RecoverArgs),
     /// The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing
+    #[command(after_help = examples::KEYS_VERIFY_PASSWORD)]
     VerifyBackupPassword(VerifyPasswordArgs),
 }
 
@@ -187,7 +203,7 @@ pub struct RotateKekArgs {
 #[derive(Args, Clone, Debug)]
 pub struct VerifyPasswordArgs {
     /// File with the backup password; `-` reads standard input; asked for at a terminal
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub backup_password_file: Option<Utf8PathBuf>,
 }
 
@@ -203,6 +219,7 @@ pub struct HistoryArgs {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum ConfigCommand {
     /// The merged configuration, and where each value came from
+    #[command(after_help = examples::CONFIG_SHOW)]
     Show,
 }
 
@@ -214,14 +231,15 @@ impl Command {
     }
 }
 
-fn storage(text: &str) -> Result<StorageType, String> {
-    text.parse().map_err(|()| {
-        let names: Vec<_> = StorageType::ALL
-            .iter()
-            .map(|storage| storage.name())
-            .collect();
-        format!("one of: {}", names.join(", "))
-    })
+/// The storages that setup can choose, each by the name that the configuration and reports have.
+fn storages() -> impl TypedValueParser<Value = StorageType> {
+    let values = StorageType::ALL.map(|storage| {
+        // A physical HSM is refused by setup, which says why.
+        let is_offered = storage != StorageType::PhysicalHsm;
+        PossibleValue::new(storage.name()).hide(!is_offered)
+    });
+    let parser = PossibleValuesParser::new(values);
+    parser.try_map(|name| StorageType::from_str(&name).map_err(|()| "it is no storage"))
 }
 
 /// The definition, for completions and man pages.

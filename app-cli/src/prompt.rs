@@ -6,11 +6,12 @@ use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8Path;
 use domain::StorageType;
-use ports::{FaultKind, PinError, Pins, Secret};
+use ports::{CryptoError, FaultKind, PinError, Pins, Secret};
 
 use crate::config::{SecretFiles, read_secret_file};
 use crate::failure::Failure;
 use usecases::error::Error;
+use usecases::setup::MIN_PASSWORD_CHARS;
 
 /// How often a person may answer wrongly.
 const TRIES: usize = 3;
@@ -35,11 +36,33 @@ pub fn before_asking(
     }
 }
 
-/// The backup password that is in use: of the file where one was named, else asked for.
+/// Runs `attempt` with the backup password that is in use: of the file where one was named, else
+/// asked for. Who typed a wrong one is asked again: `attempt` must have changed nothing then.
 ///
 /// # Errors
-/// A file that cannot be read; [`FaultKind::Usage`] where there is neither a file nor a terminal.
-pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Failure> {
+/// Those of `attempt`; a file that cannot be read; [`FaultKind::Usage`] where there is neither a
+/// file nor a terminal.
+pub fn with_known_password(
+    file: Option<&Utf8Path>,
+    mut attempt: impl FnMut(Secret) -> Result<(), Error>,
+) -> Result<(), Failure> {
+    let is_typed = is_terminal() && file.is_none_or(|path| path == "-");
+    if is_typed {
+        say("The backup password of this node was chosen in setup, or changed since.");
+    }
+    let mut left = if is_typed { TRIES } else { 1 };
+    loop {
+        left -= 1;
+        match attempt(known_password(file)?) {
+            Err(Error::Crypto(CryptoError::WrongPassword)) if left > 0 => {
+                say("This password does not unwrap the DEK. Nothing was changed; try again.");
+            }
+            ended => return Ok(ended?),
+        }
+    }
+}
+
+fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Failure> {
     match file {
         Some(path) => secret_of(path),
         None => {
@@ -52,7 +75,7 @@ pub fn known_password(file: Option<&Utf8Path>) -> Result<Secret, Failure> {
 /// A new backup password: of the file where one was named, else asked for twice.
 ///
 /// # Errors
-/// As [`known_password`], and what `check` refuses.
+/// As [`with_known_password`], and what `check` refuses.
 pub fn new_password(
     file: Option<&Utf8Path>,
     check: fn(&Secret) -> Result<(), Error>,
@@ -65,6 +88,10 @@ pub fn new_password(
         }
         None => {
             need_terminal("the backup password", "--backup-password-file")?;
+            say("The backup password brings the secrets back where the token is lost. Keep it");
+            say(&format!(
+                "away from this machine. It has at least {MIN_PASSWORD_CHARS} characters."
+            ));
             twice("New backup password", check)
         }
     }

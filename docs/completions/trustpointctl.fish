@@ -24,8 +24,8 @@ function __fish_trustpointctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -47,9 +47,9 @@ complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "config"
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "completions" -d 'A completion script for a shell, on standard output'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l metrics-file -d 'Write what a node exporter collects into this file, as an OpenMetrics text' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l metrics-file -d 'Write what a node exporter collects into this file, as an OpenMetrics text' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -60,8 +60,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l accept-new-database -d 'Go on with a new database although there are traces of an installed node'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -69,12 +69,13 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l storage -d 'Where the node keeps its secrets; asked for at a terminal' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l storage -d 'Where the node keeps its secrets; asked for at a terminal' -r -f -a "software\t''
+softhsm\t''"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l san -d 'Name or address in the TLS server certificate; may be repeated' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -84,10 +85,10 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l no
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l reset -d 'Return the node to the wizard\'s first state; deletes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -95,8 +96,8 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -109,8 +110,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and no
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "set-backup-password" -d 'Set or change the backup password'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "verify-backup-password" -d 'The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -119,8 +120,8 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -129,10 +130,10 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l destroy-old -d 'Destroy the KEKs from before, once the new one is proven to unwrap the DEK; backups made before then open by their backup password alone'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -140,9 +141,9 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -155,8 +156,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "set-backup-password" -d 'Set or change the backup password'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "verify-backup-password" -d 'The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -170,8 +171,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -f -a "history" -d 'Every stored credential, the newest first; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -f -a "activate" -d 'Put a stored credential to use again'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -181,8 +182,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l san -d 'Name or address in the certificate; may be repeated. Without, those of tls.san where it is configured, else those of the certificate before' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -190,12 +191,12 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l key -d 'PEM file with the private key: PKCS#8, PKCS#1 or SEC1, not encrypted' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l cert -d 'PEM file with the certificate; the chain may follow in it' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l chain -d 'PEM file with the chain, in any order' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l key -d 'PEM file with the private key: PKCS#8, PKCS#1 or SEC1, not encrypted' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l cert -d 'PEM file with the certificate; the chain may follow in it' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l chain -d 'PEM file with the chain, in any order' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -204,8 +205,8 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l force -d 'Take also what is expired or not valid yet'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -214,8 +215,8 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -230,8 +231,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from help" -f -a "history" -d 'Every stored credential, the newest first; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from help" -f -a "activate" -d 'Put a stored credential to use again'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -243,8 +244,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept, and never removed'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -253,9 +254,9 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l force -d 'Replace the file that stands there'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l backup-password-file -d 'File with the backup password, to try whether it unwraps the DEK; `-` reads standard input' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l backup-password-file -d 'File with the backup password, to try whether it unwraps the DEK; `-` reads standard input' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -264,8 +265,8 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l lock-wait -d 'How long to wait for another start to end' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -278,8 +279,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept, and never removed'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -288,8 +289,8 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l limit -d 'At most this many rows, newest first' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -297,8 +298,8 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s v -l verbose -d 'Say more about what is done'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -308,8 +309,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'The merged configuration, and where each value came from'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
@@ -319,8 +320,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'The merged configuration, and where each value came from'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'

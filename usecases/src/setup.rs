@@ -20,8 +20,8 @@ use crate::dek_ways;
 use crate::startup::{self, Mode};
 use crate::token::{self, TokenAccess};
 
-/// Fewest characters of a backup password.
-const MIN_PASSWORD_CHARS: usize = 12;
+/// How many characters a backup password has at least.
+pub const MIN_PASSWORD_CHARS: usize = 12;
 
 /// What the operator wants.
 pub struct Request {

@@ -1,20 +1,27 @@
 //! Options of the commands that look after a node: `tls`, `backup`, `doctor`.
 
 use camino::Utf8PathBuf;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
+
+use super::examples;
 
 /// Commands of `tls`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TlsCommand {
     /// The active credential, and what Nginx has; changes nothing
+    #[command(after_help = examples::TLS_SHOW)]
     Show,
     /// Make a new self-signed credential and put it to use
+    #[command(after_help = examples::TLS_RENEW)]
     Renew(TlsRenewArgs),
     /// Bring a key with its certificate and chain, and put them to use
+    #[command(after_help = examples::TLS_IMPORT)]
     Import(TlsImportArgs),
     /// Every stored credential, the newest first; changes nothing
+    #[command(after_help = examples::TLS_HISTORY)]
     History,
     /// Put a stored credential to use again
+    #[command(after_help = examples::TLS_ACTIVATE)]
     Activate(TlsActivateArgs),
 }
 
@@ -34,13 +41,13 @@ pub struct TlsRenewArgs {
 #[derive(Args, Clone, Debug)]
 pub struct TlsImportArgs {
     /// PEM file with the private key: PKCS#8, PKCS#1 or SEC1, not encrypted
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key: Utf8PathBuf,
     /// PEM file with the certificate; the chain may follow in it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cert: Utf8PathBuf,
     /// PEM file with the chain, in any order
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub chain: Option<Utf8PathBuf>,
     /// Take also what is expired or not valid yet
     #[arg(long)]
@@ -75,10 +82,13 @@ pub enum BackupCommand {
     /// To have it encrypted, send it on: `trustpointctl backup create - | age -p > FILE`. The report
     /// goes to standard error then: in JSON it is the last line. A shell tells of a failure before
     /// the last `|` only with `set -o pipefail`.
+    #[command(after_help = examples::BACKUP_CREATE)]
     Create(BackupCreateArgs),
     /// Prove a backup whole and tell what opens it; changes nothing
+    #[command(after_help = examples::BACKUP_VERIFY)]
     Verify(BackupVerifyArgs),
     /// Put a backup in the database's place; what it replaces is kept, and never removed
+    #[command(after_help = examples::BACKUP_RESTORE)]
     Restore(BackupRestoreArgs),
 }
 
@@ -86,7 +96,7 @@ pub enum BackupCommand {
 #[derive(Args, Clone, Debug)]
 pub struct BackupCreateArgs {
     /// Where the backup goes; `-` is standard output, and the report then goes to standard error
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Utf8PathBuf,
     /// Replace the file that stands there
     #[arg(long)]
@@ -97,10 +107,10 @@ pub struct BackupCreateArgs {
 #[derive(Args, Clone, Debug)]
 pub struct BackupVerifyArgs {
     /// The backup, or a snapshot; `-` is standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Utf8PathBuf,
     /// File with the backup password, to try whether it unwraps the DEK; `-` reads standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub backup_password_file: Option<Utf8PathBuf>,
 }
 
@@ -108,7 +118,7 @@ pub struct BackupVerifyArgs {
 #[derive(Args, Clone, Debug)]
 pub struct BackupRestoreArgs {
     /// The backup, or a snapshot; `-` is standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Utf8PathBuf,
     /// Go on although this node is set up as another installation than the backup's
     #[arg(long)]

@@ -98,7 +98,8 @@ fn verify(
     let file = arguments.backup_password_file.as_deref();
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
     prompt::before_asking(file, || keys::may_use_password(&node))?;
-    let password = prompt::known_password(file)?;
-    keys::verify(&mut console.recorder(&node, report), &password)?;
+    prompt::with_known_password(file, |password| {
+        keys::verify(&mut console.recorder(&node, report), &password)
+    })?;
     Ok(Next::Exit)
 }

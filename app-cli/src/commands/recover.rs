@@ -27,11 +27,13 @@ pub fn run(
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     prompt::before_asking(file, || recover::may_recover(&node))?;
-    let request = Request {
-        password: prompt::known_password(file)?,
-        lock_wait,
-    };
-    let result = recover::run(&mut console.recorder(&node, report), &request);
+    let result = prompt::with_known_password(file, |password| {
+        let request = Request {
+            password,
+            lock_wait,
+        };
+        recover::run(&mut console.recorder(&node, report), &request)
+    });
     report.warnings.extend(node.secrets.module.take_warnings());
     result?;
     Ok(Next::Exit)

@@ -14,6 +14,7 @@ use ports::FaultKind;
 
 pub use layers::{Origin, Setting};
 pub use secrets::{SecretFiles, read_secret_file};
+pub use variables::{OTHERS as OTHER_VARIABLES, TABLE as VARIABLES};
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -82,6 +83,23 @@ impl Config {
     /// [`FaultKind::Config`] for what cannot be right, naming key and source.
     pub fn load(global: &Global) -> Result<Self, Failure> {
         Self::merge(global, &|name| std::env::var_os(name))
+    }
+
+    /// What holds where no flag, variable or file says otherwise.
+    ///
+    /// # Errors
+    /// A default that cannot be right: a defect, found by whoever prints the manual.
+    pub fn defaults() -> Result<Self, Failure> {
+        let unset = |path: &str| Setting {
+            value: Utf8PathBuf::from(path),
+            origin: Origin::Default,
+        };
+        let path = unset("/etc/trustpoint/trustpointctl.toml");
+        let layers = Layers {
+            environment: &|_| None,
+            file: &path.value,
+        };
+        Self::resolve(&layers, unset("/"), path.clone(), ConfigFile::default())
     }
 
     fn merge(global: &Global, environment: Environment<'_>) -> Result<Self, Failure> {

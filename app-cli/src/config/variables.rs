@@ -1,24 +1,81 @@
 //! Variables that look like ours and are not: a name that was mistyped is a setting that is not
 //! heard.
 
-/// Every variable of this program and of its container.
-const KNOWN: [&str; 16] = [
-    "TRUSTPOINT_ADDRESS",
-    "TRUSTPOINT_APP_VERSION",
-    "TRUSTPOINT_CONFIG",
-    "TRUSTPOINT_DATABASE",
-    "TRUSTPOINT_DATABASE_PASSWORD",
-    "TRUSTPOINT_DEK_FILE",
-    "TRUSTPOINT_HSM_DAEMON",
-    "TRUSTPOINT_HSM_MODULE",
-    "TRUSTPOINT_HSM_TOKEN_LABEL",
-    "TRUSTPOINT_HSM_URI",
-    "TRUSTPOINT_HSM_WAIT",
-    "TRUSTPOINT_ROOT",
-    "TRUSTPOINT_RUNTIME_DIR",
-    "TRUSTPOINT_TLS_DIR",
-    "TRUSTPOINT_TLS_SAN",
-    "TRUSTPOINT_WIZARD_STATE_DIR",
+/// Every variable that begins as ours, of this program and of its container, and what it is for.
+pub const TABLE: [(&str, &str); 16] = [
+    (
+        "TRUSTPOINT_ADDRESS",
+        "Where the container's page is reached; the compose file reads it.",
+    ),
+    (
+        "TRUSTPOINT_APP_VERSION",
+        "Version of the application: app.version.",
+    ),
+    ("TRUSTPOINT_CONFIG", "Configuration file, as --config."),
+    ("TRUSTPOINT_DATABASE", "Database file: database.path."),
+    (
+        "TRUSTPOINT_DATABASE_PASSWORD",
+        "Kept from every program that this one runs; SQLite has no password.",
+    ),
+    (
+        "TRUSTPOINT_DEK_FILE",
+        "Set for the CMD of startup: where the plain DEK is cached.",
+    ),
+    (
+        "TRUSTPOINT_HSM_DAEMON",
+        "Address of the HSM's daemon, tcp://HOST:PORT or unix:PATH: hsm.daemon.",
+    ),
+    ("TRUSTPOINT_HSM_MODULE", "PKCS#11 module: hsm.module."),
+    (
+        "TRUSTPOINT_HSM_TOKEN_LABEL",
+        "Label of the token: hsm.token_label.",
+    ),
+    (
+        "TRUSTPOINT_HSM_URI",
+        "PKCS#11 URI of the token (RFC 7512): hsm.uri.",
+    ),
+    (
+        "TRUSTPOINT_HSM_WAIT",
+        "How long to wait for the token, as 30s: hsm.wait.",
+    ),
+    (
+        "TRUSTPOINT_ROOT",
+        "Directory in front of every default path, as --root.",
+    ),
+    (
+        "TRUSTPOINT_RUNTIME_DIR",
+        "Directory of the DEK cache, on a tmpfs: runtime.dir.",
+    ),
+    (
+        "TRUSTPOINT_TLS_DIR",
+        "Directory that Nginx reads the TLS set from: tls.dir.",
+    ),
+    (
+        "TRUSTPOINT_TLS_SAN",
+        "Names and addresses in a new certificate, with commas or spaces between: tls.san.",
+    ),
+    (
+        "TRUSTPOINT_WIZARD_STATE_DIR",
+        "Directory of the wizard's state: wizard.state_dir.",
+    ),
+];
+
+/// The variables that do not begin as ours, and what they are for.
+pub const OTHERS: [(&str, &str); 5] = [
+    ("HSM_PIN", "User PIN of the token."),
+    (
+        "HSM_PIN_FILE",
+        "File with the user PIN of the token: hsm.pin_file.",
+    ),
+    (
+        "HSM_SO_PIN",
+        "Security officer's PIN, for setup and recover.",
+    ),
+    (
+        "HSM_SO_PIN_FILE",
+        "File with the security officer's PIN: hsm.so_pin_file.",
+    ),
+    ("NO_COLOR", "No colour, whatever it is set to."),
 ];
 
 /// What Kubernetes and container links set for a service that is named trustpoint.
@@ -30,7 +87,7 @@ const MOST_TYPOS: usize = 2;
 /// A warning for each variable of the environment that begins as ours and is none.
 pub fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut unknown: Vec<String> = names
-        .filter(|name| name.starts_with("TRUSTPOINT_") && !KNOWN.contains(&name.as_str()))
+        .filter(|name| name.starts_with("TRUSTPOINT_") && !is_known(name))
         .filter(|name| !OF_SERVICES.iter().any(|start| name.starts_with(start)))
         .map(|name| match nearest(&name) {
             Some(known) => {
@@ -46,9 +103,14 @@ pub fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
     unknown
 }
 
+fn is_known(name: &str) -> bool {
+    TABLE.iter().any(|(known, _)| *known == name)
+}
+
 fn nearest(name: &str) -> Option<&'static str> {
     let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
-    let nearest = KNOWN.into_iter().min_by_key(distance)?;
+    let names = TABLE.iter().map(|(known, _)| *known);
+    let nearest = names.min_by_key(distance)?;
     (distance(&nearest) <= MOST_TYPOS).then_some(nearest)
 }
 
@@ -73,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_known_or_set_for_a_service_is_not_told() {
-        assert!(warnings(&KNOWN).is_empty());
+        assert!(warnings(&TABLE.map(|(name, _)| name)).is_empty());
         let services = ["TRUSTPOINT_SERVICE_HOST", "TRUSTPOINT_PORT_443_TCP_ADDR"];
         assert!(warnings(&services).is_empty());
     }
@@ -96,7 +158,7 @@ mod tests {
         let read: Vec<&str> = read.collect();
         assert!(read.len() > 10, "{read:?}");
         for name in read {
-            assert!(KNOWN.contains(&name), "{name}");
+            assert!(is_known(name), "{name}");
         }
     }
 }

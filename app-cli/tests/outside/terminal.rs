@@ -81,6 +81,7 @@ fn setup_asks_for_pins_that_are_nowhere() {
 fn two_entries_that_differ_and_a_short_one_are_asked_for_again() {
     let sandbox = fresh();
     let mut terminal = Terminal::run(&sandbox, &["setup", "--storage", "softhsm"]);
+    terminal.expect("at least 12 characters");
     terminal.answer_unseen("New backup password: ", "eleven char");
     terminal.expect("fewer than 12");
     terminal.answer_unseen("New backup password: ", PASSWORD);
@@ -204,7 +205,9 @@ fn recover_asks_for_the_password() {
     let sandbox = waiting();
     let before = sandbox.picture();
     let mut terminal = Terminal::run(&sandbox, &["recover"]);
-    terminal.answer_unseen("Backup password: ", "wrong horse battery staple");
+    for _ in 0..3 {
+        terminal.answer_unseen("Backup password: ", "wrong horse battery staple");
+    }
     terminal.end().expect(77);
     assert_eq!(sandbox.picture(), before);
     let mut terminal = Terminal::run(&sandbox, &["recover", "--backup-password-file", "-"]);
@@ -219,11 +222,11 @@ fn keys_ask_for_the_password() {
     let mut terminal = Terminal::run(&sandbox, &["keys", "set-backup-password"]);
     type_new_password(&mut terminal);
     terminal.end().expect(0).never_shows(PASSWORD);
-    for (password, code) in [(PASSWORD, 0), ("wrong horse battery staple", 77)] {
-        let mut terminal = Terminal::run(&sandbox, &["keys", "verify-backup-password"]);
-        terminal.answer_unseen("Backup password: ", password);
-        terminal.end().expect(code).never_shows(password);
-    }
+    let mut terminal = Terminal::run(&sandbox, &["keys", "verify-backup-password"]);
+    terminal.answer_unseen("Backup password: ", "wrong horse battery staple");
+    terminal.expect("try again");
+    terminal.answer_unseen("Backup password: ", PASSWORD);
+    terminal.end().expect(0).never_shows(PASSWORD);
 }
 
 #[test]

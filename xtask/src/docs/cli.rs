@@ -1,6 +1,8 @@
 //! Man pages, completions and the table of exit codes, from the command line's own definition.
 
 use clap_complete::Shell;
+use clap_mangen::Man;
+use roff::{Roff, bold, roman};
 
 use super::Document;
 use crate::run::Result;
@@ -37,15 +39,65 @@ pub fn documents() -> Result<Vec<Document>> {
 /// One page for the command and one for each of its subcommands.
 fn man_pages(command: &clap::Command, documents: &mut Vec<Document>) -> Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name());
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
-        .render(&mut page)
-        .map_err(|error| format!("man page of {name}: {error}"))?;
+    let page = man_page(command).map_err(|error| format!("man page of {name}: {error}"))?;
     documents.push(document(format!("docs/man/{name}.1"), page)?);
     command
         .get_subcommands()
         .filter(|subcommand| subcommand.get_name() != "help")
         .try_for_each(|subcommand| man_pages(subcommand, documents))
+}
+
+/// What clap knows, then the sections that man-pages(7) asks for.
+fn man_page(command: &clap::Command) -> Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let examples = command.get_after_help().map(ToString::to_string);
+    Man::new(command.clone().after_help(None::<&str>))
+        .source("trustpointctl")
+        .render(&mut page)
+        .map_err(|error| error.to_string())?;
+    let mut more = Roff::new();
+    if command
+        .get_display_name()
+        .is_none_or(|name| name == "trustpointctl")
+    {
+        section(&mut more, "ENVIRONMENT", app_cli::manual::environment());
+        section(&mut more, "FILES", app_cli::manual::files()?);
+    }
+    let codes = app_cli::exit_code::TABLE.iter();
+    section(
+        &mut more,
+        "EXIT STATUS",
+        codes.map(|row| (row.code.to_string(), row.when)),
+    );
+    if !command.has_subcommands()
+        && let Some(examples) = examples
+    {
+        more.control("SH", ["EXAMPLES"]);
+        more.control("nf", []);
+        let lines = examples.lines().skip(1);
+        more.text(
+            lines
+                .map(|line| roman(format!("{line}\n")))
+                .collect::<Vec<_>>(),
+        );
+        more.control("fi", []);
+    }
+    more.to_writer(&mut page)
+        .map_err(|error| error.to_string())?;
+    Ok(page)
+}
+
+fn section<T: Into<String>>(
+    page: &mut Roff,
+    title: &str,
+    rows: impl IntoIterator<Item = (T, &'static str)>,
+) {
+    page.control("SH", [title]);
+    for (term, meaning) in rows {
+        page.control("TP", []);
+        page.text([bold(term)]);
+        page.text([roman(meaning)]);
+    }
 }
 
 fn document(path: String, bytes: Vec<u8>) -> Result<Document> {
@@ -86,7 +138,19 @@ mod tests {
             let found = documents.iter().find(|document| document.path == path);
             &found.unwrap_or_else(|| panic!("{path}")).text
         };
-        assert!(text("docs/man/trustpointctl-startup.1").contains("dry"));
+        let startup = text("docs/man/trustpointctl-startup.1");
+        for section in ["EXAMPLES", "EXIT STATUS", "dry"] {
+            assert!(startup.contains(section), "{section}");
+        }
+        let main = text("docs/man/trustpointctl.1");
+        for section in [
+            "ENVIRONMENT",
+            "HSM_PIN_FILE",
+            "FILES",
+            "/var/lib/trustpoint/trustpoint.db",
+        ] {
+            assert!(main.replace("\\-", "-").contains(section), "{section}");
+        }
         assert!(text("docs/man/trustpointctl-config-show.1").contains("trustpointctl"));
         assert!(text("docs/exit-codes.md").contains("| 12 | `version_downgrade` |"));
         for (_, name) in SHELLS {

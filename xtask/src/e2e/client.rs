@@ -88,23 +88,48 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-/// Asks for the page.
+/// Asks for the page, and for what a load balancer asks for: only a node that is ready answers
+/// either with 200.
 pub fn get(address: SocketAddr) -> Result<Seen> {
+    let seen = get_path(address, "/")?;
+    let health = get_path(address, "/healthz")?;
+    for answer in [&seen, &health] {
+        let status = if answer.state == "ready" {
+            "200"
+        } else {
+            "503"
+        };
+        if !answer.page.starts_with(&format!("HTTP/1.1 {status} ")) {
+            return Err(format!("not {status}, but: {}", answer.page));
+        }
+    }
+    let outcome = match health.state.as_str() {
+        "ready" => "ready".to_owned(),
+        waiting => format!("{waiting}_required"),
+    };
+    if !health
+        .page
+        .ends_with(&format!("{{\"outcome\":\"{outcome}\"}}"))
+    {
+        return Err(format!("not the outcome {outcome}, but: {}", health.page));
+    }
+    Ok(seen)
+}
+
+fn get_path(address: SocketAddr, path: &str) -> Result<Seen> {
     let mut page = String::new();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
     let (fingerprint, chain) = connect(address, |stream| {
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         let read = stream.read_to_end(&mut bytes);
         page = String::from_utf8_lossy(&bytes).into_owned();
         read.map(drop)
     })?;
-    if !page.starts_with("HTTP/1.1 200 ") {
-        return Err(format!("no page, but: {page}"));
-    }
     let state = page
         .lines()
         .find_map(|line| line.strip_prefix("X-Trustpoint-State: "))
-        .unwrap_or_default()
+        .ok_or_else(|| format!("no page, but: {page}"))?
         .trim()
         .to_owned();
     Ok(Seen {
