@@ -20,7 +20,7 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<(&'static str, String)
         lines.push((outcome.name(), versions(report)));
     }
     if let Some(summary) = &report.summary {
-        lines.extend(storage(summary).map(|text| ("storage", text)));
+        lines.extend(storage(summary, report.outcome).map(|text| ("storage", text)));
         lines.extend(backup_password(summary).map(|text| ("password", text)));
     }
     if let Some(tls) = &report.tls {
@@ -66,8 +66,12 @@ fn versions(report: &Report) -> String {
     }
 }
 
-fn storage(summary: &Summary) -> Option<String> {
+fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
     Some(match summary.storage? {
+        // What a start wrote where nothing was configured; nobody has chosen it.
+        StorageType::Software if outcome == Some(Outcome::SetupRequired) => {
+            "not chosen yet: setup asks for it".to_owned()
+        }
         StorageType::Software => "software: private keys stand in the database".to_owned(),
         StorageType::PhysicalHsm => "physical HSM".to_owned(),
         StorageType::SoftHsm => {
