@@ -84,3 +84,14 @@ fn require_ready_makes_a_start_that_waits_a_failure_of_its_own_code() {
     assert_eq!(run.outcome(), "recovery_required");
     assert_eq!(sandbox.wizard(), "WIZARD_AUTO_RESTORE_PASSWORD");
 }
+
+#[test]
+fn says_to_people_which_storage_was_chosen_and_none_that_was_not() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["startup"]).expect(0);
+    let shown = sandbox.run_human(&["status"]).expect(10).stdout;
+    assert!(shown.contains("not chosen yet"), "{shown}");
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    let shown = sandbox.run_human(&["status"]).expect(0).stdout;
+    assert!(shown.contains("software: private keys"), "{shown}");
+}
