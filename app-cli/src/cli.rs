@@ -43,7 +43,7 @@ pub struct Global {
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
     pub format: Format,
-    /// When to use colour (NO_COLOR is honoured)
+    /// When to use colour (NO_COLOR and TERM=dumb are honoured)
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,
     /// Say more about what is done

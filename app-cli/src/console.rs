@@ -53,7 +53,8 @@ impl Console {
     /// As the global options ask for.
     #[must_use]
     pub fn new(global: &Global) -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let color = |is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,

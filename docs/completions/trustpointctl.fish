@@ -28,7 +28,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l root -d 'Di
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s v -l verbose -d 'Say more about what is done'
@@ -52,7 +52,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l dry-run -d 'Print the steps and change nothing'
@@ -64,7 +64,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done'
@@ -78,7 +78,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l ro
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l no-backup-password -d 'Go without a backup password: a lost token then means lost secrets'
@@ -91,7 +91,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s v -l verbose -d 'Say more about what is done'
@@ -100,7 +100,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and no
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s v -l verbose -d 'Say more about what is done'
@@ -114,7 +114,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
@@ -124,7 +124,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l destroy-old -d 'Destroy the KEKs from before, once the new one is proven to unwrap the DEK; backups made before then open by their backup password alone'
@@ -136,7 +136,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s v -l verbose -d 'Say more about what is done'
@@ -146,7 +146,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s v -l verbose -d 'Say more about what is done'
@@ -160,7 +160,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s v -l verbose -d 'Say more about what is done'
@@ -175,7 +175,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
@@ -186,7 +186,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s v -l verbose -d 'Say more about what is done'
@@ -199,7 +199,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l force -d 'Take also what is expired or not valid yet'
@@ -209,7 +209,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more about what is done'
@@ -219,7 +219,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __f
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l force -d 'Take also what is expired or not valid yet'
@@ -235,7 +235,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s v -l verbose -d 'Say more about what is done'
@@ -248,7 +248,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l force -d 'Replace the file that stands there'
@@ -259,7 +259,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about what is done'
@@ -269,7 +269,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l accept-other-installation -d 'Go on although this node is set up as another installation than the backup\'s'
@@ -283,7 +283,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s v -l verbose -d 'Say more about what is done'
@@ -293,7 +293,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s v -l verbose -d 'Say more about what is done'
@@ -302,7 +302,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Say more about what is done'
@@ -313,7 +313,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and 
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
@@ -324,7 +324,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l color -d 'When to use colour (NO_COLOR is honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s v -l verbose -d 'Say more about what is done'

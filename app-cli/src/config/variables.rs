@@ -75,7 +75,7 @@ pub const OTHERS: [(&str, &str); 5] = [
         "HSM_SO_PIN_FILE",
         "File with the security officer's PIN: hsm.so_pin_file.",
     ),
-    ("NO_COLOR", "No colour, whatever it is set to."),
+    ("NO_COLOR", "No colour, unless it is empty."),
 ];
 
 /// What Kubernetes and container links set for a service that is named trustpoint.

@@ -72,7 +72,8 @@ pub(super) fn of(error: &E) -> String {
              --login-type so --init-pin)"
         }
         E::SoPinRejected { .. } => {
-            "put the SO PIN that the token was initialised with where hsm.so_pin_file says"
+            "put the SO PIN that the token was initialised with where this node takes it from (the \
+             file of hsm.so_pin_file, else HSM_SO_PIN)"
         }
         E::NoUserPin(_) => {
             "let `trustpointctl startup` find out what the node needs (`setup` or `recover` \
@@ -87,15 +88,19 @@ pub(super) fn of(error: &E) -> String {
             "make sure of the PIN and log in once by hand (pkcs11-tool --login --list-objects \
              asks for it), or set it anew with the SO PIN; then start again"
         }
-        E::EmptyPin(_) => "write the PIN to the file that hsm.pin_file names",
-        E::PinTriedAlready(_) => "start again with the right PIN where hsm.pin_file says",
+        E::EmptyPin(_) => "write the PIN to the file that hsm.pin_file names, or into HSM_PIN",
+        E::PinTriedAlready(_) => {
+            "start again with the right PIN where this node takes it from (the file of \
+             hsm.pin_file, else HSM_PIN)"
+        }
         E::PinRejectedBefore(_) => {
-            "put the right PIN where hsm.pin_file says and start again; where the token's PIN \
-             was changed to this very one, remove the file pin-rejected beside the database"
+            "put the right PIN where this node takes it from (the file of hsm.pin_file, else \
+             HSM_PIN) and start again; where the token's PIN was changed to this very one, remove \
+             the file pin-rejected beside the database"
         }
         E::UnseenTries { .. } => {
-            "make sure of the PIN where hsm.pin_file says, and with `pkcs11-tool --list-slots` that \
-             the token answers and is not on its last try; then remove the file pin-rejected beside \
+            "make sure of the PIN where this node takes it from (the file of hsm.pin_file, else \
+             HSM_PIN), and with `pkcs11-tool --list-slots` that the token answers and is not on its last try; then remove the file pin-rejected beside \
              the database and start again"
         }
         E::RejectedPinUnreadable { .. } => {
@@ -149,7 +154,8 @@ const fn call(failure: Call) -> &'static str {
              again; this says nothing about the keys on the token"
         }
         Call::Denied => {
-            "check the PIN that is configured (hsm.pin_file, hsm.so_pin_file) against the token"
+            "check the PIN that this node takes (the file of hsm.pin_file, else HSM_PIN; for the SO \
+             PIN hsm.so_pin_file, else HSM_SO_PIN) against the token"
         }
         Call::Gone => {
             "something changed the token while it was in use; start again when nothing else \

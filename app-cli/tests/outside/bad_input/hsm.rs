@@ -64,7 +64,7 @@ fn a_wrong_pin_is_denied_and_names_the_token() {
     let mut sandbox = node();
     sandbox.set("HSM_PIN", "0000-0000");
     let said = sandbox.fails_unchanged(&["startup"], 77, "denied");
-    assert_names(&said, &["Trustpoint-SoftHSM", "rejected", "hsm.pin_file"]);
+    assert_names(&said, &["Trustpoint-SoftHSM", "rejected", "else HSM_PIN"]);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn causes_are_listed_from_the_outermost_on() {
 
 /// With a terminal of util-linux's script.
 #[test]
-fn colour_is_for_terminals_and_no_color_is_honoured() {
+fn colour_is_for_terminals_and_not_for_no_color_or_a_dumb_one() {
     let mut sandbox = Sandbox::software();
     let on_a_terminal = |sandbox: &Sandbox, arguments: &str| {
         let command = sandbox.command(&["startup"]);
@@ -232,12 +232,15 @@ fn colour_is_for_terminals_and_no_color_is_honoured() {
     let always = sandbox.run_human(&["--color", "always", "startup"]);
     assert!(always.stdout.contains(escape));
     assert!(!sandbox.run_human(&["startup"]).stdout.contains(escape));
-    sandbox.set("NO_COLOR", "1");
-    let plain = on_a_terminal(&sandbox, "");
-    assert!(
-        plain.contains("ready") && !plain.contains(escape),
-        "{plain:?}"
-    );
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        sandbox.set(name, value);
+        let plain = on_a_terminal(&sandbox, "");
+        assert!(
+            plain.contains("ready") && !plain.contains(escape),
+            "{name}: {plain:?}"
+        );
+        sandbox.unset(name);
+    }
 }
 
 /// The error line too: standard error may be a file while standard output is a terminal.
