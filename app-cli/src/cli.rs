@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use camino::Utf8PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use domain::StorageType;
 
 pub use admin::{
@@ -46,9 +46,21 @@ pub struct Global {
     /// When to use colour (NO_COLOR and TERM=dumb are honoured)
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,
-    /// Say more about what is done
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
+    /// How to say what is done: for people, or as JSON lines on standard error (else as --format)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "human|json",
+        hide_possible_values = true,
+        global = true
+    )]
+    pub log_format: Option<Format>,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    pub quiet: bool,
+    /// Say more about what is done; twice: with the time of each line
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
 }
 
 /// How to report.

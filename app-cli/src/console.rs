@@ -8,11 +8,12 @@ use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use domain::Step;
 use ports::{FaultKind, Level, Output};
+use serde::Serialize;
 use time::OffsetDateTime;
 use usecases::doctor::{Check, Group, Verdict};
 use usecases::node::Node;
 use usecases::recorder::Recorder;
-use usecases::report::{ErrorReport, Report, StepReport, StepResult};
+use usecases::report::{ErrorReport, Report, StepReport, StepResult, rfc3339};
 
 use crate::cli::{Color, Format, Global};
 use crate::failure::Failure;
@@ -32,12 +33,28 @@ const LABEL: usize = 19;
 /// Columns of a check's verdict.
 const MARK: usize = 6;
 
+/// How much is said.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    /// What was done.
+    Normal,
+    /// What did not have to be done as well.
+    Verbose,
+    /// The same, each line with its time.
+    Timed,
+}
+
 /// Where lines and the report go.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
+    /// The report.
     format: Format,
+    /// What is said while a command runs, and its error.
+    log: Format,
     color: Colored,
-    verbose: bool,
+    verbosity: Verbosity,
     /// Standard output is not for reports.
     stdout_taken: bool,
 }
@@ -62,11 +79,17 @@ impl Console {
         };
         Self {
             format: global.format,
+            log: global.log_format.unwrap_or(global.format),
             color: Colored {
                 stdout: color(std::io::stdout().is_terminal()),
                 stderr: color(std::io::stderr().is_terminal()),
             },
-            verbose: global.verbose,
+            verbosity: match (global.quiet, global.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (false, 0) => Verbosity::Normal,
+                (false, 1) => Verbosity::Verbose,
+                (false, _) => Verbosity::Timed,
+            },
             stdout_taken: false,
         }
     }
@@ -125,17 +148,18 @@ impl Console {
     pub fn plain(format: Format) -> Self {
         Self {
             format,
+            log: format,
             color: Colored::default(),
-            verbose: false,
+            verbosity: Verbosity::Normal,
             stdout_taken: false,
         }
     }
 
     /// Writes only an error, to standard error: the report itself is out already, or lost.
     pub fn error_only(&self, error: &ErrorReport) {
-        match self.format {
+        match self.log {
             Format::Human => self.error(error),
-            Format::Json => to_stderr(&serde_json::json!({ "error": error }).to_string()),
+            Format::Json => log("error", serde_json::json!({ "error": error })),
         }
     }
 
@@ -143,7 +167,12 @@ impl Console {
     /// lines have not said yet.
     pub fn report(&self, report: &Report, exit_code: u8) {
         match self.format {
-            Format::Json => self.out(&json::line(report, exit_code)),
+            Format::Json => {
+                self.out(&json::line(report, exit_code));
+                if let (Format::Human, Some(error)) = (self.log, &report.error) {
+                    self.error(error);
+                }
+            }
             Format::Human => self.for_people(report),
         }
     }
@@ -164,6 +193,15 @@ impl Console {
         self.format == Format::Human
     }
 
+    /// Whether a person may be shown how far something is.
+    #[must_use]
+    pub fn shows_progress(&self) -> bool {
+        self.is_human()
+            && self.log == Format::Human
+            && self.verbosity > Verbosity::Quiet
+            && self.is_terminal()
+    }
+
     /// Records the steps of a command in its report, and shows each as it ends.
     pub fn recorder<'a>(self, node: &'a Node, report: &'a mut Report) -> Recorder<'a> {
         Recorder::new(node, report, move |step| self.step(step))
@@ -171,7 +209,7 @@ impl Console {
 
     /// The same, without the steps that are only planned: they are told by `--verbose`.
     pub fn quiet_recorder<'a>(self, node: &'a Node, report: &'a mut Report) -> Recorder<'a> {
-        let shows = self.verbose || !self.is_human();
+        let shows = self.verbosity >= Verbosity::Verbose || self.log == Format::Json;
         Recorder::new(node, report, move |step| {
             if shows {
                 self.step(step);
@@ -181,13 +219,13 @@ impl Console {
 
     /// A step that is planned or was carried out.
     pub fn step(&self, step: &StepReport) {
-        match self.format {
-            Format::Json => {
-                if let Ok(line) = serde_json::to_string(step) {
-                    to_stderr(&line);
-                }
-            }
-            Format::Human if is_idle(step) && !self.verbose => {}
+        let has_failed = step.result == StepResult::Failed;
+        if self.verbosity == Verbosity::Quiet && !has_failed {
+            return;
+        }
+        match self.log {
+            Format::Json => log(if has_failed { "error" } else { "info" }, step),
+            Format::Human if is_idle(step) && self.verbosity < Verbosity::Verbose => {}
             Format::Human => {
                 let (mark, style) = match step.result {
                     StepResult::Planned => ("would", CYAN),
@@ -197,8 +235,20 @@ impl Console {
                     StepResult::Failed => ("FAIL", RED),
                 };
                 let text = format!("  {}: {}", step.step, step.detail);
-                self.say(&Line::marked(&format!("{mark:>5}"), style, &text));
+                self.progress(Line::marked(&format!("{mark:>5}"), style, &text));
             }
+        }
+    }
+
+    /// A line while the command runs: standard output may be for a report in JSON alone.
+    fn progress(&self, mut line: Line) {
+        if self.verbosity == Verbosity::Timed {
+            line.0
+                .insert_str(0, &format!("{}  ", rfc3339(OffsetDateTime::now_utc())));
+        }
+        match self.format {
+            Format::Human => self.say(&line),
+            Format::Json => self.say_to_stderr(&line),
         }
     }
 
@@ -250,7 +300,8 @@ impl Console {
     fn for_people(&self, report: &Report) {
         let idle = report.steps.iter().filter(|step| is_idle(step));
         let idle: Vec<&str> = idle.map(|step| step.step.as_str()).collect();
-        if !self.verbose && !idle.is_empty() {
+        let tells_idle = self.verbosity == Verbosity::Normal && self.log == Format::Human;
+        if tells_idle && !idle.is_empty() {
             let text = format!("{} (nothing to do)", idle.join(", "));
             for line in screen::beside("   ok  ", 7, &text) {
                 self.say(&Line::of(&line));
@@ -260,7 +311,10 @@ impl Console {
             self.say(&Line::marked("warning:", YELLOW, &format!(" {warning}")));
         }
         if let Some(error) = &report.error {
-            return self.error(error);
+            return self.error_only(error);
+        }
+        if self.verbosity == Verbosity::Quiet {
+            return;
         }
         for (label, text) in summary::lines(report, OffsetDateTime::now_utc()) {
             let lines = match label {
@@ -327,22 +381,27 @@ impl Line {
 
 impl Output for Console {
     fn line(&self, level: Level, line: &str) {
-        if level == Level::Debug && !self.verbose {
+        let least = match level {
+            Level::Debug => Verbosity::Verbose,
+            Level::Info => Verbosity::Normal,
+            Level::Warning => Verbosity::Quiet,
+        };
+        if self.verbosity < least {
             return;
         }
-        match self.format {
+        match self.log {
             Format::Json => {
                 let name = match level {
                     Level::Debug => "debug",
                     Level::Info => "info",
                     Level::Warning => "warning",
                 };
-                to_stderr(&serde_json::json!({ "level": name, "message": line }).to_string());
+                log(name, serde_json::json!({ "message": line }));
             }
-            Format::Human => match level {
-                Level::Debug | Level::Info => self.say(&Line::of(line)),
-                Level::Warning => self.say(&Line(format!("{YELLOW}{}{YELLOW:#}", visible(line)))),
-            },
+            Format::Human => self.progress(match level {
+                Level::Debug | Level::Info => Line::of(line),
+                Level::Warning => Line(format!("{YELLOW}{}{YELLOW:#}", visible(line))),
+            }),
         }
     }
 }
@@ -370,6 +429,13 @@ pub fn unwritten() -> Option<Failure> {
 fn note(written: std::io::Result<()>) {
     if let Err(error) = written {
         UNWRITTEN.get_or_init(|| error.to_string());
+    }
+}
+
+/// A line of the log for programs.
+fn log(level: &str, fields: impl Serialize) {
+    if let Some(line) = json::log_line(level, fields) {
+        to_stderr(&line);
     }
 }
 

@@ -23,6 +23,26 @@ struct Document<'a> {
     error: Value,
 }
 
+/// A line of the log: when, how it is meant, and what it says.
+#[derive(Serialize)]
+struct LogLine<'a, T> {
+    time: String,
+    level: &'a str,
+    #[serde(flatten)]
+    fields: T,
+}
+
+/// A line of the log; none where the fields have no form in JSON.
+pub fn log_line(level: &str, fields: impl Serialize) -> Option<String> {
+    let time = rfc3339(OffsetDateTime::now_utc());
+    let line = LogLine {
+        time,
+        level,
+        fields,
+    };
+    serde_json::to_string(&line).ok()
+}
+
 /// The report with its exit code, as one line.
 #[must_use]
 pub fn line(report: &Report, exit_code: u8) -> String {

@@ -17,7 +17,7 @@ impl Progress {
     pub fn new(console: Console) -> Self {
         Self {
             console,
-            shown: console.is_human() && console.is_terminal(),
+            shown: console.shows_progress(),
             percent: None,
         }
     }

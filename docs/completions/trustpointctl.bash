@@ -236,7 +236,7 @@ _trustpointctl() {
 
     case "${cmd}" in
         trustpointctl)
-            opts="-v -h -V --root --config --format --color --verbose --help --version startup status setup recover keys tls backup doctor history config completions help"
+            opts="-q -v -h -V --root --config --format --color --log-format --quiet --verbose --help --version startup status setup recover keys tls backup doctor history config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -272,6 +272,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -280,7 +284,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup)
-            opts="-v -h --root --config --format --color --verbose --help create verify restore help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help create verify restore help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -316,6 +320,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -324,7 +332,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup__subcmd__create)
-            opts="-v -h --force --root --config --format --color --verbose --help"
+            opts="-q -v -h --force --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -358,6 +366,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -438,7 +450,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup__subcmd__restore)
-            opts="-v -h --accept-other-installation --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --accept-other-installation --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -478,6 +490,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -486,7 +502,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__backup__subcmd__verify)
-            opts="-v -h --backup-password-file --root --config --format --color --verbose --help"
+            opts="-q -v -h --backup-password-file --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,6 +553,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -545,7 +565,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__completions)
-            opts="-v -h --root --config --format --color --verbose --help bash elvish fish powershell zsh"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -579,6 +599,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -589,7 +613,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__config)
-            opts="-v -h --root --config --format --color --verbose --help show help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,6 +647,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -675,7 +703,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__config__subcmd__show)
-            opts="-v -h --root --config --format --color --verbose --help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -711,6 +739,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -719,7 +751,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__doctor)
-            opts="-v -h --root --config --format --color --verbose --help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -753,6 +785,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1127,7 +1163,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__history)
-            opts="-v -h --limit --root --config --format --color --verbose --help"
+            opts="-q -v -h --limit --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1167,6 +1203,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1175,7 +1215,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__keys)
-            opts="-v -h --root --config --format --color --verbose --help show rotate-kek set-backup-password verify-backup-password help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show rotate-kek set-backup-password verify-backup-password help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1209,6 +1249,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1303,7 +1347,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__keys__subcmd__rotate__subcmd__kek)
-            opts="-v -h --destroy-old --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --destroy-old --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1341,6 +1385,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1351,7 +1399,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__keys__subcmd__set__subcmd__backup__subcmd__password)
-            opts="-v -h --backup-password-file --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --backup-password-file --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1406,6 +1454,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1414,7 +1466,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__keys__subcmd__show)
-            opts="-v -h --root --config --format --color --verbose --help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1450,6 +1502,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1458,7 +1514,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__keys__subcmd__verify__subcmd__backup__subcmd__password)
-            opts="-v -h --backup-password-file --root --config --format --color --verbose --help"
+            opts="-q -v -h --backup-password-file --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1509,6 +1565,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1517,7 +1577,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__recover)
-            opts="-v -h --backup-password-file --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --backup-password-file --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1572,6 +1632,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1580,7 +1644,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__setup)
-            opts="-v -h --storage --backup-password-file --no-backup-password --san --lock-wait --reset --root --config --format --color --verbose --help"
+            opts="-q -v -h --storage --backup-password-file --no-backup-password --san --lock-wait --reset --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1643,6 +1707,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1651,7 +1719,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__startup)
-            opts="-v -h --dry-run --require-ready --lock-wait --accept-new-database --metrics-file --root --config --format --color --verbose --help"
+            opts="-q -v -h --dry-run --require-ready --lock-wait --accept-new-database --metrics-file --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1706,6 +1774,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1714,7 +1786,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__status)
-            opts="-v -h --root --config --format --color --verbose --help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1748,6 +1820,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1758,7 +1834,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__tls)
-            opts="-v -h --root --config --format --color --verbose --help show renew import history activate help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show renew import history activate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1794,6 +1870,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1802,7 +1882,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__tls__subcmd__activate)
-            opts="-v -h --force --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --force --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1840,6 +1920,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1948,7 +2032,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__tls__subcmd__history)
-            opts="-v -h --root --config --format --color --verbose --help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1984,6 +2068,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1992,7 +2080,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__tls__subcmd__import)
-            opts="-v -h --key --cert --chain --force --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --key --cert --chain --force --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2077,6 +2165,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2085,7 +2177,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__tls__subcmd__renew)
-            opts="-v -h --san --lock-wait --root --config --format --color --verbose --help"
+            opts="-q -v -h --san --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2129,6 +2221,10 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2137,7 +2233,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__tls__subcmd__show)
-            opts="-v -h --root --config --format --color --verbose --help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2171,6 +2267,10 @@ _trustpointctl() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_trustpointctl_global_optspecs
-    string join \n root= config= format= color= v/verbose h/help V/version
+    string join \n root= config= format= color= log-format= q/quiet v/verbose h/help V/version
 end
 
 function __fish_trustpointctl_needs_command
@@ -31,7 +31,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s V -l version -d 'Print version'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "startup" -d 'The main job: observe, select, plan, execute, report'
@@ -55,10 +58,13 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l dry-run -d 'Print the steps and change nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l require-ready -d 'Exit with 10 or 11 where the node is not ready but waits for setup or recovery'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l accept-new-database -d 'Go on with a new database although there are traces of an installed node'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
@@ -67,7 +73,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l storage -d 'Where the node keeps its secrets; asked for at a terminal' -r -f -a "software\t''
 softhsm\t''"
@@ -81,9 +90,12 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l no-backup-password -d 'Go without a backup password: a lost token then means lost secrets'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l reset -d 'Return the node to the wizard\'s first state; deletes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -94,7 +106,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
@@ -103,7 +118,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "rotate-kek" -d 'Make a new KEK and wrap the same DEK with it'
@@ -117,7 +135,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l lock-wait -d 'How long to wait for another start to end' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -127,8 +148,11 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l destroy-old -d 'Destroy the KEKs from before, once the new one is proven to unwrap the DEK; backups made before then open by their backup password alone'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -139,7 +163,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -149,7 +176,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "rotate-kek" -d 'Make a new KEK and wrap the same DEK with it'
@@ -163,7 +193,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -f -a "show" -d 'The active credential, and what Nginx has; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -f -a "renew" -d 'Make a new self-signed credential and put it to use'
@@ -178,7 +211,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l san -d 'Name or address in the certificate; may be repeated. Without, those of tls.san where it is configured, else those of the certificate before' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -189,7 +225,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l key -d 'PEM file with the private key: PKCS#8, PKCS#1 or SEC1, not encrypted' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l cert -d 'PEM file with the certificate; the chain may follow in it' -r -F
@@ -202,8 +241,11 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l force -d 'Take also what is expired or not valid yet'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
@@ -212,7 +254,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l lock-wait -d 'How long to wait for another start to end' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -222,8 +267,11 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l force -d 'Take also what is expired or not valid yet'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from help" -f -a "show" -d 'The active credential, and what Nginx has; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from help" -f -a "renew" -d 'Make a new self-signed credential and put it to use'
@@ -238,7 +286,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
@@ -251,8 +302,11 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l force -d 'Replace the file that stands there'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l backup-password-file -d 'File with the backup password, to try whether it unwraps the DEK; `-` reads standard input' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -262,7 +316,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l lock-wait -d 'How long to wait for another start to end' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -272,8 +329,11 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l accept-other-installation -d 'Go on although this node is set up as another installation than the backup\'s'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
@@ -286,7 +346,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l limit -d 'At most this many rows, newest first' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -296,7 +359,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
@@ -305,7 +371,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'The merged configuration, and where each value came from'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -316,7 +385,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'The merged configuration, and where each value came from'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -327,7 +399,10 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s v -l verbose -d 'Say more about what is done'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "startup" -d 'The main job: observe, select, plan, execute, report'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "status" -d 'The observed state and what the next start would select; changes nothing'

@@ -128,6 +128,62 @@ fn json_progress_names_each_step_as_it_ends() {
 }
 
 #[test]
+fn the_log_and_the_report_have_a_format_each() {
+    let mut sandbox = Sandbox::new();
+    let logged = sandbox.run_human(&["--log-format", "json", "startup"]);
+    let logged = logged.expect(0);
+    assert!(
+        logged.stdout.contains("setup_required"),
+        "{}",
+        logged.stdout
+    );
+    assert!(!logged.stdout.contains("done"), "{}", logged.stdout);
+    let mut steps = 0;
+    for line in logged.stderr.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
+        assert_eq!(line["level"], "info", "{line}");
+        steps += usize::from(line["step"].is_string());
+    }
+    assert!(steps > 5, "{}", logged.stderr);
+
+    let read = sandbox.run(&["--log-format", "human", "-v", "startup"]);
+    let read = read.expect(0);
+    assert_eq!(read.outcome(), "setup_required");
+    assert!(
+        read.stderr.contains("  migrate_database: "),
+        "{}",
+        read.stderr
+    );
+
+    sandbox.set("TRUSTPOINT_DATABASE", "/nonexistent/trustpoint.db");
+    let failed = sandbox.run_human(&["--log-format", "json", "startup"]);
+    let failed = failed.expect(69).stderr;
+    let error: Value = serde_json::from_str(failed.lines().last().unwrap()).unwrap();
+    assert_eq!(error["level"], "error");
+    assert!(error["error"]["hint"].is_string(), "{error}");
+}
+
+#[test]
+fn q_says_nothing_but_what_went_wrong_and_vv_when() {
+    let mut sandbox = Sandbox::new();
+    let quiet = sandbox.run_human(&["-q", "startup"]).expect(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let quiet = sandbox.run(&["-q", "status"]).expect(10);
+    assert_eq!(quiet.outcome(), "setup_required");
+    assert_eq!(quiet.stderr, "");
+    let timed = sandbox.run_human(&["-vv", "startup"]).expect(0).stdout;
+    let step = timed.lines().find(|line| line.contains("migrate_database"));
+    let time = step.unwrap().split_once(' ').unwrap().0;
+    assert!(time.starts_with("20") && time.ends_with('Z'), "{timed}");
+    sandbox.run_human(&["-q", "-v", "status"]).expect(2);
+
+    sandbox.set("TRUSTPOINT_DATABASE", "/nonexistent/trustpoint.db");
+    let failed = sandbox.run_human(&["-q", "startup"]).expect(69);
+    assert!(failed.stderr.starts_with("error: "), "{}", failed.stderr);
+}
+
+#[test]
 fn usage_errors_are_2_for_people_and_programs() {
     let sandbox = Sandbox::new();
     for wrong in [
