@@ -277,6 +277,9 @@ impl Console {
                 self.say(&Line(line));
             }
         }
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
         for group in Group::ALL {
             let of_group = passed.iter().filter(|(check, _)| check.group == group);
             for (number, (check, _)) in of_group.enumerate() {

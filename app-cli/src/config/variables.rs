@@ -161,4 +161,20 @@ mod tests {
             assert!(is_known(name), "{name}");
         }
     }
+
+    #[test]
+    fn what_the_containers_document_names_reaches_the_container() {
+        let document = include_str!("../../../docs/containers.md");
+        let compose = [
+            include_str!("../../../containers/compose.yaml"),
+            include_str!("../../../containers/compose.tls.yaml"),
+        ]
+        .concat();
+        let named = TABLE.iter().filter(|(name, _)| document.contains(name));
+        let named: Vec<&str> = named.map(|(name, _)| *name).collect();
+        assert!(named.len() > 3, "{named:?}");
+        for name in named {
+            assert!(compose.contains(name), "{name}");
+        }
+    }
 }

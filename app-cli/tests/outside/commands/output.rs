@@ -177,6 +177,8 @@ fn q_says_nothing_but_what_went_wrong_and_vv_when() {
     let time = step.unwrap().split_once(' ').unwrap().0;
     assert!(time.starts_with("20") && time.ends_with('Z'), "{timed}");
     sandbox.run_human(&["-q", "-v", "status"]).expect(2);
+    let problems = sandbox.run_human(&["-q", "doctor"]).stdout;
+    assert!(!problems.contains("pass "), "{problems}");
 
     sandbox.set("TRUSTPOINT_DATABASE", "/nonexistent/trustpoint.db");
     let failed = sandbox.run_human(&["-q", "startup"]).expect(69);
