@@ -321,6 +321,10 @@ impl Console {
         }
         for (label, text) in summary::lines(report, OffsetDateTime::now_utc()) {
             let lines = match label {
+                summary::COMMAND => {
+                    self.say(&Line::of(&text));
+                    continue;
+                }
                 summary::FINGERPRINT => {
                     self.say(&Line(format!("{label} {}", visible(&text))));
                     continue;

@@ -8,9 +8,13 @@ use usecases::report::{Report, StepReport, StepResult, Summary};
 /// The label of a fingerprint, which is never broken: it is copied and compared.
 pub const FINGERPRINT: &str = "SHA-256 fingerprint:";
 
+/// The label of a command, which stands on a line of its own: it is copied too.
+pub const COMMAND: &str = "";
+
 /// Shows the fingerprint that a browser is shown.
-const COMPARE: &str = "`openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout \
-                       -fingerprint -sha256`";
+const COMPARE: &str =
+    "openssl s_client HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256";
+const _: () = assert!(COMPARE.len() <= 80);
 
 /// Label and text of each line.
 #[must_use]
@@ -37,7 +41,8 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<(&'static str, String)
     if let Some(outcome) = report.outcome {
         lines.extend(next(outcome).map(|text| ("next", text.to_owned())));
         if report.tls.is_some() && is_waiting(outcome) {
-            lines.push(("compare with", COMPARE.to_owned()));
+            lines.push(("compare with", "what a browser or this shows:".to_owned()));
+            lines.push((COMMAND, COMPARE.to_owned()));
         }
     }
     lines
