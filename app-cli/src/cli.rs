@@ -6,7 +6,9 @@ mod examples;
 use std::str::FromStr;
 
 use camino::Utf8PathBuf;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{
+    NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
+};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use domain::StorageType;
 
@@ -55,7 +57,7 @@ pub struct Global {
         global = true
     )]
     pub log_format: Option<Format>,
-    /// Say nothing but warnings and errors
+    /// Leave out progress and the summary; warnings and errors stay
     #[arg(short, long, conflicts_with = "verbose", global = true)]
     pub quiet: bool,
     /// Say more about what is done; twice: with the time of each line
@@ -140,7 +142,7 @@ pub struct StartupArgs {
     #[arg(long)]
     pub accept_new_database: bool,
     /// Write what a node exporter collects into this file, as an OpenMetrics text
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file(), conflicts_with = "dry_run")]
     pub metrics_file: Option<Utf8PathBuf>,
     /// Program that replaces this one where the exit code would be 0
     #[arg(last = true, value_name = "CMD")]
@@ -241,6 +243,11 @@ impl Command {
     pub fn sends_to_stdout(&self) -> bool {
         matches!(self, Self::Backup(BackupCommand::Create(create)) if create.file == STANDARD_STREAM)
     }
+}
+
+/// A path that is not empty.
+fn file() -> impl TypedValueParser<Value = Utf8PathBuf> {
+    NonEmptyStringValueParser::new().map(Utf8PathBuf::from)
 }
 
 /// The storages that setup can choose, each by the name that the configuration and reports have.

@@ -70,8 +70,8 @@ impl Console {
     /// As the global options ask for.
     #[must_use]
     pub fn new(global: &Global) -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let no_color =
+            std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || is_dumb();
         let color = |is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
@@ -200,6 +200,7 @@ impl Console {
             && self.log == Format::Human
             && self.verbosity > Verbosity::Quiet
             && self.is_terminal()
+            && !is_dumb()
     }
 
     /// Records the steps of a command in its report, and shows each as it ends.
@@ -311,6 +312,10 @@ impl Console {
             }
         }
         for warning in &report.warnings {
+            if self.log == Format::Json {
+                log("warning", serde_json::json!({ "message": warning }));
+                continue;
+            }
             self.say(&Line::marked("warning:", YELLOW, &format!(" {warning}")));
         }
         if let Some(error) = &report.error {
@@ -351,8 +356,19 @@ impl Console {
     }
 }
 
+/// Whether the terminal says of itself that it shows text alone.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
+}
+
+/// What proves something changes nothing, and is worth a line all the same.
+const PROOFS: [&str; 2] = ["unwrap_dek", "verify_backup_password"];
+
 /// Whether nothing was to be done: such steps are told together, at the end.
 fn is_idle(step: &StepReport) -> bool {
+    if PROOFS.contains(&step.step.as_str()) {
+        return false;
+    }
     let is_asset = [Step::CollectStaticFiles, Step::CompileMessages]
         .iter()
         .any(|asset| asset.name() == step.step);

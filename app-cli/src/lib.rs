@@ -56,6 +56,7 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Failu
         Err(fault) if report.error.is_none() => report.fail(fault.report()),
         Ok(_) | Err(_) => {}
     }
+    metrics::keep(&cli.command, &mut report);
     let is_product = matches!(cli.command, Command::Completions { .. });
     let require_ready = requires_ready(&cli.command);
     if !(is_product && report.error.is_none()) {
@@ -66,6 +67,7 @@ fn end(cli: &Cli, console: Console, mut report: Report, next: Result<Next, Failu
         Ok(Next::Replace { command, dek_file }) if is_out => {
             let fault = process::replace_by(&command, dek_file.as_deref());
             report.fail(fault.report());
+            metrics::keep(&cli.command, &mut report);
             console.error_only(&fault.report());
         }
         Ok(_) | Err(_) => {}

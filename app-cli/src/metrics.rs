@@ -4,13 +4,41 @@
 
 use std::fmt::Write as _;
 
+use adapters_fs::durable;
 use domain::{Outcome, StorageType};
+use ports::FaultKind;
 use time::OffsetDateTime;
+use usecases::error::Error;
 use usecases::report::Report;
 
+use crate::cli::{Command, StartupArgs};
+
+/// Writes them where a start was asked to, however it ended; but not of one that found another at
+/// work, which says nothing of the node. A file that cannot be written must not fail a node that is
+/// up: it is warned about.
+pub fn keep(command: &Command, report: &mut Report) {
+    let Command::Startup(StartupArgs {
+        metrics_file: Some(file),
+        ..
+    }) = command
+    else {
+        return;
+    };
+    let error = report.error.as_ref();
+    if error.is_some_and(|error| error.kind == FaultKind::Busy) {
+        return;
+    }
+    let text = text(report, OffsetDateTime::now_utc());
+    // Readable by all: a node exporter runs as another user, and nothing in it is secret.
+    if let Err(error) = durable::write_atomic(file, text.as_bytes(), 0o644) {
+        let why = Error::from(error).in_full();
+        let warning = format!("the metrics could not be written to {file}: {why}");
+        report.warnings.push(warning);
+    }
+}
+
 /// Every value that the report has; what is not known has none.
-#[must_use]
-pub fn text(report: &Report, now: OffsetDateTime) -> String {
+fn text(report: &Report, now: OffsetDateTime) -> String {
     let mut text = Text(String::new());
     let outcome = "trustpoint_start_outcome";
     text.family(outcome, "How the last start ended: 1 at its outcome.");

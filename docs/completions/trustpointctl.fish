@@ -33,7 +33,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -s V -l version -d 'Print version'
@@ -63,7 +63,7 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l dry-run -d 'Print the steps and change nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l require-ready -d 'Exit with 10 or 11 where the node is not ready but waits for setup or recovery'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l accept-new-database -d 'Go on with a new database although there are traces of an installed node'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -75,7 +75,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l storage -d 'Where the node keeps its secrets; asked for at a terminal' -r -f -a "software\t''
@@ -94,7 +94,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l lo
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l no-backup-password -d 'Go without a backup password: a lost token then means lost secrets'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l reset -d 'Return the node to the wizard\'s first state; deletes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
@@ -108,7 +108,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -120,7 +120,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
@@ -137,7 +137,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -151,7 +151,7 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -l destroy-old -d 'Destroy the KEKs from before, once the new one is proven to unwrap the DEK; backups made before then open by their backup password alone'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
@@ -165,7 +165,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
@@ -178,7 +178,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
@@ -195,7 +195,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and not __fish_seen_subcommand_from show renew import history activate help" -f -a "show" -d 'The active credential, and what Nginx has; changes nothing'
@@ -213,7 +213,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l san -d 'Name or address in the certificate; may be repeated. Without, those of tls.san where it is configured, else those of the certificate before' -r
@@ -227,7 +227,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from renew" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l key -d 'PEM file with the private key: PKCS#8, PKCS#1 or SEC1, not encrypted' -r -F
@@ -244,7 +244,7 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -l force -d 'Take also what is expired or not valid yet'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -256,7 +256,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -270,7 +270,7 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -l force -d 'Take also what is expired or not valid yet'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from activate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand tls; and __fish_seen_subcommand_from help" -f -a "show" -d 'The active credential, and what Nginx has; changes nothing'
@@ -288,7 +288,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and not __fish_seen_subcommand_from create verify restore help" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
@@ -305,7 +305,7 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -l force -d 'Replace the file that stands there'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l backup-password-file -d 'File with the backup password, to try whether it unwraps the DEK; `-` reads standard input' -r -F
@@ -318,7 +318,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -332,7 +332,7 @@ never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -l accept-other-installation -d 'Go on although this node is set up as another installation than the backup\'s'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand backup; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
@@ -348,7 +348,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l limit -d 'At most this many rows, newest first' -r
@@ -361,7 +361,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -373,7 +373,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'The merged configuration, and where each value came from'
@@ -387,7 +387,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'The merged configuration, and where each value came from'
@@ -401,7 +401,7 @@ always\t'Always'
 never\t'Never'"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "startup" -d 'The main job: observe, select, plan, execute, report'

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use adapters_fs::durable;
-use camino::Utf8Path;
 use domain::{Outcome, StorageType};
-use time::OffsetDateTime;
 
 use super::{Next, program};
 use crate::cli::StartupArgs;
@@ -13,7 +11,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::wire::{Access, wire};
-use crate::{exit_code, json, metrics};
+use crate::{exit_code, json};
 use usecases::error::Error;
 use usecases::report::Report;
 use usecases::startup::{self, Mode, Request};
@@ -47,9 +45,6 @@ pub fn startup(
     }
     let exit_code = exit_code::of_report(report, arguments.require_ready);
     if mode == Mode::CarryOut {
-        if let Some(file) = &arguments.metrics_file {
-            keep_metrics(file, report);
-        }
         keep_report(config, report, exit_code);
     }
     let replace = result.is_ok()
@@ -87,16 +82,6 @@ pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<
     let node = wire(config, Access::ReadOnly, Box::new(console))?;
     startup::run(&mut console.quiet_recorder(&node, report), request)?;
     Ok(Next::Exit)
-}
-
-/// Readable by all: a node exporter runs as another user, and nothing in it is secret.
-fn keep_metrics(file: &Utf8Path, report: &mut Report) {
-    let text = metrics::text(report, OffsetDateTime::now_utc());
-    if let Err(error) = durable::write_atomic(file, text.as_bytes(), 0o644) {
-        let why = Error::from(error).in_full();
-        let warning = format!("the metrics could not be written to {file}: {why}");
-        report.warnings.push(warning);
-    }
 }
 
 /// The last report stands in the runtime directory. A report that cannot be kept must not fail a

@@ -226,6 +226,7 @@ fn keys_ask_for_the_password() {
     terminal.answer_unseen("Backup password: ", "wrong horse battery staple");
     terminal.expect("try again");
     terminal.answer_unseen("Backup password: ", PASSWORD);
+    terminal.expect("unwraps the DEK in use");
     terminal.end().expect(0).never_shows(PASSWORD);
 }
 

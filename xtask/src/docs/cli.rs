@@ -16,7 +16,7 @@ const SHELLS: [(Shell, &str); 3] = [
 /// All of them.
 pub fn documents() -> Result<Vec<Document>> {
     let mut documents = Vec::new();
-    let mut command = app_cli::cli::command();
+    let mut command = app_cli::cli::command().disable_help_subcommand(true);
     command.build();
     man_pages(&command, &mut documents)?;
     for (shell, name) in SHELLS {

@@ -146,6 +146,19 @@ fn the_log_and_the_report_have_a_format_each() {
         steps += usize::from(line["step"].is_string());
     }
     assert!(steps > 5, "{}", logged.stderr);
+    sandbox.set("TRUSTPOINT_BOGUS", "1");
+    let warned = sandbox.run_human(&["--log-format", "json", "-q", "status"]);
+    sandbox.unset("TRUSTPOINT_BOGUS");
+    let warned = warned.expect(10);
+    assert_eq!(warned.stdout, "");
+    let warning: Value = serde_json::from_str(warned.stderr.trim()).unwrap();
+    assert_eq!(warning["level"], "warning");
+    assert!(
+        warning["message"]
+            .as_str()
+            .unwrap()
+            .contains("TRUSTPOINT_BOGUS")
+    );
 
     let read = sandbox.run(&["--log-format", "human", "-v", "startup"]);
     let read = read.expect(0);
@@ -395,7 +408,26 @@ fn metrics_of_a_start_are_an_openmetrics_text_that_everybody_may_read() {
     sandbox.run(&arguments).expect(65);
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("outcome=\"failed\"} 1"), "{text}");
+    sandbox.run(&["startup", "--metrics-file", ""]).expect(2);
     let sandbox = Sandbox::software();
     let run = sandbox.run(&["startup", "--metrics-file", "/nonexistent/x.prom"]);
     assert!(run.expect(0).warnings().contains("/nonexistent/x.prom"));
+}
+
+#[test]
+fn a_start_that_cannot_begin_takes_back_that_the_node_is_ready() {
+    let mut sandbox = Sandbox::software();
+    let file = sandbox.path("trustpoint.prom");
+    let arguments = ["startup", "--metrics-file", file.to_str().unwrap()];
+    let ready = "outcome=\"ready\"} 1";
+    sandbox.run(&arguments).expect(0);
+    assert!(fs::read_to_string(&file).unwrap().contains(ready));
+    sandbox
+        .run(&[&arguments[..], &["--", "/nonexistent/program"]].concat())
+        .expect(78);
+    assert!(!fs::read_to_string(&file).unwrap().contains(ready));
+    sandbox.run(&arguments).expect(0);
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "soon");
+    sandbox.run(&arguments).expect(78);
+    assert!(!fs::read_to_string(&file).unwrap().contains(ready));
 }
