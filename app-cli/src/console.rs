@@ -324,25 +324,22 @@ impl Console {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        for (label, text) in summary::lines(report, OffsetDateTime::now_utc()) {
-            let lines = match label {
-                summary::COMMAND => {
-                    self.say(&Line::of(&text));
-                    continue;
-                }
-                summary::FINGERPRINT => {
-                    self.say(&Line(format!("{label} {}", visible(&text))));
-                    continue;
-                }
-                _ => screen::beside("", LABEL, &visible(&text)),
-            };
-            for (number, line) in lines.iter().enumerate() {
-                self.say(&Line(match (number, line.get(LABEL..)) {
-                    (0, Some("")) => format!("{BOLD}{label}{BOLD:#}"),
-                    (0, Some(text)) => format!("{BOLD}{label:LABEL$}{BOLD:#}{text}"),
-                    _ => line.clone(),
-                }));
+        for line in summary::lines(report, OffsetDateTime::now_utc()) {
+            match line {
+                summary::Line::Labelled(label, text) => self.labelled(label, &text),
+                summary::Line::Whole(text) => self.say(&Line::of(&text)),
             }
+        }
+    }
+
+    fn labelled(&self, label: &str, text: &str) {
+        let lines = screen::beside("", LABEL, &visible(text));
+        for (number, line) in lines.iter().enumerate() {
+            self.say(&Line(match (number, line.get(LABEL..)) {
+                (0, Some("")) => format!("{BOLD}{label}{BOLD:#}"),
+                (0, Some(text)) => format!("{BOLD}{label:LABEL$}{BOLD:#}{text}"),
+                _ => line.clone(),
+            }));
         }
     }
 

@@ -5,27 +5,31 @@ use ports::CredentialOrigin;
 use time::OffsetDateTime;
 use usecases::report::{Report, StepReport, StepResult, Summary};
 
-/// The label of a fingerprint, which is never broken: it is copied and compared.
-pub const FINGERPRINT: &str = "SHA-256 fingerprint:";
-
-/// The label of a command, which stands on a line of its own: it is copied too.
-pub const COMMAND: &str = "";
+/// A line, or what becomes some of them.
+pub enum Line {
+    /// A label, and the text beside it.
+    Labelled(&'static str, String),
+    /// A line of its own that is never broken: it is there to be copied or compared.
+    Whole(String),
+}
 
 /// Shows the fingerprint that a browser is shown.
 const COMPARE: &str =
     "openssl s_client HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256";
 const _: () = assert!(COMPARE.len() <= 80);
 
-/// Label and text of each line.
+/// What there is to say.
 #[must_use]
-pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(outcome) = report.outcome {
-        lines.push((outcome.name(), versions(report)));
+        lines.push(Line::Labelled(outcome.name(), versions(report)));
     }
     if let Some(summary) = &report.summary {
-        lines.extend(storage(summary, report.outcome).map(|text| ("storage", text)));
-        lines.extend(backup_password(summary).map(|text| ("password", text)));
+        let storage = storage(summary, report.outcome);
+        lines.extend(storage.map(|text| Line::Labelled("storage", text)));
+        let password = backup_password(summary);
+        lines.extend(password.map(|text| Line::Labelled("password", text)));
     }
     if let Some(tls) = &report.tls {
         let origin = report.summary.as_ref().and_then(|summary| summary.origin);
@@ -35,14 +39,17 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<(&'static str, String)
             (_, Some(CredentialOrigin::Generated)) => "self-signed, ",
             (_, None) => "",
         };
-        lines.push(("tls", format!("{from}{}", validity(tls.not_after, now))));
-        lines.push((FINGERPRINT, tls.sha256_fingerprint.clone()));
+        let validity = validity(tls.not_after, now);
+        lines.push(Line::Labelled("tls", format!("{from}{validity}")));
+        let fingerprint = &tls.sha256_fingerprint;
+        lines.push(Line::Whole(format!("SHA-256 fingerprint: {fingerprint}")));
     }
     if let Some(outcome) = report.outcome {
-        lines.extend(next(outcome).map(|text| ("next", text.to_owned())));
+        lines.extend(next(outcome).map(|text| Line::Labelled("next", text.to_owned())));
         if report.tls.is_some() && is_waiting(outcome) {
-            lines.push(("compare with", "what a browser or this shows:".to_owned()));
-            lines.push((COMMAND, COMPARE.to_owned()));
+            let by = "what a browser or this shows:".to_owned();
+            lines.push(Line::Labelled("compare with", by));
+            lines.push(Line::Whole(COMPARE.to_owned()));
         }
     }
     lines

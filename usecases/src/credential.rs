@@ -67,10 +67,7 @@ pub fn ensure_has_key(
     stored: CredentialWithKey,
 ) -> Result<CredentialWithKey, Refused> {
     match stored.key {
-        StoredKey::Missing => {
-            let why = "its private key is missing".to_owned();
-            Err(unusable(node, &stored.sha256_fingerprint, why, None))
-        }
+        StoredKey::Missing => Err(without_key(node, &stored)),
         StoredKey::Clear(_) | StoredKey::Sealed(_) => Ok(stored),
     }
 }
@@ -99,7 +96,7 @@ pub fn open(
                 "its private key is sealed and the DEK is out of reach",
             ));
         }
-        (StoredKey::Missing, _) => return Err(unusable("its private key is missing")),
+        (StoredKey::Missing, _) => return Err(without_key(node, stored)),
     };
     let credential = TlsCredential {
         private_key_pem,
@@ -118,6 +115,11 @@ pub fn open(
         )));
     }
     Ok((credential, facts))
+}
+
+fn without_key(node: &Node, stored: &CredentialWithKey) -> Refused {
+    let why = "its private key is missing".to_owned();
+    unusable(node, &stored.sha256_fingerprint, why, None)
 }
 
 fn unusable(node: &Node, which: &str, why: String, source: Option<Source>) -> Refused {

@@ -211,26 +211,29 @@ pub fn is_sealed(known: &TokenRecord) -> bool {
         || known.dek_check_value.is_some()
 }
 
-/// Whether the KEK on the token unwraps the DEK in use. Logs in.
+/// Whether the KEK on the token unwraps the DEK in use; absent is also one that does not. Logs in.
 ///
 /// # Errors
 /// The token cannot be asked.
-pub fn unwraps_after_login(
+pub fn kek_after_login(
     node: &Node,
     record: &NodeRecord,
     known: &TokenRecord,
-) -> Result<bool, Error> {
+) -> Result<KekState, Error> {
     if known.kek.is_none() || known.encrypted_dek.is_none() {
-        return Ok(false);
+        return Ok(KekState::Absent);
     }
     let module = session::reach(node, Duration::ZERO)?;
     let Some(session) =
         session::open(node, module, record, || Ok(node.secrets.pins.user_pin()?))?
     else {
-        return Ok(false);
+        return Ok(KekState::Absent);
     };
     Ok(match session::unwrap(&*session, known)? {
-        Unwrapped::Dek(dek) => is_dek_of(node, known, &dek),
-        Unwrapped::NoKek | Unwrapped::NothingWrapped | Unwrapped::Damaged(_) => false,
+        Unwrapped::Dek(dek) if is_dek_of(node, known, &dek) => KekState::Unwraps,
+        Unwrapped::Dek(_)
+        | Unwrapped::NoKek
+        | Unwrapped::NothingWrapped
+        | Unwrapped::Damaged(_) => KekState::Absent,
     })
 }

@@ -104,7 +104,7 @@ pub enum Unwrapped {
     NothingWrapped,
     /// What is stored cannot be right, and why.
     Damaged(Error),
-    /// A DEK. Whose it is, is for `sealing` to say.
+    /// A DEK. Whose it is, `dek_ways::is_dek_of` says.
     Dek(Dek),
 }
 

@@ -202,7 +202,10 @@ mod tests {
     #[test]
     fn files_are_completed_as_files() {
         let mut all = Vec::new();
-        leaves(&command(), "", &mut all);
+        // Built, so that each has the global options too.
+        let mut command = command();
+        command.build();
+        leaves(&command, "", &mut all);
         for (path, leaf) in all {
             for argument in leaf.get_arguments() {
                 let names = argument.get_value_names().unwrap_or_default();

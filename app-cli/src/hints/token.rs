@@ -6,6 +6,8 @@ use ports::TokenError as E;
 
 const NOTHING_ABOUT_KEYS: &str = "check the token and its daemon, then start again; this says \
                                   nothing about the keys on the token";
+/// The place of the user PIN.
+const PIN_PLACE: &str = "where this node takes it from (the file of hsm.pin_file, else HSM_PIN)";
 
 /// The hint for a failure of the token port.
 pub(super) fn of(error: &E) -> String {
@@ -89,19 +91,19 @@ pub(super) fn of(error: &E) -> String {
              asks for it), or set it anew with the SO PIN; then start again"
         }
         E::EmptyPin(_) => "write the PIN to the file that hsm.pin_file names, or into HSM_PIN",
-        E::PinTriedAlready(_) => {
-            "start again with the right PIN where this node takes it from (the file of \
-             hsm.pin_file, else HSM_PIN)"
-        }
+        E::PinTriedAlready(_) => return format!("start again with the right PIN {PIN_PLACE}"),
         E::PinRejectedBefore(_) => {
-            "put the right PIN where this node takes it from (the file of hsm.pin_file, else \
-             HSM_PIN) and start again; where the token's PIN was changed to this very one, remove \
-             the file pin-rejected beside the database"
+            return format!(
+                "put the right PIN {PIN_PLACE} and start again; where the token's PIN was changed \
+                 to this very one, remove the file pin-rejected beside the database"
+            );
         }
         E::UnseenTries { .. } => {
-            "make sure of the PIN where this node takes it from (the file of hsm.pin_file, else \
-             HSM_PIN), and with `pkcs11-tool --list-slots` that the token answers and is not on its last try; then remove the file pin-rejected beside \
-             the database and start again"
+            return format!(
+                "make sure of the PIN {PIN_PLACE}, and with `pkcs11-tool --list-slots` that the \
+                 token answers and is not on its last try; then remove the file pin-rejected \
+                 beside the database and start again"
+            );
         }
         E::RejectedPinUnreadable { .. } => {
             "make sure of the PIN, then remove the file pin-rejected beside the database"

@@ -55,15 +55,8 @@ fn ways(
     if ways.fate(CacheEvent::OtherDatabase) != CacheFate::Refuse {
         return Ok((ways, None));
     }
-    let (kek, why) = match dek_ways::unwraps_after_login(node, record, known) {
-        Ok(unwraps) => (
-            if unwraps {
-                KekState::Unwraps
-            } else {
-                KekState::Absent
-            },
-            None,
-        ),
+    let (kek, why) = match dek_ways::kek_after_login(node, record, known) {
+        Ok(kek) => (kek, None),
         Err(fault) => (KekState::Unknown, Some(fault)),
     };
     Ok((DekWays { kek, ..ways }, why))
