@@ -3,13 +3,22 @@
 
 use ports::{Cause, StoreError};
 use rusqlite::types::{FromSqlError, Type, ValueRef};
-use rusqlite::{Error, Result, Row};
+use rusqlite::{Connection, Error, Result, Row};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 /// The longest name, version, number or time that anybody could have written: they end in
 /// messages and reports.
 const LONGEST_NAME: usize = 4096;
+
+/// Whether there is this table: a schema that is behind may lack it.
+pub(crate) fn has_table(connection: &Connection, name: &str) -> Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
+        [name],
+        |row| row.get(0),
+    )
+}
 
 /// Text of one line, or `None` for NULL.
 pub(crate) fn text(row: &Row<'_>, column: usize) -> Result<Option<String>> {

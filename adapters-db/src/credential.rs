@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::columns::{bytes, long_text, required, stamp, text};
+use crate::columns::{bytes, has_table, long_text, required, stamp, text};
 use crate::db::Db;
 use crate::key_sealing::{opens, seal};
 use crate::{installation, scrub};
@@ -57,15 +57,7 @@ pub(crate) fn active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
 fn read_active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
     let reading = db.failed("reading the active TLS credential");
     // A schema that is behind may have no credentials yet.
-    let tables: i64 = db
-        .query_row(
-            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' \
-             AND name IN ('credential', 'active_tls_server_credential')",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(&reading)?;
-    if tables < 2 {
+    if !has_table(db, "active_tls_server_credential").map_err(&reading)? {
         return Ok(ActiveCredential::None);
     }
     // A row with NULL in every column is one whose credential is gone.

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use domain::{SchemaState, StorageType};
 use ports::{
     Backup, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups,
-    CredentialStore, CredentialWithKey, Dek, History, HistoryRow, MadeSnapshot, Migrated,
+    CredentialStore, CredentialWithKey, Dek, Event, History, HistoryRow, MadeSnapshot, Migrated,
     NewCredential, NodeRecord, NodeStore, Snapshot, StagedBackup, StartRecord, StoreError,
     StoredCredential, TokenRecord,
 };
@@ -18,6 +18,7 @@ use crate::classify::FileContent;
 use crate::connections::{Connections, Mode, not_initialised};
 use crate::db::Db;
 use crate::live_copy::plain_file;
+use crate::path_state::{PathState, is_journal_hot};
 use crate::snapshot_files::Kind;
 use crate::{
     credential, credential_list, draft, history, installation, integrity, migrate, node, schema,
@@ -73,6 +74,20 @@ impl SqliteDatabase {
             .create(|connection| migrate::migrate(&self.connections.path, connection, runner))
     }
 
+    /// Whether a dead writer left something beside the database that a start will deal with.
+    fn is_to_recover(&self) -> Result<bool, StoreError> {
+        let Connections {
+            path,
+            parents_allowed,
+            ..
+        } = &*self.connections;
+        match PathState::of(path, *parents_allowed)? {
+            PathState::File(facts) if facts.log => Ok(true),
+            PathState::File(facts) if facts.journal => is_journal_hot(path),
+            _ => Ok(false),
+        }
+    }
+
     /// Reads a list from one state of the database, which is empty where there is no schema yet.
     fn read_list<T>(
         &self,
@@ -84,6 +99,14 @@ impl SqliteDatabase {
         })?;
         Ok(list.unwrap_or_default())
     }
+}
+
+/// Notes the event in the transaction of what was done, where anything was.
+fn noted_where(is_done: bool, db: &Db<'_>, event: &Event) -> Result<bool, StoreError> {
+    if is_done {
+        history::note(db, event)?;
+    }
+    Ok(is_done)
 }
 
 impl NodeStore for SqliteDatabase {
@@ -129,20 +152,25 @@ impl NodeStore for SqliteDatabase {
             })
     }
 
-    fn save_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
-        self.connections
-            .write("storing the token", |db| token::save(db, token))
-    }
-
-    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, StoreError> {
-        self.connections.write("writing the setup mark", |db| {
-            installation::mark_setup_completed(db, now)
+    fn save_token(&self, token: &TokenRecord, event: Option<&Event>) -> Result<(), StoreError> {
+        self.connections.write("storing the token", |db| {
+            token::save(db, token)?;
+            event.map_or(Ok(()), |event| history::note(db, event))
         })
     }
 
-    fn clear_setup_mark(&self) -> Result<bool, StoreError> {
-        self.connections
-            .write("writing the setup mark", installation::clear_setup_mark)
+    fn mark_setup_completed(&self, event: &Event) -> Result<bool, StoreError> {
+        self.connections.write("writing the setup mark", |db| {
+            let is_new = installation::mark_setup_completed(db, event.at)?;
+            noted_where(is_new, db, event)
+        })
+    }
+
+    fn clear_setup_mark(&self, event: &Event) -> Result<bool, StoreError> {
+        self.connections.write("writing the setup mark", |db| {
+            let was_set = installation::clear_setup_mark(db)?;
+            noted_where(was_set, db, event)
+        })
     }
 }
 
@@ -163,11 +191,13 @@ impl CredentialStore for SqliteDatabase {
         &self,
         credential: &NewCredential<'_>,
         dek: Option<&Dek>,
-        now: OffsetDateTime,
+        event: &Event,
     ) -> Result<(), StoreError> {
         self.connections
             .write_and_scrub("saving the TLS credential", |db| {
-                credential::save_active(db, credential, dek, now)
+                let before = db.total_changes();
+                credential::save_active(db, credential, dek, event.at)?;
+                noted_where(db.total_changes() > before, db, event).map(drop)
             })
     }
 
@@ -183,6 +213,20 @@ impl History for SqliteDatabase {
     fn record_start(&self, start: &StartRecord) -> Result<(), StoreError> {
         self.connections
             .write("recording the start", |db| history::record(db, start))
+    }
+
+    fn note(&self, event: &Event) -> Result<bool, StoreError> {
+        // Asked first: a read by who may write recovers it.
+        if self.is_to_recover()? {
+            return Ok(false);
+        }
+        match self.connections.read(|_, found| Ok(found))? {
+            Some(FileContent::Schema(SchemaState::Current)) => self
+                .connections
+                .write("noting it in the history", |db| history::note(db, event))
+                .map(|()| true),
+            _ => Ok(false),
+        }
     }
 
     fn rows(&self, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {

@@ -7,6 +7,7 @@ mod backup;
 mod classify;
 mod columns;
 mod connections;
+mod contents;
 mod create;
 mod credential;
 mod credential_list;

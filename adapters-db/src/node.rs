@@ -9,7 +9,7 @@ use crate::classify::FileContent;
 use crate::columns::{stamp, text};
 use crate::db::Db;
 use crate::shown::quoted;
-use crate::{credential, installation, token};
+use crate::{credential, history, installation, token};
 
 /// Reads the node in the transaction of the caller; `None` where there is no schema yet.
 pub(crate) fn record(db: &Db<'_>, found: FileContent) -> Result<Option<NodeRecord>, StoreError> {
@@ -38,6 +38,10 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
         storage: read_storage(db)?,
         token: token::read(db)?,
         active_credential: credential::active(db)?,
+        last_backup_at: match schema {
+            SchemaState::Current => history::last_backup(db)?,
+            _ => None,
+        },
     })
 }
 
@@ -53,6 +57,7 @@ fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecor
         storage: None,
         token: None,
         active_credential: ActiveCredential::None,
+        last_backup_at: None,
     }
 }
 

@@ -135,6 +135,19 @@ pub(crate) fn is_write_ahead(path: &Utf8Path, facts: FileFacts) -> Result<bool, 
     Ok(read == 2)
 }
 
+/// Whether SQLite would play the journal back. One whose first byte is zero was never finished, and
+/// nothing was written after it (`hasHotJournal` in SQLite's pager.c).
+pub(crate) fn is_journal_hot(path: &Utf8Path) -> Result<bool, StoreError> {
+    let journal = beside(&resolved(path)?, "-journal");
+    let mut first = [0];
+    let read = open_file(&journal, OFlags::empty()).and_then(|file| read_at(&file, &mut first, 0));
+    match read {
+        Ok(_) => Ok(first != [0]),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::new(format!("reading {journal}"), error).into()),
+    }
+}
+
 /// A write version that SQLite takes for "may be read and never written".
 pub(crate) fn unwritable(path: &Utf8Path) -> StoreError {
     damaged(path, "its header says that no program may write it")

@@ -29,8 +29,9 @@ const EMBEDDED: &[(&str, &str)] = &[
         "V5__rotation",
         include_str!("../migrations/V5__rotation.sql"),
     ),
+    ("V6__event", include_str!("../migrations/V6__event.sql")),
     #[cfg(feature = "next-migration")]
-    ("V6__note", include_str!("../migrations-next/V6__note.sql")),
+    ("V7__note", include_str!("../migrations-next/V7__note.sql")),
 ];
 
 /// The runner of the embedded migrations: all that is pending in one transaction.
@@ -141,7 +142,7 @@ mod tests {
         files.sort();
         let embedded: Vec<String> = EMBEDDED
             .iter()
-            .filter(|(name, _)| !name.starts_with("V6"))
+            .filter(|(name, _)| !name.starts_with("V7"))
             .map(|(name, _)| format!("{name}.sql"))
             .collect();
         assert_eq!(files, embedded);

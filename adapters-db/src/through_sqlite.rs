@@ -1,14 +1,10 @@
 //! One state of a database whose pages do not stand in its file alone (write-ahead logging, or a
 //! private copy in memory): copied by SQLite, compared row by row.
 
-use std::collections::BTreeMap;
-
 use ports::{ResultExt as _, StoreError};
-use ring::digest::{Context, SHA256};
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::types::ValueRef;
 
+use crate::contents::{Rows, contents};
 use crate::db::Db;
 use crate::draft::Draft;
 use crate::file_bytes::copy_as_it_is;
@@ -33,7 +29,8 @@ pub(crate) fn copy(
     let copy = between.read()?;
     between.remove_name()?;
     let reading = state.failed("comparing with a copy");
-    if contents(state).map_err(&reading)? != contents(&copy).map_err(reading)? {
+    let of_state = contents(state, Rows::All).map_err(&reading)?;
+    if of_state != contents(&copy, Rows::All).map_err(reading)? {
         return Err(StoreError::CopyDiffers {
             path: state.path.to_string(),
         });
@@ -67,42 +64,4 @@ fn back_up(
             }
         }
     }
-}
-
-/// Application id and, for each table, a digest over its rows: no value is kept in memory.
-fn contents(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<u8>>> {
-    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let mut contents = BTreeMap::from([(String::new(), id.to_be_bytes().to_vec())]);
-    let tables: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for table in tables {
-        let digest = digest_of(connection, &table)?;
-        contents.insert(table, digest);
-    }
-    Ok(contents)
-}
-
-fn digest_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<u8>> {
-    let mut digest = Context::new(&SHA256);
-    let quoted = table.replace('"', "\"\"");
-    let mut statement = connection.prepare(&format!("SELECT * FROM \"{quoted}\""))?;
-    let columns = statement.column_count();
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        for column in 0..columns {
-            let (kind, bytes): (u8, &[u8]) = match row.get_ref(column)? {
-                ValueRef::Null => (0, &[]),
-                ValueRef::Integer(number) => (1, &number.to_be_bytes()),
-                ValueRef::Real(number) => (2, &number.to_bits().to_be_bytes()),
-                ValueRef::Text(text) => (3, text),
-                ValueRef::Blob(blob) => (4, blob),
-            };
-            digest.update(&[kind]);
-            digest.update(&(bytes.len() as u64).to_be_bytes());
-            digest.update(bytes);
-        }
-    }
-    Ok(digest.finish().as_ref().to_vec())
 }

@@ -112,7 +112,7 @@ pub enum Command {
     /// Every check with pass, warn or fail, and what to do; changes nothing
     #[command(after_help = examples::DOCTOR)]
     Doctor,
-    /// What each start selected and did
+    /// What happened to the node: each start, and each command that changed it
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
     /// The configuration

@@ -84,6 +84,19 @@ fn text(report: &Report, now: OffsetDateTime) -> String {
             u8::from(summary.is_dek_cached),
         );
     }
+    let summary = report.summary.as_ref();
+    if let Some(last) = summary.and_then(|summary| summary.last_backup_at) {
+        text.gauge(
+            "trustpoint_last_backup_timestamp_seconds",
+            "When the last backup was made.",
+            last.unix_timestamp(),
+        );
+        text.gauge(
+            "trustpoint_last_backup_age_seconds",
+            "How long ago that was when the last start ended.",
+            (now - last).whole_seconds(),
+        );
+    }
     text.0.push_str("# EOF\n");
     text.0
 }

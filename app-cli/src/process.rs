@@ -202,6 +202,12 @@ pub fn host_name() -> String {
         .into_owned()
 }
 
+/// The user that this process acts as.
+#[must_use]
+pub fn user_id() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// What a start may be given in the environment, and nobody else: PINs, and the password of the
 /// database.
 const SECRETS: [&str; 3] = ["HSM_PIN", "HSM_SO_PIN", "TRUSTPOINT_DATABASE_PASSWORD"];

@@ -28,8 +28,8 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     if let Some(summary) = &report.summary {
         let storage = storage(summary, report.outcome);
         lines.extend(storage.map(|text| Line::Labelled("storage", text)));
-        let password = backup_password(summary);
-        lines.extend(password.map(|text| Line::Labelled("password", text)));
+        let backup = backup(summary, report.outcome);
+        lines.extend(backup.map(|text| Line::Labelled("backup", text)));
     }
     if let Some(tls) = &report.tls {
         let origin = report.summary.as_ref().and_then(|summary| summary.origin);
@@ -104,20 +104,26 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
     })
 }
 
-fn backup_password(summary: &Summary) -> Option<String> {
-    if summary.storage != Some(StorageType::SoftHsm) {
+/// Of a node that was set up: any other has nothing that could be lost.
+fn backup(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
+    if !matches!(outcome, Some(Outcome::Ready | Outcome::RecoveryRequired)) {
         return None;
     }
-    Some(
-        match (summary.has_backup_password, summary.backup_password_set_at) {
-            (true, Some(at)) => format!("backup password set {}", at.date()),
-            (true, None) => "backup password set".to_owned(),
-            (false, _) => {
-                "NO backup password: set one with `trustpointctl keys set-backup-password`"
-                    .to_owned()
-            }
-        },
-    )
+    let last = match summary.last_backup_at {
+        Some(at) => format!("last made {}", at.date()),
+        None => "none noted yet: `trustpointctl backup create FILE`".to_owned(),
+    };
+    if summary.storage != Some(StorageType::SoftHsm) {
+        return Some(last);
+    }
+    let password = match (summary.has_backup_password, summary.backup_password_set_at) {
+        (true, Some(at)) => format!("password set {}", at.date()),
+        (true, None) => "password set".to_owned(),
+        (false, _) => {
+            "NO password: set one with `trustpointctl keys set-backup-password`".to_owned()
+        }
+    };
+    Some(format!("{password}; {last}"))
 }
 
 fn validity(not_after: OffsetDateTime, now: OffsetDateTime) -> String {

@@ -97,6 +97,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
         settings: Settings {
             app_version: config.app_version.value.clone(),
             container_id: crate::process::host_name(),
+            user_id: crate::process::user_id(),
             token_label: config.hsm_token_label.value.clone(),
             token_serial: config.hsm_token_serial.value.clone(),
             module_path: config.hsm_module.value.to_string(),

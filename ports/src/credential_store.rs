@@ -3,7 +3,7 @@
 use domain::InstallationId;
 use time::OffsetDateTime;
 
-use crate::{CertificateFacts, Dek, Secret, StoreError, TlsCredential};
+use crate::{CertificateFacts, Dek, Event, Secret, StoreError, TlsCredential};
 
 /// Where a stored credential comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -107,10 +107,12 @@ pub trait CredentialStore {
     /// See [`crate::NodeStore`].
     fn find(&self, fingerprint: &str) -> Result<Option<CredentialWithKey>, StoreError>;
 
-    /// Saves a credential and makes it the active one, in one transaction; the one before stays.
+    /// Saves a credential and makes it the active one, in one transaction with the event; the one
+    /// before stays.
     /// The key is sealed under `dek` where one is given, bound to installation and fingerprint. A
     /// credential that is stored already (same fingerprint) is activated: it keeps its origin,
-    /// takes the certificate and the chain that are given here, and is sealed where it was not.
+    /// takes the certificate and the chain that are given here, and is sealed where it was not. Where
+    /// all of it stands there already, nothing is written, the event neither.
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
@@ -118,7 +120,7 @@ pub trait CredentialStore {
         &self,
         credential: &NewCredential<'a>,
         dek: Option<&'a Dek>,
-        now: OffsetDateTime,
+        event: &Event,
     ) -> Result<(), StoreError>;
 
     /// Seals every private key that still stands in the clear, in one transaction, and leaves none

@@ -61,7 +61,7 @@ pub use dek_crypto::DekCrypto;
 pub use fault_kind::FaultKind;
 pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
-pub use history::{History, HistoryRow, StartRecord};
+pub use history::{Event, EventKind, History, HistoryEntry, HistoryRow, StartRecord, Starts};
 pub use lock::{LockError, StartLock, StartLockGuard};
 pub use node_store::{BackupWrappedDek, Migrated, NodeRecord, NodeStore, TokenRecord, WrappedDek};
 pub use output::{Level, Output};

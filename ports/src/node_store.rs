@@ -3,7 +3,7 @@
 use domain::{InstallationId, KekId, SchemaState, StorageType};
 use time::OffsetDateTime;
 
-use crate::{ActiveCredential, StoreError};
+use crate::{ActiveCredential, Event, StoreError};
 
 /// The DEK wrapped by the KEK, in the blob format that names itself (C16).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +33,8 @@ pub struct NodeRecord {
     pub token: Option<TokenRecord>,
     /// The active TLS server credential.
     pub active_credential: ActiveCredential,
+    /// When the last backup was made, as far as the history goes back.
+    pub last_backup_at: Option<OffsetDateTime>,
 }
 
 /// What the database knows of the token.
@@ -123,21 +125,27 @@ pub trait NodeStore {
     /// See [`NodeStore`].
     fn set_storage(&self, storage: StorageType) -> Result<bool, StoreError>;
 
-    /// Stores what is known of the token in place of what was known.
+    /// Stores what is known of the token in place of what was known, and what that did to the node.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn save_token(&self, token: &TokenRecord) -> Result<(), StoreError>;
+    fn save_token<'a>(
+        &self,
+        token: &'a TokenRecord,
+        event: Option<&'a Event>,
+    ) -> Result<(), StoreError>;
 
-    /// Remembers that setup was completed (C9); `false` where it was remembered already.
+    /// Remembers that setup was completed (C9), with the event; `false`, with neither, where it was
+    /// remembered already.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn mark_setup_completed(&self, now: OffsetDateTime) -> Result<bool, StoreError>;
+    fn mark_setup_completed(&self, event: &Event) -> Result<bool, StoreError>;
 
-    /// Forgets that setup was completed; `false` where nothing was remembered.
+    /// Forgets that setup was completed, and notes the event; `false`, with neither, where nothing
+    /// was remembered.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn clear_setup_mark(&self) -> Result<bool, StoreError>;
+    fn clear_setup_mark(&self, event: &Event) -> Result<bool, StoreError>;
 }

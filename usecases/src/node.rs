@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use domain::Version;
 use ports::{
-    Backups, Clock, CredentialStore, DekBlobs, DekCache, DekCrypto, FileSystem, History, Messages,
-    NodeStore, Output, Pins, StartLock, StaticFiles, TlsIssuer, TlsStore, TokenModule, WebServer,
-    WizardStore,
+    Backups, Clock, CredentialStore, DekBlobs, DekCache, DekCrypto, Event, EventKind, FileSystem,
+    History, Messages, NodeStore, Output, Pins, StartLock, StaticFiles, TlsIssuer, TlsStore,
+    TokenModule, WebServer, WizardStore,
 };
 
 /// What a use case has to know beside the ports.
@@ -19,6 +19,8 @@ pub struct Settings {
     pub app_version: Version,
     /// Host name of the container.
     pub container_id: String,
+    /// The user that runs this, as a number.
+    pub user_id: u32,
     /// Label of the token.
     pub token_label: String,
     /// Serial number of the token, where the configuration asks for one.
@@ -53,6 +55,21 @@ pub struct Node {
     pub settings: Settings,
 }
 
+impl Node {
+    /// What is done now, for the history.
+    #[must_use]
+    pub fn event(&self, kind: EventKind, detail: impl Into<String>) -> Event {
+        Event {
+            at: self.host.clock.now(),
+            version: self.settings.app_version.to_string(),
+            container_id: self.settings.container_id.clone(),
+            user_id: self.settings.user_id,
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
 /// The ports of the node's database.
 pub struct Store {
     /// The node's record, and the migrations.
@@ -61,7 +78,7 @@ pub struct Store {
     pub credentials: Box<dyn CredentialStore>,
     /// Snapshots and backups.
     pub backups: Box<dyn Backups>,
-    /// The history of starts.
+    /// The history.
     pub history: Box<dyn History>,
 }
 

@@ -1,6 +1,7 @@
 //! The one recorder of steps: what a command did, for its report and for whoever watches.
 
 use domain::SetupWizardState;
+use ports::EventKind;
 
 use crate::error::Error;
 use crate::node::Node;
@@ -85,8 +86,8 @@ impl<'a> Recorder<'a> {
 pub fn complete(node: &Node, is_marked: bool) -> Result<bool, Error> {
     let moved = node.host.wizard.go_to(SetupWizardState::Completed)?;
     if !is_marked {
-        let now = node.host.clock.now();
-        node.store.record.mark_setup_completed(now)?;
+        let event = node.event(EventKind::SetUp, "");
+        node.store.record.mark_setup_completed(&event)?;
     }
     Ok(moved)
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
-use ports::{Dek, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
+use ports::{Dek, EventKind, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
 
 use crate::credential::Active;
 use crate::dek_ways;
@@ -65,14 +65,17 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
     let session = access.open(recorder)?;
     let (kek, is_wrapped) = kek(recorder, &*session, known, &dek)?;
+    let done = EventKind::Recovered;
     if is_wrapped && known.serial == session.info().serial {
+        let event = node.event(done, token::wrapped_by(&kek, session.info()));
+        node.store.history.note(&event)?;
         recorder.note(
             "wrap_dek",
             false,
             &format!("the KEK {kek} wraps the DEK already"),
         );
     } else {
-        token::store(recorder, &*session, &kek, &dek, Some(known))?;
+        token::store(recorder, &*session, &kek, &dek, Some(known), Some(done))?;
     }
     let written = node.secrets.cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.secrets.cache.path());

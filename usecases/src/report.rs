@@ -58,6 +58,8 @@ pub struct Summary {
     pub backup_password_set_at: Option<OffsetDateTime>,
     /// Where its active certificate comes from.
     pub origin: Option<CredentialOrigin>,
+    /// When the last backup was made, where the history knows of one.
+    pub last_backup_at: Option<OffsetDateTime>,
 }
 
 impl Summary {
@@ -79,6 +81,7 @@ impl Summary {
                 Some(ActiveCredential::Stored(stored)) => Some(stored.origin),
                 _ => None,
             },
+            last_backup_at: record.and_then(|record| record.last_backup_at),
         }
     }
 }

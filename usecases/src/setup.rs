@@ -8,7 +8,7 @@ mod keys;
 use std::time::Duration;
 
 use domain::{SchemaState, SetupWizardState, StorageType};
-use ports::{ActiveCredential, Dek, NodeRecord, Secret};
+use ports::{ActiveCredential, Dek, EventKind, NodeRecord, Secret};
 
 use crate::error::Error;
 use crate::lock;
@@ -99,7 +99,8 @@ pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Err
     let _lock = lock::acquire(node, lock_wait)?;
     if let Some(record) = node.store.record.read()? {
         ensure_schema(node, &record)?;
-        let cleared = node.store.record.clear_setup_mark()?;
+        let event = node.event(EventKind::SetupReset, "");
+        let cleared = node.store.record.clear_setup_mark(&event)?;
         recorder.note(
             "clear_setup_mark",
             cleared,
@@ -119,7 +120,7 @@ fn set_up_token(
     let session = access.open(recorder)?;
     let known = record.and_then(|record| record.token.as_ref());
     let (kek, dek) = keys::keys(recorder, &*session, record)?;
-    token::store(recorder, &*session, &kek, &dek, known)?;
+    token::store(recorder, &*session, &kek, &dek, known, None)?;
     Ok(dek)
 }
 
@@ -243,7 +244,8 @@ impl Recorder<'_> {
         let mut token = token::stored(self.node)?;
         token.backup_encrypted_dek = Some(blob);
         token.backup_password_set_at = Some(self.node.host.clock.now());
-        self.node.store.record.save_token(&token)?;
+        let event = self.node.event(EventKind::PasswordSet, "");
+        self.node.store.record.save_token(&token, Some(&event))?;
         self.note(
             "set_backup_password",
             true,

@@ -3,7 +3,8 @@
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo, TokenRecord, TokenSession,
+    Dek, EventKind, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo, TokenRecord,
+    TokenSession,
 };
 
 use crate::error::Error;
@@ -136,7 +137,7 @@ pub fn new_kek(
                 .cloned()
                 .unwrap_or_else(|| blank(node, session.info()));
             record.pending_kek = Some(kek.clone());
-            node.store.record.save_token(&record)?;
+            node.store.record.save_token(&record, None)?;
             kek
         }
     };
@@ -168,7 +169,8 @@ fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, E
     }
 }
 
-/// Wraps the DEK with the KEK and stores what ties both to the token, in one transaction.
+/// Wraps the DEK with the KEK and stores what ties both to the token, in one transaction; `done` is
+/// what that does to a node that was set up before.
 ///
 /// # Errors
 /// The token or the database.
@@ -178,10 +180,11 @@ pub fn store(
     kek: &KekId,
     dek: &Dek,
     known: Option<&TokenRecord>,
+    done: Option<EventKind>,
 ) -> Result<(), Error> {
     keep_other_token(recorder, session.info(), known)?;
     let record = next_record(recorder.node, session.info(), known);
-    store_as(recorder, session, kek, dek, record)
+    store_as(recorder, session, (kek, dek), record, done)
 }
 
 /// The same in the middle of a rotation: the KEK before stays known, and so does that the rotation
@@ -204,7 +207,8 @@ pub fn store_rotated(
         record.retired_keks.push(old.clone());
     }
     record.pending_kek = Some(kek.clone());
-    store_as(recorder, session, kek, dek, record)
+    let done = Some(EventKind::KekRotated);
+    store_as(recorder, session, (kek, dek), record, done)
 }
 
 /// What another token wraps is about to be replaced: a snapshot keeps it. That token may only have
@@ -242,19 +246,28 @@ fn keep_other_token(
 fn store_as(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
-    kek: &KekId,
-    dek: &Dek,
+    (kek, dek): (&KekId, &Dek),
     mut record: TokenRecord,
+    done: Option<EventKind>,
 ) -> Result<(), Error> {
     let node = recorder.node;
     record.encrypted_dek = Some(session.wrap_dek(kek, dek)?);
     record.kek = Some(kek.clone());
     record.retired_keks.retain(|retired| retired != kek);
     record.dek_check_value = Some(node.secrets.crypto.check_value(dek));
-    node.store.record.save_token(&record)?;
+    let event = done.map(|done| node.event(done, wrapped_by(kek, session.info())));
+    node.store.record.save_token(&record, event.as_ref())?;
     let detail = format!("the KEK {kek} wraps the DEK; checked, stored");
     recorder.note("wrap_dek", true, &detail);
     Ok(())
+}
+
+/// For the history: which KEK wraps the DEK, and where it is.
+pub fn wrapped_by(kek: &KekId, token: &TokenInfo) -> String {
+    format!(
+        "KEK {kek} on token {:?}, serial {}",
+        token.label, token.serial
+    )
 }
 
 /// What stays known where this token is the node's from now on: KEKs of another token are not on

@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use super::{manifest, read, replaced};
 use crate::classify::FileContent;
 use crate::connections::Connections;
+use crate::contents::{Rows, contents};
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
@@ -116,6 +117,24 @@ impl Staged {
         Ok(Some(connection))
     }
 
+    /// Whether the database differs by nothing but that an earlier restore was noted in it.
+    fn holds_the_same(&self) -> Result<bool, BackupError> {
+        let present = open::read_only(&self.path, self.connections.busy)?;
+        let db = Db::new(&self.path, &present);
+        match classify::identify(&db, &schema::runner()?) {
+            Ok(FileContent::Schema(_)) => {}
+            Ok(FileContent::Nothing) | Err(_) => return Ok(false),
+        }
+        let comparing = db.failed("comparing with the backup");
+        let backup = self.draft.read()?;
+        let theirs = contents(&backup, Rows::ButRestores).map_err(comparing)?;
+        match contents(&db, Rows::ButRestores) {
+            Ok(ours) => Ok(ours == theirs),
+            // It cannot be read: a restore is for that, too.
+            Err(_) => Ok(false),
+        }
+    }
+
     fn keep_snapshot(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError> {
         let Some(transaction) = self.hold()? else {
             return Ok(None);
@@ -154,7 +173,7 @@ impl StagedBackup for Staged {
                 return Ok(false);
             }
         }
-        Ok(same_bytes(self.draft.file(), &self.path)?)
+        Ok(same_bytes(self.draft.file(), &self.path)? || self.holds_the_same()?)
     }
 
     fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError> {

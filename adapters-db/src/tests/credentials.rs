@@ -1,7 +1,9 @@
 //! Private keys in the file: clear where they may be, and nowhere once they are sealed.
 
-use ports::contract::store::{self, active, credential, dek, moment};
-use ports::{ActiveCredential, CredentialOrigin, DekCrypto as _, NewCredential, StoredKey};
+use ports::contract::store::{self, active, credential, dek, event, moment};
+use ports::{
+    ActiveCredential, CredentialOrigin, DekCrypto as _, EventKind, NewCredential, StoredKey,
+};
 
 use super::every_port::*;
 use super::{Rig, no_more_pages};
@@ -164,7 +166,7 @@ fn a_failed_save_leaves_the_database_as_it_was() {
                     origin: CredentialOrigin::Generated,
                 },
                 None,
-                moment(0)
+                &event(EventKind::CertificateMade, moment(0))
             )
             .is_err()
     );

@@ -2,7 +2,8 @@
 
 use domain::SchemaState;
 use ports::contract::failed::Failed;
-use ports::{FaultKind, Migrated, NodeStore as _};
+use ports::contract::store::{event, moment};
+use ports::{EventKind, FaultKind, Migrated, NodeStore as _};
 use refinery::{Migration, Runner};
 
 use super::{Rig, mode_of, node, put, read_fault};
@@ -109,7 +110,9 @@ fn c06_a_newer_schema_is_seen_and_refused() {
     assert_eq!(record.version.as_deref(), Some("0.0.1"));
     let fault = database.migrate().unwrap_err();
     assert_eq!(fault.kind(), FaultKind::VersionDowngrade);
-    let fault = database.clear_setup_mark().unwrap_err();
+    let fault = database
+        .clear_setup_mark(&event(EventKind::SetupReset, moment(1)))
+        .unwrap_err();
     assert_eq!(fault.kind(), FaultKind::VersionDowngrade);
     assert_eq!(rig.listing(), before);
 }

@@ -1,7 +1,7 @@
 //! A look changes nothing: not the file, not its directory, not a time.
 
-use ports::contract::store::{moment, start, try_save};
-use ports::{FaultKind, NodeStore as _};
+use ports::contract::store::{event, moment, start, starts_of, try_save};
+use ports::{EventKind, FaultKind, NodeStore as _};
 
 use super::every_port::*;
 use super::{OtherProcess, Rig, node};
@@ -66,7 +66,7 @@ fn a_start_rolls_a_hot_journal_back() {
     assert!(!beside(&rig.path, "-journal").exists());
     assert_eq!(node(&rig.open()).version.as_deref(), Some("1.0.0"));
     let rows = database.rows(10).unwrap();
-    assert_eq!((rows.len(), rows[0].starts), (1, 2));
+    assert_eq!((rows.len(), starts_of(&rows[0]).0), (1, 2));
 }
 
 #[test]
@@ -118,7 +118,9 @@ fn every_write_through_a_read_only_value_is_refused() {
         database
             .record_start(&start("2.0.0", moment(0)))
             .unwrap_err(),
-        database.mark_setup_completed(moment(0)).unwrap_err(),
+        database
+            .mark_setup_completed(&event(EventKind::SetUp, moment(0)))
+            .unwrap_err(),
         try_save(&database, "one", None).unwrap_err(),
     ];
     for error in errors {

@@ -2,8 +2,8 @@
 
 use domain::{KekId, StorageType};
 use ports::contract::failed::Failed;
-use ports::contract::store::{known_token, moment, start};
-use ports::{FaultKind, WrappedDek};
+use ports::contract::store::{event, known_token, moment, start, starts_of};
+use ports::{EventKind, FaultKind, WrappedDek};
 
 use super::every_port::*;
 use super::{Rig, no_more_pages, node, read_fault};
@@ -12,7 +12,7 @@ fn full() -> Rig {
     let rig = Rig::migrated();
     let database = rig.open();
     database.set_storage(StorageType::SoftHsm).unwrap();
-    database.save_token(&known_token()).unwrap();
+    database.save_token(&known_token(), None).unwrap();
     database.record_start(&start("1.0.0", moment(0))).unwrap();
     rig
 }
@@ -45,7 +45,7 @@ fn a_key_without_a_token_and_a_token_without_a_key_are_read() {
     assert_eq!(node(&rig.open()).token.unwrap().kek, None);
     rig.edit("PRAGMA foreign_keys = OFF; DELETE FROM pkcs11_token; INSERT INTO pkcs11_key (key_id) VALUES (X'01')");
     assert_eq!(node(&rig.open()).token, None);
-    rig.open().save_token(&known_token()).unwrap();
+    rig.open().save_token(&known_token(), None).unwrap();
     assert_eq!(node(&rig.open()).token, Some(known_token()));
 }
 
@@ -72,9 +72,13 @@ fn what_is_right_already_is_not_written_again() {
     let rig = full();
     let database = rig.open();
     let before = rig.listing();
-    database.save_token(&known_token()).unwrap();
+    database.save_token(&known_token(), None).unwrap();
     assert!(!database.set_storage(StorageType::SoftHsm).unwrap());
-    assert!(!database.clear_setup_mark().unwrap());
+    assert!(
+        !database
+            .clear_setup_mark(&event(EventKind::SetupReset, moment(1)))
+            .unwrap()
+    );
     assert_eq!(rig.listing(), before);
 }
 
@@ -86,13 +90,13 @@ fn c16_a_key_keeps_the_time_at_which_it_was_made() {
     let before = rows();
     let mut token = known_token();
     token.backup_encrypted_dek = None;
-    rig.open().save_token(&token).unwrap();
+    rig.open().save_token(&token, None).unwrap();
     assert_eq!(rows(), before);
 
     // A rotation: one more key; then the old one is retired, and the oldest taken away.
     let (old, new) = (token.kek.clone(), KekId::new(&[10; 16]).unwrap());
     token.pending_kek = Some(new.clone());
-    rig.open().save_token(&token).unwrap();
+    rig.open().save_token(&token, None).unwrap();
     assert!(
         rows()
             .iter()
@@ -102,7 +106,7 @@ fn c16_a_key_keeps_the_time_at_which_it_was_made() {
     token.kek = Some(new);
     token.retired_keks.remove(0);
     token.retired_keks.extend(old);
-    rig.open().save_token(&token).unwrap();
+    rig.open().save_token(&token, None).unwrap();
     assert_eq!(node(&rig.open()).token, Some(token));
     let kept = rows();
     assert_eq!(
@@ -127,7 +131,7 @@ fn c10_a_thousand_equal_starts_leave_the_file_no_larger() {
     }
     assert_eq!(size(), before);
     let rows = rig.open().rows(10).unwrap();
-    assert_eq!((rows.len(), rows[0].starts), (1, 1001));
+    assert_eq!((rows.len(), starts_of(&rows[0]).0), (1, 1001));
 }
 
 #[test]
@@ -141,14 +145,17 @@ fn a_count_at_its_end_is_not_counted_on() {
             .unwrap();
     }
     let rows = rig.open().rows(10).unwrap();
-    assert_eq!((rows.len(), rows[0].starts), (2, 2));
+    assert_eq!((rows.len(), starts_of(&rows[0]).0), (2, 2));
 }
 
 #[test]
 fn a_lost_installation_row_stops_what_needs_it() {
     let rig = full();
     rig.edit("DELETE FROM installation");
-    let fault = rig.open().mark_setup_completed(moment(0)).unwrap_err();
+    let fault = rig
+        .open()
+        .mark_setup_completed(&event(EventKind::SetUp, moment(0)))
+        .unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
     let fault = rig.open().read().unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);

@@ -2,8 +2,8 @@
 
 use domain::{KekId, StorageType};
 use ports::contract::failed::Failed;
-use ports::contract::store::{known_token, moment, save, start, try_save};
-use ports::{Dek, FaultKind};
+use ports::contract::store::{event, known_token, moment, save, start, try_save};
+use ports::{Dek, EventKind, FaultKind};
 
 use super::every_port::*;
 use super::{Rig, put};
@@ -13,9 +13,11 @@ fn full() -> Rig {
     let rig = Rig::migrated();
     let database = rig.open();
     database.set_storage(StorageType::SoftHsm).unwrap();
-    database.save_token(&known_token()).unwrap();
+    database.save_token(&known_token(), None).unwrap();
     save(&database, "one", None);
-    database.mark_setup_completed(moment(0)).unwrap();
+    database
+        .mark_setup_completed(&event(EventKind::SetUp, moment(0)))
+        .unwrap();
     database.record_start(&start("1.0.0", moment(0))).unwrap();
     rig
 }
@@ -41,10 +43,10 @@ fn change(database: &SqliteDatabase) -> Vec<Option<Failed>> {
         fault(database.migrate()),
         fault(database.snapshot(moment(1))),
         fault(database.set_storage(StorageType::SoftHsm)),
-        fault(database.save_token(&token)),
+        fault(database.save_token(&token, None)),
         fault(try_save(database, "one", None)),
         fault(database.seal_all(&dek)),
-        fault(database.mark_setup_completed(moment(1))),
+        fault(database.mark_setup_completed(&event(EventKind::SetUp, moment(1)))),
         fault(database.record_start(&start("1.0.0", moment(1)))),
     ]
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use ports::{
-    Backup, BackupManifest, BackupSource, BackupTarget, FaultKind, ResultExt as _, Secret,
+    Backup, BackupManifest, BackupSource, BackupTarget, Event, EventKind, FaultKind,
+    ResultExt as _, Secret,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::wire::{Access, wire};
 use usecases::backup::{self, Create, Opens, Restore, Verify};
+use usecases::history;
 use usecases::node::Node;
 use usecases::report::{Report, rfc3339};
 
@@ -41,7 +43,7 @@ pub fn run(
     let node = wire(config, access, Box::new(console))?;
     let value = match command {
         BackupCommand::Create(arguments) => create(config, &node, arguments, console, report),
-        BackupCommand::Verify(arguments) => verify(&node, arguments, console, report),
+        BackupCommand::Verify(arguments) => verify(config, &node, arguments, console, report),
         BackupCommand::Restore(arguments) => restore(&node, arguments, console, report),
     }?;
     report.data.insert("backup".into(), value);
@@ -79,9 +81,32 @@ fn create(
         request,
         &mut |done, total| progress.show(done, total),
     )?;
+    let detail = format!(
+        "{}, SHA-256 {}",
+        name(file, "standard output"),
+        created.sha256
+    );
+    note(
+        config,
+        node.event(EventKind::BackupMade, detail),
+        console,
+        report,
+    )?;
     let mut value = manifest(&created);
     put(&mut value, "file", json!(file));
     Ok(value)
+}
+
+/// The copy and its check open the database for reading alone; only the history is written to.
+fn note(
+    config: &Config,
+    event: Event,
+    console: Console,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let node = wire(config, Access::ReadWrite, Box::new(console))?;
+    history::note_done(&node.store, &event, report);
+    Ok(())
 }
 
 fn restore(
@@ -205,6 +230,7 @@ fn secret(file: Option<&Utf8Path>) -> Result<Option<Secret>, Failure> {
 }
 
 fn verify(
+    config: &Config,
     node: &Node,
     arguments: &BackupVerifyArgs,
     console: Console,
@@ -226,6 +252,18 @@ fn verify(
         backup_password: secret(password_file)?,
     };
     let verified = backup::verify(node, request, report)?;
+    let detail = format!(
+        "{}: opens with the token: {}, with the backup password: {}",
+        name(file, "standard input"),
+        verified.token.name(),
+        verified.backup_password.name()
+    );
+    note(
+        config,
+        node.event(EventKind::BackupVerified, detail),
+        console,
+        report,
+    )?;
     let mut value = of(&verified.backup);
     put(&mut value, "file", json!(file));
     put(

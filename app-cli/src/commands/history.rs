@@ -1,6 +1,6 @@
 //! `history`.
 
-use ports::HistoryRow;
+use ports::{HistoryEntry, HistoryRow, Starts};
 use serde_json::{Value, json};
 
 use super::Next;
@@ -13,7 +13,7 @@ use crate::wire::{Access, wire};
 use usecases::history;
 use usecases::report::{Report, rfc3339};
 
-/// What each start selected and did, newest first.
+/// What each start selected and did, and what commands did, newest first.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -32,7 +32,7 @@ pub fn run(
             }
         }
         if rows.is_empty() {
-            console.product("no start has ended yet");
+            console.product("nothing has happened yet");
         }
     }
     report
@@ -41,40 +41,67 @@ pub fn run(
     Ok(Next::Exit)
 }
 
-/// When, how it ended and with which version; below it why, and what was changed.
+/// When, what it was or how it ended, and who did it; below it the rest.
 fn lines(row: &HistoryRow) -> Vec<String> {
-    let mut scenarios = vec![row.startup_scenario.as_str()];
-    scenarios.extend(row.restore_scenario.as_deref());
-    let changes = match row.changes.as_str() {
+    let (what, below) = match &row.entry {
+        HistoryEntry::Starts(starts) => (starts.outcome.clone(), start_lines(starts)),
+        HistoryEntry::Event { name, detail } => (name.replace('_', " "), detail_lines(detail)),
+    };
+    let by = row
+        .user_id
+        .map_or(String::new(), |id| format!(", user {id}"));
+    let at = rfc3339(row.at);
+    let first = format!("{at}  {what:21}  {}, {}{by}", row.version, row.container_id);
+    std::iter::once(first).chain(below).collect()
+}
+
+fn detail_lines(detail: &str) -> Vec<String> {
+    match detail {
+        "" => Vec::new(),
+        detail => screen::beside("", 2, detail),
+    }
+}
+
+fn start_lines(starts: &Starts) -> Vec<String> {
+    let mut scenarios = vec![starts.startup_scenario.as_str()];
+    scenarios.extend(starts.restore_scenario.as_deref());
+    let changes = match starts.changes.as_str() {
         "" => "nothing".to_owned(),
         changes => changes.replace(',', ", "),
     };
-    let mut lines = vec![format!(
-        "{}  {:17}  {}, {}",
-        rfc3339(row.last_at),
-        row.outcome,
-        row.version,
-        row.container_id
-    )];
-    if row.starts > 1 {
-        let often = format!("  {} starts since {}", row.starts, rfc3339(row.first_at));
-        lines.push(often);
+    let mut lines = Vec::new();
+    if starts.count > 1 {
+        let since = rfc3339(starts.first_at);
+        lines.push(format!("  {} starts since {since}", starts.count));
     }
     lines.extend(screen::beside("", 2, &scenarios.join(", ")));
     lines.extend(screen::beside("", 2, &format!("changed: {changes}")));
     lines
 }
 
+/// What belongs to starts alone is null in a row of anything else, and the other way round.
 fn value(row: &HistoryRow) -> Value {
+    let (starts, event) = match &row.entry {
+        HistoryEntry::Starts(starts) => (Some(starts), None),
+        HistoryEntry::Event { name, detail } => (None, Some((name, detail))),
+    };
+    let changes = starts.map(|starts| {
+        let names = starts.changes.split(',').filter(|name| !name.is_empty());
+        names.collect::<Vec<_>>()
+    });
     json!({
-        "first_at": rfc3339(row.first_at),
-        "last_at": rfc3339(row.last_at),
-        "starts": row.starts,
+        "event": event.map_or("start", |(name, _)| name),
+        "result": starts.map_or("done", |starts| &starts.outcome),
+        "detail": event.map(|(_, detail)| detail),
+        "first_at": rfc3339(starts.map_or(row.at, |starts| starts.first_at)),
+        "last_at": rfc3339(row.at),
         "version": row.version,
         "container_id": row.container_id,
-        "startup_scenario": row.startup_scenario,
-        "restore_scenario": row.restore_scenario,
-        "outcome": row.outcome,
-        "changes": row.changes.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>(),
+        "user_id": row.user_id,
+        "starts": starts.map(|starts| starts.count),
+        "startup_scenario": starts.map(|starts| &starts.startup_scenario),
+        "restore_scenario": starts.and_then(|starts| starts.restore_scenario.as_ref()),
+        "outcome": starts.map(|starts| &starts.outcome),
+        "changes": changes,
     })
 }

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use adapters_db::SqliteDatabase;
 use adapters_fs::SelfSignedIssuer;
 use camino::Utf8PathBuf;
-use ports::{CredentialOrigin, CredentialStore as _, NewCredential, TlsIssuer as _};
+use ports::contract::store::event;
+use ports::{CredentialOrigin, CredentialStore as _, EventKind, NewCredential, TlsIssuer as _};
 use time::{Duration, OffsetDateTime};
 
 use crate::sandbox::{Sandbox, tool};
@@ -45,7 +46,7 @@ fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
                 origin: CredentialOrigin::Generated,
             },
             None,
-            at,
+            &event(EventKind::CertificateMade, at),
         )
         .unwrap();
     facts.sha256_fingerprint

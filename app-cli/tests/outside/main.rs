@@ -18,6 +18,7 @@ mod commands;
 mod contradictions;
 mod corrections;
 mod doctor;
+mod history;
 mod interop;
 mod journals;
 mod key_durability;

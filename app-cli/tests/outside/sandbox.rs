@@ -441,6 +441,15 @@ impl Sandbox {
         Self::picture_below(&self.path("root"))
     }
 
+    /// The same, but of the database what it holds beside the events of its history.
+    pub fn picture_but_history(&self) -> BTreeMap<PathBuf, String> {
+        let mut picture = self.picture();
+        let database = self.database();
+        let dump = but_events(&self.sql(".dump"), "");
+        picture.insert(database, dump);
+        picture
+    }
+
     /// The same of another directory.
     pub fn picture_below(directory: &Path) -> BTreeMap<PathBuf, String> {
         let mut picture = BTreeMap::new();
@@ -477,6 +486,13 @@ impl Sandbox {
         assert!(changed.is_empty(), "changed {changed:?} although: {said}");
         said
     }
+}
+
+/// A dump without the events of this name, or without any where the name is empty.
+pub fn but_events(dump: &str, name: &str) -> String {
+    let is_event = |line: &&str| line.starts_with("INSERT INTO event ") && line.contains(name);
+    let lines = dump.lines().filter(|line| !is_event(line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn picture_of(path: &Path, picture: &mut BTreeMap<PathBuf, String>) {

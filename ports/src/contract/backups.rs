@@ -195,7 +195,7 @@ fn prepare(rig: &dyn BackupsRig) {
     let database = rig.store();
     database.migrate().unwrap();
     database.set_storage(StorageType::SoftHsm).unwrap();
-    database.save_token(&known_token()).unwrap();
+    database.save_token(&known_token(), None).unwrap();
 }
 
 fn create(rig: &dyn BackupsRig, file: &str, setup_completed: bool) -> BackupManifest {

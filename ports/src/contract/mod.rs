@@ -6,6 +6,8 @@
 pub mod backups;
 pub mod failed;
 pub mod files;
+mod history;
+mod rig;
 pub mod store;
 pub mod surroundings;
 pub mod token;

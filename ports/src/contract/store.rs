@@ -1,29 +1,19 @@
 //! Contract suite of the ports of a node's database: [`NodeStore`], [`CredentialStore`],
-//! [`History`], and the snapshots of [`Backups`].
+//! [`History`] (in `history.rs`), and the snapshots of [`Backups`].
 
 use domain::{KekId, SchemaState, StorageType};
-use time::{Duration, OffsetDateTime};
 
 use crate::{
-    ActiveCredential, BackupWrappedDek, Backups, CertificateFacts, CredentialOrigin,
-    CredentialStore, CredentialWithKey, Dek, History, Migrated, NewCredential, NodeRecord,
-    NodeStore, Secret, StartRecord, StoreError, StoredKey, TlsCredential, TokenRecord, WrappedDek,
+    ActiveCredential, CertificateFacts, CredentialOrigin, CredentialStore, CredentialWithKey, Dek,
+    EventKind, Migrated, NewCredential, NodeStore, Secret, StoreError, StoredKey, TlsCredential,
+    WrappedDek,
 };
 
-/// All ports of one database.
-pub trait Store: NodeStore + CredentialStore + History + Backups {}
+use super::history::{self, noted};
+use super::rig::{Case, migrated, nothing_there};
+pub use super::rig::{Store, StoreRig, event, known_token, moment, node, start, starts_of};
 
-impl<T: NodeStore + CredentialStore + History + Backups> Store for T {}
-
-/// A place for one database that belongs to one case alone; nothing stands there yet.
-pub trait StoreRig {
-    /// A new value over the place, as a new start has it. The one before is dropped by then.
-    fn store(&self) -> Box<dyn Store>;
-}
-
-type Case = (&'static str, fn(&dyn StoreRig));
-
-const CASES: [Case; 22] = [
+const CASES: [Case; 20] = [
     ("c04: nothing there is not initialised", nothing_there),
     ("reading creates nothing", reading_creates_nothing),
     ("writing before the first migration is refused", too_early),
@@ -54,11 +44,6 @@ const CASES: [Case; 22] = [
         activates_again,
     ),
     ("c09: the setup mark", setup_mark),
-    (
-        "c05: record_start records version, container and row",
-        records,
-    ),
-    ("c10: equal starts share a row", equal_starts),
     ("c15: a snapshot, and none of the same state", snapshots),
     ("what another value has written is seen", sees_others),
 ];
@@ -69,16 +54,10 @@ const CASES: [Case; 22] = [
     reason = "the name of the promise stands above the panic that broke it"
 )]
 pub fn suite(make: &mut dyn FnMut() -> Box<dyn StoreRig>) {
-    for (name, case) in CASES {
+    for (name, case) in CASES.into_iter().chain(history::CASES) {
         println!("store contract: {name}");
         case(&*make());
     }
-}
-
-/// A moment, `seconds` after a fixed one.
-#[must_use]
-pub fn moment(seconds: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap() + Duration::seconds(seconds)
 }
 
 /// A DEK that is known by its byte.
@@ -103,45 +82,6 @@ pub fn credential(name: &str) -> (TlsCredential, CertificateFacts) {
         not_after: moment(365 * 86_400),
     };
     (credential, facts)
-}
-
-/// A token with all that can be known of one.
-#[must_use]
-pub fn known_token() -> TokenRecord {
-    TokenRecord {
-        label: "Contract-Token".to_owned(),
-        serial: "0123abcd".to_owned(),
-        module_path: "/usr/lib/module.so".to_owned(),
-        kek: Some(KekId::new(&[7; 16]).unwrap()),
-        pending_kek: Some(KekId::new(&[9; 16]).unwrap()),
-        retired_keks: vec![KekId::new(&[6; 16]).unwrap(), KekId::new(&[5; 16]).unwrap()],
-        encrypted_dek: Some(WrappedDek(vec![1, 2, 3])),
-        backup_encrypted_dek: Some(BackupWrappedDek(vec![4, 5, 6])),
-        backup_password_set_at: Some(moment(0)),
-        dek_check_value: Some(vec![8; 16]),
-    }
-}
-
-/// A start of the version.
-#[must_use]
-pub fn start(version: &str, at: OffsetDateTime) -> StartRecord {
-    StartRecord {
-        version: version.to_owned(),
-        container_id: "node-1".to_owned(),
-        at,
-        startup_scenario: "VERSION_MATCH".to_owned(),
-        restore_scenario: None,
-        outcome: "ready".to_owned(),
-        changes: "migrate_database,record_start".to_owned(),
-    }
-}
-
-/// The node, which must be initialised.
-///
-/// # Panics
-/// Panics if it is not.
-pub fn node(store: &dyn NodeStore) -> NodeRecord {
-    store.read().unwrap().unwrap()
 }
 
 /// The active credential, which must be readable.
@@ -187,25 +127,12 @@ fn save_from(
         facts: &facts,
         origin,
     };
-    store.save_active(&new, dek, moment(0))
-}
-
-fn migrated(rig: &dyn StoreRig) -> Box<dyn Store> {
-    let store = rig.store();
-    store.migrate().unwrap();
-    store
+    let kind = EventKind::CertificateMade;
+    store.save_active(&new, dek, &event(kind, moment(0)))
 }
 
 fn is_sealed(credential: &CredentialWithKey) -> bool {
     matches!(credential.key, StoredKey::Sealed(_))
-}
-
-fn nothing_there(rig: &dyn StoreRig) {
-    let database = rig.store();
-    for _ in 0..2 {
-        assert!(database.read().unwrap().is_none());
-        database.check_writable().unwrap();
-    }
 }
 
 fn reading_creates_nothing(rig: &dyn StoreRig) {
@@ -269,20 +196,20 @@ fn storage(rig: &dyn StoreRig) {
 fn token(rig: &dyn StoreRig) {
     let database = migrated(rig);
     let mut token = known_token();
-    database.save_token(&token).unwrap();
+    database.save_token(&token, None).unwrap();
     assert_eq!(node(&*database).token, Some(token.clone()));
     token.serial = "ffff".to_owned();
     token.kek = Some(KekId::new(&[9; 16]).unwrap());
     token.encrypted_dek = Some(WrappedDek(vec![9]));
-    database.save_token(&token).unwrap();
-    database.save_token(&token).unwrap();
+    database.save_token(&token, None).unwrap();
+    database.save_token(&token, None).unwrap();
     drop(database);
     assert_eq!(node(&*rig.store()).token, Some(token.clone()));
     token.kek = None;
     token.encrypted_dek = None;
     token.backup_encrypted_dek = None;
     token.dek_check_value = None;
-    rig.store().save_token(&token).unwrap();
+    rig.store().save_token(&token, None).unwrap();
     assert_eq!(node(&*rig.store()).token, Some(token));
 }
 
@@ -290,7 +217,7 @@ fn empty_blob(rig: &dyn StoreRig) {
     let database = migrated(rig);
     let mut token = known_token();
     token.encrypted_dek = Some(WrappedDek(Vec::new()));
-    database.save_token(&token).unwrap();
+    database.save_token(&token, None).unwrap();
     assert_eq!(node(&*database).token, Some(token));
 }
 
@@ -407,7 +334,12 @@ fn activates_again(rig: &dyn StoreRig) {
         facts: &facts,
         origin: CredentialOrigin::Generated,
     };
-    database.save_active(&again, None, moment(9)).unwrap();
+    let activated = EventKind::CertificateActivated;
+    let event = event(activated, moment(9));
+    database.save_active(&again, None, &event).unwrap();
+    let events = noted(&*database).len();
+    database.save_active(&again, None, &event).unwrap();
+    assert_eq!(noted(&*database).len(), events, "nothing was changed");
     let list = database.list().unwrap();
     assert_eq!(list.len(), 2);
     assert!(list[1].is_active && !list[0].is_active);
@@ -429,66 +361,23 @@ fn sees_others(rig: &dyn StoreRig) {
 
 fn setup_mark(rig: &dyn StoreRig) {
     let database = migrated(rig);
-    assert!(!database.clear_setup_mark().unwrap());
-    assert!(database.mark_setup_completed(moment(5)).unwrap());
-    assert!(!database.mark_setup_completed(moment(6)).unwrap());
+    let set_up = |second| event(EventKind::SetUp, moment(second));
+    let reset = event(EventKind::SetupReset, moment(7));
+    assert!(!database.clear_setup_mark(&reset).unwrap());
+    assert!(database.mark_setup_completed(&set_up(5)).unwrap());
+    assert!(!database.mark_setup_completed(&set_up(6)).unwrap());
     drop(database);
     let database = rig.store();
     assert_eq!(node(&*database).setup_completed_at, Some(moment(5)));
-    assert!(database.clear_setup_mark().unwrap());
-    assert!(!database.clear_setup_mark().unwrap());
+    assert!(database.clear_setup_mark(&reset).unwrap());
+    assert!(!database.clear_setup_mark(&reset).unwrap());
     assert_eq!(node(&*database).setup_completed_at, None);
-}
-
-fn records(rig: &dyn StoreRig) {
-    let database = migrated(rig);
-    let mut record = start("1.0.0+build", moment(0));
-    record.restore_scenario = Some("RESTORE_SOFTWARE_WIZARD_COMPLETED".to_owned());
-    database.record_start(&record).unwrap();
-    drop(database);
-    let database = rig.store();
-    let node = node(&*database);
-    assert_eq!(node.version.as_deref(), Some("1.0.0+build"));
-    assert_eq!(node.container_id.as_deref(), Some("node-1"));
-    let rows = database.rows(10).unwrap();
-    assert_eq!(rows.len(), 1);
-    let row = &rows[0];
-    assert_eq!((row.first_at, row.last_at), (moment(0), moment(0)));
-    assert_eq!(row.starts, 1);
-    assert_eq!(row.version, record.version);
-    assert_eq!(row.container_id, record.container_id);
-    assert_eq!(row.startup_scenario, record.startup_scenario);
-    assert_eq!(row.restore_scenario, record.restore_scenario);
-    assert_eq!(row.outcome, record.outcome);
-    assert_eq!(row.changes, record.changes);
-}
-
-fn equal_starts(rig: &dyn StoreRig) {
-    let database = migrated(rig);
-    for second in 0..3 {
-        database
-            .record_start(&start("1.0.0", moment(second)))
-            .unwrap();
-    }
-    database.record_start(&start("1.1.0", moment(3))).unwrap();
-    // Equal to an older row, not to the newest: a row of its own.
-    database.record_start(&start("1.0.0", moment(4))).unwrap();
-    let rows = database.rows(10).unwrap();
-    let seen: Vec<_> = rows
+    let noted = noted(&*database);
+    let names: Vec<_> = noted
         .iter()
-        .map(|row| (row.version.as_str(), row.starts))
+        .map(|(name, at)| (name.as_str(), *at))
         .collect();
-    assert_eq!(seen, [("1.0.0", 1), ("1.1.0", 1), ("1.0.0", 3)]);
-    assert_eq!((rows[2].first_at, rows[2].last_at), (moment(0), moment(2)));
-    assert_eq!(database.rows(2).unwrap(), rows[..2]);
-    for number in 0..250 {
-        database
-            .record_start(&start(&format!("2.0.{number}"), moment(5)))
-            .unwrap();
-    }
-    let rows = database.rows(1000).unwrap();
-    assert_eq!(rows.len(), 200);
-    assert_eq!(rows[0].version, "2.0.249");
+    assert_eq!(names, [("setup_reset", moment(7)), ("set_up", moment(5))]);
 }
 
 fn snapshots(rig: &dyn StoreRig) {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::{CacheFate, SetupWizardState, WizardState};
-use ports::{Backup, BackupSource, FaultKind, NodeRecord};
+use ports::{Backup, BackupSource, EventKind, FaultKind, NodeRecord};
 
 use super::last_copy::ensure_nothing_lost;
 use super::newer::ensure_not_newer;
@@ -67,6 +67,12 @@ pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, 
         recorder.note("replace_database", true, path);
     }
     drop_other_dek(recorder, cached)?;
+    // After the database: it is there that the node's history goes on.
+    let event = node.event(EventKind::BackupRestored, name);
+    if !node.store.history.note(&event)? {
+        let later = "the database is of an older version, whose history has no place for it";
+        recorder.skip("note_restore", later);
+    }
     node.host
         .output
         .info("the next `trustpointctl startup` says what this node needs");
@@ -156,9 +162,8 @@ fn remember_setup(
     });
     let is_set_up = raw.is_some_and(SetupWizardState::counts_as_completed);
     if goes && known_here_alone && is_set_up {
-        node.store
-            .record
-            .mark_setup_completed(node.host.clock.now())?;
+        let event = node.event(EventKind::SetUp, "");
+        node.store.record.mark_setup_completed(&event)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::Secret;
+use ports::{EventKind, Secret};
 
 use super::sealed_node::SealedNode;
 use crate::error::Error;
@@ -43,7 +43,8 @@ pub fn set(
     let mut record = token::stored(node)?;
     record.backup_encrypted_dek = Some(blob);
     record.backup_password_set_at = Some(node.host.clock.now());
-    node.store.record.save_token(&record)?;
+    let event = node.event(EventKind::PasswordSet, "");
+    node.store.record.save_token(&record, Some(&event))?;
     recorder.note(
         "set_backup_password",
         true,

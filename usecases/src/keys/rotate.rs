@@ -131,5 +131,5 @@ fn finish(
         ));
     }
     stored.pending_kek = None;
-    Ok(node.store.record.save_token(&stored)?)
+    Ok(node.store.record.save_token(&stored, None)?)
 }

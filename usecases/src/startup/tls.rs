@@ -2,7 +2,7 @@
 
 use domain::TlsGoal;
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, NewCredential, Published,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Dek, EventKind, NewCredential, Published,
     TlsCredential, TlsSet, TlsSource, TlsView,
 };
 
@@ -137,10 +137,12 @@ impl TlsProvider<'_> {
             facts: &facts,
             origin: CredentialOrigin::Generated,
         };
+        let made = EventKind::CertificateMade;
+        let event = self.node.event(made, facts.sha256_fingerprint.as_str());
         self.node
             .store
             .credentials
-            .save_active(&new, seal_with, now)?;
+            .save_active(&new, seal_with, &event)?;
         Ok((credential, facts))
     }
 

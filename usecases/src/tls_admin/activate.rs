@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::{ActiveCredential, NewCredential, TlsSource};
+use ports::{ActiveCredential, EventKind, NewCredential, TlsSource};
 
 use super::access::{Access, end, ensure_valid_now, publish};
 use crate::credential;
@@ -40,9 +40,10 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Activate) -> Result<(), Error>
         facts: &facts,
         origin: stored.origin,
     };
+    let event = node.event(EventKind::CertificateActivated, fingerprint.as_str());
     node.store
         .credentials
-        .save_active(&new, access.seal_with(), node.host.clock.now())?;
+        .save_active(&new, access.seal_with(), &event)?;
     recorder.note("activate_credential", !was_active, &fingerprint);
     publish(recorder, &work, &credential, facts, TlsSource::Database)?;
     end(recorder.report, &access);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::{Assembled, CredentialFiles, CredentialOrigin, NewCredential, TlsSource};
+use ports::{Assembled, CredentialFiles, CredentialOrigin, EventKind, NewCredential, TlsSource};
 
 use super::access::{Access, end, ensure_valid_now, publish};
 use crate::error::Error;
@@ -50,9 +50,11 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Import) -> Result<(), Error> {
         facts: &assembled.facts,
         origin: CredentialOrigin::Imported,
     };
+    let fingerprint = assembled.facts.sha256_fingerprint.as_str();
+    let event = node.event(EventKind::CertificateImported, fingerprint);
     node.store
         .credentials
-        .save_active(&new, access.seal_with(), node.host.clock.now())?;
+        .save_active(&new, access.seal_with(), &event)?;
     recorder.note("save_credential", true, &detail);
     if assembled.credential.chain_pem.is_none() {
         recorder.report.warnings.push(

@@ -98,8 +98,8 @@ fn history_has_a_row_for_what_each_start_did() {
     sandbox.run(&["startup"]).expect(0);
     let run = changes_nothing(&sandbox, || sandbox.run(&["history"])).expect(0);
     let rows = run.report["history"].as_array().unwrap();
-    let seen: Vec<_> = rows
-        .iter()
+    let starts = rows.iter().filter(|row| row["event"] == "start");
+    let seen: Vec<_> = starts
         .map(|row| {
             let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
             let starts = row["starts"].to_string();

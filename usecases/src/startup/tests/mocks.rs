@@ -182,6 +182,7 @@ fn record(token: &FakeToken) -> NodeRecord {
             key: StoredKey::Clear(Secret::from("key".to_owned())),
             origin: CredentialOrigin::Generated,
         })),
+        last_backup_at: None,
     }
 }
 
@@ -226,6 +227,7 @@ fn settings() -> Settings {
     Settings {
         app_version: "1.0.0".parse().unwrap(),
         container_id: "c".into(),
+        user_id: 0,
         token_label: LABEL.into(),
         token_serial: None,
         module_path: "m".into(),
