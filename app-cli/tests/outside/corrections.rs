@@ -32,7 +32,7 @@ fn lost(sandbox: Sandbox) -> Sandbox {
 }
 
 /// Saves a credential made `age` ago as the active one of a software node; its fingerprint.
-fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
+pub fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
     let at = OffsetDateTime::now_utc() - age;
     let credential = SelfSignedIssuer.issue(&["127.0.0.1".into()], at).unwrap();
     let facts = SelfSignedIssuer.inspect(&credential).unwrap();

@@ -31,6 +31,7 @@ mod outputs;
 mod pin_budget;
 mod recovery;
 mod reference_faults;
+mod runbook;
 mod scenarios;
 mod setup;
 mod terminal;

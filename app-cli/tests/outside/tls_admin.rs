@@ -3,7 +3,7 @@
 mod advice;
 mod damage;
 mod import;
-mod pki;
+pub mod pki;
 mod reload;
 
 use std::fs;
