@@ -2,7 +2,9 @@
 
 mod cli;
 pub mod corrections;
+mod facts;
 mod matrix;
+mod scenarios;
 #[path = "../../domain/tests/common/mod.rs"]
 mod space;
 
@@ -20,7 +22,7 @@ pub struct Document {
 
 /// Every generated document. A further kind of document is a further line here.
 fn documents() -> Result<Vec<Document>> {
-    let mut documents = vec![matrix::document()?];
+    let mut documents = vec![matrix::document()?, scenarios::document()?];
     documents.extend(cli::documents()?);
     documents.push(corrections::document(&Tree::read(&run::root()?)?)?);
     Ok(documents)

@@ -11,6 +11,7 @@ mod e2e;
 mod faults;
 mod run;
 mod sandbox;
+mod svg;
 mod test;
 mod tidy;
 
