@@ -34,8 +34,7 @@ impl Scene {
             }
         }
         // The program is what was built, wherever that stands.
-        arguments.remove(0);
-        (variables, arguments)
+        (variables, arguments.into_iter().skip(1).collect())
     }
 }
 
