@@ -2,12 +2,16 @@
 
 mod cli;
 pub mod corrections;
+mod facts;
 mod matrix;
+mod scenarios;
+mod screens;
 #[path = "../../domain/tests/common/mod.rs"]
 mod space;
 
 use std::path::Path;
 
+use crate::files;
 use crate::run::{self, Result};
 use crate::tidy::tree::Tree;
 
@@ -20,7 +24,11 @@ pub struct Document {
 
 /// Every generated document. A further kind of document is a further line here.
 fn documents() -> Result<Vec<Document>> {
-    let mut documents = vec![matrix::document()?];
+    let mut documents = vec![
+        matrix::document()?,
+        scenarios::document()?,
+        screens::document(),
+    ];
     documents.extend(cli::documents()?);
     documents.push(corrections::document(&Tree::read(&run::root()?)?)?);
     Ok(documents)
@@ -57,7 +65,7 @@ fn write() -> Result<()> {
         if is_current(&root, &document) {
             continue;
         }
-        put(&root.join(&document.path), &document.text)
+        files::put(&root.join(&document.path), &document.text)
             .map_err(|error| format!("{}: {error}", document.path))?;
         println!("wrote {}", document.path);
     }
@@ -66,15 +74,4 @@ fn write() -> Result<()> {
 
 fn is_current(root: &Path, document: &Document) -> bool {
     std::fs::read(root.join(&document.path)).is_ok_and(|text| text == document.text.as_bytes())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a document in a working copy needs neither durability nor a mode of its own"
-)]
-fn put(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(path, text)
 }

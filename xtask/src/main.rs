@@ -9,8 +9,11 @@ mod bench;
 mod docs;
 mod e2e;
 mod faults;
+mod files;
 mod run;
 mod sandbox;
+mod screens;
+mod svg;
 mod test;
 mod tidy;
 
@@ -21,7 +24,7 @@ use run::Result;
 /// A task: its name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     (
         "test",
         "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
@@ -47,6 +50,11 @@ const TASKS: [Task; 6] = [
         "e2e",
         "[--engine docker|podman] [--keep] [--quick] [--no-build] [STORY…]: the node in containers, as a client sees it",
         e2e::run,
+    ),
+    (
+        "screens",
+        ": the pictures of docs/screens.md, from real runs at a terminal",
+        screens::run,
     ),
 ];
 

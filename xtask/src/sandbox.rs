@@ -7,6 +7,13 @@ use serde_json::Value;
 
 use crate::run::{self, Result};
 
+/// User PIN of every sandbox.
+pub const PIN: &str = "123456";
+/// SO PIN of every sandbox.
+pub const SO_PIN: &str = "87654321";
+/// Backup password of every sandbox.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// Builds the program as it is released, and says where it stands.
 pub fn build() -> Result<PathBuf> {
     let root = run::root()?;
@@ -74,9 +81,21 @@ impl Sandbox {
         }
     }
 
+    /// The same under a name that is always this one, for what shows its paths to people.
+    ///
+    /// # Errors
+    /// A directory of that name stands there already, and may be somebody's.
+    pub fn in_memory_as(name: &str) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        Self::made(builder.prefix(name).rand_bytes(0), Path::new("/dev/shm"))
+    }
+
     fn below(parent: &Path) -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("trustpointctl-")
+        Self::made(tempfile::Builder::new().prefix("trustpointctl-"), parent)
+    }
+
+    fn made(builder: &mut tempfile::Builder<'_, '_>, parent: &Path) -> Result<Self> {
+        let directory = builder
             .tempdir_in(parent)
             .map_err(|error| format!("{}: {error}", parent.display()))?;
         let sandbox = Self { directory };
@@ -120,7 +139,7 @@ impl Sandbox {
         );
         std::fs::create_dir_all(&tokens)
             .and_then(|()| std::fs::write(self.join("softhsm2.conf"), text))
-            .and_then(|()| std::fs::write(self.join("backup-password"), "correct horse battery\n"))
+            .and_then(|()| std::fs::write(self.join("backup-password"), format!("{PASSWORD}\n")))
             .map_err(|error| format!("{}: {error}", self.path().display()))
     }
 
@@ -134,8 +153,8 @@ impl Sandbox {
         }
         command
             .env("SOFTHSM2_CONF", self.join("softhsm2.conf"))
-            .env("HSM_PIN", "123456")
-            .env("HSM_SO_PIN", "87654321")
+            .env("HSM_PIN", PIN)
+            .env("HSM_SO_PIN", SO_PIN)
             .env("TRUSTPOINT_ROOT", self.path())
             .stdin(Stdio::null());
     }

@@ -48,6 +48,7 @@ fn is_generated(path: &str) -> bool {
     path == "Cargo.lock"
         || path.starts_with("docs/man/")
         || path.starts_with("docs/completions/")
+        || path.starts_with("docs/pictures/")
         || path.ends_with(".snap")
 }
 
