@@ -1,6 +1,8 @@
 //! `cargo xtask docs`: the documents that come from the code.
 
 mod cli;
+mod commands;
+mod configuration;
 pub mod corrections;
 mod matrix;
 #[path = "../../domain/tests/common/mod.rs"]
@@ -22,6 +24,8 @@ pub struct Document {
 fn documents() -> Result<Vec<Document>> {
     let mut documents = vec![matrix::document()?];
     documents.extend(cli::documents()?);
+    documents.push(commands::document());
+    documents.push(configuration::document()?);
     documents.push(corrections::document(&Tree::read(&run::root()?)?)?);
     Ok(documents)
 }

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod book;
 mod docs;
 mod e2e;
 mod faults;
@@ -21,7 +22,7 @@ use run::Result;
 /// A task: its name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     (
         "test",
         "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
@@ -32,6 +33,11 @@ const TASKS: [Task; 6] = [
         "docs",
         "[--check]: the documents that come from the code; --check only compares",
         docs::run,
+    ),
+    (
+        "book",
+        ": the documents as a book in target/book, with every link checked",
+        book::run,
     ),
     (
         "bench",

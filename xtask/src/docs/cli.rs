@@ -61,7 +61,12 @@ fn man_page(command: &clap::Command) -> Result<Vec<u8>> {
         .is_none_or(|name| name == "trustpointctl")
     {
         section(&mut more, "ENVIRONMENT", app_cli::manual::environment());
-        section(&mut more, "FILES", app_cli::manual::files()?);
+        let files = app_cli::manual::places()?.into_iter();
+        section(
+            &mut more,
+            "FILES",
+            files.map(|place| (place.path, format!("{} ({})", place.what, place.key))),
+        );
     }
     let codes = app_cli::exit_code::TABLE.iter();
     section(
@@ -87,10 +92,10 @@ fn man_page(command: &clap::Command) -> Result<Vec<u8>> {
     Ok(page)
 }
 
-fn section<T: Into<String>>(
+fn section<T: Into<String>, M: Into<String>>(
     page: &mut Roff,
     title: &str,
-    rows: impl IntoIterator<Item = (T, &'static str)>,
+    rows: impl IntoIterator<Item = (T, M)>,
 ) {
     page.control("SH", [title]);
     for (term, meaning) in rows {
