@@ -9,8 +9,8 @@ use super::tree::{SourceFile, Tree};
 const BOOK: &str = "docs/";
 const CONTENTS: &str = "docs/SUMMARY.md";
 
-/// What another change brings: a link to it may stand here first.
-const NOT_YET: [&str; 1] = ["docs/schema"];
+/// What another change brings: a link to it may stand here first. Take away what is there.
+pub const NOT_YET: [&str; 2] = ["docs/schema", "docs/pictures/scenarios.svg"];
 
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let pages = tree.files.iter().filter(|file| is_page(&file.path));
