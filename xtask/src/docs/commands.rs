@@ -69,14 +69,15 @@ fn own_codes(title: &str) -> String {
     let rows = app_cli::exit_code::TABLE.iter();
     let rows = rows.filter(|row| {
         let names = row.when.split(':').next().unwrap_or_default();
-        row.kinds.is_empty() && names.split(' ').any(|word| word == title)
+        let is_of_all = row.code == app_cli::exit_code::SUCCESS || !row.kinds.is_empty();
+        !is_of_all && names.split(' ').any(|word| word == title)
     });
     let codes: Vec<String> = rows.map(|row| row.code.to_string()).collect();
     if codes.is_empty() {
         return String::new();
     }
     format!(
-        "\nIts own [exit codes](exit-codes.md) are {}; it has those of every command too.\n",
+        "\nBeside the [exit codes](exit-codes.md) of every command it has {}.\n",
         codes.join(" and ")
     )
 }
@@ -173,10 +174,10 @@ mod tests {
             "- `-q, --quiet`: ",
             "- `--lock-wait SECS`: How long to wait for another start to end. Default: `60`.",
             "trustpointctl tls renew --san pki.example.org",
-            "are 10 and 11; it has",
+            "of every command it has 10 and 11.",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        assert!(!text.contains("--help`"), "{text}");
+        assert!(!text.contains("-h, --help"), "{text}");
     }
 }
