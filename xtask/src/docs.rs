@@ -1,6 +1,8 @@
 //! `cargo xtask docs`: the documents that come from the code.
 
 mod cli;
+mod commands;
+mod configuration;
 pub mod corrections;
 mod facts;
 mod matrix;
@@ -30,6 +32,8 @@ fn documents() -> Result<Vec<Document>> {
         screens::document(),
     ];
     documents.extend(cli::documents()?);
+    documents.push(commands::document());
+    documents.push(configuration::document()?);
     documents.push(corrections::document(&Tree::read(&run::root()?)?)?);
     Ok(documents)
 }

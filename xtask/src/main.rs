@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod book;
 mod docs;
 mod e2e;
 mod faults;
@@ -35,6 +36,11 @@ const TASKS: [Task; 7] = [
         "docs",
         "[--check]: the documents that come from the code; --check only compares",
         docs::run,
+    ),
+    (
+        "book",
+        ": the documents as a book in target/book, with every link checked",
+        book::run,
     ),
     (
         "bench",

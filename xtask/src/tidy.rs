@@ -4,6 +4,7 @@ mod architecture;
 mod circles;
 mod corrections;
 mod layers;
+pub mod links;
 mod reference;
 mod sources;
 pub mod tree;
@@ -52,6 +53,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     findings.extend(reference::check(&tree));
     findings.extend(architecture::check(&tree));
     findings.extend(circles::check(&tree));
+    findings.extend(links::check(&tree));
     findings.extend(
         docs::stale()?
             .into_iter()

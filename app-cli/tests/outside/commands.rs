@@ -4,6 +4,7 @@ mod config;
 mod dry_run;
 mod exec;
 mod lock;
+mod manual;
 mod output;
 mod signals;
 mod status;

@@ -29,6 +29,8 @@ impl SourceFile {
 /// What git knows and what it would know after `git add`; nothing that is ignored.
 pub struct Tree {
     pub files: Vec<SourceFile>,
+    /// Paths of the files that are no text.
+    pub others: Vec<String>,
 }
 
 impl Tree {
@@ -46,6 +48,7 @@ impl Tree {
                 .current_dir(root),
         )?;
         let mut files = Vec::new();
+        let mut others = Vec::new();
         for path in listed.split('\0').filter(|path| !path.is_empty()) {
             let full = root.join(path);
             // A link is checked where it leads to; a file deleted and not committed is gone.
@@ -53,12 +56,22 @@ impl Tree {
                 continue;
             }
             let bytes = std::fs::read(&full).map_err(|error| format!("{path}: {error}"))?;
-            if let Ok(text) = String::from_utf8(bytes) {
-                let path = path.to_owned();
-                files.push(SourceFile { path, text });
+            let path = path.to_owned();
+            match String::from_utf8(bytes) {
+                Ok(text) => files.push(SourceFile { path, text }),
+                Err(_) => others.push(path),
             }
         }
-        Ok(Self { files })
+        Ok(Self { files, others })
+    }
+
+    /// Whether a file or a folder has this path.
+    pub fn has(&self, path: &str) -> bool {
+        let folder = format!("{}/", path.trim_end_matches('/'));
+        let texts = self.files.iter().map(|file| &file.path);
+        texts
+            .chain(&self.others)
+            .any(|file| file == path || file.starts_with(&folder))
     }
 
     pub fn file(&self, path: &str) -> Option<&SourceFile> {
@@ -80,6 +93,7 @@ impl Tree {
                     text: (*text).to_owned(),
                 })
                 .collect(),
+            others: Vec::new(),
         }
     }
 }
