@@ -25,7 +25,7 @@ use run::Result;
 /// A task: its name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     (
         "test",
         "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
