@@ -1,12 +1,10 @@
 //! Standard output and standard error, for people or for programs.
 
-use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
-use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
-use domain::Step;
+use domain::{Outcome, Step};
 use ports::{FaultKind, Level, Output};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -18,6 +16,7 @@ use usecases::report::{ErrorReport, Report, StepReport, StepResult, rfc3339};
 use crate::cli::{Color, Format, Global};
 use crate::failure::Failure;
 use crate::json;
+use crate::line::{Line, Look};
 use crate::visible::visible;
 use crate::{screen, summary};
 
@@ -53,17 +52,17 @@ pub struct Console {
     format: Format,
     /// What is said while a command runs, and its error.
     log: Format,
-    color: Colored,
+    streams: Streams,
     verbosity: Verbosity,
     /// Standard output is not for reports.
     stdout_taken: bool,
 }
 
-/// Which stream is coloured: one may be a terminal and the other a file.
+/// Each stream for itself: one may be a terminal and the other a file.
 #[derive(Clone, Copy, Debug, Default)]
-struct Colored {
-    stdout: bool,
-    stderr: bool,
+struct Streams {
+    stdout: Look,
+    stderr: Look,
 }
 
 impl Console {
@@ -72,17 +71,20 @@ impl Console {
     pub fn new(global: &Global) -> Self {
         let no_color =
             std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || is_dumb();
-        let color = |is_terminal: bool| match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => !no_color && is_terminal,
+        let look = |is_terminal: bool| Look {
+            is_colored: match global.color {
+                Color::Always => true,
+                Color::Never => false,
+                Color::Auto => !no_color && is_terminal,
+            },
+            is_wrapped: is_terminal,
         };
         Self {
             format: global.format,
             log: global.log_format.unwrap_or(global.format),
-            color: Colored {
-                stdout: color(std::io::stdout().is_terminal()),
-                stderr: color(std::io::stderr().is_terminal()),
+            streams: Streams {
+                stdout: look(std::io::stdout().is_terminal()),
+                stderr: look(std::io::stderr().is_terminal()),
             },
             verbosity: match (global.quiet, global.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -104,11 +106,7 @@ impl Console {
     /// Whether lines for people go to a terminal.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        if self.stdout_taken {
-            std::io::stderr().is_terminal()
-        } else {
-            std::io::stdout().is_terminal()
-        }
+        self.look().is_wrapped
     }
 
     /// Text for people that is no line of its own. A terminal that is gone must not stop the work.
@@ -131,16 +129,25 @@ impl Console {
         }
     }
 
-    fn say(&self, line: &Line) {
+    /// Of the stream that lines for people go to.
+    fn look(&self) -> Look {
         if self.stdout_taken {
-            self.say_to_stderr(line);
+            self.streams.stderr
         } else {
-            to_stdout(&line.shown(self.color.stdout));
+            self.streams.stdout
+        }
+    }
+
+    fn say(&self, line: &Line) {
+        for shown in line.shown(self.look()) {
+            self.out(&shown);
         }
     }
 
     fn say_to_stderr(&self, line: &Line) {
-        to_stderr(&line.shown(self.color.stderr));
+        for shown in line.shown(self.streams.stderr) {
+            to_stderr(&shown);
+        }
     }
 
     /// Without colour, for a command line that did not parse.
@@ -149,7 +156,7 @@ impl Console {
         Self {
             format,
             log: format,
-            color: Colored::default(),
+            streams: Streams::default(),
             verbosity: Verbosity::Normal,
             stdout_taken: false,
         }
@@ -242,14 +249,14 @@ impl Console {
     }
 
     /// A line while the command runs: standard output may be for a report in JSON alone.
-    fn progress(&self, mut line: Line) {
-        if self.verbosity == Verbosity::Timed {
-            line.0
-                .insert_str(0, &format!("{}  ", rfc3339(OffsetDateTime::now_utc())));
-        }
+    fn progress(&self, line: Line) {
+        let timed = match self.verbosity {
+            Verbosity::Timed => line.after(&format!("{}  ", rfc3339(OffsetDateTime::now_utc()))),
+            _ => line,
+        };
         match self.format {
-            Format::Human => self.say(&line),
-            Format::Json => self.say_to_stderr(&line),
+            Format::Human => self.say(&timed),
+            Format::Json => self.say_to_stderr(&timed),
         }
     }
 
@@ -262,10 +269,10 @@ impl Console {
             let lines = screen::beside(&head, indent, &visible(&check.detail));
             for line in lines {
                 // The mark is the first word of its line.
-                self.say(&Line(match line.strip_prefix(check.verdict.name()) {
-                    Some(rest) => format!("{style}{}{style:#}{rest}", check.verdict.name()),
-                    None => line,
-                }));
+                self.say(&match line.strip_prefix(check.verdict.name()) {
+                    Some(rest) => Line::marked(check.verdict.name(), style, rest),
+                    None => Line::of(&line),
+                });
             }
         };
         let (passed, not): (Vec<_>, Vec<_>) = checks
@@ -275,7 +282,7 @@ impl Console {
             let is_warning = check.verdict == Verdict::Warn;
             show(check, if is_warning { YELLOW } else { RED });
             for line in screen::beside("", indent, &visible(&format!("hint: {hint}"))) {
-                self.say(&Line(line));
+                self.say(&Line::of(&line));
             }
         }
         if self.verbosity == Verbosity::Quiet {
@@ -285,7 +292,7 @@ impl Console {
             let of_group = passed.iter().filter(|(check, _)| check.group == group);
             for (number, (check, _)) in of_group.enumerate() {
                 if number == 0 {
-                    self.say(&Line(format!("{BOLD}{}{BOLD:#}", group.name())));
+                    self.say(&Line::marked(group.name(), BOLD, ""));
                 }
                 show(check, GREEN);
             }
@@ -294,8 +301,9 @@ impl Console {
             .iter()
             .filter(|(check, _)| check.verdict == Verdict::Warn);
         let warnings = warnings.count();
-        self.say(&Line(format!(
-            "{} passed, {warnings} warnings, {} failed",
+        let plural = if warnings == 1 { "" } else { "s" };
+        self.say(&Line::of(&format!(
+            "{} passed, {warnings} warning{plural}, {} failed",
             passed.len(),
             not.len() - warnings
         )));
@@ -306,10 +314,8 @@ impl Console {
         let idle: Vec<&str> = idle.map(|step| step.step.as_str()).collect();
         let tells_idle = self.verbosity == Verbosity::Normal && self.log == Format::Human;
         if tells_idle && !idle.is_empty() {
-            let text = format!("{} (nothing to do)", idle.join(", "));
-            for line in screen::beside("   ok  ", 7, &text) {
-                self.say(&Line::of(&line));
-            }
+            let text = format!("  {} (nothing to do)", idle.join(", "));
+            self.say(&Line::marked("   ok", GREEN, &text).wrapped());
         }
         for warning in &report.warnings {
             if self.log == Format::Json {
@@ -324,22 +330,52 @@ impl Console {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        for line in summary::lines(report, OffsetDateTime::now_utc()) {
+        let lines = summary::lines(report, OffsetDateTime::now_utc());
+        if self.is_terminal() && !lines.is_empty() && !report.steps.is_empty() {
+            self.say(&Line::of(""));
+        }
+        for line in lines {
             match line {
-                summary::Line::Labelled(label, text) => self.labelled(label, &text),
-                summary::Line::Whole(text) => self.say(&Line::of(&text)),
+                summary::Line::Outcome(outcome, text) => {
+                    let style = match outcome {
+                        Outcome::Ready => GREEN,
+                        Outcome::SetupRequired | Outcome::RecoveryRequired => YELLOW,
+                        Outcome::Refused | Outcome::Failed => RED,
+                    };
+                    self.labelled(outcome.name(), style.bold(), &text);
+                }
+                summary::Line::Labelled(label, text) => self.labelled(label, BOLD, &text),
+                summary::Line::Fingerprint(text) => self.fingerprint(&text),
+                summary::Line::Whole(text) => self.say(&Line::of(&text).whole()),
             }
         }
     }
 
-    fn labelled(&self, label: &str, text: &str) {
-        let lines = screen::beside("", LABEL, &visible(text));
-        for (number, line) in lines.iter().enumerate() {
-            self.say(&Line(match (number, line.get(LABEL..)) {
-                (0, Some("")) => format!("{BOLD}{label}{BOLD:#}"),
-                (0, Some(text)) => format!("{BOLD}{label:LABEL$}{BOLD:#}{text}"),
+    /// A label, and the text beside it in lines that fit.
+    fn labelled(&self, label: &str, style: Style, text: &str) {
+        for (number, line) in screen::beside("", LABEL, text).iter().enumerate() {
+            let beside = line.get(LABEL..).unwrap_or_default();
+            let text = match (number, beside) {
+                (0, "") => String::new(),
+                (0, text) => format!("{:1$}{text}", "", LABEL.saturating_sub(label.len())),
                 _ => line.clone(),
-            }));
+            };
+            let label = if number == 0 { label } else { "" };
+            self.say(&Line::marked(label, style, &text).whole());
+        }
+    }
+
+    /// In two rows at a terminal, where it would be broken in the middle of a byte; in one
+    /// elsewhere, where it is searched for.
+    fn fingerprint(&self, text: &str) {
+        /// Of 16 bytes, each with its colon.
+        const ROW: usize = 48;
+        match text.split_at_checked(ROW) {
+            Some(rows) if self.is_terminal() => {
+                self.labelled("SHA-256", BOLD, rows.0);
+                self.labelled("", BOLD, rows.1);
+            }
+            _ => self.say(&Line::of(&format!("SHA-256 fingerprint: {text}"))),
         }
     }
 
@@ -347,7 +383,8 @@ impl Console {
         let message = format!(" {}", error.message);
         self.say_to_stderr(&Line::marked("error:", RED, &message));
         for cause in &error.causes {
-            self.say_to_stderr(&Line::of(&format!("  caused by: {cause}")));
+            let cause = format!(" {cause}");
+            self.say_to_stderr(&Line::marked("  caused by:", Style::new(), &cause));
         }
         self.say_to_stderr(&Line::marked("hint:", CYAN, &format!(" {}", error.hint)));
     }
@@ -358,8 +395,8 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
-/// What proves something changes nothing, and is worth a line all the same.
-const PROOFS: [&str; 2] = ["unwrap_dek", "verify_backup_password"];
+/// What proves or announces something changes nothing, and is worth a line all the same.
+const PROOFS: [&str; 3] = ["announce_recovery", "unwrap_dek", "verify_backup_password"];
 
 /// Whether nothing was to be done: such steps are told together, at the end.
 fn is_idle(step: &StepReport) -> bool {
@@ -374,28 +411,6 @@ fn is_idle(step: &StepReport) -> bool {
         // None are configured.
         StepResult::Skipped => is_asset,
         StepResult::Planned | StepResult::Done | StepResult::Failed => false,
-    }
-}
-
-/// A line for people: nothing in it steers the terminal but our own colours.
-struct Line(String);
-
-impl Line {
-    fn of(text: &str) -> Self {
-        Self(visible(text))
-    }
-
-    /// A word of ours in colour, then the text.
-    fn marked(mark: &str, style: Style, text: &str) -> Self {
-        Self(format!("{style}{mark}{style:#}{}", visible(text)))
-    }
-
-    fn shown(&self, colored: bool) -> Cow<'_, str> {
-        if colored {
-            Cow::Borrowed(&self.0)
-        } else {
-            Cow::Owned(strip_str(&self.0).to_string())
-        }
     }
 }
 
@@ -420,7 +435,7 @@ impl Output for Console {
             }
             Format::Human => self.progress(match level {
                 Level::Debug | Level::Info => Line::of(line),
-                Level::Warning => Line(format!("{YELLOW}{}{YELLOW:#}", visible(line))),
+                Level::Warning => Line::marked("warning:", YELLOW, &format!(" {line}")),
             }),
         }
     }

@@ -12,6 +12,7 @@ mod failure;
 mod hints;
 mod input;
 mod json;
+mod line;
 pub mod manual;
 mod metrics;
 mod process;

@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use domain::StorageType;
 use ports::{CryptoError, FaultKind, PinError, Pins, Secret};
 
-use crate::config::{SecretFiles, read_secret_file};
+use crate::config::{SecretFiles, names_in, read_secret_file};
 use crate::failure::Failure;
 use usecases::error::Error;
 use usecases::setup::MIN_PASSWORD_CHARS;
@@ -19,7 +19,12 @@ const TRIES: usize = 3;
 /// Whether there is a person to ask.
 #[must_use]
 pub fn is_terminal() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    std::io::stderr().is_terminal() && hidden::Keyboard::find().is_some()
+}
+
+/// Whether `-` means a person, and no pipe.
+fn is_typed_at(path: &Utf8Path) -> bool {
+    path == "-" && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// What would refuse the answer anyway is found out before a person is asked.
@@ -46,9 +51,10 @@ pub fn with_known_password(
     file: Option<&Utf8Path>,
     mut attempt: impl FnMut(Secret) -> Result<(), Error>,
 ) -> Result<(), Failure> {
-    let is_typed = is_terminal() && file.is_none_or(|path| path == "-");
+    let is_typed = file.map_or_else(is_terminal, is_typed_at);
     if is_typed {
-        say("The backup password of this node was chosen in setup, or changed since.");
+        say("The backup password was chosen in setup; it is not the PIN. What you type is not");
+        say("shown, and a wrong one changes nothing.");
     }
     let mut left = if is_typed { TRIES } else { 1 };
     loop {
@@ -90,7 +96,7 @@ pub fn new_password(
             need_terminal("the backup password", "--backup-password-file")?;
             say("The backup password brings the secrets back where the token is lost. Keep it");
             say(&format!(
-                "away from this machine. It has at least {MIN_PASSWORD_CHARS} characters."
+                "away from this machine. It has at least {MIN_PASSWORD_CHARS} characters, and is not shown."
             ));
             twice("New backup password", check)
         }
@@ -99,7 +105,7 @@ pub fn new_password(
 
 /// The secret of a file; `-` at a terminal is asked for without echo.
 fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
-    if path == "-" && is_terminal() {
+    if is_typed_at(path) {
         hidden::read_hidden("Backup password: ")
     } else {
         read_secret_file(path)
@@ -130,6 +136,31 @@ pub fn storage() -> Result<StorageType, Failure> {
     ))
 }
 
+/// Names and addresses for the certificate; none for those that are configured.
+///
+/// # Errors
+/// Those of `check` for what was typed last.
+pub fn names(
+    configured: &[String],
+    check: impl Fn(&[String]) -> Result<(), Error>,
+) -> Result<Vec<String>, Failure> {
+    say("By which names and addresses do clients reach this node? Its certificate is for them.");
+    let question = format!("Names, with spaces between [{}]: ", configured.join(" "));
+    let mut left = TRIES;
+    loop {
+        let names = names_in(&hidden::ask_in_sight(&question)?);
+        if names.is_empty() {
+            return Ok(names);
+        }
+        left -= 1;
+        match check(&names) {
+            Ok(()) => return Ok(names),
+            Err(error) if left > 0 => say(&format!("{error}.")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// PINs of the configured places; what is nowhere is asked for at a terminal.
 pub struct AskedPins(pub SecretFiles);
 
@@ -138,17 +169,29 @@ impl Pins for AskedPins {
         if self.0.has_user_pin() || !is_terminal() {
             return Ok(self.0.user_pin()?);
         }
-        let pin = twice("User PIN of the token", |_| Ok(()))?;
-        say("The next start needs this PIN where hsm.pin_file says, or in HSM_PIN.");
-        Ok(pin)
+        say("The user PIN opens the token at each start; of a new token it is chosen here. It is");
+        say("not shown.");
+        Ok(twice("User PIN of the token", |_| Ok(()))?)
     }
 
     fn so_pin(&self) -> Result<Secret, PinError> {
         if self.0.has_so_pin() || !is_terminal() {
             return Ok(self.0.so_pin()?);
         }
+        say("The SO PIN (of the security officer) is chosen here. It can set a new user PIN:");
+        say("keep it away from this machine.");
         Ok(twice("SO PIN for the new token", |_| Ok(()))?)
     }
+}
+
+/// What is to be done about a user PIN that was typed: the next start has nobody to ask.
+#[must_use]
+pub fn typed_pin(secrets: &SecretFiles) -> Option<String> {
+    (!secrets.has_user_pin() && is_terminal()).then(|| {
+        "the user PIN was typed here, and the next start has nobody to ask: put it into the file \
+         of hsm.pin_file (/run/secrets/hsm_pin), or into HSM_PIN"
+            .to_owned()
+    })
 }
 
 /// Asks until the same answer came twice in a row and `check` takes it.

@@ -7,9 +7,13 @@ use usecases::report::{Report, StepReport, StepResult, Summary};
 
 /// A line, or what becomes some of them.
 pub enum Line {
+    /// How the node is, and its versions.
+    Outcome(Outcome, String),
     /// A label, and the text beside it.
     Labelled(&'static str, String),
-    /// A line of its own that is never broken: it is there to be copied or compared.
+    /// The fingerprint of the certificate that Nginx has.
+    Fingerprint(String),
+    /// A line of its own that is never broken: it is there to be copied.
     Whole(String),
 }
 
@@ -23,7 +27,7 @@ const _: () = assert!(COMPARE.len() <= 80);
 pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(outcome) = report.outcome {
-        lines.push(Line::Labelled(outcome.name(), versions(report)));
+        lines.push(Line::Outcome(outcome, versions(report)));
     }
     if let Some(summary) = &report.summary {
         let storage = storage(summary, report.outcome);
@@ -35,28 +39,32 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
         let origin = report.summary.as_ref().and_then(|summary| summary.origin);
         let from = match (tls.source, origin) {
             (Some("temporary"), _) => "temporary, ",
+            (Some("generated"), _) | (_, Some(CredentialOrigin::Generated)) => "self-signed, ",
             (_, Some(CredentialOrigin::Imported)) => "imported, ",
-            (_, Some(CredentialOrigin::Generated)) => "self-signed, ",
             (_, None) => "",
         };
         let validity = validity(tls.not_after, now);
         lines.push(Line::Labelled("tls", format!("{from}{validity}")));
-        let fingerprint = &tls.sha256_fingerprint;
-        lines.push(Line::Whole(format!("SHA-256 fingerprint: {fingerprint}")));
+        lines.push(Line::Fingerprint(tls.sha256_fingerprint.clone()));
     }
     if let Some(outcome) = report.outcome {
-        lines.extend(next(outcome).map(|text| Line::Labelled("next", text.to_owned())));
         if report.tls.is_some() && is_waiting(outcome) {
-            let by = "what a browser or this shows:".to_owned();
-            lines.push(Line::Labelled("compare with", by));
+            let with = "the fingerprint with what the browser shows, or with what this prints:";
+            lines.push(Line::Labelled("compare", with.to_owned()));
             lines.push(Line::Whole(COMPARE.to_owned()));
         }
+        lines.extend(next(report, outcome, now).map(|text| Line::Labelled("next", text)));
     }
     lines
 }
 
 const fn is_waiting(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::SetupRequired | Outcome::RecoveryRequired)
+}
+
+/// Whether the web server was to be told of a new set, and could not be.
+fn is_reload_left(step: &StepReport) -> bool {
+    step.step == "reload_web_server" && step.result == StepResult::Skipped
 }
 
 fn versions(report: &Report) -> String {
@@ -88,15 +96,14 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
         StorageType::PhysicalHsm => "physical HSM".to_owned(),
         StorageType::SoftHsm => {
             let kek = match summary.kek {
-                KekState::Unwraps => "KEK present",
-                KekState::OnToken => "KEK present, not tried",
-                KekState::Absent => "KEK MISSING",
-                KekState::Unknown => "KEK not looked for",
+                KekState::Unwraps | KekState::OnToken => "KEK present",
+                KekState::Absent => "KEK NOT FOUND",
+                KekState::Unknown => "KEK not asked for",
             };
             let dek = if summary.is_dek_cached {
-                "DEK cached"
+                "DEK accessible"
             } else {
-                "DEK not cached"
+                "DEK OUT OF REACH"
             };
             let label = summary.token_label.as_deref().unwrap_or("no token yet");
             format!("SoftHSM {label:?}, {kek}, {dek}")
@@ -119,9 +126,7 @@ fn backup(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
     let password = match (summary.has_backup_password, summary.backup_password_set_at) {
         (true, Some(at)) => format!("password set {}", at.date()),
         (true, None) => "password set".to_owned(),
-        (false, _) => {
-            "NO password: set one with `trustpointctl keys set-backup-password`".to_owned()
-        }
+        (false, _) => "NO password".to_owned(),
     };
     Some(format!("{password}; {last}"))
 }
@@ -136,18 +141,46 @@ fn validity(not_after: OffsetDateTime, now: OffsetDateTime) -> String {
     }
 }
 
-/// What a node waits for, or that it waits for nothing.
-const fn next(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Ready => Some("nothing: the node is ready"),
+/// What a node waits for, or what its operator should not wait with.
+fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String> {
+    let summary = report.summary.as_ref();
+    let softhsm = summary.filter(|summary| summary.storage == Some(StorageType::SoftHsm));
+    let has_password = softhsm.is_none_or(|summary| summary.has_backup_password);
+    let next = match outcome {
         Outcome::SetupRequired => {
-            Some("`trustpointctl setup --storage softhsm`, or `--storage software` without a token")
+            "`trustpointctl setup`: at a terminal it asks for all that it needs"
         }
-        Outcome::RecoveryRequired => Some(
+        Outcome::RecoveryRequired if has_password => {
             "`trustpointctl recover` with the backup password, or bring the old token back and \
-             start again",
-        ),
+             start again"
+        }
+        Outcome::RecoveryRequired => {
+            "bring the old token back and start again, or restore a backup that has a backup \
+             password: `trustpointctl backup restore FILE`"
+        }
+        Outcome::Ready if softhsm.is_some_and(|summary| summary.kek == KekState::Absent) => {
+            "`trustpointctl keys rotate-kek`, NOW: the DEK is in the cache alone, and gone with \
+             the next restart"
+        }
+        Outcome::Ready if !has_password => {
+            "`trustpointctl keys set-backup-password`: without one a lost token is a lost node"
+        }
+        Outcome::Ready if report.tls.as_ref().is_some_and(|tls| tls.ends_soon(now)) => {
+            match summary.and_then(|summary| summary.origin) {
+                Some(CredentialOrigin::Imported) => {
+                    "have your CA issue a new certificate: `trustpointctl tls import`"
+                }
+                Some(CredentialOrigin::Generated) | None => {
+                    "`trustpointctl tls renew`: the certificate ends soon"
+                }
+            }
+        }
+        Outcome::Ready if report.steps.iter().any(is_reload_left) => {
+            "where nginx runs, reload it: it still serves the certificate of before"
+        }
+        Outcome::Ready => "nothing: the node is ready",
         // The error says it.
-        Outcome::Refused | Outcome::Failed => None,
-    }
+        Outcome::Refused | Outcome::Failed => return None,
+    };
+    Some(next.to_owned())
 }

@@ -51,8 +51,8 @@ impl fmt::Display for Trace {
                 installation,
             } => write!(
                 f,
-                "the token {label:?} (serial {serial}) carries the marker of installation \
-                 {installation}"
+                "the token {label:?} (serial {serial}) belongs to installation {installation}, \
+                 as its marker says"
             ),
         }
     }

@@ -12,7 +12,7 @@ use crate::refused::{Refused, Source};
 use crate::report::rfc3339;
 
 /// A certificate that ends within this time is warned about.
-const SOON: Duration = Duration::days(30);
+pub const SOON: Duration = Duration::days(30);
 
 /// The active credential, as far as it can be used.
 pub enum Active {

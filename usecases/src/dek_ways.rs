@@ -177,6 +177,11 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
                  token back, before anything is restarted{or_password}"
             )
         }
+        WayBack::Recover if raw.is_some_and(SetupWizardState::is_auto_restore) => {
+            "bring the old token back and start again, or, where it is lost, run `trustpointctl \
+             recover` with the backup password"
+                .to_owned()
+        }
         WayBack::Recover => "bring the old token back, or run `trustpointctl startup` and then \
                              `trustpointctl recover` with the backup password"
             .to_owned(),

@@ -190,7 +190,7 @@ impl Doctor<'_> {
         self.warn(
             name,
             format!("could not be asked: {why}"),
-            "deal with the check before, then ask again",
+            "deal with what failed above, then run `trustpointctl doctor` again",
         );
     }
 }

@@ -23,7 +23,8 @@ pub enum Refused {
     #[error("the database {database} is missing, but this node was set up before: {evidence}")]
     LostDatabase { database: String, evidence: String },
     #[error(
-        "the database {database} is of version {version}{why}; this program is of version {program}"
+        "the database {database} is of version {version}{why}, and this program is of {program}, \
+         which is older: the start is refused, and nothing was changed"
     )]
     Downgrade {
         database: String,

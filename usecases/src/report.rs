@@ -178,6 +178,12 @@ impl TlsReport {
             not_after: facts.not_after,
         }
     }
+
+    /// Whether it has ended, or will within the time that is warned about.
+    #[must_use]
+    pub fn ends_soon(&self, now: OffsetDateTime) -> bool {
+        self.not_after - now < crate::credential::SOON
+    }
 }
 
 /// A failure.

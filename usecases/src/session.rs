@@ -35,7 +35,7 @@ pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Erro
         if !told {
             node.host
                 .output
-                .info(&format!("waiting for the HSM: {error}"));
+                .info(&format!("waiting for the HSM, {wait:?} at most: {error}"));
             told = true;
         }
     })?;

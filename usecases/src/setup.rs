@@ -59,11 +59,12 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 
     let migrated = node.store.record.migrate()?;
     let changed = migrated != ports::Migrated::Unchanged;
-    recorder.note(
-        "migrate_database",
-        changed,
-        "the database is of this version",
-    );
+    let what = if changed {
+        "the database was made, or brought to this version"
+    } else {
+        "the database is of this version"
+    };
+    recorder.note("migrate_database", changed, what);
     recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
     node.store.record.set_storage(request.storage)?;
     recorder.note("configure_storage", true, request.storage.name());
@@ -132,6 +133,15 @@ fn ensure_possible(request: &Request) -> Result<(), Error> {
         .backup_password
         .as_ref()
         .map_or(Ok(()), check_password)
+}
+
+/// Whether a certificate can be made for these names and addresses.
+///
+/// # Errors
+/// Which of them it cannot have.
+pub fn check_names(node: &Node, names: &[String]) -> Result<(), Error> {
+    node.web.issuer.issue(names, node.host.clock.now())?;
+    Ok(())
 }
 
 /// Whether a backup password may be set.

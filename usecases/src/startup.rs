@@ -82,7 +82,12 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     for step in &plan.steps {
         recorder.push(step.name(), StepResult::Planned, step.intent());
     }
-    recorder.report.tls = tls::standing(node)?;
+    let (set, problem) = tls::standing(node)?;
+    recorder.report.tls = set;
+    if plan.outcome == Outcome::Ready {
+        // Any other node gets its certificate from the next start.
+        recorder.report.warnings.extend(problem);
+    }
     Ok(())
 }
 
@@ -110,7 +115,7 @@ fn note_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
     match &seen.dek {
         _ if !is_ready => {}
         Some(dek) if dek.unwrapped => {
-            recorder.note("unwrap_dek", false, "the KEK unwraps the DEK: 32 bytes");
+            recorder.note("unwrap_dek", false, "the KEK unwraps the DEK");
         }
         Some(_) | None => recorder.skip(
             "unwrap_dek",

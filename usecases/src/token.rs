@@ -236,8 +236,9 @@ fn keep_other_token(
     let kept = kept.unwrap_or_default();
     recorder.note("snapshot_database", true, &kept);
     recorder.report.warnings.push(format!(
-        "the DEK as the token {:?} (serial {}) wraps it stays in {kept} alone: should that token come \
-         back and this one be lost, `trustpointctl backup restore {kept}` goes back to it",
+        "the DEK as the token {:?} (serial {}) wraps it stands in a snapshot alone, which is to be \
+         kept: should that token come back and this one be lost, `trustpointctl backup restore \
+         {kept}` goes back to it",
         known.label, known.serial
     ));
     Ok(())

@@ -36,5 +36,6 @@ pub fn run(
     });
     report.warnings.extend(node.secrets.module.take_warnings());
     result?;
+    report.warnings.extend(prompt::typed_pin(&config.secrets));
     Ok(Next::Exit)
 }

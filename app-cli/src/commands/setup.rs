@@ -30,31 +30,42 @@ pub fn run(
     let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = if arguments.reset {
-        setup::reset(&mut console.recorder(&node, report), lock_wait)
+        setup::reset(&mut console.recorder(&node, report), lock_wait).map(|()| None)
     } else {
         let request = request(&node, arguments)?;
-        setup::run(&mut console.recorder(&node, report), &request)
+        let storage = request.storage;
+        setup::run(&mut console.recorder(&node, report), &request).map(|()| Some(storage))
     };
     report.warnings.extend(node.secrets.module.take_warnings());
-    result?;
+    if result? == Some(StorageType::SoftHsm) {
+        report.warnings.extend(prompt::typed_pin(&config.secrets));
+    }
     Ok(Next::Exit)
 }
 
 /// What the operator wants, said by flags or asked for.
 fn request(node: &Node, arguments: &SetupArgs) -> Result<Request, Failure> {
-    let storage = match arguments.storage {
-        Some(storage) => storage,
+    let (storage, san) = match arguments.storage {
+        Some(storage) => (storage, arguments.san.clone()),
         None => {
             prompt::before_asking(None, || setup::may_set_up(node))?;
-            prompt::storage()?
+            let storage = prompt::storage()?;
+            (storage, names(node, arguments)?)
         }
     };
     Ok(Request {
         storage,
         backup_password: backup_password(node, arguments, storage)?,
-        san: arguments.san.clone(),
+        san,
         lock_wait: Duration::from_secs(arguments.lock_wait),
     })
+}
+
+fn names(node: &Node, arguments: &SetupArgs) -> Result<Vec<String>, Failure> {
+    if !arguments.san.is_empty() {
+        return Ok(arguments.san.clone());
+    }
+    prompt::names(&node.settings.san, |names| setup::check_names(node, names))
 }
 
 fn backup_password(

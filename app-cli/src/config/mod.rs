@@ -359,13 +359,18 @@ impl Names {
     fn into_list(self) -> Vec<String> {
         match self {
             Self::List(names) => names,
-            Self::Text(text) => text
-                .split(|c: char| c == ',' || c.is_whitespace())
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            Self::Text(text) => names_in(&text),
         }
     }
+}
+
+/// Names with commas or spaces between them.
+#[must_use]
+pub fn names_in(text: &str) -> Vec<String> {
+    text.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn hsm_value(key: &str, error: &ConfigValueError) -> Failure {

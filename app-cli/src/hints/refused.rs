@@ -13,16 +13,22 @@ pub(super) fn of(refused: &Refused) -> String {
     match refused {
         Refused::NoDatabase { .. } => "run `trustpointctl startup` first, or restore a backup",
         Refused::LostDatabase { .. } => {
-            "mount the volume of the database, or restore a backup; to begin anew on purpose, start \
-             once with --accept-new-database"
+            "mount the volume of the database, or restore a backup; to begin anew on purpose, \
+             without what was sealed before: `trustpointctl startup --accept-new-database`"
         }
-        Refused::Downgrade { snapshots, .. } if snapshots.is_empty() => {
-            "run the newer program again; no snapshot fits this one"
-        }
-        Refused::Downgrade { snapshots, .. } => {
+        Refused::Downgrade {
+            version, snapshots, ..
+        } if snapshots.is_empty() => {
             return format!(
-                "run the newer program again, or go back with `trustpointctl backup restore \
-                 SNAPSHOT`; these fit this one: {}",
+                "run version {version} again; no snapshot fits this program, so it cannot go back"
+            );
+        }
+        Refused::Downgrade {
+            version, snapshots, ..
+        } => {
+            return format!(
+                "run version {version} again, or go back with `trustpointctl backup restore \
+                 SNAPSHOT`, the newest first: {}",
                 snapshots.join(", ")
             );
         }

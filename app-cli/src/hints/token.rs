@@ -4,8 +4,8 @@ use ports::CallFailure as Call;
 use ports::FaultKind;
 use ports::TokenError as E;
 
-const NOTHING_ABOUT_KEYS: &str = "check the token and its daemon, then start again; this says \
-                                  nothing about the keys on the token";
+const NOTHING_ABOUT_KEYS: &str =
+    "check the token and its daemon, then start again; no key is taken for lost";
 /// The place of the user PIN.
 const PIN_PLACE: &str = "where this node takes it from (the file of hsm.pin_file, else HSM_PIN)";
 
@@ -13,7 +13,7 @@ const PIN_PLACE: &str = "where this node takes it from (the file of hsm.pin_file
 pub(super) fn of(error: &E) -> String {
     let hint = match error {
         E::DaemonUnreachable { .. } => {
-            "start the daemon and check hsm.daemon; this says nothing about the keys on the token"
+            "start the token's daemon or container, and check hsm.daemon; no key is taken for lost"
         }
         E::ModuleUnusable { .. } | E::NotPkcs11 { .. } => {
             "set hsm.module to a PKCS#11 module, for SoftHSM \
@@ -21,7 +21,7 @@ pub(super) fn of(error: &E) -> String {
         }
         E::NoSlots { .. } => {
             "start the daemon behind the module and check the address that the module is given \
-             (P11_KIT_SERVER_ADDRESS); this says nothing about the keys on the token"
+             (P11_KIT_SERVER_ADDRESS); no key is taken for lost"
         }
         E::NoThread { .. } => {
             "raise the limits on threads and memory of this process, then start again"
@@ -32,8 +32,8 @@ pub(super) fn of(error: &E) -> String {
         }
         E::ProcessEnded { .. } => {
             "keep the files of the token as they are, see what the module has said in its log, and \
-             put an object that is damaged back from a backup of the token; this says nothing \
-             about the other keys on the token"
+             put an object that is damaged back from a backup of the token; no other key is taken \
+             for lost"
         }
         E::ThreadEnded { .. } => "this is a defect of this program or of the module: report it",
         E::Call { failure, .. } => call(*failure),

@@ -1,7 +1,8 @@
 //! One line of the terminal, without echo; the terminal is as it was afterwards, whatever happens.
 
-use std::io::Write as _;
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use ports::{FaultKind, ResultExt as _, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -17,15 +18,48 @@ use crate::process::HeldSignals;
 /// A terminal gives lines of at most 4096 bytes.
 const LONGEST_LINE: usize = 4096;
 
+/// Where a person types: standard input, or the terminal of this process where that is a pipe.
+pub enum Keyboard {
+    /// Standard input.
+    Stdin,
+    /// `/dev/tty`.
+    Terminal(File),
+}
+
+impl Keyboard {
+    /// The one there is.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        if std::io::stdin().is_terminal() {
+            return Some(Self::Stdin);
+        }
+        File::open("/dev/tty").ok().map(Self::Terminal)
+    }
+
+    fn need() -> Result<Self, Failure> {
+        Self::find().ok_or_else(ended)
+    }
+}
+
+impl AsFd for Keyboard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Stdin => rustix::stdio::stdin(),
+            Self::Terminal(terminal) => terminal.as_fd(),
+        }
+    }
+}
+
 /// Asks for a secret.
 ///
 /// # Errors
 /// [`FaultKind::Usage`] for the end of the input; the terminal's own.
 pub fn read_hidden(question: &str) -> Result<Secret, Failure> {
+    let keyboard = Keyboard::need()?;
     let signals = HeldSignals::hold()?;
-    let echo = EchoOff::new(rustix::stdio::stdin())?;
+    let echo = EchoOff::new(keyboard.as_fd())?;
     write(question)?;
-    let line = line(Some(&signals));
+    let line = line(keyboard.as_fd(), Some(&signals));
     drop(echo);
     // The line break that was not echoed.
     write("\n")?;
@@ -39,8 +73,9 @@ pub fn read_hidden(question: &str) -> Result<Secret, Failure> {
 /// # Errors
 /// As [`ask`].
 pub fn ask_in_sight(question: &str) -> Result<String, Failure> {
+    let keyboard = Keyboard::need()?;
     write(question)?;
-    line(None).map(|line| String::from_utf8_lossy(&line).into_owned())
+    line(keyboard.as_fd(), None).map(|line| String::from_utf8_lossy(&line).into_owned())
 }
 
 /// Echo is off while it lives, and the keys that stop or quit the program without a word do
@@ -73,8 +108,10 @@ impl Drop for EchoOff<'_> {
 }
 
 /// Reads one line, without its line break.
-fn line(signals: Option<&HeldSignals>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let terminal = rustix::stdio::stdin();
+fn line(
+    terminal: BorrowedFd<'_>,
+    signals: Option<&HeldSignals>,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
     let mut part = Zeroizing::new([0; LONGEST_LINE]);
     loop {

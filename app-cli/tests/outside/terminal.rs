@@ -37,14 +37,29 @@ fn setup_asks_for_what_is_not_given() {
     terminal.expect("1  software");
     terminal.expect("2  softhsm");
     terminal.answer("Storage [1, 2 or its name]: ", "2");
+    terminal.answer("spaces between [127.0.0.1]: ", "pki.example.org no/name");
+    terminal.expect("no/name");
+    terminal.answer("spaces between [127.0.0.1]: ", "pki.example.org, 192.0.2.7");
     type_new_password(&mut terminal);
     terminal.end().expect(0).never_shows(PASSWORD);
     assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+    let shown = sandbox.run(&["tls", "show"]).expect(0);
+    assert_eq!(shown.text("/active/san/0"), "pki.example.org");
+    assert_eq!(shown.text("/active/san/1"), "192.0.2.7");
     let file = sandbox.password_file(PASSWORD);
     let file = ["--backup-password-file", file.to_str().unwrap()];
     sandbox
         .run(&[&["keys", "verify-backup-password"][..], &file].concat())
         .expect(0);
+}
+
+#[test]
+fn questions_read_the_terminal_where_standard_input_is_a_pipe() {
+    let sandbox = waiting();
+    let mut terminal = Terminal::run_piped(&sandbox, &["recover"]);
+    terminal.answer_unseen("Backup password: ", PASSWORD);
+    terminal.end().expect(0).never_shows(PASSWORD);
+    assert_eq!(sandbox.run(&["status"]).expect(0).outcome(), "ready");
 }
 
 #[test]
@@ -54,6 +69,7 @@ fn setup_with_software_storage_asks_for_no_password() {
     terminal.answer("Storage [1, 2 or its name]: ", "physical_hsm");
     terminal.expect("not on the list");
     terminal.answer("Storage [1, 2 or its name]: ", "software");
+    terminal.answer("spaces between [127.0.0.1]: ", "");
     terminal.end().expect(0);
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }
@@ -67,9 +83,9 @@ fn setup_asks_for_pins_that_are_nowhere() {
     let mut terminal = Terminal::run(&sandbox, &setup);
     terminal.answer_unseen("User PIN of the token: ", PIN);
     terminal.answer_unseen("User PIN of the token again: ", PIN);
-    terminal.expect("HSM_PIN");
     terminal.answer_unseen("SO PIN for the new token: ", SO_PIN);
     terminal.answer_unseen("SO PIN for the new token again: ", SO_PIN);
+    terminal.expect("hsm.pin_file");
     let ended = terminal.end().expect(0);
     ended.never_shows(PIN);
     ended.never_shows(SO_PIN);
@@ -147,19 +163,26 @@ const WAYS: [Way; 5] = [
 fn ctrl_c_at_any_question_of_setup_leaves_nothing_half_done() {
     let mut sandbox = fresh();
     sandbox.unset("HSM_SO_PIN");
-    let questions: [&dyn Fn(&mut Terminal); 4] = [
+    let questions: [&dyn Fn(&mut Terminal); 5] = [
         &|terminal| terminal.expect("its name]: "),
         &|terminal| {
             terminal.answer("its name]: ", "softhsm");
+            terminal.expect("[127.0.0.1]: ");
+        },
+        &|terminal| {
+            terminal.answer("its name]: ", "softhsm");
+            terminal.answer("[127.0.0.1]: ", "");
             terminal.expect_unseen("New backup password: ");
         },
         &|terminal| {
             terminal.answer("its name]: ", "softhsm");
+            terminal.answer("[127.0.0.1]: ", "");
             terminal.answer_unseen("New backup password: ", PASSWORD);
             terminal.expect_unseen(PASSWORD_AGAIN);
         },
         &|terminal| {
             terminal.answer("its name]: ", "softhsm");
+            terminal.answer("[127.0.0.1]: ", "");
             type_new_password(terminal);
             terminal.expect_unseen("SO PIN for the new token: ");
         },

@@ -49,10 +49,8 @@ impl Doctor<'_> {
                 None
             }
             Active::Readable(_, facts) => {
-                self.pass(
-                    NAME,
-                    format!("{}: its key matches", facts.sha256_fingerprint),
-                );
+                let which = short(&facts.sha256_fingerprint);
+                self.pass(NAME, format!("{which}, its key matches"));
                 self.validity(&facts);
                 Some(facts)
             }
@@ -97,12 +95,23 @@ impl Doctor<'_> {
                 let fingerprint = &set.facts.sha256_fingerprint;
                 if active.is_none_or(|active| active.sha256_fingerprint == *fingerprint) {
                     let source = set.source.map_or("of another source", TlsSource::name);
-                    self.pass(NAME, format!("{fingerprint} ({source})"));
+                    self.pass(NAME, format!("{} ({source})", short(fingerprint)));
                 } else {
-                    let detail = format!("{fingerprint}, which is not the active credential");
+                    let which = short(fingerprint);
+                    let detail = format!("{which}, which is not the active credential");
                     self.warn(NAME, detail, start);
                 }
             }
         }
+    }
+}
+
+/// As much of a fingerprint as tells one certificate from another; `tls show` has all of it.
+fn short(fingerprint: &str) -> String {
+    /// Eight bytes.
+    const SHORT: usize = 23;
+    match fingerprint.get(..SHORT) {
+        Some(first) => format!("{first}:…"),
+        None => fingerprint.to_owned(),
     }
 }

@@ -146,7 +146,7 @@ impl Execution<'_> {
         let software = StorageType::Software;
         let is_new = self.node.store.record.configure_storage(software)?;
         let detail = if is_new {
-            "SOFTWARE"
+            "software, until setup chooses"
         } else {
             "configured already"
         };

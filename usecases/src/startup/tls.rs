@@ -106,7 +106,7 @@ impl TlsProvider<'_> {
             (_, Published::Replaced) => "the active credential was given to Nginx",
             (_, Published::Unchanged) => "Nginx has the active credential already",
         };
-        let warnings = self.validity_warnings(&facts);
+        let warnings = validity_warning(self.node, &facts).into_iter().collect();
         Ok(Provided {
             source: Some(source),
             facts,
@@ -219,7 +219,9 @@ impl TlsProvider<'_> {
 
     fn keep(&self, set: TlsSet) -> Provided {
         Provided {
-            warnings: self.validity_warnings(&set.facts),
+            warnings: validity_warning(self.node, &set.facts)
+                .into_iter()
+                .collect(),
             source: set.source,
             facts: set.facts,
             changed: false,
@@ -232,22 +234,21 @@ impl TlsProvider<'_> {
         set.source == Some(TlsSource::Temporary)
             && !set.facts.has_ended_at(self.node.host.clock.now())
     }
-
-    fn validity_warnings(&self, facts: &CertificateFacts) -> Vec<String> {
-        match problem(facts, self.node.host.clock.now()) {
-            Some(problem) => vec![format!(
-                "the TLS server certificate {problem}: {}",
-                remedy(self.node, facts)
-            )],
-            None => Vec::new(),
-        }
-    }
 }
 
-/// What Nginx has now, for a report that changes nothing.
-pub fn standing(node: &Node) -> Result<Option<TlsReport>, Error> {
+fn validity_warning(node: &Node, facts: &CertificateFacts) -> Option<String> {
+    let problem = problem(facts, node.host.clock.now())?;
+    let remedy = remedy(node, facts);
+    Some(format!("the TLS server certificate {problem}: {remedy}"))
+}
+
+/// What Nginx has now, for a report that changes nothing, and what is wrong with its validity.
+pub fn standing(node: &Node) -> Result<(Option<TlsReport>, Option<String>), Error> {
     Ok(match node.web.tls.view()? {
-        TlsView::Usable(set) => Some(TlsReport::new(set.source, &set.facts)),
-        TlsView::Absent | TlsView::Unusable(_) => None,
+        TlsView::Usable(set) => (
+            Some(TlsReport::new(set.source, &set.facts)),
+            validity_warning(node, &set.facts),
+        ),
+        TlsView::Absent | TlsView::Unusable(_) => (None, None),
     })
 }

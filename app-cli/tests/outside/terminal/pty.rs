@@ -67,6 +67,13 @@ impl Terminal {
         Self::start(&sandbox.command(arguments), Some(out))
     }
 
+    /// The same with standard input from elsewhere; the terminal is the one of its session.
+    pub fn run_piped(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let shell = ["sh", "-c", "exec \"$0\" \"$@\" </dev/null"];
+        let command = wrapped(&shell, &sandbox.command(arguments), None);
+        Self::start(&command, None)
+    }
+
     fn start(command: &Command, out: Option<&Path>) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
