@@ -1,6 +1,7 @@
 //! What concerns this process as a whole: secrets in memory, signals, the end.
 
 use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -13,6 +14,7 @@ use ports::{FaultKind, ResultExt as _};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// Keeps secrets out of core dumps and away from other processes of the user (C21).
 ///
@@ -48,6 +50,7 @@ static HOLDS: AtomicUsize = AtomicUsize::new(0);
 /// # Errors
 /// [`FaultKind::Internal`] where a handler cannot be set.
 pub fn end_on_signals() -> Result<(), Failure> {
+    let told = std::io::stderr().is_terminal();
     for signal in SIGNALS {
         // Of nohup.
         if signal == SIGHUP && is_ignored(signal) {
@@ -60,13 +63,46 @@ pub fn end_on_signals() -> Result<(), Failure> {
             Arc::clone(&CAME),
             signal.unsigned_abs() as usize,
         )
-        .and_then(|_| {
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once)
+        .and_then(|_| match signal {
+            SIGINT if told => tell_of_interrupts(),
+            _ => signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once)
+                .map(drop),
         })
         .map_err(|error| no_handler(signal, error))?;
     }
     Ok(())
 }
+
+/// Ctrl-C ends the process at a terminal too, and says what is left: a handler could not say it.
+fn tell_of_interrupts() -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT])?;
+    let wait = move || {
+        for _ in signals.forever() {
+            // Where the end is held, the last of the holds ends it.
+            if END_AT_ONCE.load(Ordering::SeqCst) {
+                end_by(SIGINT.unsigned_abs() as u8);
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("interrupt".to_owned())
+        .spawn(wait)
+        .map(drop)
+}
+
+/// Ends the process as the signal would, and tells a person that nothing is half done.
+fn end_by(signal: u8) -> ! {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        // Whoever took the terminal away sees nothing of it.
+        let _ = stderr.write_all(INTERRUPTED);
+    }
+    end_without_handlers(128 + signal)
+}
+
+/// What is to be known after Ctrl-C.
+const INTERRUPTED: &[u8] =
+    b"\ninterrupted: nothing is left half done; run the command again to go on\n";
 
 /// Whether this process was started with the signal ignored; not, where the kernel does not tell.
 fn is_ignored(signal: i32) -> bool {
@@ -107,7 +143,7 @@ fn release() {
     END_AT_ONCE.store(true, Ordering::SeqCst);
     // One that comes from here on ends the process by itself.
     if let Some(signal) = signal_that_came() {
-        end_without_handlers(128 + signal);
+        end_by(signal);
     }
 }
 
@@ -117,9 +153,9 @@ fn signal_that_came() -> Option<u8> {
 }
 
 /// A signal waits until the call into the PKCS#11 module has come back.
-pub struct Signals;
+pub struct ModuleCalls;
 
-impl adapters_hsm::Interrupts for Signals {
+impl adapters_hsm::Interrupts for ModuleCalls {
     fn hold(&self) {
         hold();
     }

@@ -96,9 +96,10 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
         StorageType::PhysicalHsm => "physical HSM".to_owned(),
         StorageType::SoftHsm => {
             let kek = match summary.kek {
-                KekState::Unwraps | KekState::OnToken => "KEK present",
-                KekState::Absent => "KEK NOT FOUND",
-                KekState::Unknown => "KEK not asked for",
+                KekState::Unwraps | KekState::OnToken => "KEK present, ",
+                KekState::Absent => "KEK NOT FOUND, ",
+                // With the DEK in the cache there is no need to ask for it.
+                KekState::Unknown => "",
             };
             let dek = if summary.is_dek_cached {
                 "DEK accessible"
@@ -106,7 +107,7 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
                 "DEK OUT OF REACH"
             };
             let label = summary.token_label.as_deref().unwrap_or("no token yet");
-            format!("SoftHSM {label:?}, {kek}, {dek}")
+            format!("SoftHSM {label:?}, {kek}{dek}")
         }
     })
 }
@@ -117,8 +118,8 @@ fn backup(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
         return None;
     }
     let last = match summary.last_backup_at {
-        Some(at) => format!("last made {}", at.date()),
-        None => "none noted yet: `trustpointctl backup create FILE`".to_owned(),
+        Some(at) => format!("last backup {}", at.date()),
+        None => "no backup made yet".to_owned(),
     };
     if summary.storage != Some(StorageType::SoftHsm) {
         return Some(last);

@@ -54,7 +54,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
             call_deadline: config.hsm_wait.value,
         },
         Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
-        Rc::new(crate::process::Signals),
+        Rc::new(crate::process::ModuleCalls),
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {

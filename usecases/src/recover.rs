@@ -18,7 +18,7 @@ use crate::refused::Refused;
 use crate::report::TlsReport;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
-use crate::startup::TlsProvider;
+use crate::startup::{self, TlsProvider};
 use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
@@ -35,6 +35,12 @@ pub struct Request {
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
 pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
+    recover(recorder, request)?;
+    startup::summarise(recorder);
+    Ok(())
+}
+
+fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let record = record::read(node)?;

@@ -40,6 +40,12 @@ pub struct Request {
 /// # Errors
 /// Why it was refused, with nothing changed, or which step failed; it can be run again.
 pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
+    set_up(recorder, request)?;
+    startup::summarise(recorder);
+    Ok(())
+}
+
+fn set_up(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
     ensure_possible(request)?;
     let _lock = lock::acquire(node, request.lock_wait)?;

@@ -91,6 +91,23 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     Ok(())
 }
 
+/// How the node is after a command that changed it, at a glance. What cannot be seen now says the
+/// next start: the command has done its work.
+pub fn summarise(recorder: &mut Recorder<'_>) {
+    let node = recorder.node;
+    let program = &node.settings.app_version;
+    if let Ok(seen) = observe(node, Mode::Status, false) {
+        let summary = Summary::of(&seen.observed, seen.record.as_ref());
+        recorder.report.summary = Some(summary);
+        let version = seen
+            .observed
+            .database()
+            .and_then(|database| database.version.as_ref());
+        recorder.report.version.database = version.map(ToString::to_string);
+        recorder.report.version.current = Some(program.to_string());
+    }
+}
+
 /// What was done with the token before anything was decided.
 fn note_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
     let Some(answered) = &seen.hsm else { return };

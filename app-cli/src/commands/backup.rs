@@ -75,7 +75,7 @@ fn create(
         target,
         name: name(file, "standard output"),
     };
-    let mut progress = Progress::new(console);
+    let mut progress = Progress::new(console, "copying the database");
     let created = backup::create(
         &mut console.recorder(node, report),
         request,

@@ -127,14 +127,14 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
         ),
     ];
     for (check, file) in [
-        ("mode_pin_file", &config.secrets.pin),
-        ("mode_so_pin_file", &config.secrets.so_pin),
+        ("mode_pin_file", config.secrets.user_pin_file()),
+        ("mode_so_pin_file", config.secrets.so_pin_file()),
     ] {
         if let Some(file) = file {
             // A secret that a container runtime mounts may well be readable by its group.
             places.push(Place {
                 only_read: true,
-                ..place(check, file.value.to_string(), 0o007, true)
+                ..place(check, file.into_string(), 0o007, true)
             });
         }
     }

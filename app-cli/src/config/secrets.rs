@@ -78,6 +78,16 @@ impl SecretFiles {
         is_given(self.so_pin.as_ref(), &SO)
     }
 
+    /// The file that the user PIN is read from, where there is one.
+    pub fn user_pin_file(&self) -> Option<Utf8PathBuf> {
+        file(self.pin.as_ref(), &USER)
+    }
+
+    /// The file that the SO PIN is read from, where there is one.
+    pub fn so_pin_file(&self) -> Option<Utf8PathBuf> {
+        file(self.so_pin.as_ref(), &SO)
+    }
+
     /// Rows of `config show`: the paths, never what is in them.
     pub(super) fn rows(&self) -> Vec<(&'static str, String, String)> {
         [(&USER, &self.pin), (&SO, &self.so_pin)]
@@ -94,9 +104,14 @@ impl SecretFiles {
     }
 }
 
+/// The configured one, be it there or not, else the default one where it is there.
+fn file(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Option<Utf8PathBuf> {
+    let default = || Some(Utf8PathBuf::from(kind.default_file)).filter(|path| path.exists());
+    configured.map_or_else(default, |setting| Some(setting.value.clone()))
+}
+
 fn is_given(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> bool {
-    configured.is_some()
-        || Utf8PathBuf::from(kind.default_file).exists()
+    file(configured, kind).is_some()
         || std::env::var_os(kind.variable).is_some_and(|value| !value.is_empty())
 }
 
@@ -107,11 +122,7 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
             kind.file_variable, kind.key
         )
     };
-    let file = match configured {
-        Some(setting) => Some(setting.value.clone()),
-        None => Some(Utf8PathBuf::from(kind.default_file)).filter(|path| path.exists()),
-    };
-    if let Some(path) = file {
+    if let Some(path) = file(configured, kind) {
         return read_secret_file(&path).map_err(|fault| {
             let message = format!("the {} cannot be had: {fault}", kind.name);
             Failure::new(FaultKind::Denied, message, hint()).because(fault)

@@ -143,6 +143,13 @@ fn ends_at(
     let ended: Ended = terminal.end();
     assert_eq!(ended.modes, modes, "{}", ended.shown);
     let ended = ended.expect(code);
+    if code == 130 {
+        assert!(
+            ended.shown.contains("nothing is left half done"),
+            "{}",
+            ended.shown
+        );
+    }
     ended.never_shows(PASSWORD);
     assert_eq!(sandbox.picture(), before, "{}", ended.shown);
     assert_eq!(Sandbox::picture_below(&sandbox.path("tokens")), tokens);
@@ -193,6 +200,24 @@ fn ctrl_c_at_any_question_of_setup_leaves_nothing_half_done() {
         }
     }
     assert_no_token(&sandbox);
+}
+
+#[test]
+fn ctrl_c_while_the_hsm_is_waited_for_says_that_nothing_is_half_done() {
+    let mut sandbox = Sandbox::softhsm();
+    sandbox.lose_runtime();
+    sandbox.set("TRUSTPOINT_HSM_DAEMON", "unix:/nonexistent/socket");
+    let before = sandbox.picture();
+    let mut terminal = Terminal::run(&sandbox, &["startup"]);
+    terminal.expect("waiting for the HSM, 30s at most");
+    terminal.key(0x03);
+    let ended = terminal.end().expect(130);
+    assert!(
+        ended.shown.contains("nothing is left half done"),
+        "{}",
+        ended.shown
+    );
+    assert_eq!(sandbox.picture(), before);
 }
 
 #[test]

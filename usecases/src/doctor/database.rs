@@ -17,11 +17,7 @@ impl Doctor<'_> {
                 Some(record)
             }
             Ok(None) => {
-                self.warn(
-                    NAME,
-                    format!("there is no database {path} yet"),
-                    "run `trustpointctl startup`, or restore a backup",
-                );
+                self.no_database(NAME, &path);
                 None
             }
             Err(fault) => {
@@ -42,6 +38,23 @@ impl Doctor<'_> {
             self.backup_password(record);
         }
         record
+    }
+
+    /// A start would refuse to make one where the wizard says that the node was set up (C14).
+    fn no_database(&mut self, name: &'static str, path: &str) {
+        let directory = self.node.host.wizard.read().ok();
+        let state = directory.and_then(|directory| directory.state());
+        if state.is_some_and(SetupWizardState::counts_as_completed) {
+            let detail = format!("there is no database {path}, and this node was set up before");
+            self.warn(name, detail, "mount its volume, or restore a backup");
+        } else {
+            let detail = format!("there is no database {path} yet");
+            self.warn(
+                name,
+                detail,
+                "run `trustpointctl startup`, or restore a backup",
+            );
+        }
     }
 
     fn version(&mut self, record: &NodeRecord) {
