@@ -20,6 +20,7 @@ use crate::db::Db;
 use crate::live_copy::plain_file;
 use crate::path_state::{PathState, is_journal_hot};
 use crate::snapshot_files::Kind;
+use crate::watch::Watch;
 use crate::{
     credential, credential_list, draft, history, installation, integrity, migrate, node, schema,
     snapshot, space, token,
@@ -30,6 +31,7 @@ use crate::{
 pub struct SqliteDatabase {
     connections: Arc<Connections>,
     snapshots: Utf8PathBuf,
+    watch: Watch,
 }
 
 impl SqliteDatabase {
@@ -44,6 +46,7 @@ impl SqliteDatabase {
         Self {
             connections: Arc::new(Connections::new(path, Mode::ReadWrite, create_parents)),
             snapshots,
+            watch: Watch::default(),
         }
     }
 
@@ -55,7 +58,14 @@ impl SqliteDatabase {
         Self {
             connections: Arc::new(Connections::new(path, Mode::ReadOnly, create_parents)),
             snapshots,
+            watch: Watch::default(),
         }
+    }
+
+    /// The same; `watch` hears how far a copy or a check is.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     #[cfg(test)]
@@ -247,7 +257,8 @@ impl Backups for SqliteDatabase {
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.connections.with_schema(|db| {
             let file = plain_file(db)?;
-            snapshot::make(db, file.as_ref(), &self.snapshots, Kind::Upgrade, now)
+            let kind = Kind::Upgrade;
+            snapshot::make(db, file.as_ref(), &self.snapshots, kind, now, &self.watch)
         })?;
         Ok(made.ok_or_else(|| not_initialised(&self.connections.path))?)
     }
@@ -260,23 +271,27 @@ impl Backups for SqliteDatabase {
         &self,
         target: BackupTarget<'_>,
         origin: &BackupOrigin,
-        progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, BackupError> {
         let made = self
             .connections
-            .with_schema(|db| backup::create(db, &self.snapshots, target, origin, progress))?;
+            .with_schema(|db| backup::create(db, &self.snapshots, target, origin, &self.watch))?;
         made.ok_or_else(|| BackupError::NoDatabase {
             path: self.connections.path.to_string(),
         })
     }
 
     fn verify(&self, source: BackupSource<'_>) -> Result<Backup, BackupError> {
-        backup::read(source, &self.snapshots)
+        backup::read(source, &self.snapshots, &self.watch)
     }
 
     fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, BackupError> {
         // It shares the connection: a restore closes that, or it would stand in its own way.
-        let staged = Staged::of(source, Arc::clone(&self.connections), &self.snapshots)?;
+        let staged = Staged::of(
+            source,
+            Arc::clone(&self.connections),
+            &self.snapshots,
+            self.watch.clone(),
+        )?;
         Ok(Box::new(staged))
     }
 }

@@ -41,9 +41,11 @@ mod space;
 mod sql_error;
 mod through_sqlite;
 mod token;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use database::SqliteDatabase;
 pub use dek_crypto::RingDekCrypto;
+pub use watch::Watch;

@@ -11,6 +11,7 @@ use crate::draft::Draft;
 use crate::file_bytes::same_bytes;
 use crate::owner::Owner;
 use crate::snapshot_files::{Kind, SnapshotFile, list, next, version_inside};
+use crate::watch::Watch;
 use crate::{live_copy, node};
 
 const KEPT: usize = 5;
@@ -22,11 +23,13 @@ pub(crate) fn make(
     directory: &Utf8Path,
     kind: Kind,
     now: OffsetDateTime,
+    watch: &Watch,
 ) -> Result<Option<MadeSnapshot>, StoreError> {
     let owner = Owner::of_database(db.path)?;
     owner.provide(directory)?;
     let mut draft = Draft::within(directory)?;
-    let copied = live_copy::copy(db, file, &draft, &mut |_, _| (), |state| {
+    let mut progress = watch.of("copying the database to a snapshot");
+    let copied = live_copy::copy(db, file, &draft, &mut progress, |state| {
         Ok(node::version(state))
     })?;
     if let Some(newest) = newest(directory, kind)?

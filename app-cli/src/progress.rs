@@ -1,5 +1,6 @@
-//! How far something is that may take long: a bar on a terminal, a line now and then elsewhere.
+//! How far something is that takes long: a bar on a terminal, a line now and then elsewhere.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ports::{Level, Output as _};
@@ -9,40 +10,46 @@ use crate::console::Console;
 const WIDTH: u64 = 30;
 /// How often a line says it where there is no bar.
 const EVERY: Duration = Duration::from_secs(10);
+/// In bytes: what is smaller is done before anybody has read that it is being done.
+const SMALL: u64 = 16 << 20;
 
-/// A bar, or lines.
-pub struct Progress {
-    console: Console,
+/// Shows how far work is, whichever is going on.
+pub fn watch(console: Console) -> impl Fn(&'static str, u64, u64) + Send + Sync {
+    let last = Mutex::new(Progress::of(""));
+    let is_bar = console.shows_progress();
+    move |what, done, total| {
+        if total < SMALL {
+            return;
+        }
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.what != what {
+            *last = Progress::of(what);
+        }
+        let percent = (done * 100).checked_div(total).unwrap_or(100).min(100);
+        if is_bar {
+            last.bar(console, percent);
+        } else {
+            last.line(console, percent);
+        }
+    }
+}
+
+struct Progress {
     what: &'static str,
-    is_bar: bool,
     percent: Option<u64>,
     said: Instant,
 }
 
 impl Progress {
-    /// One that has not begun; `what` is like "copying the database".
-    #[must_use]
-    pub fn new(console: Console, what: &'static str) -> Self {
+    fn of(what: &'static str) -> Self {
         Self {
-            console,
             what,
-            is_bar: console.shows_progress(),
             percent: None,
             said: Instant::now(),
         }
     }
 
-    /// So much of so much is done.
-    pub fn show(&mut self, done: u64, total: u64) {
-        let percent = (done * 100).checked_div(total).unwrap_or(100).min(100);
-        if !self.is_bar {
-            if self.said.elapsed() >= EVERY {
-                self.said = Instant::now();
-                let text = format!("{}: {percent} %", self.what);
-                self.console.line(Level::Info, &text);
-            }
-            return;
-        }
+    fn bar(&mut self, console: Console, percent: u64) {
         if self.percent == Some(percent) {
             return;
         }
@@ -50,9 +57,14 @@ impl Progress {
         let full = (percent * WIDTH / 100) as usize;
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH as usize - full));
         let end = if percent == 100 { "\n" } else { "" };
-        self.console.fragment(&format!(
-            "\r       {} [{bar}] {percent:>3} %{end}",
-            self.what
-        ));
+        console.fragment(&format!("\r  {} [{bar}] {percent:>3} %{end}", self.what));
+    }
+
+    fn line(&mut self, console: Console, percent: u64) {
+        if self.said.elapsed() < EVERY {
+            return;
+        }
+        self.said = Instant::now();
+        console.line(Level::Info, &format!("{}: {percent} %", self.what));
     }
 }

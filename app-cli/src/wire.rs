@@ -2,17 +2,19 @@
 
 use std::rc::Rc;
 
-use adapters_db::{RingDekCrypto, SqliteDatabase};
+use adapters_db::{RingDekCrypto, SqliteDatabase, Watch};
 use adapters_fs::{
     DekCacheFile, FileLock, LocalFileSystem, MessageCompiler, NginxTls, PinMemoryFile,
     ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
-use ports::{Output, PinError, Pins, Secret, SystemClock};
+use ports::{PinError, Pins, Secret, SystemClock};
 use usecases::node::{Host, Node, Secrets, Settings, Store, Web};
 
 use crate::config::{Config, SecretFiles};
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::progress;
 
 impl Pins for SecretFiles {
     fn user_pin(&self) -> Result<Secret, PinError> {
@@ -37,7 +39,7 @@ pub enum Access {
 ///
 /// # Errors
 /// [`ports::FaultKind::Config`] for an address that does not parse.
-pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<Node, Failure> {
+pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, Failure> {
     // A configured database whose directory is missing is a volume that was not mounted; a
     // default path below a fresh --root is simply new.
     let create_parents = !config.database.is_explicit();
@@ -46,7 +48,8 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
     let database = match access {
         Access::ReadOnly => SqliteDatabase::read_only(path, snapshots, create_parents),
         Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
-    };
+    }
+    .watched(Watch::new(progress::watch(console)));
     let hsm = Pkcs11Module::new(
         HsmConfig {
             module: config.hsm_module.value.clone(),
@@ -92,7 +95,7 @@ pub fn wire(config: &Config, access: Access, output: Box<dyn Output>) -> Result<
             file_system: Box::new(LocalFileSystem),
             lock: Box::new(FileLock::new(lock_path(config), create_parents)),
             clock: Box::new(SystemClock),
-            output,
+            output: Box::new(console),
         },
         settings: Settings {
             app_version: config.app_version.value.clone(),

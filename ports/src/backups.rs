@@ -117,7 +117,7 @@ pub trait Backups {
 
     /// Writes a consistent copy of the live database with its manifest, whole or not at all,
     /// readable by its owner alone from the first byte on, and reads it back. The database is not
-    /// changed. `progress` hears how much of how much is copied.
+    /// changed.
     ///
     /// # Errors
     /// See [`Backups`]; MUST be [`BackupError::NoDatabase`] where there is no database yet,
@@ -128,7 +128,6 @@ pub trait Backups {
         &self,
         target: BackupTarget<'_>,
         origin: &BackupOrigin,
-        progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, BackupError>;
 
     /// Reads a backup and makes sure that it is whole; changes nothing.

@@ -21,6 +21,7 @@ use crate::file_header::{number, stated_size};
 use crate::integrity::{check, check_pages, size};
 use crate::live_copy::{self, Copied, plain_file, thread_died};
 use crate::sql_error::failed;
+use crate::watch::Watch;
 use crate::{node, schema, scrub};
 
 /// Copies, writes the manifest, reads the result back, and gives it its name or sends it on.
@@ -29,7 +30,7 @@ pub(crate) fn create(
     snapshots: &Utf8Path,
     target: BackupTarget<'_>,
     origin: &BackupOrigin,
-    progress: &mut dyn FnMut(u64, u64),
+    watch: &Watch,
 ) -> Result<BackupManifest, BackupError> {
     let path = db.path;
     let place = match &target {
@@ -53,7 +54,7 @@ pub(crate) fn create(
         record(&db)?;
     }
     let draft = Draft::within(place)?;
-    let (copied, digest) = copy(db, &draft, progress, |state| {
+    let (copied, digest) = copy(db, &draft, &mut watch.of("copying the database"), |state| {
         let due = scrub::is_due(state).map_err(state.failed("reading"))?;
         let lines = manifest::lines(state, &record(state)?, origin)?;
         Ok((lines, due))

@@ -38,6 +38,15 @@ impl Digest {
 
     /// Reads on up to `end`.
     pub(super) fn advance(&mut self, file: &File, end: u64) -> std::io::Result<()> {
+        self.advance_watched(file, end, &mut |_, _| ())
+    }
+
+    fn advance_watched(
+        &mut self,
+        file: &File,
+        end: u64,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> std::io::Result<()> {
         let mut chunk = vec![0; CHUNK];
         while self.place < end {
             let length = usize::try_from(end - self.place).map_or(CHUNK, |left| left.min(CHUNK));
@@ -45,6 +54,7 @@ impl Digest {
             file.read_exact_at(chunk, self.place)?;
             self.context.update(chunk);
             self.place += length as u64;
+            progress(self.place, end);
         }
         Ok(())
     }
@@ -55,10 +65,14 @@ impl Digest {
     }
 }
 
-/// The digest of the file's first `end` bytes.
-pub(super) fn up_to(file: &File, end: u64) -> std::io::Result<String> {
+/// The digest of the file's first `end` bytes. `progress` hears of how many it is.
+pub(super) fn up_to(
+    file: &File,
+    end: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> std::io::Result<String> {
     let mut digest = Digest::new();
-    digest.advance(file, end)?;
+    digest.advance_watched(file, end, progress)?;
     Ok(digest.finish())
 }
 
@@ -161,10 +175,10 @@ mod tests {
         let bytes: Vec<u8> = (0..2 * CHUNK + 7).map(|number| number as u8).collect();
         let file = file_with(&bytes);
         for end in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, bytes.len()] {
-            let taken = up_to(&file, end as u64).unwrap();
+            let taken = up_to(&file, end as u64, &mut |_, _| ()).unwrap();
             assert_eq!(taken, digest(&bytes[..end]), "{end}");
         }
-        assert!(up_to(&file, bytes.len() as u64 + 1).is_err());
+        assert!(up_to(&file, bytes.len() as u64 + 1, &mut |_, _| ()).is_err());
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::open::distrust;
 use crate::path_state::{JOURNALS, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::sql_error::failed;
+use crate::watch::Watch;
 use crate::{node, schema};
 
 /// What a stream is called.
@@ -43,7 +44,11 @@ pub(super) fn open(path: &Utf8Path) -> Result<File, BackupError> {
 }
 
 /// Reads a backup and makes sure that it is whole.
-pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Backup, BackupError> {
+pub(crate) fn read(
+    source: BackupSource<'_>,
+    snapshots: &Utf8Path,
+    watch: &Watch,
+) -> Result<Backup, BackupError> {
     match source {
         BackupSource::File(path) => {
             let path = Utf8Path::new(path);
@@ -55,7 +60,7 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
                 // played back.
                 let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
                 let connection = open_same(&file, &absolute, "immutable=1", access)?;
-                let backup = verify(path, &file, connection)?;
+                let backup = verify(path, &file, connection, watch)?;
                 ensure_finished(path, &backup)?;
                 Ok(backup)
             })
@@ -64,7 +69,7 @@ pub(crate) fn read(source: BackupSource<'_>, snapshots: &Utf8Path) -> Result<Bac
             let name = Utf8Path::new(STREAM);
             let draft = Draft::within(nearest_directory(snapshots))?;
             take_in(stream, name, &draft)?;
-            naming(name, || verify_draft(&draft, name))
+            naming(name, || verify_draft(&draft, name, watch))
         }
     }
 }
@@ -109,9 +114,13 @@ pub(super) fn take_in(
 }
 
 /// Makes sure that the copy of a backup is whole.
-pub(super) fn verify_draft(draft: &Draft, name: &Utf8Path) -> Result<Backup, BackupError> {
+pub(super) fn verify_draft(
+    draft: &Draft,
+    name: &Utf8Path,
+    watch: &Watch,
+) -> Result<Backup, BackupError> {
     ensure_sqlite(draft.file(), name)?;
-    verify(name, draft.file(), draft.read()?)
+    verify(name, draft.file(), draft.read()?, watch)
 }
 
 /// An error of `act` names the backup.
@@ -125,7 +134,12 @@ pub(super) fn naming<T>(
     })
 }
 
-fn verify(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Backup, BackupError> {
+fn verify(
+    name: &Utf8Path,
+    file: &File,
+    mut connection: Connection,
+    watch: &Watch,
+) -> Result<Backup, BackupError> {
     let bytes = file
         .metadata()
         .or_io(|| format!("looking at the backup {name}"))?
@@ -138,7 +152,10 @@ fn verify(name: &Utf8Path, file: &File, mut connection: Connection) -> Result<Ba
     let (damage, digest) = thread::scope(|scope| {
         let digest = manifest.as_ref().map(|manifest| {
             scope.spawn(|| match digested {
-                Some(end) => Ok(digest::up_to(file, end)? == manifest.sha256),
+                Some(end) => {
+                    let mut progress = watch.of("checking the backup");
+                    Ok(digest::up_to(file, end, &mut progress)? == manifest.sha256)
+                }
                 None => digest::is_right_within(file, &manifest.sha256),
             })
         });

@@ -28,6 +28,7 @@ use crate::path_state::{JOURNALS, PathState, beside, has_bytes};
 use crate::schema::APPLICATION_ID;
 use crate::snapshot_files::Kind;
 use crate::sql_error::failed;
+use crate::watch::Watch;
 use crate::{classify, installation, integrity, open, schema, snapshot};
 
 /// A backup on the file system of the database, ready to take its place.
@@ -38,6 +39,7 @@ pub(crate) struct Staged {
     path: Utf8PathBuf,
     snapshots: Utf8PathBuf,
     connections: Arc<Connections>,
+    watch: Watch,
     held: Option<Held>,
 }
 
@@ -55,6 +57,7 @@ impl Staged {
         source: BackupSource<'_>,
         connections: Arc<Connections>,
         snapshots: &Utf8Path,
+        watch: Watch,
     ) -> Result<Self, BackupError> {
         let path = resolved(&connections.path)?;
         let name = read::name(&source);
@@ -73,7 +76,7 @@ impl Staged {
         let draft = draft.with_private_name()?;
         // The copy is what will be used: it, and not the file it came from, has to be whole.
         let backup = read::naming(name, || {
-            let backup = read::verify_draft(&draft, name)?;
+            let backup = read::verify_draft(&draft, name, &watch)?;
             if is_file {
                 read::ensure_finished(name, &backup)?;
             }
@@ -86,6 +89,7 @@ impl Staged {
             path,
             snapshots: snapshots.to_owned(),
             connections,
+            watch,
             held: None,
         })
     }
@@ -142,7 +146,8 @@ impl Staged {
         let reader = open::read_only(&self.path, self.connections.busy)?;
         let db = Db::new(&self.path, &reader);
         let file = plain_file(&db)?;
-        let made = snapshot::make(&db, file.as_ref(), &self.snapshots, Kind::Replaced, now);
+        let (snapshots, watch) = (&self.snapshots, &self.watch);
+        let made = snapshot::make(&db, file.as_ref(), snapshots, Kind::Replaced, now, watch);
         self.held = Some(Held {
             _file: file,
             _transaction: transaction,

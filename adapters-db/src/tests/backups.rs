@@ -116,7 +116,7 @@ fn c15_beside_an_application_that_writes_each_millisecond_every_copy_is_one_stat
         let file = rig.root.join("node.backup");
         for number in 0..rounds() {
             let target = BackupTarget::Replace(file.as_str());
-            let made = backups(&rig).create(target, &origin(), &mut |_, _| ());
+            let made = backups(&rig).create(target, &origin());
             if let Err(error) = &made {
                 panic!("backup {number}: {error:?}");
             }
@@ -140,9 +140,7 @@ fn the_lock_of_another_connection_of_this_process_outlives_a_copy() {
     let rig = with_pair();
     let file = rig.root.join("node.backup");
     let target = BackupTarget::New(file.as_str());
-    backups(&rig)
-        .create(target, &origin(), &mut |_, _| ())
-        .unwrap();
+    backups(&rig).create(target, &origin()).unwrap();
     rig.open().record_start(&start("2.0.0", moment(1))).unwrap();
     let backups = backups(&rig);
     let mut staged = backups.stage(BackupSource::File(file.as_str())).unwrap();
@@ -169,9 +167,7 @@ fn a_write_ahead_log_is_in_the_backup_and_none_is_beside_it() {
     let before = std::fs::read(&rig.path).unwrap();
     let file = rig.root.join("node.backup");
     let target = BackupTarget::New(file.as_str());
-    backups(&rig)
-        .create(target, &origin(), &mut |_, _| ())
-        .unwrap();
+    backups(&rig).create(target, &origin()).unwrap();
     assert_eq!(std::fs::read(&rig.path).unwrap(), before);
     assert_eq!(std::fs::read(&file).unwrap()[18..20], [1, 1]);
     let said: String = Connection::open(&file)
@@ -235,16 +231,14 @@ fn the_nodes_own_files_are_never_replaced() {
             BackupTarget::New(file.as_str()),
             BackupTarget::Replace(file.as_str()),
         ] {
-            let made = backups(&rig).create(target, &origin(), &mut |_, _| ());
+            let made = backups(&rig).create(target, &origin());
             assert_eq!(made.unwrap_err().kind(), FaultKind::Usage, "{name}");
         }
     }
     assert_eq!(rig.listing(), before);
     let file = rig.root.join("trustpoint.db.2026-11-24");
     let target = BackupTarget::New(file.as_str());
-    backups(&rig)
-        .create(target, &origin(), &mut |_, _| ())
-        .unwrap();
+    backups(&rig).create(target, &origin()).unwrap();
 }
 
 #[test]
@@ -255,7 +249,7 @@ fn of_two_backups_to_one_path_one_is_made() {
         let results = thread::scope(|scope| {
             let make = || {
                 let target = BackupTarget::New(file.as_str());
-                backups(&rig).create(target, &origin(), &mut |_, _| ())
+                backups(&rig).create(target, &origin())
             };
             let threads = [scope.spawn(make), scope.spawn(make), scope.spawn(make)];
             threads.map(|thread| thread.join().unwrap().map_err(|fault| fault.kind()))
@@ -286,9 +280,7 @@ fn a_damaged_database_is_found_while_it_is_copied() {
     rig.put(&bytes);
     let file = rig.root.join("node.backup");
     let target = BackupTarget::New(file.as_str());
-    let fault = backups(&rig)
-        .create(target, &origin(), &mut |_, _| ())
-        .unwrap_err();
+    let fault = backups(&rig).create(target, &origin()).unwrap_err();
     assert_eq!(fault.kind(), FaultKind::DataCorrupt);
     assert!(!file.exists());
 }

@@ -19,7 +19,6 @@ use crate::cli::{
 use crate::config::{Config, read_secret_file};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::progress::Progress;
 use crate::wire::{Access, wire};
 use usecases::backup::{self, Create, Opens, Restore, Verify};
 use usecases::history;
@@ -40,7 +39,7 @@ pub fn run(
         BackupCommand::Create(_) | BackupCommand::Verify(_) => Access::ReadOnly,
         BackupCommand::Restore(_) => Access::ReadWrite,
     };
-    let node = wire(config, access, Box::new(console))?;
+    let node = wire(config, access, console)?;
     let value = match command {
         BackupCommand::Create(arguments) => create(config, &node, arguments, console, report),
         BackupCommand::Verify(arguments) => verify(config, &node, arguments, console, report),
@@ -75,12 +74,7 @@ fn create(
         target,
         name: name(file, "standard output"),
     };
-    let mut progress = Progress::new(console, "copying the database");
-    let created = backup::create(
-        &mut console.recorder(node, report),
-        request,
-        &mut |done, total| progress.show(done, total),
-    )?;
+    let created = backup::create(&mut console.recorder(node, report), request)?;
     let detail = format!(
         "{}, SHA-256 {}",
         name(file, "standard output"),
@@ -104,7 +98,7 @@ fn note(
     console: Console,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let node = wire(config, Access::ReadWrite, Box::new(console))?;
+    let node = wire(config, Access::ReadWrite, console)?;
     history::note_done(&node.store, &event, report);
     Ok(())
 }

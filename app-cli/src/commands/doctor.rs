@@ -21,7 +21,7 @@ const OWN_WRITE: u32 = 0o022;
 /// # Errors
 /// The first check that fails, by its kind.
 pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Next, Failure> {
-    let node = wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, console)?;
     let runtime = config.runtime_dir.value.as_str();
     let checks = doctor::run(&node, &places(config, &node), runtime);
     if console.is_human() {

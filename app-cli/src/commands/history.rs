@@ -23,7 +23,7 @@ pub fn run(
     console: Console,
     report: &mut Report,
 ) -> Result<Next, Failure> {
-    let node = wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, console)?;
     let rows = history::rows(&node.store, arguments.limit)?;
     if console.is_human() {
         for row in &rows {

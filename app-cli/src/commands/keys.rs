@@ -43,7 +43,7 @@ pub fn name(command: &KeysCommand) -> &'static str {
 }
 
 fn show(config: &Config, console: Console, report: &mut Report) -> Result<Next, Failure> {
-    let node = wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, console)?;
     let facts = keys::show(&node)?;
     if console.is_human() {
         for line in facts.lines() {
@@ -65,7 +65,7 @@ fn rotate(
         destroy_old: arguments.destroy_old,
         lock_wait: Duration::from_secs(arguments.lock_wait),
     };
-    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, console)?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = keys::rotate(&mut console.recorder(&node, report), request);
     report.warnings.extend(node.secrets.module.take_warnings());
@@ -80,7 +80,7 @@ fn set(
     report: &mut Report,
 ) -> Result<Next, Failure> {
     let file = arguments.backup_password_file.as_deref();
-    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, console)?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let lock_wait = Duration::from_secs(arguments.lock_wait);
     prompt::before_asking(file, || keys::may_use_password(&node))?;
@@ -96,7 +96,7 @@ fn verify(
     report: &mut Report,
 ) -> Result<Next, Failure> {
     let file = arguments.backup_password_file.as_deref();
-    let node = wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, console)?;
     prompt::before_asking(file, || keys::may_use_password(&node))?;
     prompt::with_known_password(file, |password| {
         keys::verify(&mut console.recorder(&node, report), &password)

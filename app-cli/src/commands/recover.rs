@@ -24,7 +24,7 @@ pub fn run(
 ) -> Result<Next, Failure> {
     let file = arguments.backup_password_file.as_deref();
     let lock_wait = Duration::from_secs(arguments.lock_wait);
-    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, console)?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     prompt::before_asking(file, || recover::may_recover(&node))?;
     let result = prompt::with_known_password(file, |password| {

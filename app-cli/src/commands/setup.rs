@@ -27,7 +27,7 @@ pub fn run(
     report: &mut Report,
 ) -> Result<Next, Failure> {
     let lock_wait = Duration::from_secs(arguments.lock_wait);
-    let mut node = wire(config, Access::ReadWrite, Box::new(console))?;
+    let mut node = wire(config, Access::ReadWrite, console)?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = if arguments.reset {
         setup::reset(&mut console.recorder(&node, report), lock_wait).map(|()| None)

@@ -37,7 +37,7 @@ pub fn startup(
         lock_wait: Duration::from_secs(arguments.lock_wait),
         accept_new_database: arguments.accept_new_database,
     };
-    let node = wire(config, access, Box::new(console))?;
+    let node = wire(config, access, console)?;
     let result = startup::run(&mut console.recorder(&node, report), request);
     let result = result.map_err(Failure::from);
     if let Err(fault) = &result {
@@ -79,7 +79,7 @@ pub fn status(config: &Config, console: Console, report: &mut Report) -> Result<
         lock_wait: Duration::ZERO,
         accept_new_database: false,
     };
-    let node = wire(config, Access::ReadOnly, Box::new(console))?;
+    let node = wire(config, Access::ReadOnly, console)?;
     startup::run(&mut console.quiet_recorder(&node, report), request)?;
     Ok(Next::Exit)
 }

@@ -34,7 +34,7 @@ pub fn run(
         TlsCommand::Show | TlsCommand::History => Access::ReadOnly,
         TlsCommand::Renew(_) | TlsCommand::Import(_) | TlsCommand::Activate(_) => Access::ReadWrite,
     };
-    let node = wire(config, access, Box::new(console))?;
+    let node = wire(config, access, console)?;
     match command {
         TlsCommand::Show => show(&node, console, report)?,
         TlsCommand::History => history(&node, console, report)?,

@@ -174,11 +174,35 @@ fn software_storage_is_warned_about_and_softhsm_without_a_password_too() {
 }
 
 #[test]
-fn at_a_terminal_a_bar_shows_how_far_it_is() {
+fn at_a_terminal_a_bar_shows_how_far_long_work_is() {
     let sandbox = Sandbox::software();
     let file = sandbox.path("node.backup").display().to_string();
-    let ended = Terminal::run(&sandbox, &["backup", "create", &file]).end();
-    assert!(ended.shown.contains("100 %"), "{}", ended.shown);
+    let at_a_terminal = |arguments: &[&str]| {
+        let ended = Terminal::run(&sandbox, arguments).end().expect(0);
+        ended.shown
+    };
+    let small = at_a_terminal(&["backup", "create", &file]);
+    assert!(
+        !small.contains('%'),
+        "it is done before it is read: {small}"
+    );
+    sandbox.sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) \
+         INSERT INTO credential (sha256_fingerprint, certificate_pem, not_before, not_after, source) \
+         SELECT i, hex(zeroblob(500000)), '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', \
+         'generated' FROM n",
+    );
+    for (arguments, work) in [
+        (
+            &["backup", "create", &file, "--force"][..],
+            "copying the database [",
+        ),
+        (&["backup", "verify", &file], "checking the backup ["),
+        (&["backup", "restore", &file], "to a snapshot ["),
+    ] {
+        let shown = at_a_terminal(arguments);
+        assert!(shown.contains(work) && shown.contains("100 %"), "{shown}");
+    }
     let piped = sandbox.run_human(&["backup", "create", &file, "--force"]);
     let piped = piped.expect(0);
     assert!(!piped.stdout.contains('%'), "{}", piped.stdout);

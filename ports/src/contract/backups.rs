@@ -27,7 +27,7 @@ const CASES: [Case; 9] = [
         let file = rig.file("backup");
         let error = rig
             .backups()
-            .create(BackupTarget::New(&file), &origin(false), &mut |_, _| ())
+            .create(BackupTarget::New(&file), &origin(false))
             .unwrap_err();
         assert!(matches!(error, BackupError::NoDatabase { .. }), "{error}");
         assert!(rig.backups().verify(BackupSource::File(&file)).is_err());
@@ -108,7 +108,7 @@ const CASES: [Case; 9] = [
             let file = rig.file("backup");
             let first = create(rig, &file, false);
             let backups = rig.backups();
-            let again = |target| backups.create(target, &origin(true), &mut |_, _| ());
+            let again = |target| backups.create(target, &origin(true));
             let error = again(BackupTarget::New(&file)).unwrap_err();
             assert!(matches!(error, BackupError::Exists { .. }), "{error}");
             let read = || backups.verify(BackupSource::File(&file)).unwrap().manifest;
@@ -123,11 +123,7 @@ const CASES: [Case; 9] = [
         let mut bytes = Vec::new();
         let backups = rig.backups();
         let manifest = backups
-            .create(
-                BackupTarget::Stream(&mut bytes),
-                &origin(false),
-                &mut |_, _| (),
-            )
+            .create(BackupTarget::Stream(&mut bytes), &origin(false))
             .unwrap();
         let read = |bytes: &[u8]| -> Result<_, BackupError> {
             Ok(backups.verify(BackupSource::Stream(&mut &*bytes))?.manifest)
@@ -199,17 +195,9 @@ fn prepare(rig: &dyn BackupsRig) {
 }
 
 fn create(rig: &dyn BackupsRig, file: &str, setup_completed: bool) -> BackupManifest {
-    let mut told = (0, 0);
-    let manifest = rig
-        .backups()
-        .create(
-            BackupTarget::New(file),
-            &origin(setup_completed),
-            &mut |done, total| told = (done, total),
-        )
-        .unwrap();
-    assert!(told.0 == told.1 && told.1 > 0, "{told:?}");
-    manifest
+    let target = BackupTarget::New(file);
+    let backups = rig.backups();
+    backups.create(target, &origin(setup_completed)).unwrap()
 }
 
 fn node(rig: &dyn BackupsRig) -> NodeRecord {

@@ -16,15 +16,11 @@ pub struct Create<'a> {
     pub name: String,
 }
 
-/// Makes the backup. `progress` hears how much of how much is copied.
+/// Makes the backup.
 ///
 /// # Errors
 /// Why it was refused or failed; what stood at the path still stands there.
-pub fn run(
-    recorder: &mut Recorder<'_>,
-    request: Create<'_>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<BackupManifest, Error> {
+pub fn run(recorder: &mut Recorder<'_>, request: Create<'_>) -> Result<BackupManifest, Error> {
     let node = recorder.node;
     let record = record::read(node)?;
     let origin = BackupOrigin {
@@ -32,10 +28,7 @@ pub fn run(
         setup_completed: setup_completed(recorder, &record),
         at: node.host.clock.now(),
     };
-    let manifest = node
-        .store
-        .backups
-        .create(request.target, &origin, progress)?;
+    let manifest = node.store.backups.create(request.target, &origin)?;
     let detail = format!("{}, SHA-256 {}", request.name, manifest.sha256);
     recorder.note("create_backup", true, &detail);
     recorder.report.warnings.extend(clear_keys(node, &record)?);

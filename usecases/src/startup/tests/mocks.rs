@@ -280,7 +280,6 @@ impl Backups for NoBackups {
         &self,
         _target: BackupTarget<'_>,
         _origin: &BackupOrigin,
-        _progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupManifest, BackupError> {
         panic!("no start asks for this")
     }
