@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use super::{manifest, read, replaced};
 use crate::classify::FileContent;
 use crate::connections::Connections;
-use crate::contents::{Rows, contents};
+use crate::contents::{self, Rows};
 use crate::db::Db;
 use crate::directory::{nearest_directory, parent};
 use crate::draft::Draft;
@@ -129,14 +129,10 @@ impl Staged {
             Ok(FileContent::Schema(_)) => {}
             Ok(FileContent::Nothing) | Err(_) => return Ok(false),
         }
-        let comparing = db.failed("comparing with the backup");
         let backup = self.draft.read()?;
-        let theirs = contents(&backup, Rows::ButRestores).map_err(comparing)?;
-        match contents(&db, Rows::ButRestores) {
-            Ok(ours) => Ok(ours == theirs),
-            // It cannot be read: a restore is for that, too.
-            Err(_) => Ok(false),
-        }
+        // The backup was found whole: where this fails, the database cannot be read, and a restore
+        // is for that, too.
+        Ok(contents::is_same(&db, &backup, Rows::ButRestores).unwrap_or(false))
     }
 
     fn keep_snapshot(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError> {
