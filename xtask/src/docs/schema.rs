@@ -18,3 +18,32 @@ pub fn documents() -> Result<Vec<Document>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_says_what_it_is_of_and_allows_no_other_field() {
+        let documents = documents().unwrap();
+        assert!(
+            documents
+                .iter()
+                .any(|found| found.path.ends_with("/keys-show.json"))
+        );
+        for document in documents {
+            let schema: serde_json::Value = serde_json::from_str(&document.text).unwrap();
+            for keyword in ["$id", "$schema", "title", "description"] {
+                assert!(schema[keyword].is_string(), "{}: {keyword}", document.path);
+            }
+            let is_closed = |keyword| schema[keyword] == false;
+            assert!(
+                is_closed("additionalProperties") || is_closed("unevaluatedProperties"),
+                "{}",
+                document.path
+            );
+            // Each stands for itself.
+            assert!(!document.text.contains("$ref"), "{}", document.path);
+        }
+    }
+}
