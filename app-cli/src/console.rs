@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 use anstyle::{AnsiColor, Style};
 use domain::{Outcome, Step};
 use ports::{FaultKind, Level, Output};
-use serde::Serialize;
 use time::OffsetDateTime;
 use usecases::doctor::{Check, Group, Verdict};
 use usecases::node::Node;
@@ -15,7 +14,7 @@ use usecases::report::{ErrorReport, Report, StepReport, StepResult, rfc3339};
 
 use crate::cli::{Color, Format, Global};
 use crate::failure::Failure;
-use crate::json;
+use crate::json::{self, Event, LogLevel};
 use crate::line::{Line, Look};
 use crate::visible::visible;
 use crate::{screen, summary};
@@ -166,7 +165,7 @@ impl Console {
     pub fn error_only(&self, error: &ErrorReport) {
         match self.log {
             Format::Human => self.error(error),
-            Format::Json => log("error", serde_json::json!({ "error": error })),
+            Format::Json => log(LogLevel::Error, Event::Error { error }),
         }
     }
 
@@ -232,7 +231,14 @@ impl Console {
             return;
         }
         match self.log {
-            Format::Json => log(if has_failed { "error" } else { "info" }, step),
+            Format::Json => {
+                let level = if has_failed {
+                    LogLevel::Error
+                } else {
+                    LogLevel::Info
+                };
+                log(level, Event::Step(step));
+            }
             Format::Human if is_idle(step) && self.verbosity < Verbosity::Verbose => {}
             Format::Human => {
                 let (mark, style) = match step.result {
@@ -319,7 +325,7 @@ impl Console {
         }
         for warning in &report.warnings {
             if self.log == Format::Json {
-                log("warning", serde_json::json!({ "message": warning }));
+                log(LogLevel::Warning, Event::Message { message: warning });
                 continue;
             }
             self.say(&Line::marked("warning:", YELLOW, &format!(" {warning}")));
@@ -425,14 +431,7 @@ impl Output for Console {
             return;
         }
         match self.log {
-            Format::Json => {
-                let name = match level {
-                    Level::Debug => "debug",
-                    Level::Info => "info",
-                    Level::Warning => "warning",
-                };
-                log(name, serde_json::json!({ "message": line }));
-            }
+            Format::Json => log(level.into(), Event::Message { message: line }),
             Format::Human => self.progress(match level {
                 Level::Debug | Level::Info => Line::of(line),
                 Level::Warning => Line::marked("warning:", YELLOW, &format!(" {line}")),
@@ -468,8 +467,8 @@ fn note(written: std::io::Result<()>) {
 }
 
 /// A line of the log for programs.
-fn log(level: &str, fields: impl Serialize) {
-    if let Some(line) = json::log_line(level, fields) {
+fn log(level: LogLevel, event: Event<'_>) {
+    if let Some(line) = json::log_line(level, event) {
         to_stderr(&line);
     }
 }

@@ -18,6 +18,8 @@ mod metrics;
 mod process;
 mod progress;
 mod prompt;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod screen;
 mod summary;
 mod visible;

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use adapters_fs::durable;
-use domain::{Outcome, StorageType};
+use domain::{Outcome, RestoreScenario, StorageType};
 use ports::FaultKind;
 use time::OffsetDateTime;
 use usecases::error::Error;
@@ -49,7 +49,7 @@ fn text(report: &Report, now: OffsetDateTime) -> String {
     if let Some(startup) = report.startup_scenario {
         let scenario = "trustpoint_start_scenario";
         text.family(scenario, "What the last start selected.");
-        let restore = report.restore_scenario.unwrap_or_default();
+        let restore = report.restore_scenario.map_or("", RestoreScenario::name);
         let name = format!("{scenario}{{startup=\"{startup}\",restore=\"{restore}\"}}");
         text.value(&name, 1);
     }

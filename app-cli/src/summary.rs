@@ -1,9 +1,9 @@
 //! The end of `startup` and `status` for people: how the node is, and what to do.
 
 use domain::{KekState, Outcome, Step, StorageType};
-use ports::CredentialOrigin;
+use ports::{CredentialOrigin, TlsSource};
 use time::OffsetDateTime;
-use usecases::report::{Report, StepReport, StepResult, Summary};
+use usecases::report::{Name, Report, StepReport, StepResult, Summary};
 
 /// A line, or what becomes some of them.
 pub enum Line {
@@ -38,8 +38,10 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     if let Some(tls) = &report.tls {
         let origin = report.summary.as_ref().and_then(|summary| summary.origin);
         let from = match (tls.source, origin) {
-            (Some("temporary"), _) => "temporary, ",
-            (Some("generated"), _) | (_, Some(CredentialOrigin::Generated)) => "self-signed, ",
+            (Some(Name(TlsSource::Temporary)), _) => "temporary, ",
+            (Some(Name(TlsSource::Generated)), _) | (_, Some(CredentialOrigin::Generated)) => {
+                "self-signed, "
+            }
             (_, Some(CredentialOrigin::Imported)) => "imported, ",
             (_, None) => "",
         };

@@ -26,6 +26,29 @@ pub enum PinState {
     NotInitialised,
 }
 
+impl PinState {
+    /// All five.
+    pub const ALL: [Self; 5] = [
+        Self::Fine,
+        Self::CountLow,
+        Self::FinalTry,
+        Self::Locked,
+        Self::NotInitialised,
+    ];
+
+    /// The spelling in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::CountLow => "count_low",
+            Self::FinalTry => "final_try",
+            Self::Locked => "locked",
+            Self::NotInitialised => "not_initialised",
+        }
+    }
+}
+
 /// How a DEK is wrapped; the blob names it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum WrapFormat {
@@ -36,6 +59,9 @@ pub enum WrapFormat {
 }
 
 impl WrapFormat {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::AesKeyWrap, Self::AesGcm];
+
     /// The spelling in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,12 +1,21 @@
 //! The report: what a command found and did, for people and for programs.
 
-use domain::{KekState, Observed, Outcome, Selection, SetupWizardState, Storage, StorageType};
+pub mod own;
+mod spelling;
+
+use domain::{
+    DekCacheState, KekState, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
+    StartupScenario, Storage, StorageType, WizardState,
+};
 use ports::{
     ActiveCredential, CertificateFacts, CredentialOrigin, FaultKind, NodeRecord, TlsSource,
 };
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+use own::Own;
+pub use spelling::{Moment, Name, Named, rfc3339};
+use spelling::{as_rfc3339, by_name};
 
 /// The report. The command line gives it its shape.
 #[derive(Clone, Debug)]
@@ -16,9 +25,9 @@ pub struct Report {
     /// How it ended; `None` for a command that has no such outcome.
     pub outcome: Option<Outcome>,
     /// The first table's scenario.
-    pub startup_scenario: Option<&'static str>,
+    pub startup_scenario: Option<StartupScenario>,
     /// The second table's scenario.
-    pub restore_scenario: Option<&'static str>,
+    pub restore_scenario: Option<RestoreScenario>,
     /// What the scenario means.
     pub description: Option<String>,
     /// Versions.
@@ -36,7 +45,7 @@ pub struct Report {
     /// The node at a glance, for people.
     pub summary: Option<Summary>,
     /// What only this command reports.
-    pub data: serde_json::Map<String, serde_json::Value>,
+    pub own: Option<Own>,
 }
 
 /// What a person wants to know of a node at a glance.
@@ -86,25 +95,35 @@ impl Summary {
     }
 }
 
-/// Both versions.
+/// The versions that a start compares.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VersionReport {
-    /// The database's.
+    /// The version that the last finished start recorded in the database; null where there is no
+    /// database, or no start has finished on it.
     pub database: Option<String>,
-    /// This application's.
+    /// The version of the application that is started; null where the command failed before it
+    /// was known.
     pub current: Option<String>,
 }
 
 /// What selection used.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContextReport {
+    /// Whether there is a database.
     db_initialized: bool,
-    wizard_state: &'static str,
-    wizard_state_raw: Option<&'static str>,
-    /// Name of the storage.
-    pub storage_type: Option<&'static str>,
-    dek_cache_state: Option<&'static str>,
+    /// What selection used: the state directory, and the database's mark that setup was completed.
+    wizard_state: Name<WizardState>,
+    /// The file in the wizard's state directory; null where it is empty.
+    wizard_state_raw: Option<Name<SetupWizardState>>,
+    /// The storage that the database has configured; null where none is, or nobody looked.
+    pub storage_type: Option<Name<StorageType>>,
+    /// Whether the DEK is accessible; null for a node that has none, or where nobody looked.
+    dek_cache_state: Option<Name<DekCacheState>>,
+    /// Whether the KEK is on the token; null where nobody looked, or nothing answered.
     has_kek: Option<bool>,
+    /// Whether the database has the DEK wrapped with a backup password; null where nobody looked.
     has_backup_encrypted_dek: Option<bool>,
 }
 
@@ -114,10 +133,10 @@ impl From<&Observed> for ContextReport {
         let storage = observed.storage().and_then(Storage::kind);
         Self {
             db_initialized: observed.database().is_some(),
-            wizard_state: observed.wizard_state().name(),
-            wizard_state_raw: observed.wizard_file().map(SetupWizardState::name),
-            storage_type: storage.map(StorageType::name),
-            dek_cache_state: sealing.map(|sealing| sealing.dek_cache_state().name()),
+            wizard_state: Name(observed.wizard_state()),
+            wizard_state_raw: observed.wizard_file().map(Name),
+            storage_type: storage.map(Name),
+            dek_cache_state: sealing.map(|sealing| Name(sealing.dek_cache_state())),
             has_kek: sealing.and_then(|sealing| sealing.kek.is_on_token()),
             has_backup_encrypted_dek: match observed {
                 Observed::Installed(_) => {
@@ -131,6 +150,7 @@ impl From<&Observed> for ContextReport {
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StepResult {
     /// It would be carried out.
@@ -147,24 +167,32 @@ pub enum StepResult {
 
 /// One step.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepReport {
-    /// Its name.
+    /// The name of the step, like `migrate_database`.
     pub step: String,
     /// What became of it.
     pub result: StepResult,
-    /// More about it.
+    /// More about it, for people.
     pub detail: String,
 }
 
 /// The TLS set that Nginx has.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TlsReport {
-    /// Where it comes from; null where something else put it there.
-    pub source: Option<&'static str>,
-    /// SHA-256 over the certificate's DER.
+    /// Where it comes from: the active credential of the database, made by this start and saved,
+    /// or made by a start and not saved; null where something else put it there.
+    pub source: Option<Name<TlsSource>>,
+    /// SHA-256 over the certificate's DER: uppercase hexadecimal, a colon between bytes.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^([0-9A-F]{2}:){31}[0-9A-F]{2}$"))
+    )]
     pub sha256_fingerprint: String,
-    /// End of its validity, RFC 3339.
+    /// End of the certificate's validity: RFC 3339, UTC.
     #[serde(serialize_with = "as_rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "Moment"))]
     pub not_after: OffsetDateTime,
 }
 
@@ -173,7 +201,7 @@ impl TlsReport {
     #[must_use]
     pub fn new(source: Option<TlsSource>, facts: &CertificateFacts) -> Self {
         Self {
-            source: source.map(TlsSource::name),
+            source: source.map(Name),
             sha256_fingerprint: facts.sha256_fingerprint.clone(),
             not_after: facts.not_after,
         }
@@ -188,15 +216,17 @@ impl TlsReport {
 
 /// A failure.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorReport {
-    /// Its kind.
-    #[serde(serialize_with = "kind_name")]
+    /// The kind of failure; docs/exit-codes.md has the exit code of each.
+    #[serde(serialize_with = "by_name")]
+    #[cfg_attr(feature = "schema", schemars(with = "Name<FaultKind>"))]
     pub kind: FaultKind,
-    /// What failed, and where.
+    /// What failed, and where; for people.
     pub message: String,
-    /// What to do next.
+    /// What to do next; for people.
     pub hint: String,
-    /// Why, outermost first.
+    /// Why, outermost first; for people.
     pub causes: Vec<String>,
 }
 
@@ -217,7 +247,7 @@ impl Report {
             warnings: Vec::new(),
             error: None,
             summary: None,
-            data: serde_json::Map::new(),
+            own: None,
         }
     }
 
@@ -239,26 +269,18 @@ impl Report {
 
     /// What was selected.
     pub fn set_selection(&mut self, selection: Selection) {
-        self.startup_scenario = Some(selection.startup.name());
+        self.startup_scenario = Some(selection.startup);
         self.description = Some(selection.startup.description().to_owned());
         let Some(restore) = selection.restore else {
             return;
         };
-        self.restore_scenario = Some(restore.name());
+        self.restore_scenario = Some(restore);
         self.description = Some(format!(
             "{}. {}",
             selection.startup.description(),
             restore.description()
         ));
     }
-}
-
-fn as_rfc3339<S: serde::Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
-    rfc3339(*at).serialize(serializer)
-}
-
-fn kind_name<S: serde::Serializer>(kind: &FaultKind, serializer: S) -> Result<S::Ok, S::Error> {
-    kind.name().serialize(serializer)
 }
 
 /// The outcome that a failure of this kind reports.
@@ -275,13 +297,4 @@ const fn outcome_of(kind: FaultKind) -> Outcome {
         | FaultKind::Denied
         | FaultKind::Config => Outcome::Failed,
     }
-}
-
-/// A time as RFC 3339 with seconds, UTC.
-#[must_use]
-pub fn rfc3339(at: OffsetDateTime) -> String {
-    at.replace_nanosecond(0)
-        .unwrap_or(at)
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| at.to_string())
 }

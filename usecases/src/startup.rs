@@ -15,7 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
-use domain::{Outcome, Plan, select};
+use domain::{Outcome, Plan, RestoreScenario, StartupScenario, select};
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
@@ -142,7 +142,10 @@ fn note_token(recorder: &mut Recorder<'_>, seen: &Observation, mode: Mode) {
 }
 
 fn announce(report: &Report) -> String {
-    let names = [report.startup_scenario, report.restore_scenario];
+    let names = [
+        report.startup_scenario.map(StartupScenario::name),
+        report.restore_scenario.map(RestoreScenario::name),
+    ];
     let names: Vec<_> = names.into_iter().flatten().collect();
     format!(
         "{}: {}",

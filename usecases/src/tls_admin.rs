@@ -14,4 +14,4 @@ pub use activate::{Activate, run as activate};
 pub use import::{Import, run as import};
 pub use reload::reload;
 pub use renew::{Renew, run as renew};
-pub use show::{history, show};
+pub use show::{Active, history, show};

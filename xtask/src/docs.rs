@@ -7,6 +7,7 @@ pub mod corrections;
 mod facts;
 mod matrix;
 mod scenarios;
+mod schema;
 mod screens;
 #[path = "../../domain/tests/common/mod.rs"]
 mod space;
@@ -34,6 +35,7 @@ fn documents() -> Result<Vec<Document>> {
     documents.extend(cli::documents()?);
     documents.push(commands::document());
     documents.push(configuration::document()?);
+    documents.extend(schema::documents()?);
     documents.push(corrections::document(&Tree::read(&run::root()?)?)?);
     Ok(documents)
 }

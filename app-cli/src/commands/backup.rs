@@ -10,7 +10,6 @@ use ports::{
     Backup, BackupManifest, BackupSource, BackupTarget, Event, EventKind, FaultKind,
     ResultExt as _, Secret,
 };
-use serde_json::{Value, json};
 
 use super::Next;
 use crate::cli::{
@@ -23,7 +22,11 @@ use crate::wire::{Access, wire};
 use usecases::backup::{self, Create, Opens, Restore, Verify};
 use usecases::history;
 use usecases::node::Node;
-use usecases::report::{Report, rfc3339};
+use usecases::report::own::{
+    BackupContents, BackupCreate, BackupRestore, BackupVerify, CreatedBackup, ManifestReport,
+    OpensReport, OpensWith, Own, RecordReport, RestoredBackup, VerifiedBackup,
+};
+use usecases::report::{Moment, Name, Report};
 
 /// Runs one of them.
 ///
@@ -40,12 +43,12 @@ pub fn run(
         BackupCommand::Restore(_) => Access::ReadWrite,
     };
     let node = wire(config, access, console)?;
-    let value = match command {
+    let own = match command {
         BackupCommand::Create(arguments) => create(config, &node, arguments, console, report),
         BackupCommand::Verify(arguments) => verify(config, &node, arguments, console, report),
         BackupCommand::Restore(arguments) => restore(&node, arguments, console, report),
     }?;
-    report.data.insert("backup".into(), value);
+    report.own = Some(own);
     Ok(Next::Exit)
 }
 
@@ -55,7 +58,7 @@ fn create(
     arguments: &BackupCreateArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Value, Failure> {
+) -> Result<Own, Failure> {
     let file = arguments.file.as_str();
     let mut stream = is_stream(file).then(standard_output).transpose()?;
     let target = match &mut stream {
@@ -86,9 +89,11 @@ fn create(
         console,
         report,
     )?;
-    let mut value = manifest(&created);
-    put(&mut value, "file", json!(file));
-    Ok(value)
+    let backup = CreatedBackup {
+        file: file.to_owned(),
+        manifest: manifest(&created),
+    };
+    Ok(Own::BackupCreate(BackupCreate { backup }))
 }
 
 /// The copy and its check open the database for reading alone; only the history is written to.
@@ -108,7 +113,7 @@ fn restore(
     arguments: &BackupRestoreArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Value, Failure> {
+) -> Result<Own, Failure> {
     let file = arguments.file.as_str();
     let mut stream = is_stream(file).then(standard_input).transpose()?;
     let request = Restore {
@@ -118,9 +123,11 @@ fn restore(
         lock_wait: Duration::from_secs(arguments.lock_wait),
     };
     let restored = backup::restore(&mut console.recorder(node, report), request)?;
-    let mut value = of(&restored);
-    put(&mut value, "file", json!(file));
-    Ok(value)
+    let backup = RestoredBackup {
+        file: file.to_owned(),
+        contents: of(&restored),
+    };
+    Ok(Own::BackupRestore(BackupRestore { backup }))
 }
 
 fn is_stream(file: &str) -> bool {
@@ -229,7 +236,7 @@ fn verify(
     arguments: &BackupVerifyArgs,
     console: Console,
     report: &mut Report,
-) -> Result<Value, Failure> {
+) -> Result<Own, Failure> {
     let file = arguments.file.as_str();
     let password_file = arguments.backup_password_file.as_deref();
     if is_stream(file) && password_file.is_some_and(|password| is_stream(password.as_str())) {
@@ -249,8 +256,8 @@ fn verify(
     let detail = format!(
         "{}: opens with the token: {}, with the backup password: {}",
         name(file, "standard input"),
-        verified.token.name(),
-        verified.backup_password.name()
+        verified.token.answer().name(),
+        verified.backup_password.answer().name()
     );
     note(
         config,
@@ -258,20 +265,12 @@ fn verify(
         console,
         report,
     )?;
-    let mut value = of(&verified.backup);
-    put(&mut value, "file", json!(file));
-    put(
-        &mut value,
-        "opens_with",
-        json!({
-            "token": opens(&verified.token),
-            "backup_password": opens(&verified.backup_password),
-        }),
-    );
+    let contents = of(&verified.backup);
     if console.is_human() {
+        let value = serde_json::to_value(&contents).unwrap_or_default();
         console.product(&format!("{} is whole", name(file, "the backup")));
         for (field, said) in value.as_object().into_iter().flatten() {
-            if field != "opens_with" && field != "file" && !said.is_null() {
+            if !said.is_null() {
                 let said = said.as_str().map_or(said.to_string(), str::to_owned);
                 console.product(&format!("  {field}: {said}"));
             }
@@ -281,46 +280,52 @@ fn verify(
             ("the backup password", &verified.backup_password),
         ] {
             let why = opens.why().map_or(String::new(), |why| format!(" ({why})"));
-            console.product(&format!("  opens with {what}: {}{why}", opens.name()));
+            let answer = opens.answer().name();
+            console.product(&format!("  opens with {what}: {answer}{why}"));
         }
     }
-    Ok(value)
+    let backup = VerifiedBackup {
+        file: file.to_owned(),
+        contents,
+        opens_with: OpensWith {
+            token: opens(&verified.token),
+            backup_password: opens(&verified.backup_password),
+        },
+    };
+    Ok(Own::BackupVerify(Box::new(BackupVerify { backup })))
 }
 
-fn opens(opens: &Opens) -> Value {
-    json!({ "answer": opens.name(), "why": opens.why() })
+fn opens(opens: &Opens) -> OpensReport {
+    OpensReport {
+        answer: Name(opens.answer()),
+        why: opens.why().map(str::to_owned),
+    }
 }
 
-fn of(backup: &Backup) -> Value {
+fn of(backup: &Backup) -> BackupContents {
     match &backup.manifest {
-        Some(found) => manifest(found),
-        None => json!({
-            "format": null,
-            "application_version": backup.record.version,
-            "installation_id": backup.record.installation.as_ref().map(ToString::to_string),
-            "storage": backup.record.storage.map(domain::StorageType::name),
+        Some(found) => BackupContents::Manifest(manifest(found)),
+        None => BackupContents::Record(RecordReport {
+            format: (),
+            application_version: backup.record.version.clone(),
+            installation_id: backup.record.installation.as_ref().map(ToString::to_string),
+            storage: backup.record.storage.map(Name),
         }),
     }
 }
 
-fn manifest(manifest: &BackupManifest) -> Value {
-    json!({
-        "format": manifest.format,
-        "application_version": manifest.application_version,
-        "schema": manifest.schema,
-        "sha256": manifest.sha256,
-        "created_at": rfc3339(manifest.created_at),
-        "installation_id": manifest.installation.as_ref().map(ToString::to_string),
-        "storage": manifest.storage.map(domain::StorageType::name),
-        "kek_id": manifest.kek.as_ref().map(ToString::to_string),
-        "dek_check_value": manifest.dek_check_value.as_deref().map(domain::hex),
-        "backup_password_set": manifest.backup_password_set,
-        "setup_completed": manifest.setup_completed,
-    })
-}
-
-fn put(value: &mut Value, name: &str, field: Value) {
-    if let Value::Object(fields) = value {
-        fields.insert(name.to_owned(), field);
+fn manifest(manifest: &BackupManifest) -> ManifestReport {
+    ManifestReport {
+        format: manifest.format,
+        application_version: manifest.application_version.clone(),
+        schema: manifest.schema.clone(),
+        sha256: manifest.sha256.clone(),
+        created_at: Moment(manifest.created_at),
+        installation_id: manifest.installation.as_ref().map(ToString::to_string),
+        storage: manifest.storage.map(Name),
+        kek_id: manifest.kek.as_ref().map(ToString::to_string),
+        dek_check_value: manifest.dek_check_value.as_deref().map(domain::hex),
+        backup_password_set: manifest.backup_password_set,
+        setup_completed: manifest.setup_completed,
     }
 }

@@ -1,11 +1,10 @@
 //! `config show`.
 
-use serde_json::json;
-
 use super::Next;
 use crate::config::Config;
 use crate::console::Console;
 use usecases::report::Report;
+use usecases::report::own::{ConfigShow, Own, SettingReport};
 
 /// Prints the merged configuration and where each value came from.
 pub fn show(config: &Config, console: Console, report: &mut Report) -> Next {
@@ -16,9 +15,9 @@ pub fn show(config: &Config, console: Console, report: &mut Report) -> Next {
         }
     }
     let settings = rows
-        .iter()
-        .map(|(key, value, origin)| json!({ "key": key, "value": value, "origin": origin }))
+        .into_iter()
+        .map(|(key, value, origin)| SettingReport { key, value, origin })
         .collect();
-    report.data.insert("settings".into(), settings);
+    report.own = Some(Own::ConfigShow(ConfigShow { settings }));
     Next::Exit
 }

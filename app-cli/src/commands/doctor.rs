@@ -1,7 +1,5 @@
 //! `doctor`.
 
-use serde_json::json;
-
 use super::Next;
 use crate::config::Config;
 use crate::console::Console;
@@ -9,7 +7,8 @@ use crate::failure::{Failure, hint_of};
 use crate::wire::{Access, wire};
 use usecases::doctor::{self, Advice, Check, Place, Verdict};
 use usecases::node::Node;
-use usecases::report::Report;
+use usecases::report::own::{self, CheckReport, Own};
+use usecases::report::{Name, Report};
 
 /// Nobody but the owner.
 const PRIVATE: u32 = 0o077;
@@ -28,22 +27,22 @@ pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Nex
         let advised: Vec<_> = checks.iter().map(|check| (check, hint(check))).collect();
         console.checks(&advised);
     }
-    let values = checks
-        .iter()
-        .map(|check| {
-            json!({
-                "group": check.group.name(),
-                "name": check.name,
-                "result": check.verdict.name(),
-                "detail": check.detail,
-                "hint": hint(check),
-            })
-        })
-        .collect();
-    report.data.insert("checks".into(), values);
+    report.own = Some(Own::Doctor(own::Doctor {
+        checks: checks.iter().map(reported).collect(),
+    }));
     match doctor::first_failure(&checks) {
         None => Ok(Next::Exit),
         Some((first, kind)) => Err(failure(&checks, first, kind)),
+    }
+}
+
+fn reported(check: &Check) -> CheckReport {
+    CheckReport {
+        group: Name(check.group),
+        name: check.name,
+        result: Name(check.verdict),
+        detail: check.detail.clone(),
+        hint: hint(check),
     }
 }
 

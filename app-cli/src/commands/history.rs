@@ -1,7 +1,6 @@
 //! `history`.
 
 use ports::{HistoryEntry, HistoryRow, Starts};
-use serde_json::{Value, json};
 
 use super::Next;
 use crate::cli::HistoryArgs;
@@ -11,7 +10,8 @@ use crate::failure::Failure;
 use crate::screen;
 use crate::wire::{Access, wire};
 use usecases::history;
-use usecases::report::{Report, rfc3339};
+use usecases::report::own::{self, HistoryReport, Own};
+use usecases::report::{Moment, Report, rfc3339};
 
 /// What each start selected and did, and what commands did, newest first.
 ///
@@ -35,9 +35,9 @@ pub fn run(
             console.product("nothing has happened yet");
         }
     }
-    report
-        .data
-        .insert("history".into(), rows.iter().map(value).collect());
+    report.own = Some(Own::History(own::History {
+        history: rows.iter().map(value).collect(),
+    }));
     Ok(Next::Exit)
 }
 
@@ -80,28 +80,28 @@ fn start_lines(starts: &Starts) -> Vec<String> {
 }
 
 /// What belongs to starts alone is null in a row of anything else, and the other way round.
-fn value(row: &HistoryRow) -> Value {
+fn value(row: &HistoryRow) -> HistoryReport {
     let (starts, event) = match &row.entry {
         HistoryEntry::Starts(starts) => (Some(starts), None),
         HistoryEntry::Event { name, detail } => (None, Some((name, detail))),
     };
     let changes = starts.map(|starts| {
         let names = starts.changes.split(',').filter(|name| !name.is_empty());
-        names.collect::<Vec<_>>()
+        names.map(str::to_owned).collect()
     });
-    json!({
-        "event": event.map_or("start", |(name, _)| name),
-        "result": starts.map_or("done", |starts| &starts.outcome),
-        "detail": event.map(|(_, detail)| detail),
-        "first_at": rfc3339(starts.map_or(row.at, |starts| starts.first_at)),
-        "last_at": rfc3339(row.at),
-        "version": row.version,
-        "container_id": row.container_id,
-        "user_id": row.user_id,
-        "starts": starts.map(|starts| starts.count),
-        "startup_scenario": starts.map(|starts| &starts.startup_scenario),
-        "restore_scenario": starts.and_then(|starts| starts.restore_scenario.as_ref()),
-        "outcome": starts.map(|starts| &starts.outcome),
-        "changes": changes,
-    })
+    HistoryReport {
+        event: event.map_or("start", |(name, _)| name).to_owned(),
+        result: starts.map_or("done", |starts| &starts.outcome).to_owned(),
+        detail: event.map(|(_, detail)| detail.clone()),
+        first_at: Moment(starts.map_or(row.at, |starts| starts.first_at)),
+        last_at: Moment(row.at),
+        version: row.version.clone(),
+        container_id: row.container_id.clone(),
+        user_id: row.user_id,
+        starts: starts.map(|starts| starts.count),
+        startup_scenario: starts.map(|starts| starts.startup_scenario.clone()),
+        restore_scenario: starts.and_then(|starts| starts.restore_scenario.clone()),
+        outcome: starts.map(|starts| starts.outcome.clone()),
+        changes,
+    }
 }

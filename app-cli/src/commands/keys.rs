@@ -11,6 +11,7 @@ use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
 use usecases::keys::{self, Rotation};
 use usecases::report::Report;
+use usecases::report::own::{KeysShow, Own};
 use usecases::setup::check_password;
 
 /// Runs the command.
@@ -50,7 +51,9 @@ fn show(config: &Config, console: Console, report: &mut Report) -> Result<Next, 
             console.product(&line);
         }
     }
-    report.data.insert("keys".into(), facts.to_json());
+    report.own = Some(Own::KeysShow(KeysShow {
+        keys: facts.report(),
+    }));
     report.warnings.extend(facts.warnings);
     Ok(Next::Exit)
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::wire::{Access, wire};
 use crate::{exit_code, json};
 use usecases::error::Error;
-use usecases::report::Report;
+use usecases::report::{Name, Report};
 use usecases::startup::{self, Mode, Request};
 
 /// The main job.
@@ -66,7 +66,7 @@ pub fn startup(
 /// for the application.
 fn has_dek(report: &Report) -> bool {
     let storage = (report.context.as_ref()).and_then(|context| context.storage_type);
-    report.outcome == Some(Outcome::Ready) && storage == Some(StorageType::SoftHsm.name())
+    report.outcome == Some(Outcome::Ready) && storage == Some(Name(StorageType::SoftHsm))
 }
 
 /// What the next start would select.

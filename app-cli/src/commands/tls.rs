@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use ports::{CredentialFiles, FaultKind, ResultExt as _, Secret, StoredCredential, TlsView};
-use serde_json::{Value, json};
 
 use super::Next;
 use crate::cli::{TlsCommand, TlsImportArgs};
@@ -14,8 +13,9 @@ use crate::failure::Failure;
 use crate::input;
 use crate::wire::{Access, wire};
 use usecases::node::Node;
+use usecases::report::own::{ActiveReport, CredentialReport, Own, TlsHistory, TlsShow};
 use usecases::report::{Report, TlsReport, rfc3339};
-use usecases::tls_admin::{self, Activate, Import, Renew};
+use usecases::tls_admin::{self, Activate, Active, Import, Renew};
 
 /// Most bytes of a file with a key or certificates: more is a wrong file.
 const MAX_FILE: usize = 256 << 10;
@@ -101,15 +101,9 @@ fn read(path: &Utf8Path) -> Result<Secret, Failure> {
 
 fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Failure> {
     let shown = tls_admin::show(node)?;
-    let details = shown.details.as_ref();
-    let mut active = shown.active.as_ref().map(value);
-    if let (Some(Value::Object(active)), Some(details)) = (&mut active, details) {
-        active.insert("subject".into(), json!(details.subject));
-        active.insert("issuer".into(), json!(details.issuer));
-        active.insert("key".into(), json!(details.key_kind));
-        active.insert("san".into(), json!(details.san));
-    }
-    report.data.insert("active".into(), json!(active));
+    report.own = Some(Own::TlsShow(Box::new(TlsShow {
+        active: shown.active.as_ref().map(reported),
+    })));
     match &shown.nginx {
         TlsView::Usable(set) => report.tls = Some(TlsReport::new(set.source, &set.facts)),
         TlsView::Absent => report.warnings.push(format!(
@@ -123,20 +117,29 @@ fn show(node: &Node, console: Console, report: &mut Report) -> Result<(), Failur
     if !console.is_human() {
         return Ok(());
     }
-    match (&shown.active, details) {
-        (Some(stored), details) => {
+    match &shown.active {
+        Some(Active { stored, details }) => {
             console.product(&format!("active: {}", line(stored)));
-            if let Some(details) = details {
-                console.product(&format!("  subject: {}", details.subject));
-                console.product(&format!("  issuer:  {}", details.issuer));
-                console.product(&format!("  key:     {}", details.key_kind));
-                console.product(&format!("  names:   {}", details.san.join(", ")));
-            }
+            console.product(&format!("  subject: {}", details.subject));
+            console.product(&format!("  issuer:  {}", details.issuer));
+            console.product(&format!("  key:     {}", details.key_kind));
+            console.product(&format!("  names:   {}", details.san.join(", ")));
             console.product("Nginx has:");
         }
-        (None, _) => console.product("the database has no active TLS server credential"),
+        None => console.product("the database has no active TLS server credential"),
     }
     Ok(())
+}
+
+fn reported(active: &Active) -> ActiveReport {
+    let details = &active.details;
+    ActiveReport {
+        credential: CredentialReport::from(&active.stored),
+        subject: details.subject.clone(),
+        issuer: details.issuer.clone(),
+        key: details.key_kind.clone(),
+        san: details.san.clone(),
+    }
 }
 
 fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Failure> {
@@ -149,8 +152,9 @@ fn history(node: &Node, console: Console, report: &mut Report) -> Result<(), Fai
             console.product("no TLS server credential is stored yet");
         }
     }
-    let values = list.iter().map(value).collect();
-    report.data.insert("credentials".into(), values);
+    report.own = Some(Own::TlsHistory(TlsHistory {
+        credentials: list.iter().map(CredentialReport::from).collect(),
+    }));
     Ok(())
 }
 
@@ -180,16 +184,4 @@ fn line(stored: &StoredCredential) -> String {
         rfc3339(stored.facts.not_before),
         rfc3339(stored.facts.not_after),
     )
-}
-
-fn value(stored: &StoredCredential) -> Value {
-    json!({
-        "sha256_fingerprint": stored.facts.sha256_fingerprint,
-        "origin": stored.origin.name(),
-        "key_sealed": stored.is_sealed,
-        "active": stored.is_active,
-        "not_before": rfc3339(stored.facts.not_before),
-        "not_after": rfc3339(stored.facts.not_after),
-        "stored_at": stored.stored_at.map(rfc3339),
-    })
 }

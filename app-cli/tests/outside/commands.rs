@@ -2,6 +2,7 @@
 
 mod config;
 mod dry_run;
+mod every_report;
 mod exec;
 mod lock;
 mod manual;
@@ -124,6 +125,7 @@ impl Running {
     fn end(mut self) -> (std::process::ExitStatus, String) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
+        crate::schema::check_all_in(&rest);
         (self.child.wait().unwrap(), rest)
     }
 }
@@ -141,6 +143,7 @@ fn wait_for(lines: &mut impl std::io::BufRead, text: &str) -> String {
     loop {
         let mut line = String::new();
         let length = lines.read_line(&mut line).unwrap();
+        crate::schema::check_all_in(&line);
         assert_ne!(length, 0, "no {text:?} in {seen}");
         if line.contains(text) {
             return line.trim_end().to_owned();

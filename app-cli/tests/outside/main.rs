@@ -10,6 +10,7 @@
 )]
 
 mod sandbox;
+mod schema;
 
 mod backup;
 mod bad_input;

@@ -16,6 +16,7 @@ fn unwritable(mut command: Command, out: impl Into<Stdio>) -> (i32, String) {
     let mut said = String::new();
     let mut errors = child.stderr.take().unwrap();
     errors.read_to_string(&mut said).unwrap();
+    crate::schema::check_all_in(&said);
     (child.wait().unwrap().code().unwrap_or(-1), said)
 }
 

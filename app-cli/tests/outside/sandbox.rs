@@ -1,14 +1,17 @@
 //! A node in a directory of its own, on a tmpfs, with a SoftHSM token directory beside it.
 
+mod run;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
 use tempfile::TempDir;
+
+pub use run::Run;
 
 /// The default module of Debian's softhsm2.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -18,121 +21,6 @@ pub const PIN: &str = "4711-0815";
 pub const SO_PIN: &str = "so-0815-4711";
 /// Backup password of every sandbox.
 pub const PASSWORD: &str = "correct horse battery staple";
-
-/// What a run of the program ended with.
-pub struct Run {
-    /// Exit code; -1 where a signal ended it.
-    pub code: i32,
-    /// The report, where `--format json` was given.
-    pub report: Value,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Run {
-    pub fn of(output: Output) -> Self {
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        let report = serde_json::from_str(&stdout).unwrap_or(Value::Null);
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            report,
-            stdout,
-            stderr,
-        }
-    }
-
-    /// What a command of [`Sandbox::command`] ends with, however it was changed or wrapped.
-    pub fn end_of(command: &mut Command) -> Self {
-        Self::of(command.output().unwrap())
-    }
-
-    /// All that was said.
-    pub fn said(&self) -> String {
-        format!("{}\n{}", self.stdout, self.stderr)
-    }
-
-    /// Asserts the exit code, and shows what the program said where it is another.
-    #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "stdout: {}\nstderr: {}",
-            self.stdout, self.stderr
-        );
-        self
-    }
-
-    /// Asserts the exit code and the error's kind; gives back message, hint and causes in one.
-    #[track_caller]
-    pub fn expect_error(&self, code: i32, kind: &str) -> String {
-        assert_eq!(
-            self.code, code,
-            "stdout: {}\nstderr: {}",
-            self.stdout, self.stderr
-        );
-        assert_eq!(self.report["error"]["kind"], kind, "{}", self.stdout);
-        assert_eq!(self.report["exit_code"], code);
-        let hint = self.text("/error/hint");
-        assert!(!hint.is_empty(), "no hint: {}", self.stdout);
-        format!(
-            "{} | {hint} | {}",
-            self.text("/error/message"),
-            self.report["error"]["causes"]
-        )
-    }
-
-    /// The text at a JSON pointer; empty where there is none.
-    pub fn text(&self, pointer: &str) -> String {
-        self.report
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    }
-
-    pub fn outcome(&self) -> String {
-        self.text("/outcome")
-    }
-
-    pub fn startup_scenario(&self) -> String {
-        self.text("/startup_scenario")
-    }
-
-    pub fn restore_scenario(&self) -> String {
-        self.text("/restore_scenario")
-    }
-
-    pub fn fingerprint(&self) -> String {
-        self.text("/tls/sha256_fingerprint")
-    }
-
-    pub fn tls_source(&self) -> String {
-        self.text("/tls/source")
-    }
-
-    /// Result of the step with this name, or empty.
-    pub fn step(&self, name: &str) -> String {
-        let steps = self.report["steps"].as_array().cloned().unwrap_or_default();
-        let step = steps.iter().find(|step| step["step"] == name);
-        step.and_then(|step| step["result"].as_str())
-            .unwrap_or_default()
-            .to_owned()
-    }
-
-    /// The warnings, one a line.
-    pub fn warnings(&self) -> String {
-        let warnings = self.report["warnings"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        warnings
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
-    }
-}
 
 /// A node in a directory of its own.
 pub struct Sandbox {
@@ -281,10 +169,11 @@ impl Sandbox {
     }
 
     /// Runs with `--format json`.
+    #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Run {
         let mut all = vec!["--format", "json"];
         all.extend(arguments);
-        Run::of(self.command(&all).output().unwrap())
+        Run::end_of(&mut self.command(&all))
     }
 
     /// Runs with `--format json` under another program, such as strace or timeout.
@@ -315,8 +204,9 @@ impl Sandbox {
     }
 
     /// Runs for people.
+    #[track_caller]
     pub fn run_human(&self, arguments: &[&str]) -> Run {
-        Run::of(self.command(arguments).output().unwrap())
+        Run::end_of(&mut self.command(arguments))
     }
 
     /// Runs SQL with the sqlite3 program, and gives back what it printed.

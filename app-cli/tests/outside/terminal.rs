@@ -301,8 +301,7 @@ fn a_question_does_not_get_into_the_json_report() {
     let mut terminal = Terminal::run_into(&sandbox, &["--format", "json", "recover"], &out);
     terminal.answer_unseen("Backup password: ", PASSWORD);
     terminal.end().expect(0);
-    let report: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
+    let report = crate::schema::read(&fs::read_to_string(out).unwrap());
     assert_eq!(report["outcome"], "ready");
 }
 

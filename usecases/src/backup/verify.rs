@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::report::Report;
+use crate::report::own::Answer;
 use crate::session::{self, Unwrapped};
 
 /// What the operator wants to know.
@@ -36,14 +37,14 @@ pub enum Opens {
 }
 
 impl Opens {
-    /// The spelling in reports.
+    /// The answer, without a reason.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn answer(&self) -> Answer {
         match self {
-            Self::Yes => "yes",
-            Self::No(_) => "no",
-            Self::Unknown(_) => "unknown",
-            Self::NothingSealed => "nothing_sealed",
+            Self::Yes => Answer::Yes,
+            Self::No(_) => Answer::No,
+            Self::Unknown(_) => Answer::Unknown,
+            Self::NothingSealed => Answer::NothingSealed,
         }
     }
 

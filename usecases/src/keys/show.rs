@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use ports::{Found, PinState, Token, TokenInfo, TokenRecord, WrapFormat};
-use serde_json::{Value, json};
+use ports::{Found, Token, TokenInfo, TokenRecord, WrapFormat};
 
 use super::sealed_node::SealedNode;
 use crate::error::Error;
 use crate::node::Node;
-use crate::report::rfc3339;
+use crate::report::own::{BackupPasswordReport, DekReport, KekReport, KeysReport, TokenReport};
+use crate::report::{Moment, Name, rfc3339};
 use crate::session;
 
 /// What is shown.
 pub struct KeyFacts {
     record: TokenRecord,
-    wrap_format: Option<&'static str>,
+    wrap_format: Option<WrapFormat>,
     token: Option<TokenInfo>,
     kek: Option<KekFacts>,
     /// What could not be asked for.
@@ -37,8 +37,7 @@ pub fn show(node: &Node) -> Result<KeyFacts, Error> {
     let mut facts = KeyFacts {
         record: sealed.token.clone(),
         wrap_format: (sealed.token.encrypted_dek.as_ref())
-            .and_then(|blob| node.secrets.blobs.wrap_format_of(blob))
-            .map(WrapFormat::name),
+            .and_then(|blob| node.secrets.blobs.wrap_format_of(blob)),
         token: None,
         kek: None,
         warnings: Vec::new(),
@@ -87,33 +86,37 @@ fn kek(
 impl KeyFacts {
     /// For programs.
     #[must_use]
-    pub fn to_json(&self) -> Value {
+    pub fn report(&self) -> KeysReport {
         let record = &self.record;
-        let check_value = self.kek.as_ref().and_then(|kek| kek.check_value.as_ref());
-        json!({
-            "token": {
-                "label": record.label,
-                "serial": record.serial,
-                "module": record.module_path,
-                "present": self.token.is_some(),
-                "pin": self.token.as_ref().map(|token| pin(token.pin)),
+        let kek = self.kek.as_ref();
+        KeysReport {
+            token: TokenReport {
+                label: record.label.clone(),
+                serial: record.serial.clone(),
+                module: record.module_path.clone(),
+                present: self.token.is_some(),
+                pin: self.token.as_ref().map(|token| Name(token.pin)),
             },
-            "kek": {
-                "id": record.kek.as_ref().map(ToString::to_string),
-                "on_token": self.kek.as_ref().map(|kek| kek.on_token),
-                "check_value": check_value,
-                "old": record.retired_keks.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "pending": record.pending_kek.as_ref().map(ToString::to_string),
+            kek: KekReport {
+                id: record.kek.as_ref().map(ToString::to_string),
+                on_token: kek.map(|kek| kek.on_token),
+                check_value: kek.and_then(|kek| kek.check_value.clone()),
+                old: record
+                    .retired_keks
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                pending: record.pending_kek.as_ref().map(ToString::to_string),
             },
-            "dek": {
-                "wrap_format": self.wrap_format,
-                "check_value": record.dek_check_value.as_deref().map(domain::hex),
+            dek: DekReport {
+                wrap_format: self.wrap_format.map(Name),
+                check_value: record.dek_check_value.as_deref().map(domain::hex),
             },
-            "backup_password": {
-                "set": record.backup_encrypted_dek.is_some(),
-                "since": record.backup_password_set_at.map(rfc3339),
+            backup_password: BackupPasswordReport {
+                set: record.backup_encrypted_dek.is_some(),
+                since: record.backup_password_set_at.map(Moment),
             },
-        })
+        }
     }
 
     /// For people.
@@ -129,7 +132,7 @@ impl KeyFacts {
             "user PIN: {}",
             self.token
                 .as_ref()
-                .map_or_else(unknown, |token| pin(token.pin).to_owned())
+                .map_or_else(unknown, |token| token.pin.name().to_owned())
         ));
         let on_token = match self.kek.as_ref().map(|kek| kek.on_token) {
             Some(true) => "on the token",
@@ -156,7 +159,8 @@ impl KeyFacts {
         }
         lines.push(format!(
             "DEK: wrapped with {}",
-            self.wrap_format.unwrap_or("an unknown format")
+            self.wrap_format
+                .map_or("an unknown format", WrapFormat::name)
         ));
         lines.push(format!(
             "DEK check value: {}",
@@ -172,15 +176,5 @@ impl KeyFacts {
             "backup password: NOT set".into()
         });
         lines
-    }
-}
-
-const fn pin(state: PinState) -> &'static str {
-    match state {
-        PinState::Fine => "fine",
-        PinState::CountLow => "count_low",
-        PinState::FinalTry => "final_try",
-        PinState::Locked => "locked",
-        PinState::NotInitialised => "not_initialised",
     }
 }

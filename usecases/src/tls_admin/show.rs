@@ -8,12 +8,18 @@ use crate::node::{Node, Store};
 
 /// The active credential, and what Nginx has.
 pub struct Shown {
-    /// The active credential as it is listed, where there is one.
-    pub active: Option<StoredCredential>,
-    /// What its certificate says, where it can be read.
-    pub details: Option<CertificateDetails>,
+    /// The active credential, where there is one.
+    pub active: Option<Active>,
     /// What Nginx has.
     pub nginx: TlsView,
+}
+
+/// The active credential.
+pub struct Active {
+    /// As it is listed.
+    pub stored: StoredCredential,
+    /// What its certificate says.
+    pub details: CertificateDetails,
 }
 
 /// Looks at both.
@@ -22,23 +28,24 @@ pub struct Shown {
 /// The database or the Nginx directory cannot be read.
 pub fn show(node: &Node) -> Result<Shown, Error> {
     let list = node.store.credentials.list()?;
-    let active = list.into_iter().find(|stored| stored.is_active);
-    let details = match &active {
-        Some(stored) => {
-            let found = credential::find(node, &stored.facts.sha256_fingerprint)?;
-            let found = found.map(|found| credential::ensure_has_key(node, found));
-            let found = found.transpose()?;
-            found
-                .map(|found| node.web.issuer.describe(&found.certificate_pem))
-                .transpose()?
-        }
+    let active = match list.into_iter().find(|stored| stored.is_active) {
+        Some(stored) => active(node, stored)?,
         None => None,
     };
     Ok(Shown {
         active,
-        details,
         nginx: node.web.tls.view()?,
     })
+}
+
+/// `None` where it is gone since it was listed.
+fn active(node: &Node, stored: StoredCredential) -> Result<Option<Active>, Error> {
+    let Some(found) = credential::find(node, &stored.facts.sha256_fingerprint)? else {
+        return Ok(None);
+    };
+    let found = credential::ensure_has_key(node, found)?;
+    let details = node.web.issuer.describe(&found.certificate_pem)?;
+    Ok(Some(Active { stored, details }))
 }
 
 /// Every stored credential, the newest first.

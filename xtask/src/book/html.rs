@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::run::Result;
-use crate::tidy::links::{NOT_YET, is_elsewhere, resolve};
+use crate::tidy::links::{is_elsewhere, resolve};
 
 /// Pages that mdBook puts together itself, out of the others.
 const PUT_TOGETHER: [&str; 3] = ["print.html", "toc.html", "404.html"];
@@ -40,10 +40,6 @@ fn is_there(book: &Path, pages: &BTreeMap<String, String>, page: &str, target: &
             None => return false,
         }
     };
-    let in_docs = format!("docs/{path}");
-    if NOT_YET.iter().any(|other| in_docs.starts_with(other)) {
-        return true;
-    }
     if anchor.is_empty() {
         return book.join(path).exists();
     }

@@ -43,7 +43,7 @@ const LAYERS: [Layer; 8] = [
     Layer {
         name: "usecases",
         inner: &["domain", "ports"],
-        outer: Some(&["serde", "serde_json", "thiserror", "time"]),
+        outer: Some(&["serde", "thiserror", "time"]),
     },
     Layer {
         name: "app-cli",

@@ -49,6 +49,7 @@ fn is_generated(path: &str) -> bool {
         || path.starts_with("docs/man/")
         || path.starts_with("docs/completions/")
         || path.starts_with("docs/pictures/")
+        || path.starts_with("docs/schema/")
         || path.ends_with(".snap")
 }
 

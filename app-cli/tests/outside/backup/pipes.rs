@@ -85,7 +85,7 @@ fn the_report_does_not_stand_in_the_backup() {
         if format == "human" {
             assert!(run.stderr.contains("standard output, SHA-256"), "{last}");
         } else {
-            let report: serde_json::Value = serde_json::from_str(last).unwrap();
+            let report = crate::schema::read(last);
             assert_eq!(report["backup"]["file"], "-");
             assert_eq!(report["exit_code"], 0);
         }
@@ -99,7 +99,7 @@ fn a_failure_on_either_side_of_the_pipe_is_one() {
     let run = shell(&sandbox, "$T --format json backup create - | exec 0<&-");
     assert_eq!(run.code, 74, "{}", run.stderr);
     let last = run.stderr.lines().last().unwrap_or_default();
-    let report: serde_json::Value = serde_json::from_str(last).unwrap();
+    let report = crate::schema::read(last);
     assert_eq!(report["error"]["kind"], "io");
     assert_no_clear_copy(&sandbox);
 

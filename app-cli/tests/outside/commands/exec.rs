@@ -92,7 +92,7 @@ fn a_command_that_the_kernel_refuses_is_an_error_on_standard_error() {
     assert!(run.stderr.contains(script), "{}", run.stderr);
     let run = sandbox.run(&["startup", "--", script]).expect(78);
     assert_eq!(run.outcome(), "ready", "one object: {}", run.stdout);
-    let last: serde_json::Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+    let last = crate::schema::read(run.stderr.lines().last().unwrap());
     assert_eq!(last["error"]["kind"], "config");
 }
 

@@ -7,10 +7,10 @@ use super::{Running, changes_nothing};
 use crate::sandbox::Sandbox;
 
 /// Another start, played by util-linux's flock.
-struct Holder(Running);
+pub(super) struct Holder(Running);
 
 impl Holder {
-    fn of(sandbox: &Sandbox) -> Self {
+    pub(super) fn of(sandbox: &Sandbox) -> Self {
         let mut command = std::process::Command::new("flock");
         command
             .arg(sandbox.root("var/lib/trustpoint/trustpoint.db.lock"))
@@ -21,7 +21,7 @@ impl Holder {
         Self(running)
     }
 
-    fn release(mut self) {
+    pub(super) fn release(mut self) {
         drop(self.0.child.stdin.take());
         self.0.child.wait().unwrap();
     }
@@ -61,7 +61,7 @@ fn a_start_that_waited_looks_at_the_node_after_it_got_the_lock() {
     holder.release();
     let (status, report) = waiting.end();
     assert_eq!(status.code(), Some(0));
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let report = crate::schema::read(&report);
     assert_eq!(report["startup_scenario"], "DB_INITIALIZED_NO_VERSION");
 }
 

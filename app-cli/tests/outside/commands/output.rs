@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::steps;
 use crate::sandbox::{Run, Sandbox, tool};
+use crate::schema;
 
 /// What every report has.
 const FIELDS: [&str; 8] = [
@@ -68,8 +69,7 @@ fn is_json(run: &Run) {
         fields(step, &["step", "result", "detail"]);
     }
     for line in run.stderr.lines() {
-        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-        assert!(line.is_object());
+        schema::read(line);
     }
 }
 
@@ -118,11 +118,7 @@ fn json_progress_names_each_step_as_it_ends() {
     let progress: Vec<String> = run
         .stderr
         .lines()
-        .filter_map(|line| {
-            serde_json::from_str::<Value>(line).unwrap()["step"]
-                .as_str()
-                .map(str::to_owned)
-        })
+        .filter_map(|line| schema::read(line)["step"].as_str().map(str::to_owned))
         .collect();
     assert_eq!(progress, steps(&run.report));
 }
@@ -140,7 +136,7 @@ fn the_log_and_the_report_have_a_format_each() {
     assert!(!logged.stdout.contains("done"), "{}", logged.stdout);
     let mut steps = 0;
     for line in logged.stderr.lines() {
-        let line: Value = serde_json::from_str(line).unwrap();
+        let line = schema::read(line);
         assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
         assert_eq!(line["level"], "info", "{line}");
         steps += usize::from(line["step"].is_string());
@@ -151,7 +147,7 @@ fn the_log_and_the_report_have_a_format_each() {
     sandbox.unset("TRUSTPOINT_BOGUS");
     let warned = warned.expect(10);
     assert_eq!(warned.stdout, "");
-    let warning: Value = serde_json::from_str(warned.stderr.trim()).unwrap();
+    let warning = schema::read(warned.stderr.trim());
     assert_eq!(warning["level"], "warning");
     assert!(
         warning["message"]
@@ -172,7 +168,7 @@ fn the_log_and_the_report_have_a_format_each() {
     sandbox.set("TRUSTPOINT_DATABASE", "/nonexistent/trustpoint.db");
     let failed = sandbox.run_human(&["--log-format", "json", "startup"]);
     let failed = failed.expect(69).stderr;
-    let error: Value = serde_json::from_str(failed.lines().last().unwrap()).unwrap();
+    let error = schema::read(failed.lines().last().unwrap());
     assert_eq!(error["level"], "error");
     assert!(error["error"]["hint"].is_string(), "{error}");
 }

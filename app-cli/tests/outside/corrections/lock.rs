@@ -22,7 +22,7 @@ fn eight_at_once(sandbox: &Sandbox) -> Vec<Value> {
     let reports = children.into_iter().map(|child| {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        crate::schema::read(&String::from_utf8(output.stdout).unwrap())
     });
     reports.collect()
 }

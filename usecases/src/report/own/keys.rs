@@ -1,0 +1,90 @@
+//! What `keys show` reports: identities and check values, never a byte of a key.
+
+use ports::{PinState, WrapFormat};
+use serde::Serialize;
+
+use crate::report::spelling::{Moment, Name};
+
+/// What `keys show` reports.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeysShow {
+    /// Token, KEK, DEK and backup password of a node that seals its secrets.
+    pub keys: KeysReport,
+}
+
+/// Token, KEK, DEK and backup password.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeysReport {
+    /// The token.
+    pub token: TokenReport,
+    /// The key-encryption key on the token.
+    pub kek: KekReport,
+    /// The data-encryption key, which the KEK wraps.
+    pub dek: DekReport,
+    /// The password that can bring the DEK back where the KEK is lost.
+    pub backup_password: BackupPasswordReport,
+}
+
+/// The token.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TokenReport {
+    /// Its label, as the database remembers it.
+    pub label: String,
+    /// Its serial number, as the database remembers it.
+    pub serial: String,
+    /// The path of the PKCS#11 module that the token was set up with, as the database remembers it.
+    pub module: String,
+    /// Whether the token was found now; false also where nothing answered, which a warning says.
+    pub present: bool,
+    /// How the token stands to user PINs, by its flags; null where it was not found.
+    pub pin: Option<Name<PinState>>,
+}
+
+/// The KEK.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KekReport {
+    /// CKA_ID of the KEK in use, as the database remembers it: lowercase hexadecimal.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
+    pub id: Option<String>,
+    /// Whether the token has it; null where the token was not asked.
+    pub on_token: Option<bool>,
+    /// Its check value (CKA_CHECK_VALUE), from the token: lowercase hexadecimal; null where the
+    /// token was not asked, or tells none.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
+    pub check_value: Option<String>,
+    /// CKA_IDs of KEKs that were in use before and are still known: lowercase hexadecimal.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(inner(regex(pattern = "^([0-9a-f]{2})+$")))
+    )]
+    pub old: Vec<String>,
+    /// CKA_ID of the KEK of a change that was cut short: lowercase hexadecimal; null where there is
+    /// none.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
+    pub pending: Option<String>,
+}
+
+/// The DEK.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DekReport {
+    /// How the KEK wraps it; null where there is no wrapped DEK, or in no format that is known.
+    pub wrap_format: Option<Name<WrapFormat>>,
+    /// Its check value, from the database: lowercase hexadecimal; null where none is stored.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})*$")))]
+    pub check_value: Option<String>,
+}
+
+/// The backup password.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BackupPasswordReport {
+    /// Whether one is set.
+    pub set: bool,
+    /// When it was set: RFC 3339, UTC; null where none is, or that is not known.
+    pub since: Option<Moment>,
+}
