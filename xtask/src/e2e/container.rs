@@ -102,6 +102,43 @@ impl<'a> Container<'a> {
         })
     }
 
+    /// Waits until it has ended with this code, whether or not the engine starts it again.
+    pub fn await_failure(&self, code: i32, limit: Duration) -> Result<()> {
+        let state = "{{.State.Restarting}} {{.State.Status}} {{.State.ExitCode}}";
+        let begin = Instant::now();
+        loop {
+            let text = self
+                .engine
+                .text(&["inspect", "--format", state, &self.name])?;
+            if text.starts_with("true ") || text.contains(" exited ") {
+                let ended = text.rsplit(' ').next().unwrap_or_default();
+                return same("the exit code", ended, &code.to_string());
+            }
+            if begin.elapsed() > limit {
+                return Err(format!("{} does not end: {text}", self.name));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// What its health check said, as the engine keeps it, once that finds it unhealthy.
+    pub fn await_unhealthy(&self) -> Result<String> {
+        let format = "{{.State.Health.Status}} {{range .State.Health.Log}}{{.Output}}{{end}}";
+        let begin = Instant::now();
+        loop {
+            let text = self
+                .engine
+                .text(&["inspect", "--format", format, &self.name])?;
+            match text.split_once(' ') {
+                Some(("unhealthy", said)) => return Ok(said.to_owned()),
+                _ if begin.elapsed() > PATIENCE => {
+                    return Err(format!("{} is not unhealthy: {text}", self.name));
+                }
+                _ => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
     /// Waits for the end; the exit code and how long it took.
     pub fn wait(&self, limit: Duration) -> Result<(i32, Duration)> {
         let begin = Instant::now();
