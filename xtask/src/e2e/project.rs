@@ -22,6 +22,15 @@ const KEPT: [(&str, &str); 4] = [
     ("tokens", "/var/lib/softhsm/tokens"),
 ];
 
+/// What of the folder `containers` a project needs: not the secrets of a node that somebody has.
+const COPIED: [&str; 5] = [
+    ".env",
+    "compose.yaml",
+    "softhsm",
+    "trustpoint",
+    "trustpointctl",
+];
+
 /// Settings of whoever runs the stories, which are not the project's.
 const NOT_INHERITED: [&str; 3] = ["TRUSTPOINT_", "HSM_", "COMPOSE_"];
 
@@ -59,10 +68,13 @@ impl<'a> Project<'a> {
     pub fn create(world: &'a World<'a>, compose: &str) -> Result<Self> {
         let folder = tempfile::tempdir().map_err(|error| format!("a project's folder: {error}"))?;
         let containers = folder.path().join("containers");
+        std::fs::create_dir(&containers)
+            .map_err(|error| format!("{}: {error}", containers.display()))?;
+        let from = run::root()?.join("containers");
         run::run(
             Command::new("cp")
                 .args(["-a", "--"])
-                .arg(run::root()?.join("containers"))
+                .args(COPIED.map(|name| from.join(name)))
                 .arg(&containers),
         )?;
         let project = Self {
@@ -103,7 +115,7 @@ impl<'a> Project<'a> {
     }
 
     /// Types a script into a shell in the project's folder, as an operator does.
-    pub fn type_in(&self, script: &str) -> Result<Output> {
+    fn type_in(&self, script: &str) -> Result<Output> {
         self.world.stage.engine.check_stop()?;
         let mut command = Command::new("timeout");
         command
@@ -135,7 +147,7 @@ impl<'a> Project<'a> {
         format!("{}:{before}", ours.join(":"))
     }
 
-    /// As [`Project::type_in`], of a script that must succeed; what it printed.
+    /// The same of a script that must succeed; what it printed.
     pub fn typed(&self, script: &str) -> Result<String> {
         let output = self.type_in(script)?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -180,8 +192,9 @@ impl<'a> Project<'a> {
     /// Only the node's user may read the secrets. A container gives them to it, so that whoever
     /// runs the stories need not be root.
     fn own_secrets(&self) -> Result<()> {
-        self.by_hand("chown 10001:10001 /run/secrets/* && chmod 0400 /run/secrets/*")
-            .map(drop)
+        // Without the volumes: compose is to make them.
+        let script = "chown 10001:10001 /run/secrets/* && chmod 0400 /run/secrets/*";
+        self.run_with(&[self.secrets()], script).map(drop)
     }
 
     /// Keeps the node under this name; it must not run.
@@ -206,26 +219,33 @@ impl<'a> Project<'a> {
     pub fn by_hand(&self, script: &str) -> Result<String> {
         let prefix = self.world.prefix();
         let mut mounts = vec![
+            self.secrets(),
             format!("{prefix}_socket:/run/p11-kit"),
             format!("{}:/saved", self.world.volume("saved")?),
-            format!("{}:/run/secrets", self.path("containers/secrets").display()),
         ];
         mounts.extend(KEPT.map(|(name, path)| format!("{prefix}_{name}:{path}")));
+        self.run_with(&mounts, &format!("{WORDS}{script}"))
+    }
+
+    fn secrets(&self) -> String {
+        let folder = self.path("containers/secrets");
+        format!("{}:/run/secrets", folder.display())
+    }
+
+    fn run_with(&self, mounts: &[String], script: &str) -> Result<String> {
         let labels = self.world.labels();
-        let project = format!("{PROJECT_LABEL}={prefix}");
         let mut command = vec!["run", "--rm", "--interactive", "--network", "none"];
         command.extend(labels.each_ref().map(String::as_str));
-        command.extend(["--label", &project, "--user", "0", "--entrypoint", "sh"]);
+        command.extend(["--user", "0", "--entrypoint", "sh"]);
         command.extend([
             "--tmpfs",
             "/run/trustpoint:rw,uid=10001,gid=10001,mode=0700",
         ]);
-        for mount in &mounts {
+        for mount in mounts {
             command.extend(["--volume", mount]);
         }
         command.extend([self.world.stage.images.tools.as_str(), "-s"]);
-        let input = format!("{WORDS}{script}\n");
-        self.world.stage.engine.feed(&command, input.as_bytes())
+        self.world.stage.engine.feed(&command, script.as_bytes())
     }
 }
 
