@@ -5,10 +5,12 @@
 //! cleaned up is what carries that label. The images stay, as a cache.
 
 mod client;
+mod confinement;
 mod container;
 mod engine;
 mod image;
 mod pki;
+mod project;
 mod report;
 mod stage;
 mod story;

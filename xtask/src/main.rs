@@ -12,6 +12,7 @@ mod e2e;
 mod faults;
 mod files;
 mod run;
+mod runbook;
 mod sandbox;
 mod screens;
 mod svg;

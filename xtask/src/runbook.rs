@@ -67,21 +67,28 @@ fn remedy(line: usize, said: &str, script: String) -> Result<Remedy, String> {
     }
 }
 
-/// What stands between backticks in a line and begins with the program's name.
-pub fn inline_commands(text: &str) -> Vec<String> {
-    let mut commands = Vec::new();
-    let mut is_block = false;
-    for line in text.lines() {
-        if line.starts_with("```") {
-            is_block = !is_block;
-        } else if !is_block {
-            let quoted = line.split('`').skip(1).step_by(2);
-            commands.extend(
-                quoted
-                    .filter(|text| text.starts_with("trustpointctl "))
-                    .map(str::to_owned),
-            );
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_says_on_which_node_it_is_typed() {
+        let text =
+            "<!-- node: token lost; then: ready; in: containers -->\n```sh\na \\\n    b\n```\n";
+        let [remedy] = &remedies(text).unwrap()[..] else {
+            panic!("not one block in {text}");
+        };
+        assert_eq!(remedy.line, 2);
+        assert_eq!(remedy.node, "token lost");
+        assert_eq!(remedy.then.as_deref(), Some("ready"));
+        assert_eq!(remedy.place.as_deref(), Some("containers"));
+        assert_eq!(remedy.script, "a \\\n    b");
     }
-    commands
+
+    #[test]
+    fn a_block_without_its_node_is_an_error() {
+        assert!(remedies("```sh\na\n```\n").is_err());
+        assert!(remedies("<!-- then: ready -->\n```sh\na\n```\n").is_err());
+        assert!(remedies("<!-- node: ready; when: now -->\n```sh\na\n```\n").is_err());
+    }
 }

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 16] = [
+pub const TABLE: [(&str, &str); 19] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -39,12 +39,24 @@ pub const TABLE: [(&str, &str); 16] = [
         "How long to wait for the token, as 30s: hsm.wait.",
     ),
     (
+        "TRUSTPOINT_IMAGE",
+        "Image of the node, instead of trustpoint; the compose file reads it.",
+    ),
+    (
         "TRUSTPOINT_ROOT",
         "Directory in front of every default path, as --root.",
     ),
     (
         "TRUSTPOINT_RUNTIME_DIR",
         "Directory of the DEK cache, on a tmpfs: runtime.dir.",
+    ),
+    (
+        "TRUSTPOINT_SHM_SIZE",
+        "Size of /dev/shm in the node's container, as 256m; the compose file reads it.",
+    ),
+    (
+        "TRUSTPOINT_SOFTHSM_IMAGE",
+        "Image of the token, instead of trustpoint-softhsm; the compose file reads it.",
     ),
     (
         "TRUSTPOINT_TLS_DIR",
@@ -175,6 +187,79 @@ mod tests {
         assert!(named.len() > 3, "{named:?}");
         for name in named {
             assert!(compose.contains(name), "{name}");
+        }
+    }
+
+    /// What the compose file does not give to the node, and why.
+    const LEFT_OUT: [(&str, &str); 15] = [
+        ("HSM_PIN", "the PIN comes as a file, a secret"),
+        ("HSM_PIN_FILE", "the secret is mounted where the default is"),
+        ("HSM_SO_PIN", "the PIN comes as a file, a secret"),
+        (
+            "HSM_SO_PIN_FILE",
+            "the secret is mounted where the default is",
+        ),
+        ("TRUSTPOINT_APP_VERSION", "the image knows its version"),
+        (
+            "TRUSTPOINT_CONFIG",
+            "the image's file is at the default path",
+        ),
+        ("TRUSTPOINT_DATABASE", "the volume is mounted there"),
+        ("TRUSTPOINT_DATABASE_PASSWORD", "nothing reads it"),
+        ("TRUSTPOINT_DEK_FILE", "a start sets it for its CMD"),
+        (
+            "TRUSTPOINT_HSM_DAEMON",
+            "the socket is in a volume; compose.tls.yaml has another way",
+        ),
+        ("TRUSTPOINT_HSM_MODULE", "the image has one"),
+        (
+            "TRUSTPOINT_ROOT",
+            "the volumes are mounted at the default paths",
+        ),
+        ("TRUSTPOINT_RUNTIME_DIR", "the tmpfs is mounted there"),
+        ("TRUSTPOINT_TLS_DIR", "the tmpfs is mounted there"),
+        ("TRUSTPOINT_WIZARD_STATE_DIR", "the volume is mounted there"),
+    ];
+
+    /// The names below `environment:` of the service `trustpoint`.
+    fn given_to_the_node(compose: &str) -> Vec<&str> {
+        let (_, node) = compose.split_once("\n  trustpoint:\n").unwrap();
+        let (_, environment) = node.split_once("\n    environment:\n").unwrap();
+        environment
+            .lines()
+            .take_while(|line| line.starts_with("      "))
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .map(|line| line.trim_start().split(':').next().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn every_setting_reaches_the_container_or_is_left_out_for_a_reason() {
+        let compose = include_str!("../../../containers/compose.yaml");
+        let given = given_to_the_node(compose);
+        let all: Vec<&str> = TABLE.iter().chain(&OTHERS).map(|(name, _)| *name).collect();
+        for name in &all {
+            let is_read = given.contains(name) || compose.contains(&format!("${{{name}:-"));
+            let is_left_out = LEFT_OUT.iter().any(|(left_out, _)| left_out == name);
+            assert!(is_read != is_left_out, "{name}: give it, or say why not");
+        }
+        for name in given.iter().chain(LEFT_OUT.iter().map(|(name, _)| name)) {
+            assert!(all.contains(name), "there is no {name}");
+        }
+    }
+
+    #[test]
+    fn what_the_compose_files_read_is_known() {
+        let compose = [
+            include_str!("../../../containers/compose.yaml"),
+            include_str!("../../../containers/compose.tls.yaml"),
+        ]
+        .concat();
+        let read = compose.split("${").skip(1);
+        let read: Vec<&str> = read.filter_map(|rest| rest.split(':').next()).collect();
+        assert!(read.len() > 4, "{read:?}");
+        for name in read {
+            assert!(is_known(name), "{name}");
         }
     }
 }

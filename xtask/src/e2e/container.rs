@@ -102,6 +102,56 @@ impl<'a> Container<'a> {
         })
     }
 
+    /// Waits until it has ended with this code, whether or not the engine starts it again.
+    pub fn await_failure(&self, code: i32, limit: Duration) -> Result<()> {
+        let format = "{{.State.Restarting}} {{.State.Status}} {{.State.ExitCode}}";
+        let ended = self.await_inspected(format, limit, |text| {
+            let has_ended = text.starts_with("true ") || text.contains(" exited ");
+            text.rsplit(' ').next().filter(|_| has_ended)?.parse().ok()
+        })?;
+        same("the exit code of the start", ended, code)
+    }
+
+    /// Waits until the engine has started it again so many times.
+    pub fn await_restarts(&self, count: usize, limit: Duration) -> Result<()> {
+        self.await_inspected("{{.RestartCount}}", limit, |text| {
+            text.parse()
+                .ok()
+                .filter(|restarts: &usize| *restarts >= count)
+        })
+        .map(drop)
+    }
+
+    /// What its health check said, as the engine keeps it, once that finds it unhealthy.
+    pub fn await_unhealthy(&self) -> Result<String> {
+        let format = "{{.State.Health.Status}} {{range .State.Health.Log}}{{.Output}}{{end}}";
+        self.await_inspected(format, PATIENCE, |text| {
+            text.strip_prefix("unhealthy ").map(str::to_owned)
+        })
+    }
+
+    /// Waits until what the engine knows of it is as it should be.
+    fn await_inspected<T>(
+        &self,
+        format: &str,
+        limit: Duration,
+        judge: impl Fn(&str) -> Option<T>,
+    ) -> Result<T> {
+        let begin = Instant::now();
+        loop {
+            let text = self
+                .engine
+                .text(&["inspect", "--format", format, &self.name])?;
+            match judge(&text) {
+                Some(value) => return Ok(value),
+                None if begin.elapsed() > limit => {
+                    return Err(format!("{} after {limit:?}: {text}", self.name));
+                }
+                None => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
     /// Waits for the end; the exit code and how long it took.
     pub fn wait(&self, limit: Duration) -> Result<(i32, Duration)> {
         let begin = Instant::now();

@@ -16,6 +16,8 @@ use crate::run::{self, Result};
 pub const LABEL: &str = "trustpointctl.e2e";
 /// The same for the story of a run.
 pub const STORY_LABEL: &str = "trustpointctl.e2e.story";
+/// What compose labels all of a project with; the value is the project's name.
+pub const PROJECT_LABEL: &str = "com.docker.compose.project";
 
 /// Debian 12's podman runs containers as root only with these.
 const PODMAN_RUN: [&str; 6] = [

@@ -1,5 +1,7 @@
 //! Certificates of the stories' own: a root, an intermediate, and what they issue.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -46,11 +48,23 @@ impl Authority {
 
     /// Issues for these names and addresses, as server and as client.
     pub fn issue(&self, names: &[&str]) -> Result<Issued> {
+        self.issue_for_days(names, None)
+    }
+
+    /// The same, for so many days from now; otherwise for longer than anybody lives.
+    pub fn issue_for_days(&self, names: &[&str], days: Option<u32>) -> Result<Issued> {
         let key = key()?;
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut parameters = CertificateParams::new(names.clone()).map_err(text)?;
         if let Some(name) = names.first() {
             parameters.distinguished_name.push(DnType::CommonName, name);
+        }
+        if let Some(days) = days {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_err(|error| format!("the clock: {error}"))?;
+            let day = Duration::from_secs(24 * 60 * 60);
+            parameters.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + day * days;
         }
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.extended_key_usages = vec![

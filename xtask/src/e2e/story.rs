@@ -6,6 +6,7 @@ mod kill;
 mod outage;
 mod recovery;
 mod rolling;
+mod runbook;
 mod setup;
 mod together;
 mod upgrade;
@@ -24,6 +25,12 @@ pub struct Story {
 
 /// In the order in which they are started: the long ones first.
 const STORIES: &[Story] = &[
+    Story {
+        number: 16,
+        name: "runbook",
+        what: "the runbook's remedies, typed as they stand in front of the compose file",
+        play: runbook::runbook,
+    },
     Story {
         number: 12,
         name: "kill-softhsm",

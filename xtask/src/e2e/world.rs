@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use super::container::{Container, PORT};
-use super::engine::{LABEL, STORY_LABEL};
-use super::report::{Report, require, same};
+use super::engine::{LABEL, PROJECT_LABEL, STORY_LABEL};
+use super::report::Report;
 use super::stage::Stage;
 use crate::run::Result;
 
@@ -51,6 +51,8 @@ pub struct Spec<'a> {
     pub entry: Option<&'a str>,
     /// Arguments of the entry point; empty are the image's own.
     pub command: &'a [&'a str],
+    /// More options of the engine.
+    pub options: &'a [&'a str],
 }
 
 /// A start whose report can be read from the log.
@@ -107,6 +109,7 @@ impl<'a> World<'a> {
             environment: &["TRUSTPOINT_HSM_WAIT=10s"],
             entry: None,
             command: &START,
+            options: &[],
         }
     }
 
@@ -124,7 +127,29 @@ impl<'a> World<'a> {
             .unwrap_or_default()
     }
 
-    fn labels(&self) -> [String; 4] {
+    /// In front of every name that this story gives; the name of its compose project.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Has a container that somebody else made judged and shown like this story's own.
+    pub fn adopt(&self, name: String) -> Container<'a> {
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.containers.push(name.clone());
+        }
+        Container::new(&self.stage.engine, name)
+    }
+
+    /// Every container of this story.
+    pub fn containers(&self) -> Result<Vec<Container<'a>>> {
+        let seen = self.seen.lock().map_err(|_| "a story's state was lost")?;
+        let containers = seen.containers.iter();
+        Ok(containers
+            .map(|name| Container::new(&self.stage.engine, name.clone()))
+            .collect())
+    }
+
+    pub fn labels(&self) -> [String; 4] {
         [
             "--label".to_owned(),
             format!("{LABEL}={}", self.stage.run),
@@ -185,10 +210,7 @@ impl<'a> World<'a> {
             ]
             .concat(),
         )?;
-        if let Ok(mut seen) = self.seen.lock() {
-            seen.containers.push(name.clone());
-        }
-        Ok(Container::new(engine, name))
+        Ok(self.adopt(name))
     }
 
     /// Creates a node; it is not started yet.
@@ -210,6 +232,7 @@ impl<'a> World<'a> {
         let tls_tmpfs = self.own_tmpfs("/etc/trustpoint/tls");
         let mut options = vec!["--publish", &publish, "--tmpfs", &run];
         options.extend(CONFINED);
+        options.extend(spec.options);
         for mount in mounts.iter().chain(&tls) {
             options.extend(["--volume", mount]);
         }
@@ -334,42 +357,10 @@ impl<'a> World<'a> {
         self.by_hand(USER, volumes, script, b"")
     }
 
-    /// The node's user, a read-only root, no capability, and no secret in what anybody may see.
-    pub fn check_containers(&self) -> Result<()> {
-        let containers = match self.seen.lock() {
-            Ok(seen) => seen.containers.clone(),
-            Err(_) => return Err("a story's state was lost".to_owned()),
-        };
-        for name in &containers {
-            let container = Container::new(&self.stage.engine, name.clone());
-            // A story may have removed it.
-            let inspected = self.stage.engine.output(&["inspect", name])?;
-            if !inspected.status.success() {
-                continue;
-            }
-            let inspected = String::from_utf8_lossy(&inspected.stdout).into_owned();
-            check_confinement(name, &inspected)?;
-            let (stdout, stderr) = container.logs()?;
-            for (place, text) in [
-                ("inspect", &inspected),
-                ("logs", &stdout),
-                ("logs", &stderr),
-            ] {
-                check_no_secret(name, place, text)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Logs of all containers and the report of the last start of each.
     pub fn diagnose(&self) -> String {
-        let containers = match self.seen.lock() {
-            Ok(seen) => seen.containers.clone(),
-            Err(_) => return String::new(),
-        };
         let mut text = String::new();
-        for name in containers {
-            let container = Container::new(&self.stage.engine, name);
+        for container in self.containers().unwrap_or_default() {
             let (Ok(ended), Ok((stdout, stderr))) = (container.ended(), container.logs()) else {
                 continue;
             };
@@ -391,31 +382,8 @@ impl<'a> World<'a> {
 
     /// Removes what this story made, and nothing else.
     pub fn remove(&self) -> Result<()> {
-        self.stage.engine.remove_labelled(STORY_LABEL, &self.prefix)
+        let engine = &self.stage.engine;
+        engine.remove_labelled(STORY_LABEL, &self.prefix)?;
+        engine.remove_labelled(PROJECT_LABEL, &self.prefix)
     }
-}
-
-fn check_confinement(name: &str, inspected: &str) -> Result<()> {
-    let value: serde_json::Value =
-        serde_json::from_str(inspected).map_err(|error| format!("inspect of {name}: {error}"))?;
-    let at = |pointer: &str| value.pointer(pointer).cloned().unwrap_or_default();
-    same("the user", at("/0/Config/User"), "trustpoint".into())?;
-    same("read-only", at("/0/HostConfig/ReadonlyRootfs"), true.into())?;
-    same("privileged", at("/0/HostConfig/Privileged"), false.into())?;
-    let dropped = at("/0/HostConfig/CapDrop").to_string();
-    // podman lists what it dropped one by one.
-    require(
-        dropped.contains("ALL") || dropped.contains("CAP_CHOWN"),
-        || format!("{name} keeps capabilities: {dropped}"),
-    )
-}
-
-/// An error where `text` holds one of the secrets.
-pub fn check_no_secret(name: &str, place: &str, text: &str) -> Result<()> {
-    for secret in [PIN, SO_PIN, PASSWORD, WRONG_PASSWORD, "PRIVATE KEY"] {
-        require(!text.contains(secret), || {
-            format!("a secret is in the {place} of {name}")
-        })?;
-    }
-    Ok(())
 }

@@ -2,8 +2,9 @@
 //! secrets of every other story's containers are judged at its end.
 
 use super::setup::{KEY_FILE, set_up_softhsm};
+use crate::e2e::confinement::check_no_secret;
 use crate::e2e::report::{require, same};
-use crate::e2e::world::{World, check_no_secret};
+use crate::e2e::world::World;
 use crate::run::Result;
 
 /// Story 14.

@@ -28,6 +28,13 @@ pub fn token_lost(world: &World<'_>) -> Result<()> {
         )?;
         report.expect("/tls/source", "temporary")?;
         node.ctl(&["status"])?.expect(11)?;
+        let check = node.exec(&["healthy"])?;
+        same("the exit code of the check", check.status.code(), Some(1))?;
+        same(
+            "what the check says",
+            String::from_utf8_lossy(&check.stdout).as_ref(),
+            "recovery_required: waits for `trustpointctl recover`\n",
+        )?;
         node.stop()?;
     }
     node.start()?;

@@ -1,0 +1,258 @@
+//! A story's compose project: the folder `containers` as it is in the repository, secrets beside
+//! it, and a shell of the host in front of it.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::container::Container;
+use super::engine::PROJECT_LABEL;
+use super::world::{PASSWORD, PIN, SO_PIN, World};
+use crate::files::put;
+use crate::run::{self, Result};
+
+/// Volumes of the project that make up a node, and where its containers have them.
+const KEPT: [(&str, &str); 4] = [
+    ("data", "/var/lib/trustpoint"),
+    ("wizard", "/etc/trustpoint/wizard/state"),
+    ("backups", "/var/backups/trustpoint"),
+    ("tokens", "/var/lib/softhsm/tokens"),
+];
+
+/// What of the folder `containers` a project needs: not the secrets of a node that somebody has.
+const COPIED: [&str; 5] = [
+    ".env",
+    "compose.yaml",
+    "softhsm",
+    "trustpoint",
+    "trustpointctl",
+];
+
+/// Settings of whoever runs the stories, which are not the project's.
+const NOT_INHERITED: [&str; 3] = ["TRUSTPOINT_", "HSM_", "COMPOSE_"];
+
+/// In seconds; also Docker's client can hang.
+const LONGEST_SCRIPT: &str = "180";
+
+/// What a script on the volumes knows: `node` is a command of the node's user, `sql` is for its
+/// database.
+const WORDS: &str = "set -eu
+    node() { setpriv --reuid=10001 --regid=10001 --clear-groups \"$@\"; }
+    sql() { node sqlite3 /var/lib/trustpoint/trustpoint.db \"$1\"; }
+    ";
+
+/// A compose project that was made.
+pub struct Project<'a> {
+    world: &'a World<'a>,
+    folder: TempDir,
+    /// Where the host reaches the page.
+    address: String,
+}
+
+impl<'a> Project<'a> {
+    /// What compose is called here.
+    pub fn compose() -> Option<&'static str> {
+        ["docker-compose", "docker compose"]
+            .into_iter()
+            .find(|words| {
+                let version = format!("{words} version");
+                run::capture(Command::new("sh").args(["-c", &version]))
+                    .is_ok_and(|output| output.status.success())
+            })
+    }
+
+    /// Creates the project's folder; nothing runs yet.
+    pub fn create(world: &'a World<'a>, compose: &str) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(|error| format!("a project's folder: {error}"))?;
+        let containers = folder.path().join("containers");
+        std::fs::create_dir(&containers)
+            .map_err(|error| format!("{}: {error}", containers.display()))?;
+        let from = run::root()?.join("containers");
+        run::run(
+            Command::new("cp")
+                .args(["-a", "--"])
+                .args(COPIED.map(|name| from.join(name)))
+                .arg(&containers),
+        )?;
+        let project = Self {
+            world,
+            folder,
+            address: free_address()?,
+        };
+        if compose != "docker-compose" {
+            // The documents write its name with a hyphen.
+            let script = format!("#!/bin/sh\nexec {compose} \"$@\"\n");
+            project.put("bin/docker-compose", &script)?;
+            run::run(
+                Command::new("chmod")
+                    .arg("0755")
+                    .arg(project.path("bin/docker-compose")),
+            )?;
+        }
+        for (name, secret) in [
+            ("hsm_pin", PIN),
+            ("hsm_so_pin", SO_PIN),
+            ("backup_password", PASSWORD),
+        ] {
+            project.put(
+                &format!("containers/secrets/{name}"),
+                &format!("{secret}\n"),
+            )?;
+        }
+        Ok(project)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file of the project's folder.
+    pub fn put(&self, name: &str, text: &str) -> Result<()> {
+        put(&self.path(name), text).map_err(|error| format!("{name}: {error}"))
+    }
+
+    /// Types a script into a shell in the project's folder, as an operator does.
+    fn type_in(&self, script: &str) -> Result<Output> {
+        self.world.stage.engine.check_stop()?;
+        let mut command = Command::new("timeout");
+        command
+            .args(["--kill-after=5", LONGEST_SCRIPT, "bash", "-euc", script])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            // Ctrl-C is this program's to handle.
+            .process_group(0);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if NOT_INHERITED.iter().any(|start| text.starts_with(start)) {
+                command.env_remove(&name);
+            }
+        }
+        let images = &self.world.stage.images;
+        command
+            .env("COMPOSE_PROJECT_NAME", self.world.prefix())
+            .env("TRUSTPOINT_ADDRESS", &self.address)
+            .env("TRUSTPOINT_IMAGE", &images.node)
+            .env("TRUSTPOINT_SOFTHSM_IMAGE", &images.softhsm)
+            .env("PATH", self.search_path());
+        run::capture(&mut command)
+    }
+
+    /// The scripts of the project in front of everything else.
+    fn search_path(&self) -> String {
+        let before = std::env::var("PATH").unwrap_or_default();
+        let ours = ["containers", "bin"].map(|name| self.path(name).display().to_string());
+        format!("{}:{before}", ours.join(":"))
+    }
+
+    /// The same of a script that must succeed; what it printed.
+    pub fn typed(&self, script: &str) -> Result<String> {
+        let output = self.type_in(script)?;
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(stdout);
+        }
+        Err(format!(
+            "{script}\nended with {}:\n{stdout}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
+
+    /// Creates and starts the containers: the node's.
+    pub fn up(&self) -> Result<Container<'a>> {
+        self.own_secrets()?;
+        let up = self.typed("docker-compose -f containers/compose.yaml up --detach");
+        // Whatever is there by now is to be shown and removed.
+        self.service("softhsm").and(up)?;
+        self.service("trustpoint")
+    }
+
+    fn service(&self, name: &str) -> Result<Container<'a>> {
+        let project = format!("label={PROJECT_LABEL}={}", self.world.prefix());
+        let service = format!("label=com.docker.compose.service={name}");
+        let found = self.world.stage.engine.text(&[
+            "ps",
+            "--all",
+            "--format",
+            "{{.Names}}",
+            "--filter",
+            &project,
+            "--filter",
+            &service,
+        ])?;
+        match found.lines().next() {
+            Some(found) => Ok(self.world.adopt(found.to_owned())),
+            None => Err(format!("compose made no container of {name}")),
+        }
+    }
+
+    /// Only the node's user may read the secrets. A container gives them to it, so that whoever
+    /// runs the stories need not be root.
+    fn own_secrets(&self) -> Result<()> {
+        // Without the volumes: compose is to make them.
+        let script = "chown 10001:10001 /run/secrets/* && chmod 0400 /run/secrets/*";
+        self.run_with(&[self.secrets()], script).map(drop)
+    }
+
+    /// Keeps the node under this name; it must not run.
+    pub fn save(&self, name: &str) -> Result<()> {
+        let copies = KEPT.map(|(volume, path)| {
+            let to = format!("/saved/{name}/{volume}");
+            format!("mkdir -p {to} && cp -a {path}/. {to}\n")
+        });
+        self.by_hand(&copies.concat()).map(drop)
+    }
+
+    /// The script that brings a node back that was kept.
+    pub fn restore(name: &str) -> String {
+        KEPT.map(|(volume, path)| {
+            format!("find {path} -mindepth 1 -delete\ncp -a /saved/{name}/{volume}/. {path}\n")
+        })
+        .concat()
+    }
+
+    /// Runs a script as root on the volumes and secrets of the project, each where its containers
+    /// have it, and on `/saved`.
+    pub fn by_hand(&self, script: &str) -> Result<String> {
+        let prefix = self.world.prefix();
+        let mut mounts = vec![
+            self.secrets(),
+            format!("{prefix}_socket:/run/p11-kit"),
+            format!("{}:/saved", self.world.volume("saved")?),
+        ];
+        mounts.extend(KEPT.map(|(name, path)| format!("{prefix}_{name}:{path}")));
+        self.run_with(&mounts, &format!("{WORDS}{script}"))
+    }
+
+    fn secrets(&self) -> String {
+        let folder = self.path("containers/secrets");
+        format!("{}:/run/secrets", folder.display())
+    }
+
+    fn run_with(&self, mounts: &[String], script: &str) -> Result<String> {
+        let labels = self.world.labels();
+        let mut command = vec!["run", "--rm", "--interactive", "--network", "none"];
+        command.extend(labels.each_ref().map(String::as_str));
+        command.extend(["--user", "0", "--entrypoint", "sh"]);
+        command.extend([
+            "--tmpfs",
+            "/run/trustpoint:rw,uid=10001,gid=10001,mode=0700",
+        ]);
+        for mount in mounts {
+            command.extend(["--volume", mount]);
+        }
+        command.extend([self.world.stage.images.tools.as_str(), "-s"]);
+        self.world.stage.engine.feed(&command, script.as_bytes())
+    }
+}
+
+/// An address of this machine that nobody listens on now. compose takes it a second later.
+fn free_address() -> Result<String> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .map(|address| address.to_string())
+        .map_err(|error| format!("a free port: {error}"))
+}
