@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use clap::builder::{
     NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
 };
+use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use domain::StorageType;
 
@@ -235,6 +236,24 @@ pub enum ConfigCommand {
     /// The merged configuration, and where each value came from
     #[command(after_help = examples::CONFIG_SHOW)]
     Show,
+}
+
+impl Cli {
+    /// Parses the command line of this process.
+    ///
+    /// # Errors
+    /// What is wrong with it; `--help` and `--version` as well.
+    pub fn parse_all() -> Result<Self, clap::Error> {
+        let cli = Self::try_parse()?;
+        // clap compares these where they stand on one side of the command's name.
+        if cli.global.quiet && cli.global.verbose > 0 {
+            return Err(Self::command().error(
+                ErrorKind::ArgumentConflict,
+                "the argument '--quiet' cannot be used with '--verbose...'",
+            ));
+        }
+        Ok(cli)
+    }
 }
 
 impl Command {

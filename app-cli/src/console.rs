@@ -151,10 +151,10 @@ impl Console {
 
     /// Without colour, for a command line that did not parse.
     #[must_use]
-    pub fn plain(format: Format) -> Self {
+    pub fn plain(format: Format, log: Format) -> Self {
         Self {
             format,
-            log: format,
+            log,
             streams: Streams::default(),
             verbosity: Verbosity::Normal,
             stdout_taken: false,
@@ -489,7 +489,7 @@ mod tests {
     #[test]
     fn the_console_keeps_the_contract() {
         for format in [Format::Human, Format::Json] {
-            ports::contract::surroundings::output(&Console::plain(format));
+            ports::contract::surroundings::output(&Console::plain(format, format));
         }
     }
 }

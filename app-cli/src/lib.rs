@@ -28,7 +28,6 @@ mod wire;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use ports::FaultKind;
 
 use cli::{Cli, Command, Format};
@@ -41,7 +40,7 @@ use visible::visible_lines;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::parse_all() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -107,7 +106,8 @@ fn all_is_out(console: Console, report: &mut Report) -> bool {
 /// Bad arguments, and `--help` and `--version`, which clap gives back as errors too.
 fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
-    let format = wanted_format();
+    let format = wanted("--format").unwrap_or(Format::Human);
+    let log = wanted("--log-format").unwrap_or(format);
     if !error.use_stderr() {
         // In its colours, which clap knows how to leave out.
         let printed = error.print().and_then(|()| std::io::stdout().flush());
@@ -115,12 +115,16 @@ fn usage(error: &clap::Error) -> ExitCode {
         if let Err(why) = printed {
             let lost = Failure::io("writing to standard output", why);
             report.fail(lost.report());
-            Console::plain(format).error_only(&lost.report());
+            Console::plain(format, log).error_only(&lost.report());
         }
         return ExitCode::from(exit_code::of_report(&report, false));
     }
-    match format {
-        Format::Json => {
+    match (format, log) {
+        (Format::Human, Format::Human) => {
+            // Nothing is left to do where even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "{}", visible_lines(text.trim_end()));
+        }
+        _ => {
             let mut report = Report::new("trustpointctl");
             let message = text
                 .lines()
@@ -133,24 +137,28 @@ fn usage(error: &clap::Error) -> ExitCode {
                 "`trustpointctl --help` lists the commands and their options",
             );
             report.fail(failure.report());
-            let console = Console::plain(format);
+            let console = Console::plain(format, log);
             console.report(&report, exit_code::of_report(&report, false));
             all_is_out(console, &mut report);
-        }
-        Format::Human => {
-            // Nothing is left to do where even this cannot be written.
-            let _ = writeln!(std::io::stderr(), "{}", visible_lines(text.trim_end()));
         }
     }
     ExitCode::from(exit_code::of_fault(FaultKind::Usage))
 }
 
-/// As far as a command line that did not parse says so; its arguments may be no text.
-fn wanted_format() -> Format {
+/// The format of this option, as far as a command line that did not parse says so; its arguments
+/// may be no text.
+fn wanted(option: &str) -> Option<Format> {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let json = arguments.iter().any(|argument| argument == "--format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| matches!(pair, [name, value] if name == "--format" && value == "json"));
-    if json { Format::Json } else { Format::Human }
+    let is = |value: &str| {
+        let joined = format!("{option}={value}");
+        arguments.iter().any(|argument| argument == joined.as_str())
+            || arguments
+                .windows(2)
+                .any(|pair| matches!(pair, [name, given] if name == option && given == value))
+    };
+    if is("json") {
+        Some(Format::Json)
+    } else {
+        is("human").then_some(Format::Human)
+    }
 }

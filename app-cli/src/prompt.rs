@@ -144,7 +144,7 @@ pub fn names(
     configured: &[String],
     check: impl Fn(&[String]) -> Result<(), Error>,
 ) -> Result<Vec<String>, Failure> {
-    say("By which names and addresses do clients reach this node? Its certificate is for them.");
+    say("By which names and addresses do clients reach this node?");
     let question = format!("Names, with spaces between [{}]: ", configured.join(" "));
     let mut left = TRIES;
     loop {
@@ -169,8 +169,8 @@ impl Pins for AskedPins {
         if self.0.has_user_pin() || !is_terminal() {
             return Ok(self.0.user_pin()?);
         }
-        say("The user PIN opens the token at each start; of a new token it is chosen here. It is");
-        say("not shown.");
+        say("The user PIN opens the token at each start; of a new token it is chosen here.");
+        say("What you type is not shown.");
         Ok(twice("User PIN of the token", |_| Ok(()))?)
     }
 

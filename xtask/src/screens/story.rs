@@ -54,10 +54,11 @@ pub const SCENES: [Scene; 12] = [
         name: "setup",
         title: "Setup",
         typed: "trustpointctl setup",
-        sentence: "Setup asks where the secrets are kept, and for the backup password and the PINs \
-                   of the new token; what is typed there is not shown.",
+        sentence: "Setup asks where the secrets are kept, for the names in the certificate, and for \
+                   the backup password and the PINs of the new token; what is secret is not shown.",
         answers: &[
             ("Storage [1, 2 or its name]: ", "softhsm"),
+            ("spaces between [127.0.0.1]: ", "pki.example.org"),
             ("New backup password: ", PASSWORD),
             ("New backup password again: ", PASSWORD),
             ("User PIN of the token: ", PIN),
@@ -144,7 +145,7 @@ pub const SCENES: [Scene; 12] = [
         name: "history",
         title: "History",
         typed: "trustpointctl history",
-        sentence: "What each start selected and changed, the newest first.",
+        sentence: "What each start selected and changed, and what commands did, the newest first.",
         answers: &[],
         before: nothing,
         code: 0,

@@ -186,6 +186,11 @@ fn q_says_nothing_but_what_went_wrong_and_vv_when() {
     let time = step.unwrap().split_once(' ').unwrap().0;
     assert!(time.starts_with("20") && time.ends_with('Z'), "{timed}");
     sandbox.run_human(&["-q", "-v", "status"]).expect(2);
+    sandbox.run_human(&["-q", "status", "-v"]).expect(2);
+    let wrong = ["--log-format", "json", "status", "--nonsense"];
+    let wrong = sandbox.run_human(&wrong).expect(2);
+    let line: &str = wrong.stderr.trim();
+    assert!(line.starts_with('{') && line.contains("nonsense"), "{line}");
     let problems = sandbox.run_human(&["-q", "doctor"]).stdout;
     assert!(!problems.contains("pass "), "{problems}");
 
