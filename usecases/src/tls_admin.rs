@@ -12,6 +12,6 @@ mod show;
 
 pub use activate::{Activate, run as activate};
 pub use import::{Import, run as import};
-pub use reload::reload;
+pub use reload::{reload, reload_after_start};
 pub use renew::{Renew, run as renew};
 pub use show::{Active, history, show};

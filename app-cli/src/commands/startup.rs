@@ -15,6 +15,7 @@ use crate::{exit_code, json};
 use usecases::error::Error;
 use usecases::report::{Name, Report};
 use usecases::startup::{self, Mode, Request};
+use usecases::tls_admin;
 
 /// The main job.
 ///
@@ -40,8 +41,12 @@ pub fn startup(
     let node = wire(config, access, console)?;
     let result = startup::run(&mut console.recorder(&node, report), request);
     let result = result.map_err(Failure::from);
-    if let Err(fault) = &result {
-        report.fail(fault.report());
+    match &result {
+        Err(fault) => report.fail(fault.report()),
+        Ok(()) if mode == Mode::CarryOut && arguments.command.is_empty() => {
+            tls_admin::reload_after_start(&mut console.recorder(&node, report));
+        }
+        Ok(()) => {}
     }
     let exit_code = exit_code::of_report(report, arguments.require_ready);
     if mode == Mode::CarryOut {

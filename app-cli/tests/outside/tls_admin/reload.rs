@@ -84,3 +84,25 @@ fn recovery_reloads_nginx_too() {
     sandbox.run(&recover).expect(0);
     assert!(fs::exists(trace).unwrap());
 }
+
+#[test]
+fn a_start_that_finds_the_token_back_reloads_the_web_server_beside_it() {
+    let sandbox = Sandbox::softhsm();
+    let trace = sandbox.path("reloaded");
+    configure(&sandbox, &["touch", trace.to_str().unwrap()]);
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.step("reload_web_server"), "", "the set is the same");
+    sandbox.lose_token();
+    sandbox.new_container();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "recovery_required");
+    assert!(
+        !trace.exists(),
+        "what Nginx has is better than what it would get"
+    );
+    sandbox.bring_token_back();
+    let run = sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "ready");
+    assert_eq!(run.step("reload_web_server"), "done");
+    assert!(fs::exists(trace).unwrap());
+}
