@@ -7,7 +7,7 @@ use domain::{SchemaState, StorageType};
 use ports::{
     Backup, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups,
     CredentialStore, CredentialWithKey, Dek, Event, History, HistoryRow, MadeSnapshot, Migrated,
-    NewCredential, NodeRecord, NodeStore, Snapshot, StagedBackup, StartRecord, StoreError,
+    NewCredential, NodeRecord, NodeStore, Purpose, Snapshot, StagedBackup, StartRecord, StoreError,
     StoredCredential, TokenRecord,
 };
 use refinery::Runner;
@@ -252,12 +252,15 @@ impl Backups for SqliteDatabase {
         )?)
     }
 
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError> {
+    fn snapshot(&self, purpose: Purpose, now: OffsetDateTime) -> Result<MadeSnapshot, BackupError> {
+        let kind = match purpose {
+            Purpose::BeforeUpgrade => Kind::Upgrade,
+            Purpose::KeepsKey => Kind::Replaced,
+        };
         self.connections.ensure_writable_mode()?;
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.connections.with_schema(|db| {
             let file = plain_file(db)?;
-            let kind = Kind::Upgrade;
             snapshot::make(db, file.as_ref(), &self.snapshots, kind, now, &self.watch)
         })?;
         Ok(made.ok_or_else(|| not_initialised(&self.connections.path))?)

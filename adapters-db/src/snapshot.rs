@@ -16,7 +16,8 @@ use crate::{live_copy, node};
 
 const KEPT: usize = 5;
 
-/// Makes the snapshot; `file` is the database's [`live_copy::plain_file`]. `None` where the newest of its kind is of this very state.
+/// Makes the snapshot; `file` is the database's [`live_copy::plain_file`]. No second one is
+/// made where the newest of its kind is of this very state.
 pub(crate) fn make(
     db: &Db<'_>,
     file: Option<&File>,
@@ -24,7 +25,7 @@ pub(crate) fn make(
     kind: Kind,
     now: OffsetDateTime,
     watch: &Watch,
-) -> Result<Option<MadeSnapshot>, StoreError> {
+) -> Result<MadeSnapshot, StoreError> {
     let owner = Owner::of_database(db.path)?;
     owner.provide(directory)?;
     let mut draft = Draft::within(directory)?;
@@ -32,12 +33,17 @@ pub(crate) fn make(
     let copied = live_copy::copy(db, file, &draft, &mut progress, |state| {
         Ok(node::version(state))
     })?;
+    let version = copied.read;
     if let Some(newest) = newest(directory, kind)?
         && same_bytes(draft.file(), &newest)?
     {
-        return Ok(None);
+        let path = newest.into_string();
+        return Ok(MadeSnapshot {
+            snapshot: Snapshot { path, version },
+            is_new: false,
+            removed: Vec::new(),
+        });
     }
-    let version = copied.read;
     owner.take(draft.file(), directory)?;
     let kept = publish(&mut draft, directory, kind, version.as_deref(), now)?;
     let removed = match kind {
@@ -45,8 +51,11 @@ pub(crate) fn make(
         Kind::Replaced => Vec::new(),
     };
     let path = kept.into_string();
-    let snapshot = Snapshot { path, version };
-    Ok(Some(MadeSnapshot { snapshot, removed }))
+    Ok(MadeSnapshot {
+        snapshot: Snapshot { path, version },
+        is_new: true,
+        removed,
+    })
 }
 
 /// The snapshots, newest first.

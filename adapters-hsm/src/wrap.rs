@@ -28,13 +28,35 @@ pub(crate) fn wrap(user: &UserSession, kek: &KekId, dek: &Dek) -> Result<Wrapped
         .ok_or_else(|| TokenError::NoWrapMechanism(token()))?;
     let kek = Kek::on(user, kek)?;
     let blob = kek.wrap(dek, format)?;
-    if !kek.unwrap(&blob)?.is_same(dek) {
+    if !kek.unwrap(&blob).map_err(of_the_device)?.is_same(dek) {
         return Err(TokenError::WrapMismatch(token()));
     }
     Ok(blob.to_stored())
 }
 
+/// What a token does not unwrap that it has wrapped a moment ago is not altered: the token is no
+/// good.
+fn of_the_device(error: TokenError) -> TokenError {
+    match error {
+        TokenError::Call {
+            what,
+            failure: CallFailure::Corrupt | CallFailure::Vague,
+            source,
+        } => TokenError::Call {
+            what,
+            failure: CallFailure::Unreachable,
+            source,
+        },
+        other => other,
+    }
+}
+
 /// Unwraps in the format that the blob names.
+///
+/// What a failure means is judged by evidence and not by its code: of one flipped bit SoftHSM says
+/// CKR_GENERAL_ERROR, NSS CKR_WRAPPED_KEY_INVALID and kryoptic CKR_DEVICE_ERROR, and a broken token
+/// may say any of them. One that still wraps and unwraps a key of its own is not broken: what is
+/// stored is.
 pub(crate) fn unwrap(
     user: &UserSession,
     kek: &KekId,
@@ -43,19 +65,21 @@ pub(crate) fn unwrap(
     let blob = Blob::parse(stored, kek)?;
     let kek = Kek::on(user, kek)?;
     match kek.unwrap(&blob) {
-        // SoftHSM says CKR_GENERAL_ERROR of an altered blob, and a token that is broken says the
-        // same. One that still wraps and unwraps a key of its own is not broken.
         Err(TokenError::Call {
             what,
-            failure: CallFailure::Vague,
+            failure: CallFailure::Vague | CallFailure::Corrupt | CallFailure::Unreachable,
             source,
         }) => {
-            kek.self_test(blob.format())?;
-            Err(TokenError::Call {
+            let failed = |failure| TokenError::Call {
                 what,
-                failure: CallFailure::Corrupt,
+                failure,
                 source,
-            })
+            };
+            match kek.self_test(blob.format()) {
+                Err(_) => Err(failed(CallFailure::Unreachable)),
+                // Once more: the first failure may have been the device's after all.
+                Ok(()) => kek.unwrap(&blob).map_err(|_| failed(CallFailure::Corrupt)),
+            }
         }
         unwrapped => unwrapped,
     }

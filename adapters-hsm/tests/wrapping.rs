@@ -13,7 +13,7 @@ use std::fs;
 
 use common::{Sandbox, SoftHsmRig, config, isolated, logged_in, module, present, unavailable};
 use ports::contract::token::suite;
-use ports::{Dek, TokenError, TokenSession, WrapFormat, WrappedDek};
+use ports::{Dek, FaultKind, TokenError, TokenSession, WrapFormat, WrappedDek};
 
 const HIDE_KEY_WRAP: (&str, &str) = ("SHIM_HIDE", "2109");
 
@@ -84,8 +84,9 @@ fn wrapped(
 
 #[test]
 fn c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt() {
-    // C_UnwrapKey for ever: GENERAL_ERROR, as for a flipped bit; DEVICE_ERROR.
-    for fault in ["61:5", "61:30"] {
+    // C_UnwrapKey for ever: GENERAL_ERROR, DEVICE_ERROR and WRAPPED_KEY_INVALID, which SoftHSM,
+    // kryoptic and NSS say of a flipped bit.
+    for fault in ["61:5", "61:30", "61:110"] {
         let test = "c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt";
         isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
             sandbox.token("T");
@@ -98,6 +99,30 @@ fn c03_a_token_that_cannot_unwrap_at_all_does_not_make_the_blob_corrupt() {
             unavailable(&session.unwrap_dek(&kek, &blob).unwrap_err(), "CKR_");
             // C16: what cannot be unwrapped is not given to the caller to store.
             unavailable(&session.wrap_dek(&kek, &dek).unwrap_err(), "CKR_");
+        });
+        if std::env::var_os("HSM_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn c16_a_failed_unwrap_is_judged_by_a_probe_and_not_by_its_code() {
+    let test = "c16_a_failed_unwrap_is_judged_by_a_probe_and_not_by_its_code";
+    for fault in ["61:5", "61:30", "61:110"] {
+        let environment = [("SHIM_FAULT", fault), ("SHIM_ONCE", "{dir}/on")];
+        isolated(test, &environment, |sandbox| {
+            let (session, kek, blob, on) = wrapped(sandbox);
+            fs::remove_file(&on).unwrap();
+            // The device's failure, and it is over.
+            session.unwrap_dek(&kek, &blob).unwrap();
+            let mut altered = blob.clone();
+            *altered.0.last_mut().unwrap() ^= 1;
+            fs::remove_file(&on).unwrap();
+            let error = session.unwrap_dek(&kek, &altered).unwrap_err();
+            assert_eq!(error.kind(), FaultKind::DataCorrupt, "{error}");
+            // The device is still asked for what is whole.
+            session.unwrap_dek(&kek, &blob).unwrap();
         });
         if std::env::var_os("HSM_TEST_CHILD").is_some() {
             return;

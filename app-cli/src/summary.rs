@@ -65,8 +65,17 @@ const fn is_waiting(outcome: Outcome) -> bool {
 }
 
 /// Whether the web server was to be told of a new set, and could not be.
-fn is_reload_left(step: &StepReport) -> bool {
-    step.step == "reload_web_server" && step.result == StepResult::Skipped
+fn is_reload_left(report: &Report) -> bool {
+    let has = |name: &str, result: StepResult| {
+        let is_it = |step: &StepReport| step.step == name && step.result == result;
+        report.steps.iter().any(is_it)
+    };
+    has("reload_web_server", StepResult::Skipped) && has("provide_tls", StepResult::Done)
+}
+
+/// Whether `status` sees what no start has seen yet: `recover` waits for that.
+fn is_before_a_start(report: &Report, softhsm: Option<&Summary>) -> bool {
+    report.command == "status" && softhsm.is_some_and(|summary| !summary.is_waiting)
 }
 
 fn versions(report: &Report) -> String {
@@ -121,7 +130,7 @@ fn backup(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
     }
     let last = match summary.last_backup_at {
         Some(at) => format!("last backup {}", at.date()),
-        None => "no backup made yet".to_owned(),
+        None => "no backup on record".to_owned(),
     };
     if summary.storage != Some(StorageType::SoftHsm) {
         return Some(last);
@@ -149,9 +158,14 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
     let summary = report.summary.as_ref();
     let softhsm = summary.filter(|summary| summary.storage == Some(StorageType::SoftHsm));
     let has_password = softhsm.is_none_or(|summary| summary.has_backup_password);
+    let is_kek_gone = softhsm.is_some_and(|summary| summary.kek == KekState::Absent);
     let next = match outcome {
         Outcome::SetupRequired => {
             "`trustpointctl setup`: at a terminal it asks for all that it needs"
+        }
+        Outcome::RecoveryRequired if has_password && is_before_a_start(report, softhsm) => {
+            "`trustpointctl startup`, and then `trustpointctl recover` with the backup password; or \
+             bring the old token back"
         }
         Outcome::RecoveryRequired if has_password => {
             "`trustpointctl recover` with the backup password, or bring the old token back and \
@@ -161,7 +175,11 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
             "bring the old token back and start again, or restore a backup that has a backup \
              password: `trustpointctl backup restore FILE`"
         }
-        Outcome::Ready if softhsm.is_some_and(|summary| summary.kek == KekState::Absent) => {
+        Outcome::Ready if is_kek_gone && has_password => {
+            "`trustpointctl keys rotate-kek`: with the next restart only the backup password has the \
+             DEK"
+        }
+        Outcome::Ready if is_kek_gone => {
             "`trustpointctl keys rotate-kek`, NOW: the DEK is in the cache alone, and gone with \
              the next restart"
         }
@@ -173,12 +191,13 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
                 Some(CredentialOrigin::Imported) => {
                     "have your CA issue a new certificate: `trustpointctl tls import`"
                 }
-                Some(CredentialOrigin::Generated) | None => {
+                Some(CredentialOrigin::Generated) => {
                     "`trustpointctl tls renew`: the certificate ends soon"
                 }
+                None => "see the warning about the certificate",
             }
         }
-        Outcome::Ready if report.steps.iter().any(is_reload_left) => {
+        Outcome::Ready if is_reload_left(report) => {
             "where nginx runs, reload it: it still serves the certificate of before"
         }
         Outcome::Ready => "nothing: the node is ready",

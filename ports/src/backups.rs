@@ -83,11 +83,24 @@ pub struct Snapshot {
     pub version: Option<String>,
 }
 
-/// A snapshot that was made now.
+/// What a snapshot is made for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// To go back where an upgrade was no good: the last five of those are kept.
+    BeforeUpgrade,
+    /// It may hold the only copy of a key, wrapped as no other database has it: it MUST NOT be
+    /// removed with old ones.
+    KeepsKey,
+}
+
+/// A snapshot of the database as it is now.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MadeSnapshot {
     /// The snapshot.
     pub snapshot: Snapshot,
+    /// Whether it was made now: the newest of its purpose may be of this very state already, where
+    /// a command is repeated.
+    pub is_new: bool,
     /// Where the old ones stood that were removed for it.
     pub removed: Vec<String>,
 }
@@ -102,12 +115,12 @@ pub trait Backups {
     /// See [`Backups`]; MUST be [`crate::FaultKind::Io`] for a full or read-only file system.
     fn check_snapshot(&self) -> Result<(), BackupError>;
 
-    /// Makes a consistent copy, verifies it, keeps the last five of those. `None` where the newest
-    /// snapshot is of this very state already (a start that is repeated).
+    /// Makes a consistent copy and verifies it, where the newest snapshot for this purpose is not of
+    /// this very state already.
     ///
     /// # Errors
     /// See [`Backups`].
-    fn snapshot(&self, now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError>;
+    fn snapshot(&self, purpose: Purpose, now: OffsetDateTime) -> Result<MadeSnapshot, BackupError>;
 
     /// The snapshots, newest first; MUST be empty for a missing directory.
     ///

@@ -47,7 +47,7 @@ pub use assets::{AssetError, AssetReport, Messages, StaticFiles};
 pub use backup_error::BackupError;
 pub use backups::{
     Backup, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, MadeSnapshot,
-    Snapshot, StagedBackup,
+    Purpose, Snapshot, StagedBackup,
 };
 pub use causes::{causes, in_full};
 pub use clock::{Clock, SystemClock};

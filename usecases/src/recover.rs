@@ -94,11 +94,13 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
     reload(recorder);
     recorder.complete()?;
-    recorder.report.warnings.push(
-        "keys that lived on the old token alone are gone; what was sealed under the DEK is \
-         readable again"
-            .into(),
-    );
+    if known.serial != session.info().serial {
+        recorder.report.warnings.push(
+            "keys that lived on the old token alone are gone; what was sealed under the DEK is \
+             readable again"
+                .into(),
+        );
+    }
     recorder.report.outcome = Some(Outcome::Ready);
     Ok(())
 }

@@ -70,7 +70,10 @@ pub enum Refused {
     #[error("this node has no SoftHSM storage (it has {storage})")]
     NothingWrapped { storage: &'static str },
     #[error("this node is set up already (the wizard state is {state})")]
-    SetUpAlready { state: &'static str },
+    SetUpAlready {
+        state: &'static str,
+        is_waiting: bool,
+    },
     #[error("this node is not set up (the wizard state is {state})")]
     NotSetUp { state: &'static str },
     #[error("this node does not wait for its backup password: the wizard state is {state}")]

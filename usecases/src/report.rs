@@ -59,6 +59,8 @@ pub struct Summary {
     pub token_label: Option<String>,
     /// What is known of its KEK.
     pub kek: KekState,
+    /// Whether the wizard waits for the backup password already.
+    pub is_waiting: bool,
     /// Whether its DEK is cached.
     pub is_dek_cached: bool,
     /// Whether a backup password can bring its DEK back.
@@ -83,6 +85,9 @@ impl Summary {
             storage: observed.storage().and_then(Storage::kind),
             token_label: token.map(|token| token.label.clone()),
             kek: sealing.map_or(KekState::Unknown, |sealing| sealing.kek),
+            is_waiting: observed
+                .wizard_file()
+                .is_some_and(SetupWizardState::is_auto_restore),
             is_dek_cached: sealing.is_some_and(|sealing| sealing.is_dek_cached()),
             has_backup_password: sealing.is_some_and(|sealing| sealing.has_backup_password),
             backup_password_set_at: token.and_then(|token| token.backup_password_set_at),

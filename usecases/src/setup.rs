@@ -208,7 +208,8 @@ fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Err
     ensure_schema(node, record)?;
     if dek_ways::is_completed(record, raw) {
         let state = raw.map_or("empty, and the database says so", SetupWizardState::name);
-        return Err(Refused::SetUpAlready { state }.into());
+        let is_waiting = raw.is_some_and(SetupWizardState::is_auto_restore);
+        return Err(Refused::SetUpAlready { state, is_waiting }.into());
     }
     Ok(())
 }

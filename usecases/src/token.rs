@@ -3,8 +3,8 @@
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, EventKind, Found, NodeRecord, PinState, ReachedModule, Secret, TokenInfo, TokenRecord,
-    TokenSession,
+    Dek, EventKind, Found, NodeRecord, PinState, Purpose, ReachedModule, Secret, TokenInfo,
+    TokenRecord, TokenSession,
 };
 
 use crate::error::Error;
@@ -224,17 +224,9 @@ fn keep_other_token(
         return Ok(());
     };
     let backups = &recorder.node.store.backups;
-    let made = backups.snapshot(recorder.node.host.clock.now())?;
-    let kept = match made {
-        Some(made) => Some(made.snapshot.path),
-        None => backups
-            .snapshots()?
-            .into_iter()
-            .next()
-            .map(|newest| newest.path),
-    };
-    let kept = kept.unwrap_or_default();
-    recorder.note("snapshot_database", true, &kept);
+    let made = backups.snapshot(Purpose::KeepsKey, recorder.node.host.clock.now())?;
+    let kept = made.snapshot.path;
+    recorder.note("snapshot_database", made.is_new, &kept);
     recorder.report.warnings.push(format!(
         "the DEK as the token {:?} (serial {}) wraps it stands in a snapshot alone, which is to be \
          kept: should that token come back and this one be lost, `trustpointctl backup restore \

@@ -148,13 +148,7 @@ impl Staged {
             _file: file,
             _transaction: transaction,
         });
-        Ok(match made? {
-            Some(made) => Some(made.snapshot.path),
-            // The newest is of this very state.
-            None => {
-                snapshot::newest(&self.snapshots, Kind::Replaced)?.map(Utf8PathBuf::into_string)
-            }
-        })
+        Ok(Some(made?.snapshot.path))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use ports::contract::store::{moment, start};
-use ports::{BackupOrigin, BackupSource, BackupTarget, FaultKind};
+use ports::{BackupOrigin, BackupSource, BackupTarget, FaultKind, Purpose};
 use rusqlite::Connection;
 
 use super::every_port::*;
@@ -121,12 +121,15 @@ fn c15_beside_an_application_that_writes_each_millisecond_every_copy_is_one_stat
                 panic!("backup {number}: {error:?}");
             }
             assert_one_state(&file);
-            let made = rig.open_patient().snapshot(moment(0));
+            let made = rig
+                .open_patient()
+                .snapshot(Purpose::BeforeUpgrade, moment(0));
             if let Err(error) = &made {
                 panic!("snapshot {number}: {error:?}");
             }
             // None where nothing was written since the last.
-            if let Some(made) = made.unwrap() {
+            let made = made.unwrap();
+            if made.is_new {
                 assert_one_state(Utf8Path::new(&made.snapshot.path));
             }
         }

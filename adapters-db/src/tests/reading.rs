@@ -1,7 +1,7 @@
 //! A look changes nothing: not the file, not its directory, not a time.
 
 use ports::contract::store::{event, moment, start, starts_of, try_save};
-use ports::{EventKind, FaultKind, NodeStore as _};
+use ports::{EventKind, FaultKind, NodeStore as _, Purpose};
 
 use super::every_port::*;
 use super::{OtherProcess, Rig, node};
@@ -126,7 +126,9 @@ fn every_write_through_a_read_only_value_is_refused() {
     for error in errors {
         assert_eq!(error.kind(), FaultKind::Internal);
     }
-    let error = database.snapshot(moment(0)).unwrap_err();
+    let error = database
+        .snapshot(Purpose::BeforeUpgrade, moment(0))
+        .unwrap_err();
     assert_eq!(error.kind(), FaultKind::Internal);
     assert_eq!(rig.listing(), before);
 }

@@ -1,7 +1,8 @@
 //! Snapshots (C15).
 
 use camino::Utf8PathBuf;
-use ports::Snapshot;
+use ports::{Purpose, Snapshot};
+
 use ports::contract::store::{active, moment, save, start};
 
 use super::every_port::*;
@@ -18,7 +19,10 @@ fn recorded() -> Rig {
 
 /// Makes one, which is listed as the newest.
 fn make(database: &SqliteDatabase, second: i64) -> Snapshot {
-    database.snapshot(moment(second)).unwrap().unwrap().snapshot
+    database
+        .snapshot(Purpose::BeforeUpgrade, moment(second))
+        .unwrap()
+        .snapshot
 }
 
 fn path_of(snapshot: &Snapshot) -> Utf8PathBuf {
@@ -60,7 +64,11 @@ fn snapshots_of_one_second_are_in_the_order_of_making_and_the_oldest_goes() {
     let mut made = Vec::new();
     for version in ["1.6.0", "1.10.0", "1.2.0", "1.10.0", "1.9.0", "1.11.0"] {
         database.record_start(&start(version, moment(1))).unwrap();
-        made.push(database.snapshot(moment(0)).unwrap().unwrap());
+        made.push(
+            database
+                .snapshot(Purpose::BeforeUpgrade, moment(0))
+                .unwrap(),
+        );
     }
     let paths: Vec<_> = made.iter().map(|made| &made.snapshot.path).collect();
     let listed = database.snapshots().unwrap();
@@ -130,6 +138,10 @@ fn a_read_only_snapshot_directory_fails_and_changes_nothing() {
     let rig = recorded();
     put(&rig.snapshots, b"a file where the directory should be");
     let before = rig.listing();
-    assert!(rig.open().snapshot(moment(0)).is_err());
+    assert!(
+        rig.open()
+            .snapshot(Purpose::BeforeUpgrade, moment(0))
+            .is_err()
+    );
     assert_eq!(rig.listing(), before);
 }

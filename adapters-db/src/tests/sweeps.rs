@@ -3,7 +3,7 @@
 use domain::{KekId, StorageType};
 use ports::contract::failed::Failed;
 use ports::contract::store::{event, known_token, moment, save, start, try_save};
-use ports::{Dek, EventKind, FaultKind};
+use ports::{Dek, EventKind, FaultKind, Purpose};
 
 use super::every_port::*;
 use super::{Rig, put};
@@ -41,7 +41,7 @@ fn change(database: &SqliteDatabase) -> Vec<Option<Failed>> {
     token.pending_kek = Some(KekId::new(&[9; 16]).unwrap());
     vec![
         fault(database.migrate()),
-        fault(database.snapshot(moment(1))),
+        fault(database.snapshot(Purpose::BeforeUpgrade, moment(1))),
         fault(database.set_storage(StorageType::SoftHsm)),
         fault(database.save_token(&token, None)),
         fault(try_save(database, "one", None)),

@@ -61,6 +61,12 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::NothingWrapped { .. } => {
             "nothing is wrapped by a token here; run `trustpointctl startup`"
         }
+        Refused::SetUpAlready {
+            is_waiting: true, ..
+        } => {
+            "this node waits for its backup password: run `trustpointctl recover`, or bring the old \
+             token back and start again"
+        }
         Refused::SetUpAlready { .. } => {
             "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
              nothing"

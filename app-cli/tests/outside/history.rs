@@ -159,7 +159,7 @@ fn a_node_of_the_version_before_keeps_its_history() {
 fn the_last_backup_stands_on_the_screen_and_in_the_metrics() {
     let sandbox = Sandbox::software();
     let status = || sandbox.run_human(&["status"]).expect(0).stdout;
-    assert!(status().contains("no backup made yet"), "{}", status());
+    assert!(status().contains("no backup on record"), "{}", status());
     let file = sandbox.path("node.backup").display().to_string();
     sandbox.run(&["backup", "create", &file]).expect(0);
     assert!(status().contains("last backup 20"), "{}", status());

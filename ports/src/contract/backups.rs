@@ -5,7 +5,7 @@ use domain::StorageType;
 use crate::contract::store::{StoreRig, known_token, moment, start};
 use crate::{
     BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, FaultKind,
-    NodeRecord,
+    NodeRecord, Purpose,
 };
 
 /// A place for one database and its backups; nothing stands there yet.
@@ -152,7 +152,9 @@ const CASES: [Case; 9] = [
             let version = format!("2.0.{number}");
             let database = rig.store();
             database.record_start(&start(&version, moment(10))).unwrap();
-            let made = database.snapshot(moment(10 + number)).unwrap().unwrap();
+            let made = database
+                .snapshot(Purpose::BeforeUpgrade, moment(10 + number))
+                .unwrap();
             assert!(!made.removed.contains(&kept));
         }
         let left = rig.store().snapshots().unwrap();

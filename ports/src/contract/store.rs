@@ -5,8 +5,8 @@ use domain::{KekId, SchemaState, StorageType};
 
 use crate::{
     ActiveCredential, CertificateFacts, CredentialOrigin, CredentialStore, CredentialWithKey, Dek,
-    EventKind, Migrated, NewCredential, NodeStore, Secret, StoreError, StoredKey, TlsCredential,
-    WrappedDek,
+    EventKind, Migrated, NewCredential, NodeStore, Purpose, Secret, StoreError, StoredKey,
+    TlsCredential, WrappedDek,
 };
 
 use super::history::{self, noted};
@@ -149,7 +149,11 @@ fn too_early(rig: &dyn StoreRig) {
     let database = rig.store();
     assert!(database.set_storage(StorageType::Software).is_err());
     assert!(database.record_start(&start("1.0.0", moment(0))).is_err());
-    assert!(database.snapshot(moment(0)).is_err());
+    assert!(
+        database
+            .snapshot(Purpose::BeforeUpgrade, moment(0))
+            .is_err()
+    );
     nothing_there(rig);
 }
 
@@ -386,9 +390,17 @@ fn snapshots(rig: &dyn StoreRig) {
         let version = format!("1.0.{number}");
         database.record_start(&start(&version, moment(0))).unwrap();
         let before = database.snapshots().unwrap();
-        let made = database.snapshot(moment(number)).unwrap().unwrap();
+        let made = database
+            .snapshot(Purpose::BeforeUpgrade, moment(number))
+            .unwrap();
         assert_eq!(made.snapshot.version.as_deref(), Some(version.as_str()));
-        assert_eq!(database.snapshot(moment(number)).unwrap(), None);
+        let again = database
+            .snapshot(Purpose::BeforeUpgrade, moment(number))
+            .unwrap();
+        assert_eq!(
+            (again.is_new, again.snapshot),
+            (false, made.snapshot.clone())
+        );
         assert_eq!(database.snapshots().unwrap()[0], made.snapshot);
         let oldest: Vec<_> = before.iter().skip(4).map(|old| old.path.clone()).collect();
         assert_eq!(made.removed, oldest, "a report has to name them");
@@ -400,6 +412,18 @@ fn snapshots(rig: &dyn StoreRig) {
         .map(|snapshot| snapshot.version.unwrap())
         .collect();
     assert_eq!(versions, ["1.0.6", "1.0.5", "1.0.4", "1.0.3", "1.0.2"]);
+    // What may hold the only copy of a key is kept, whatever comes after it.
+    let key = database.snapshot(Purpose::KeepsKey, moment(0)).unwrap();
+    assert!(key.is_new);
+    for number in 10..17 {
+        let version = format!("2.0.{number}");
+        database.record_start(&start(&version, moment(0))).unwrap();
+        let made = database
+            .snapshot(Purpose::BeforeUpgrade, moment(number))
+            .unwrap();
+        assert!(!made.removed.contains(&key.snapshot.path));
+    }
+    assert!(database.snapshots().unwrap().contains(&key.snapshot));
     drop(database);
-    assert_eq!(rig.store().snapshots().unwrap().len(), 5);
+    assert_eq!(rig.store().snapshots().unwrap().len(), 6);
 }

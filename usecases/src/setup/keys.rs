@@ -1,7 +1,7 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, KekId, KekState};
-use ports::{CachedDek, Dek, FaultKind, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, FaultKind, NodeRecord, Purpose, TokenRecord, TokenSession};
 
 use crate::error::Error;
 use crate::node::Node;
@@ -113,15 +113,12 @@ fn earlier_dek(
     if let Some(fault) = damaged {
         return Err(fault.into());
     }
-    let made = node.store.backups.snapshot(node.host.clock.now())?;
-    let removed = made
-        .as_ref()
-        .map_or(String::new(), |made| made.removed.join(", "));
-    let kept = made.map_or("an earlier snapshot".to_owned(), |made| made.snapshot.path);
-    recorder.note("snapshot_database", true, &kept);
-    if !removed.is_empty() {
-        recorder.note("remove_snapshots", true, &removed);
-    }
+    let made = node
+        .store
+        .backups
+        .snapshot(Purpose::KeepsKey, node.host.clock.now())?;
+    let kept = made.snapshot.path;
+    recorder.note("snapshot_database", made.is_new, &kept);
     recorder.report.warnings.push(format!(
         "the KEK of an earlier setup is not on the token: a new DEK is made; what was sealed \
          under the old one stays in {kept}"

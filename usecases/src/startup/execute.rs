@@ -3,7 +3,7 @@
 use domain::{
     CacheEvent, CacheFate, Outcome, Plan, Selection, SetupWizardState, Step, StorageType, TlsGoal,
 };
-use ports::{AssetReport, Migrated, StartRecord};
+use ports::{AssetReport, Migrated, Purpose, StartRecord};
 
 use super::open_token::Observation;
 use crate::error::Error;
@@ -121,15 +121,15 @@ impl Execution<'_> {
                 .node
                 .store
                 .backups
-                .snapshot(self.node.host.clock.now())?
+                .snapshot(Purpose::BeforeUpgrade, self.node.host.clock.now())?
             {
-                Some(made) if made.removed.is_empty() => StepNote::done(made.snapshot.path),
-                Some(made) => StepNote::done(format!(
+                made if !made.is_new => StepNote::unchanged("the newest snapshot is of this state"),
+                made if made.removed.is_empty() => StepNote::done(made.snapshot.path),
+                made => StepNote::done(format!(
                     "{}; removed for it: {}",
                     made.snapshot.path,
                     made.removed.join(", ")
                 )),
-                None => StepNote::unchanged("the newest snapshot is of this state"),
             },
         )
     }
@@ -271,9 +271,9 @@ impl Execution<'_> {
 
 fn announce_recovery() -> StepNote {
     StepNote::unchanged(
-        "`trustpointctl recover` with the backup password will (1) generate a new KEK on the \
-         token, (2) unwrap the DEK with the password, (3) wrap the DEK with the new KEK, (4) \
-         give Nginx the real TLS credential and complete the wizard",
+        "`trustpointctl recover` will (1) unwrap the DEK with the backup password, before anything \
+         is changed, (2) generate a new KEK on the token, (3) wrap the DEK with it, (4) give Nginx \
+         the real TLS credential and complete the wizard",
     )
 }
 

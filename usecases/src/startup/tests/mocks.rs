@@ -9,7 +9,7 @@ use ports::{
     Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache, MockDekCrypto,
     MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins, MockStaticFiles,
     MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord, Output, Published,
-    Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey, SystemClock,
+    Purpose, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey, SystemClock,
     TlsCredential, TlsView, TokenRecord, TokenSession as _, WizardDirectory,
 };
 use time::OffsetDateTime;
@@ -268,7 +268,11 @@ impl Backups for NoBackups {
         panic!("no start asks for this")
     }
 
-    fn snapshot(&self, _now: OffsetDateTime) -> Result<Option<MadeSnapshot>, BackupError> {
+    fn snapshot(
+        &self,
+        _purpose: Purpose,
+        _now: OffsetDateTime,
+    ) -> Result<MadeSnapshot, BackupError> {
         panic!("no start asks for this")
     }
 
