@@ -481,3 +481,38 @@ fn a_wrapped_dek_that_is_damaged_is_mended_by_the_backup_password() {
         ("ready", before)
     );
 }
+
+#[test]
+fn setup_on_a_node_that_waits_names_recover_and_status_names_what_comes_first() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.lose_token();
+    sandbox.lose_runtime();
+    let status = sandbox.run_human(&["status"]).stdout;
+    assert!(
+        status.contains("`trustpointctl startup`, and then"),
+        "{status}"
+    );
+    sandbox.run(&["startup"]).expect(0);
+    let status = sandbox.run_human(&["status"]).stdout;
+    assert!(!status.contains("`trustpointctl startup`"), "{status}");
+    let said = sandbox.fails_unchanged(&["setup", "--storage", "software"], 78, "config");
+    assert!(said.contains("`trustpointctl recover`"), "{said}");
+    assert!(!said.contains("--reset"), "{said}");
+}
+
+#[test]
+fn what_only_the_lost_token_opens_is_kept_through_any_number_of_upgrades() {
+    let mut sandbox = waiting().0;
+    let run = recover(&sandbox, PASSWORD).expect(0);
+    let kept = run.text("/warnings/0");
+    let kept = kept
+        .split(' ')
+        .find(|word| word.contains("/snapshots/"))
+        .unwrap();
+    let kept = kept.trim_matches('`').to_owned();
+    for version in 2..9 {
+        sandbox.set("TRUSTPOINT_APP_VERSION", &format!("{version}.0.0"));
+        sandbox.run(&["startup"]).expect(0);
+    }
+    sandbox.run(&["backup", "verify", &kept]).expect(0);
+}
