@@ -62,8 +62,11 @@ pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, TokenErro
         .or_failed(|| format!("the KEK {kek} on the {user} could not be destroyed"))
 }
 
-/// Generates a KEK under the id.
+/// Generates a KEK under the id, on a token that can wrap with it.
 pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError> {
+    if user.format.is_none() {
+        return Err(TokenError::NoWrapMechanism(user.token.clone()));
+    }
     let template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
@@ -90,7 +93,9 @@ pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError>
 fn ensure_protected(user: &UserSession, key: ObjectHandle, id: &KekId) -> Result<(), TokenError> {
     let wanted = [
         Attribute::Sensitive(true),
+        Attribute::AlwaysSensitive(true),
         Attribute::Extractable(false),
+        Attribute::NeverExtractable(true),
         Attribute::Private(true),
     ];
     let types: Vec<AttributeType> = wanted.iter().map(Attribute::attribute_type).collect();

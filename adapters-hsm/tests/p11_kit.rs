@@ -101,9 +101,10 @@ fn a_server_is_reached_when_it_comes_up() {
         &[ADDRESS],
         |sandbox| {
             sandbox.token("T");
+            // Not through p11-kit: 0.24 does not pass on the mechanisms that a KEK is for.
+            let kek = logged_in(&softhsm(), "T").generate_kek().unwrap();
             let (_server, module) = served(sandbox, LONG);
             let session = logged_in(&module, "T");
-            let kek = session.generate_kek().unwrap();
             assert!(session.has_kek(&kek).unwrap());
         },
     );

@@ -138,9 +138,12 @@ fn a_token_without_an_authenticated_mechanism_is_a_config_fault() {
         sandbox.token("T");
         let session = logged_in(&module(config(sandbox.module("shim.c"))), "T");
         assert_eq!(session.info().wrap_format, None);
-        let kek = session.generate_kek().unwrap();
-        let dek = Dek::from_bytes(&[3; 32]).unwrap();
-        let fault = session.wrap_dek(&kek, &dek).unwrap_err();
+        let kek = session.new_kek_id().unwrap();
+        let fault = session.generate_kek_as(&kek).unwrap_err();
         assert!(matches!(fault, TokenError::NoWrapMechanism(_)), "{fault}");
+        assert!(
+            !session.has_kek(&kek).unwrap(),
+            "no key is left that is of no use"
+        );
     });
 }

@@ -67,6 +67,10 @@ pub(super) fn of(error: &E) -> String {
         E::InitialisedNotShown { .. } => {
             "start again: a token that was initialised is found by its label"
         }
+        // Some tokens say 0 for "as long as you like".
+        E::PinLength { min, max, .. } if max < min => {
+            return format!("choose a PIN of at least {min} bytes");
+        }
         E::PinLength { min, max, .. } => return format!("choose a PIN of {min} to {max} bytes"),
         E::PinNotText(_) => "PKCS#11 takes a new PIN as UTF-8; choose one of letters and digits",
         E::NoSoPinTry(_) => {
