@@ -43,6 +43,12 @@ impl Failure {
         }
     }
 
+    /// The same, with what it means for whoever reads it in front: "the password cannot be had".
+    pub fn meaning(self, what: &str) -> Self {
+        let message = format!("{what}: {}", self.message);
+        Self { message, ..self }
+    }
+
     /// A failed operation on a file or stream, like "reading /etc/…".
     pub fn io(doing: impl Into<String>, error: std::io::Error) -> Self {
         FileError::new(doing, error).into()

@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use domain::StorageType;
 use ports::{CryptoError, FaultKind, PinError, Pins, Secret};
 
-use crate::config::{SecretFiles, names_in, read_secret_file};
+use crate::config::{SecretFiles, names_in, read_password_file};
 use crate::failure::Failure;
 use usecases::error::Error;
 use usecases::setup::MIN_PASSWORD_CHARS;
@@ -108,7 +108,7 @@ fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
     if is_typed_at(path) {
         hidden::read_hidden("Backup password: ")
     } else {
-        read_secret_file(path)
+        read_password_file(path)
     }
 }
 

@@ -15,7 +15,7 @@ use super::Next;
 use crate::cli::{
     BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, STANDARD_STREAM,
 };
-use crate::config::{Config, read_secret_file};
+use crate::config::{Config, read_password_file};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::wire::{Access, wire};
@@ -227,7 +227,7 @@ fn directory_of(file: &Utf8Path) -> Option<camino::Utf8PathBuf> {
 }
 
 fn secret(file: Option<&Utf8Path>) -> Result<Option<Secret>, Failure> {
-    file.map(read_secret_file).transpose()
+    file.map(read_password_file).transpose()
 }
 
 fn verify(

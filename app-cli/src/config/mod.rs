@@ -13,7 +13,7 @@ use domain::{DEFAULT_TOKEN_LABEL, Version};
 use ports::FaultKind;
 
 pub use layers::{Origin, Setting};
-pub use secrets::{SecretFiles, read_secret_file};
+pub use secrets::{SecretFiles, read_password_file};
 pub use variables::{OTHERS as OTHER_VARIABLES, TABLE as VARIABLES};
 
 use crate::cli::Global;

@@ -144,11 +144,19 @@ fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret,
     }
 }
 
+/// The backup password of a file.
+///
+/// # Errors
+/// As [`read_secret_file`].
+pub fn read_password_file(path: &Utf8Path) -> Result<Secret, Failure> {
+    read_secret_file(path).map_err(|fault| fault.meaning("the backup password cannot be had"))
+}
+
 /// Reads a secret: the file's content without one trailing line break; `-` is standard input.
 ///
 /// # Errors
 /// [`FaultKind::Denied`] for a file that is missing, empty or longer than any PIN or password.
-pub fn read_secret_file(path: &Utf8Path) -> Result<Secret, Failure> {
+fn read_secret_file(path: &Utf8Path) -> Result<Secret, Failure> {
     let bytes = if path == "-" {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
         std::io::stdin()

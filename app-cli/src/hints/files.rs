@@ -66,7 +66,8 @@ pub(super) fn wizard(error: &WizardError) -> String {
     match error {
         WizardError::File(error) => file(error),
         WizardError::NotOneState { .. } => format!(
-            "keep the one file that names the state of this node and remove the others; the names \
+            "keep the one file that names the state of this node, which is WIZARD_COMPLETED where \
+             setup was completed (`trustpointctl history` tells), and remove the others; the names \
              are {}",
             SetupWizardState::ALL.map(SetupWizardState::name).join(", ")
         ),

@@ -516,3 +516,13 @@ fn what_only_the_lost_token_opens_is_kept_through_any_number_of_upgrades() {
     }
     sandbox.run(&["backup", "verify", &kept]).expect(0);
 }
+
+#[test]
+fn a_password_file_that_is_missing_is_named_as_the_password() {
+    let (sandbox, _) = waiting();
+    let missing = sandbox.path("missing").display().to_string();
+    let recover = ["recover", "--backup-password-file", &missing];
+    let said = sandbox.fails_unchanged(&recover, 77, "denied");
+    assert!(said.contains("the backup password cannot be had"), "{said}");
+    assert!(said.contains(&missing), "{said}");
+}
