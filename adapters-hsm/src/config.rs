@@ -16,6 +16,8 @@ const DEFAULT_PORT: u16 = 5657;
 pub struct HsmConfig {
     /// The PKCS#11 module, a shared library.
     pub module: Utf8PathBuf,
+    /// The string that the module is given at C_Initialize; most take none.
+    pub module_init: Option<String>,
     /// The daemon behind the module, which is reached first; none for a module that works in
     /// process.
     pub daemon: Option<Daemon>,

@@ -11,6 +11,7 @@ mod config;
 mod config_value;
 mod find;
 mod flush;
+mod init_string;
 mod initialise;
 mod interrupts;
 mod kek;

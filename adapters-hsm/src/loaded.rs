@@ -24,7 +24,8 @@ impl Loaded {
     pub(crate) fn load(config: &HsmConfig, thread: &Rc<Thread>) -> Result<Self, TokenError> {
         const DOING: &str = "loading";
         let path = config.module.clone();
-        let module = thread.make(DOING, move |()| Module::load(path))?;
+        let init = config.module_init.clone();
+        let module = thread.make(DOING, move |()| Module::load(path, init.as_deref()))?;
         let info = module.call(DOING, |module| module.info())?;
         Ok(Self {
             module: Rc::new(module),

@@ -3,12 +3,13 @@
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Info, Pkcs11};
+use cryptoki::context::{Info, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::Slot;
 use ports::TokenError;
 
-use crate::classify::{OrFailed as _, failed, failure_of, is};
+use crate::classify::{OrFailed as _, cause, failed, failure_of, is};
+use crate::init_string;
 use crate::last_resort;
 use crate::quirks::{self, Quirks};
 
@@ -30,15 +31,21 @@ pub(crate) struct Module {
 impl Module {
     /// Loads and initialises it. Where that fails nothing stays loaded, so that the next try is a
     /// fresh one.
-    pub(crate) fn load(path: Utf8PathBuf) -> Result<Self, TokenError> {
+    pub(crate) fn load(path: Utf8PathBuf, init: Option<&str>) -> Result<Self, TokenError> {
         // A bare file name is looked up by the dynamic linker.
         if path.as_str().contains('/') {
             ensure_file(&path)?;
         }
         let context = Pkcs11::new(&path).map_err(|error| not_loaded(&path, error))?;
         last_resort::arm();
-        let initialised = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
-        initialised.map_err(|error| {
+        init_string::initialize(&context, init).map_err(|error| {
+            if is(&error, RvError::ArgumentsBad) || matches!(error, Error::NulError(_)) {
+                return TokenError::InitString {
+                    module: path.to_string(),
+                    how: init.map_or("without a", |_| "with this"),
+                    source: cause(error),
+                };
+            }
             let what = if is(&error, RvError::CryptokiAlreadyInitialized) {
                 "is in use by this process"
             } else {

@@ -22,7 +22,7 @@ use common::{
     unavailable, with_daemon,
 };
 use ports::contract::token::{PIN, SO_PIN};
-use ports::{TokenError, TokenModule as _};
+use ports::{FaultKind, TokenError, TokenModule as _};
 
 /// Tries once more than a permanent failure allows, and counts the waits.
 fn reach(config: HsmConfig, patience: Duration) -> (TokenError, usize) {
@@ -319,4 +319,20 @@ fn a_module_that_ends_the_process_is_unavailable_and_named() {
             return;
         }
     }
+}
+
+#[test]
+fn a_string_that_the_module_does_not_take_is_a_config_fault() {
+    let test = "a_string_that_the_module_does_not_take_is_a_config_fault";
+    isolated(test, &[], |sandbox| {
+        sandbox.token("T");
+        for text in ["configdir='sql:/nonexistent'", "with a NUL \0 in it"] {
+            let mut config = config(SOFTHSM);
+            config.module_init = Some(text.to_owned());
+            let reached = module(config).reach(Duration::ZERO, &mut |_| ());
+            let error = reached.err().unwrap();
+            assert!(matches!(error, TokenError::InitString { .. }), "{error}");
+            assert_eq!(error.kind(), FaultKind::Config);
+        }
+    });
 }

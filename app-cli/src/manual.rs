@@ -6,7 +6,7 @@ use crate::config::{Config, OTHER_VARIABLES, VARIABLES};
 type Row = (&'static str, Option<&'static str>, &'static str);
 
 /// Every key, in the order of the example. One without a value there stands in another's place.
-const KEYS: [Row; 20] = [
+const KEYS: [Row; 21] = [
     (
         "app.version",
         Some(r#""1.4.0""#),
@@ -67,6 +67,11 @@ const KEYS: [Row; 20] = [
         "hsm.daemon",
         Some(r#""unix:/run/p11-kit/pkcs11""#),
         "Where the token's server listens, `unix:PATH` or `tcp://HOST:PORT`: it is asked first.",
+    ),
+    (
+        "hsm.module_init",
+        None,
+        "String that the module is given at C_Initialize; NSS softokn needs one, SoftHSM takes none.",
     ),
     (
         "hsm.wait",

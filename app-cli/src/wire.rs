@@ -53,6 +53,7 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
     let hsm = Pkcs11Module::new(
         HsmConfig {
             module: config.hsm_module.value.clone(),
+            module_init: config.hsm_module_init.value.clone(),
             daemon: config.daemon()?,
             call_deadline: config.hsm_wait.value,
         },

@@ -65,6 +65,14 @@ pub enum TokenError {
     /// The file is a library of another kind.
     #[error("{module} is a library, but no PKCS#11 module")]
     NotPkcs11 { module: String, source: Source },
+    /// C_Initialize wants another string than it was given.
+    #[error("the PKCS#11 module {module} cannot be initialised {how} string of its own")]
+    InitString {
+        module: String,
+        /// "without a" or "with this".
+        how: &'static str,
+        source: Source,
+    },
     /// The module shows no slots, as one does whose daemon is not there. Never "no token".
     #[error("the PKCS#11 module {module} shows no slots; it calls itself {library:?}")]
     NoSlots { module: String, library: String },
@@ -297,6 +305,7 @@ impl TokenError {
             | Self::SeveralKeks { .. }
             | Self::WrappedDekDamaged(_) => FaultKind::DataCorrupt,
             Self::ImpossibleLabel(_)
+            | Self::InitString { .. }
             | Self::Ambiguous { .. }
             | Self::OtherInstallation { .. }
             | Self::AlreadyInitialised(_)

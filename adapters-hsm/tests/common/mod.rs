@@ -169,6 +169,7 @@ pub fn require_softhsm() {
 pub fn config(module: impl Into<Utf8PathBuf>) -> HsmConfig {
     HsmConfig {
         module: module.into(),
+        module_init: None,
         daemon: None,
         call_deadline: Duration::from_secs(20),
     }

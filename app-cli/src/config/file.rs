@@ -73,6 +73,7 @@ pub struct Runtime {
 #[serde(deny_unknown_fields, default)]
 pub struct Hsm {
     pub module: Option<Utf8PathBuf>,
+    pub module_init: Option<String>,
     pub token_label: Option<String>,
     pub uri: Option<String>,
     pub daemon: Option<String>,

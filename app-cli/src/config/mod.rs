@@ -54,6 +54,8 @@ pub struct Config {
     pub hsm_uri: Setting<Option<String>>,
     /// Daemon to reach first.
     pub hsm_daemon: Setting<Option<String>>,
+    /// What the module is given at C_Initialize.
+    pub hsm_module_init: Setting<Option<String>>,
     /// How long to wait for the daemon and for any one call into the module.
     pub hsm_wait: Setting<Duration>,
     /// Command that has nginx take up a new TLS set; empty where there is none.
@@ -241,6 +243,12 @@ impl Config {
                 "hsm.daemon",
                 text,
             )?),
+            hsm_module_init: Setting::optional(layers.pick(
+                "TRUSTPOINT_HSM_MODULE_INIT",
+                file.hsm.module_init,
+                "hsm.module_init",
+                text,
+            )?),
             hsm_wait: layers
                 .value(
                     "TRUSTPOINT_HSM_WAIT",
@@ -339,6 +347,7 @@ impl Config {
             ),
             row("hsm.uri", &self.hsm_uri, option),
             row("hsm.daemon", &self.hsm_daemon, option),
+            row("hsm.module_init", &self.hsm_module_init, option),
             row("hsm.wait", &self.hsm_wait, |wait| {
                 humantime::format_duration(*wait).to_string()
             }),

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 19] = [
+pub const TABLE: [(&str, &str); 20] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -26,6 +26,10 @@ pub const TABLE: [(&str, &str); 19] = [
         "Address of the HSM's daemon, tcp://HOST:PORT or unix:PATH: hsm.daemon.",
     ),
     ("TRUSTPOINT_HSM_MODULE", "PKCS#11 module: hsm.module."),
+    (
+        "TRUSTPOINT_HSM_MODULE_INIT",
+        "String that the module is given at C_Initialize: hsm.module_init.",
+    ),
     (
         "TRUSTPOINT_HSM_TOKEN_LABEL",
         "Label of the token: hsm.token_label.",
@@ -191,7 +195,7 @@ mod tests {
     }
 
     /// What the compose file does not give to the node, and why.
-    const LEFT_OUT: [(&str, &str); 15] = [
+    const LEFT_OUT: [(&str, &str); 16] = [
         ("HSM_PIN", "the PIN comes as a file, a secret"),
         ("HSM_PIN_FILE", "the secret is mounted where the default is"),
         ("HSM_SO_PIN", "the PIN comes as a file, a secret"),
@@ -212,6 +216,10 @@ mod tests {
             "the socket is in a volume; compose.tls.yaml has another way",
         ),
         ("TRUSTPOINT_HSM_MODULE", "the image has one"),
+        (
+            "TRUSTPOINT_HSM_MODULE_INIT",
+            "the image's module takes none",
+        ),
         (
             "TRUSTPOINT_ROOT",
             "the volumes are mounted at the default paths",

@@ -19,6 +19,10 @@ pub(super) fn of(error: &E) -> String {
             "set hsm.module to a PKCS#11 module, for SoftHSM \
              /usr/lib/softhsm/libsofthsm2.so of the package softhsm2"
         }
+        E::InitString { .. } => {
+            "set hsm.module_init to the string that the module's manual asks for at C_Initialize (NSS \
+             softokn: configdir='sql:DIRECTORY' and the rest), or take it away where it asks for none"
+        }
         E::NoSlots { .. } => {
             "start the daemon behind the module and check the address that the module is given \
              (P11_KIT_SERVER_ADDRESS); no key is taken for lost"

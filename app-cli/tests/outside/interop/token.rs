@@ -85,3 +85,14 @@ fn slots(sandbox: &Sandbox) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
+
+#[test]
+fn a_string_for_the_module_that_it_does_not_take_is_named() {
+    let mut sandbox = Sandbox::softhsm();
+    sandbox.set("TRUSTPOINT_HSM_MODULE_INIT", "configdir='sql:/nonexistent'");
+    let said = sandbox.fails_unchanged(&["startup"], 78, "config");
+    assert!(said.contains("with this string of its own"), "{said}");
+    assert!(said.contains("hsm.module_init"), "{said}");
+    let shown = sandbox.run_human(&["config", "show"]).expect(0).stdout;
+    assert!(shown.contains("hsm.module_init"), "{shown}");
+}
