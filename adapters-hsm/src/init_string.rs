@@ -22,9 +22,7 @@ pub(crate) fn initialize(context: &Pkcs11, text: Option<&str>) -> Result<(), Err
         return context.initialize(CInitializeArgs::new(flags));
     };
     let text = CString::new(text)?;
-    let Some(pointer) = NonNull::new(text.as_ptr().cast_mut().cast()) else {
-        return context.initialize(CInitializeArgs::new(flags));
-    };
+    let pointer = NonNull::from(text.as_c_str()).cast();
     // SAFETY: the pointer is to a string that ends in a NUL and outlives the call (it is dropped at the
     // end of this function); PKCS#11 lets a module read what `pReserved` points to in C_Initialize
     // alone (v3.1, section 5.4.1), and none is known to write to it.

@@ -264,12 +264,17 @@ impl Report {
 
     /// What was observed, and what has to be dealt with.
     pub fn set_observed(&mut self, observed: &Observed, warnings: &[String]) {
+        self.context = Some(ContextReport::from(observed));
+        self.warnings.extend_from_slice(warnings);
+    }
+
+    /// The node at a glance, and the version of its database.
+    pub fn set_summary(&mut self, observed: &Observed, record: Option<&NodeRecord>) {
         let version = observed
             .database()
             .and_then(|database| database.version.as_ref());
         self.version.database = version.map(ToString::to_string);
-        self.context = Some(ContextReport::from(observed));
-        self.warnings.extend_from_slice(warnings);
+        self.summary = Some(Summary::of(observed, record));
     }
 
     /// What was selected.

@@ -24,7 +24,7 @@ pub use tls::TlsProvider;
 use crate::error::Error;
 use crate::lock;
 use crate::recorder::Recorder;
-use crate::report::{Report, StepResult, Summary};
+use crate::report::{Report, StepResult};
 
 use check_ahead::check_ahead;
 use execute::execute;
@@ -61,7 +61,8 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     let looked = look(node)?;
     let seen = open_token(node, looked, request.mode, request.accept_new_database)?;
     recorder.report.set_observed(&seen.observed, &seen.warnings);
-    recorder.report.summary = Some(Summary::of(&seen.observed, seen.record.as_ref()));
+    let record = seen.record.as_ref();
+    recorder.report.set_summary(&seen.observed, record);
 
     let selection = select(&seen.observed, program);
     recorder.report.set_selection(selection);
@@ -97,13 +98,8 @@ pub fn summarise(recorder: &mut Recorder<'_>) {
     let node = recorder.node;
     let program = &node.settings.app_version;
     if let Ok(seen) = observe(node, Mode::Status, false) {
-        let summary = Summary::of(&seen.observed, seen.record.as_ref());
-        recorder.report.summary = Some(summary);
-        let version = seen
-            .observed
-            .database()
-            .and_then(|database| database.version.as_ref());
-        recorder.report.version.database = version.map(ToString::to_string);
+        let record = seen.record.as_ref();
+        recorder.report.set_summary(&seen.observed, record);
         recorder.report.version.current = Some(program.to_string());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::run::Result;
-use crate::tidy::links::{is_elsewhere, resolve};
+use crate::tidy::links::{destination, is_elsewhere};
 
 /// Pages that mdBook puts together itself, out of the others.
 const PUT_TOGETHER: [&str; 3] = ["print.html", "toc.html", "404.html"];
@@ -31,14 +31,8 @@ pub fn broken(book: &Path) -> Result<Vec<String>> {
 }
 
 fn is_there(book: &Path, pages: &BTreeMap<String, String>, page: &str, target: &str) -> bool {
-    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let path = if path.is_empty() {
-        page.to_owned()
-    } else {
-        match resolve(page, path) {
-            Some(path) => path,
-            None => return false,
-        }
+    let Some((path, anchor)) = destination(page, target) else {
+        return false;
     };
     if anchor.is_empty() {
         return book.join(path).exists();

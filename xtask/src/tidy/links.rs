@@ -52,14 +52,8 @@ pub fn is_elsewhere(target: &str) -> bool {
 
 /// What is wrong with a link, where something is.
 fn fault(tree: &Tree, page: &str, target: &str) -> Option<String> {
-    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let path = if path.is_empty() {
-        page.to_owned()
-    } else {
-        match resolve(page, path) {
-            Some(path) => path,
-            None => return Some("it leads out of the project".to_owned()),
-        }
+    let Some((path, anchor)) = destination(page, target) else {
+        return Some("it leads out of the project".to_owned());
     };
     if !tree.has(&path) {
         return Some(format!("there is no {path}"));
@@ -75,8 +69,19 @@ fn fault(tree: &Tree, page: &str, target: &str) -> Option<String> {
     (!has_it).then(|| format!("{path} has no heading #{anchor}"))
 }
 
+/// Where a target leads, seen from a page: the path, and the anchor there, which may be empty. `None`
+/// where that is outside.
+pub fn destination<'a>(page: &str, target: &'a str) -> Option<(String, &'a str)> {
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let path = match path {
+        "" => page.to_owned(),
+        path => resolve(page, path)?,
+    };
+    Some((path, anchor))
+}
+
 /// The path of a target, seen from a page: `docs/adr/0001.md` and `../a.md` give `docs/a.md`.
-pub fn resolve(page: &str, target: &str) -> Option<String> {
+fn resolve(page: &str, target: &str) -> Option<String> {
     let target = target.split('#').next().unwrap_or_default();
     let mut folders: Vec<&str> = page.split('/').collect();
     folders.pop();
