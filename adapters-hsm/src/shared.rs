@@ -36,14 +36,21 @@ impl Drop for Lease {
 }
 
 impl Lease {
-    /// The module, loaded anew.
-    pub(crate) fn load_afresh(self) -> Result<Self, TokenError> {
+    /// The module, loaded anew; `again` is asked after each failure whether there is a further try.
+    pub(crate) fn load_afresh(
+        self,
+        mut again: impl FnMut(TokenError) -> Result<(), TokenError>,
+    ) -> Result<Self, TokenError> {
         let (shared, thread) = (Rc::clone(&self.shared), Rc::clone(&self.loaded.thread));
         drop(self);
         // It is initialised once at a time.
         drop(shared.idle.take());
-        let loaded = Loaded::load(&shared.config, &thread)?;
-        Ok(Self { shared, loaded })
+        loop {
+            match Loaded::load(&shared.config, &thread) {
+                Ok(loaded) => return Ok(Self { shared, loaded }),
+                Err(error) => again(error)?,
+            }
+        }
     }
 
     /// What the token has written goes to the disk, before the caller commits what needs it.

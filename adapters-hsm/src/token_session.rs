@@ -7,7 +7,7 @@ use crate::classify::OrFailed as _;
 use crate::session::UserSession;
 use crate::shared::Lease;
 use crate::worker::Remote;
-use crate::{kek, marker, wrap};
+use crate::{kek, marker, random, wrap};
 
 /// A session after its login.
 pub(crate) struct Pkcs11Session {
@@ -72,17 +72,22 @@ impl TokenSession for Pkcs11Session {
     fn random(&self, length: usize) -> Result<Secret, TokenError> {
         self.user.call("asking for random bytes", move |user| {
             let mut bytes = vec![0; length];
-            user.session
-                .generate_random_slice(&mut bytes)
-                .or_failed(|| format!("the generator of the {user} gave no random bytes"))?;
+            if user.token.info.rng() {
+                user.session
+                    .generate_random_slice(&mut bytes)
+                    .or_failed(|| format!("the generator of the {user} gave no random bytes"))?;
+            } else {
+                random::fill(&mut bytes)?;
+            }
             Ok(Secret::new(bytes))
         })
     }
 
-    fn mark(&self, installation: &InstallationId) -> Result<(), TokenError> {
+    fn mark(&mut self, installation: &InstallationId) -> Result<(), TokenError> {
         let installation = installation.clone();
-        self.user.call("marking the token", move |user| {
-            marker::write(user, &installation)
+        self.info = self.user.call("marking the token", move |user| {
+            marker::write(user, &installation)?;
+            user.describe()
         })?;
         self.lease.flush(&self.info)
     }

@@ -228,10 +228,8 @@ pub fn kek_after_login(
     if known.kek.is_none() || known.encrypted_dek.is_none() {
         return Ok(KekState::Absent);
     }
-    let module = session::reach(node, Duration::ZERO)?;
-    let Some(session) =
-        session::open(node, module, record, || Ok(node.secrets.pins.user_pin()?))?
-    else {
+    let pin = || Ok(node.secrets.pins.user_pin()?);
+    let Some(session) = session::open(node, Duration::ZERO, record, pin)? else {
         return Ok(KekState::Absent);
     };
     Ok(match session::unwrap(&*session, known)? {

@@ -40,8 +40,7 @@ impl TokenAccess {
             node.host.output.warning(&warning);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let module = session::reach(node, node.settings.hsm_wait)?;
-        let module = match session::find(node, module, record)? {
+        let module = match session::find(node, node.settings.hsm_wait, record)?.found {
             Found::Present(token) if token.info().pin != PinState::NotInitialised => {
                 return Ok(Self::Open(token.log_in(&pin)?));
             }
@@ -79,7 +78,7 @@ impl TokenAccess {
     /// The token.
     pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Box<dyn TokenSession>, Error> {
         let node = recorder.node;
-        let session = match self {
+        let mut session = match self {
             Self::Open(session) => {
                 let TokenInfo { label, serial, .. } = session.info();
                 let found = format!("{label:?}, serial {serial}, is used as it is");

@@ -125,8 +125,8 @@ fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens,
     let (Some(kek), Some(_)) = (&known.kek, &known.encrypted_dek) else {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
     };
-    let module = session::reach(node, Duration::ZERO)?;
-    let token = match module.find(&session::query(node, Some(&backup.record)))? {
+    let seen = session::look_for(node, Duration::ZERO, Some(&backup.record))?;
+    let token = match seen.found {
         Found::Present(token) => token,
         Found::Absent { .. } => {
             let label = &node.settings.token_label;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use domain::{CacheCopy, KekState};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
-    TokenSession,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenRecord, TokenSession,
 };
 
 use super::{Doctor, is_softhsm};
@@ -26,7 +25,7 @@ impl Doctor<'_> {
         let record = record?;
         let unwrapped = self
             .module()
-            .and_then(|module| self.token(module, record))
+            .and_then(|()| self.token(record))
             .and_then(|token| self.keys(token, record));
         self.cache(record, unwrapped)
     }
@@ -54,7 +53,7 @@ impl Doctor<'_> {
         )
     }
 
-    fn module(&mut self) -> Option<Box<dyn ReachedModule>> {
+    fn module(&mut self) -> Option<()> {
         match self.node.secrets.module.probe_daemon() {
             Ok(None) => self.pass(
                 "hsm_daemon",
@@ -68,10 +67,10 @@ impl Doctor<'_> {
                 return None;
             }
         }
-        match session::reach(self.node, Duration::ZERO) {
+        match session::reach(self.node) {
             Ok(module) => {
                 self.pass("hsm_module", module.description());
-                Some(module)
+                Some(())
             }
             Err(fault) => {
                 self.fault("hsm_module", fault);
@@ -81,36 +80,33 @@ impl Doctor<'_> {
         }
     }
 
-    fn token(
-        &mut self,
-        module: Box<dyn ReachedModule>,
-        record: &NodeRecord,
-    ) -> Option<Box<dyn Token>> {
+    fn token(&mut self, record: &NodeRecord) -> Option<Box<dyn Token>> {
         const NAME: &str = "hsm_token";
-        let token = match session::find(self.node, module, Some(record)) {
-            Ok(Found::Present(token)) => token,
-            Ok(Found::Absent { others, .. }) => {
-                let label = &self.node.settings.token_label;
-                let others = if others.is_empty() {
-                    "there is no initialised one".to_owned()
-                } else {
-                    format!("there are: {}", others.join(", "))
-                };
-                let detail = format!("no token is named {label:?}; {others}");
-                self.kek_lost = true;
-                self.fail(
-                    NAME,
-                    FaultKind::HsmUnavailable,
-                    detail,
-                    self.way_back(record),
-                );
-                return None;
-            }
-            Err(fault) => {
-                self.fault(NAME, fault);
-                return None;
-            }
-        };
+        let token =
+            match session::find(self.node, Duration::ZERO, Some(record)).map(|seen| seen.found) {
+                Ok(Found::Present(token)) => token,
+                Ok(Found::Absent { others, .. }) => {
+                    let label = &self.node.settings.token_label;
+                    let others = if others.is_empty() {
+                        "there is no initialised one".to_owned()
+                    } else {
+                        format!("there are: {}", others.join(", "))
+                    };
+                    let detail = format!("no token is named {label:?}; {others}");
+                    self.kek_lost = true;
+                    self.fail(
+                        NAME,
+                        FaultKind::HsmUnavailable,
+                        detail,
+                        self.way_back(record),
+                    );
+                    return None;
+                }
+                Err(fault) => {
+                    self.fault(NAME, fault);
+                    return None;
+                }
+            };
         let info = token.info();
         self.pass(NAME, format!("{:?}, serial {}", info.label, info.serial));
         self.pin_budget(info.pin);

@@ -48,8 +48,8 @@ impl SealedNode {
             return Ok(dek);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let module = session::reach(node, node.settings.hsm_wait)?;
-        let unwrapped = match session::open(node, module, &self.record, || Ok(pin))? {
+        let wait = node.settings.hsm_wait;
+        let unwrapped = match session::open(node, wait, &self.record, || Ok(pin))? {
             Some(session) => self.unwrapped(node, &*session)?,
             None => None,
         };

@@ -60,8 +60,8 @@ pub fn show(node: &Node) -> Result<KeyFacts, Error> {
 }
 
 fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Box<dyn Token>>, Error> {
-    let module = session::reach(node, Duration::ZERO)?;
-    Ok(match session::find(node, module, Some(&sealed.record))? {
+    let seen = session::find(node, Duration::ZERO, Some(&sealed.record))?;
+    Ok(match seen.found {
         Found::Present(token) => Some(token),
         Found::Absent { .. } => None,
     })

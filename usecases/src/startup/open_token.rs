@@ -230,13 +230,13 @@ struct SoftHsm<'a> {
 
 impl SoftHsm<'_> {
     fn open(&self, unasked: DekWays) -> Result<Answer, Error> {
-        let module = session::reach(self.node, self.mode.wait(self.node))?;
+        let record = &self.seen.record;
+        let seen = session::find(self.node, self.mode.wait(self.node), Some(record))?;
         let mut answer = Answer {
-            hsm: Some(module.description().to_owned()),
+            hsm: Some(seen.hsm),
             ..Answer::default()
         };
-        let record = &self.seen.record;
-        match session::find(self.node, module, Some(record))? {
+        match seen.found {
             Found::Absent { .. } => answer.kek = KekState::Absent,
             Found::Present(token) => {
                 let info = token.info().clone();

@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, DekBlobs, Found, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
+    Dek, DekBlobs, Found, Patience, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
     TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
 };
 
@@ -121,11 +120,7 @@ impl FakeToken {
 }
 
 impl TokenModule for FakeToken {
-    fn reach(
-        &self,
-        _patience: Duration,
-        _waiting: &mut dyn FnMut(&TokenError),
-    ) -> Result<Box<dyn ReachedModule>, TokenError> {
+    fn reach(&self, _patience: &mut Patience<'_>) -> Result<Box<dyn ReachedModule>, TokenError> {
         self.check(Call::Reach)?;
         Ok(Box::new(self.clone()))
     }
@@ -144,7 +139,11 @@ impl ReachedModule for FakeToken {
         "a module"
     }
 
-    fn find(mut self: Box<Self>, _query: &TokenQuery) -> Result<Found, TokenError> {
+    fn find(
+        mut self: Box<Self>,
+        _query: &TokenQuery,
+        _patience: &mut Patience<'_>,
+    ) -> Result<Found, TokenError> {
         self.check(Call::Find)?;
         self.info.marker = self.state.borrow().marker.clone();
         Ok(Found::Present(self))
@@ -213,7 +212,7 @@ impl TokenSession for FakeToken {
         unasked()
     }
 
-    fn mark(&self, _installation: &InstallationId) -> Result<(), TokenError> {
+    fn mark(&mut self, _installation: &InstallationId) -> Result<(), TokenError> {
         unasked()
     }
 }
