@@ -2,7 +2,7 @@
 
 use cryptoki::context::Pkcs11;
 use domain::InstallationId;
-use ports::{TokenError, TokenInfo, TokenQuery};
+use ports::{TokenError, TokenInfo, TokenName, TokenQuery};
 
 use crate::marker;
 use crate::module::Module;
@@ -15,8 +15,8 @@ const LABEL_LENGTH: usize = 32;
 pub(crate) enum Search {
     /// No initialised token with the label.
     Absent {
-        /// Labels of the initialised tokens that are there.
-        others: Vec<String>,
+        /// The initialised tokens that are there.
+        others: Vec<TokenName>,
         /// Whether a slot is free to be initialised.
         free_slot: bool,
     },
@@ -40,11 +40,7 @@ pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, TokenE
     if candidates.is_empty() {
         slots.ensure_complete(query, module.path())?;
         return Ok(Search::Absent {
-            others: slots
-                .tokens
-                .into_iter()
-                .map(|token| token.name.label)
-                .collect(),
+            others: slots.tokens.into_iter().map(|token| token.name).collect(),
             free_slot: !slots.free.is_empty(),
         });
     }

@@ -6,7 +6,7 @@ use cryptoki::error::RvError;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::slot::{Slot, TokenInfo};
 use domain::InstallationId;
-use ports::{PinState, TokenError, TokenName, TokenQuery, WrapFormat};
+use ports::{Device, PinState, TokenError, TokenName, TokenQuery, WrapFormat};
 
 use crate::classify::{OrFailed as _, cause, is};
 use crate::module::Module;
@@ -37,6 +37,15 @@ impl SlotToken {
     /// was never a key on it.
     fn is_unfinished_for_ever(&self) -> bool {
         self.info.so_pin_locked() && !self.info.user_pin_initialized()
+    }
+
+    /// Manufacturer and model are padded as label and serial number are.
+    fn device(&self) -> Device {
+        Device {
+            manufacturer: trimmed(self.info.manufacturer_id()),
+            model: trimmed(self.info.model()),
+            firmware: self.info.firmware_version().to_string(),
+        }
     }
 
     /// How the token stands to user PINs.
@@ -92,6 +101,7 @@ impl SlotToken {
         Ok(ports::TokenInfo {
             label,
             serial,
+            device: self.device(),
             pin: self.pin(),
             marker,
             wrap_format: self.wrap_format(context)?,

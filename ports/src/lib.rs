@@ -75,7 +75,7 @@ pub use tls::{
     TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 pub use token::{
-    DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
+    DekBlobs, Device, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
     TokenSession, WrapFormat,
 };
 pub use token_error::{CallFailure, TokenError, TokenName};

@@ -2,6 +2,7 @@
 //! reached gives tokens, a [`Token`] that was found gives a [`TokenSession`], and keys are asked of
 //! a session alone. What has to come first is seen to by the compiler.
 
+use std::fmt;
 use std::time::Duration;
 
 use domain::{InstallationId, KekId};
@@ -84,6 +85,29 @@ pub struct TokenQuery {
     pub installation: Option<InstallationId>,
 }
 
+/// The device that a token is on, in its maker's words (CK_TOKEN_INFO). Displayed as
+/// `"MANUFACTURER" "MODEL", firmware VERSION`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Device {
+    /// Who made it.
+    pub manufacturer: String,
+    /// Which of the maker's devices it is.
+    pub model: String,
+    /// The version of its firmware: `2.6`.
+    pub firmware: String,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            manufacturer,
+            model,
+            firmware,
+        } = self;
+        write!(f, "{manufacturer:?} {model:?}, firmware {firmware}")
+    }
+}
+
 /// What an initialised token says of itself without a login.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenInfo {
@@ -91,6 +115,8 @@ pub struct TokenInfo {
     pub label: String,
     /// Its serial number.
     pub serial: String,
+    /// The device that it is on.
+    pub device: Device,
     /// Its user PIN.
     pub pin: PinState,
     /// The installation id of this project's public marker object, where it carries one (C23).
@@ -184,8 +210,8 @@ pub enum Found {
     Absent {
         /// The module, which can still initialise one.
         module: Box<dyn ReachedModule>,
-        /// Labels of the initialised tokens that are there.
-        others: Vec<String>,
+        /// The initialised tokens that are there.
+        others: Vec<TokenName>,
         /// Whether a slot is free to be initialised.
         free_slot: bool,
     },

@@ -8,10 +8,11 @@ use ports::{
     TokenSession,
 };
 
-use super::{Doctor, is_softhsm};
+use super::Doctor;
 use crate::error::Error;
 use crate::refused::CacheAlone;
-use crate::{dek_ways, session};
+use crate::token::listed;
+use crate::{dek_ways, session, storage};
 
 impl Doctor<'_> {
     /// Gives back the DEK, where it is accessible.
@@ -19,11 +20,17 @@ impl Doctor<'_> {
         if let Some(record) = record {
             self.agreement(record);
         }
-        if !is_softhsm(record) {
-            self.pass("hsm", "no HSM is needed: the storage is not SoftHSM");
-            return None;
-        }
-        let record = record?;
+        let record = match record {
+            Some(record) if self.has_token(Some(record)) => record,
+            Some(record) if storage::is_refused(self.node, record.storage) => {
+                self.not_asked("hsm", "physical HSMs are not opted in to");
+                return None;
+            }
+            Some(_) | None => {
+                self.pass("hsm", "no HSM is needed: no token belongs to the storage");
+                return None;
+            }
+        };
         let unwrapped = self
             .module()
             .and_then(|module| self.token(module, record))
@@ -49,7 +56,7 @@ impl Doctor<'_> {
     /// What to do where the KEK does not give the DEK.
     fn way_back(&self, record: &NodeRecord) -> String {
         record.token.as_ref().map_or_else(
-            || "run `trustpointctl setup --storage softhsm`".to_owned(),
+            || format!("run {}", dek_ways::set_up_again(record)),
             |known| dek_ways::way_back_without_kek(self.node, record, known),
         )
     }
@@ -94,7 +101,7 @@ impl Doctor<'_> {
                 let others = if others.is_empty() {
                     "there is no initialised one".to_owned()
                 } else {
-                    format!("there are: {}", others.join(", "))
+                    format!("there are: {}", listed(&others))
                 };
                 let detail = format!("no token is named {label:?}; {others}");
                 self.kek_lost = true;
@@ -112,7 +119,8 @@ impl Doctor<'_> {
             }
         };
         let info = token.info();
-        self.pass(NAME, format!("{:?}, serial {}", info.label, info.serial));
+        let seen = format!("{:?}, serial {}; {}", info.label, info.serial, info.device);
+        self.pass(NAME, seen);
         self.pin_budget(info.pin);
         Some(token)
     }
@@ -167,7 +175,7 @@ impl Doctor<'_> {
             self.warn(
                 "kek",
                 "the database knows of no KEK yet",
-                "run `trustpointctl setup --storage softhsm`",
+                format!("run {}", dek_ways::set_up_again(record)),
             );
             return None;
         };

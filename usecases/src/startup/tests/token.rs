@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, DekBlobs, Found, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
+    Dek, DekBlobs, Device, Found, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
     TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
 };
 
@@ -77,6 +77,7 @@ impl Default for FakeToken {
             info: TokenInfo {
                 label: LABEL.into(),
                 serial: "0123456789abcdef".into(),
+                device: Device::default(),
                 pin: PinState::Fine,
                 marker: None,
                 wrap_format: Some(WrapFormat::AesKeyWrap),
