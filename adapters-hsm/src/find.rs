@@ -1,7 +1,7 @@
 //! Which of the tokens of a module is meant.
 
 use domain::InstallationId;
-use ports::{TokenError, TokenQuery};
+use ports::{TokenError, TokenName, TokenQuery};
 
 use crate::marker;
 use crate::module::Module;
@@ -15,8 +15,8 @@ const LABEL_LENGTH: usize = 32;
 pub(crate) enum Search {
     /// No initialised token with the label.
     Absent {
-        /// Labels of the initialised tokens that are there.
-        others: Vec<String>,
+        /// The initialised tokens that are there.
+        others: Vec<TokenName>,
         /// Whether a slot is free to be initialised.
         free_slot: bool,
     },
@@ -46,15 +46,13 @@ pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, TokenE
         }
     }
     slots.ensure_complete(query, module.path())?;
-    let others: Vec<String> = (slots.tokens.into_iter())
-        .map(|token| token.name.label)
-        .collect();
+    let others: Vec<TokenName> = slots.tokens.into_iter().map(|token| token.name).collect();
     let quirks = module.quirks();
     if quirks.label_is_configured && !others.is_empty() {
         return Err(TokenError::OtherLabels {
             module: module.path().to_string(),
             label: query.label.clone(),
-            others,
+            others: others.into_iter().map(|other| other.label).collect(),
         });
     }
     Ok(Search::Absent {

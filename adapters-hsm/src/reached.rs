@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use ports::{
-    Found, Patience, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenQuery, TokenSession,
+    Found, Patience, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenName, TokenQuery,
+    TokenSession,
 };
 
 use crate::find::{self, Search};
@@ -27,7 +28,7 @@ pub(crate) struct Reached(pub(crate) Lease);
 /// What one look has shown.
 enum Look {
     Absent {
-        others: Vec<String>,
+        others: Vec<TokenName>,
         free_slot: bool,
     },
     Present(Opened),
@@ -137,6 +138,12 @@ impl Token for Pkcs11Token {
         let Self { session, lease, .. } = *self;
         drop(session);
         Box::new(Reached(lease))
+    }
+
+    fn mechanisms(&self) -> Result<Vec<String>, TokenError> {
+        self.session.call("asking for its mechanisms", |user| {
+            user.mechanisms().names()
+        })
     }
 
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {

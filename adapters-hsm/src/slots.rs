@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use cryptoki::context::Pkcs11;
 use cryptoki::slot::{Slot, TokenInfo};
-use ports::{PinState, TokenError, TokenName, TokenQuery, WrapFormat};
+use ports::{Device, PinState, TokenError, TokenName, TokenQuery, WrapFormat};
 
 use crate::classify::cause;
 use crate::marker::Marker;
@@ -37,6 +37,15 @@ impl SlotToken {
         self.info.so_pin_locked() && !self.info.user_pin_initialized()
     }
 
+    /// Manufacturer and model are padded as label and serial number are.
+    fn device(&self) -> Device {
+        Device {
+            manufacturer: trimmed(self.info.manufacturer_id()),
+            model: trimmed(self.info.model()),
+            firmware: self.info.firmware_version().to_string(),
+        }
+    }
+
     /// How the token stands to user PINs.
     pub(crate) fn pin(&self) -> PinState {
         if self.info.user_pin_locked() {
@@ -68,6 +77,7 @@ impl SlotToken {
         ports::TokenInfo {
             label: name.label,
             serial: name.serial,
+            device: self.device(),
             pin: self.pin(),
             marker: marker.map(|marker| marker.installation),
             wrap_format,

@@ -112,20 +112,30 @@ fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
     }
 }
 
-/// The storage, from a list.
+/// The storage, from a list; a physical HSM is on it where `physical` says so.
 ///
 /// # Errors
 /// [`FaultKind::Usage`] without a terminal or without an answer that is on the list.
-pub fn storage() -> Result<StorageType, Failure> {
+pub fn storage(physical: bool) -> Result<StorageType, Failure> {
     need_terminal("the storage", "--storage")?;
     say("Where does this node keep its secrets?");
     say("  1  software  in the database, in the clear");
     say("  2  softhsm   in the database, sealed under a key that a SoftHSM token keeps");
+    let question = if physical {
+        say(
+            "  3  physical_hsm  the same, with a key that a device keeps; its officer has initialised",
+        );
+        say("                   the token and set its user PIN");
+        "Storage [1, 2, 3 or its name]: "
+    } else {
+        "Storage [1, 2 or its name]: "
+    };
     for _ in 0..TRIES {
-        let answer = hidden::ask_in_sight("Storage [1, 2 or its name]: ")?;
+        let answer = hidden::ask_in_sight(question)?;
         match answer.trim() {
             "1" | "software" => return Ok(StorageType::Software),
             "2" | "softhsm" => return Ok(StorageType::SoftHsm),
+            "3" | "physical_hsm" if physical => return Ok(StorageType::PhysicalHsm),
             _ => say("This is not on the list."),
         }
     }

@@ -108,6 +108,7 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
             hsm_expected: hsm_configured || config.hsm_module.value.exists(),
             hsm_configured,
             hsm_wait: config.hsm_wait.value,
+            physical_hsm: config.hsm_physical.value,
             san: config.tls_san.value.clone(),
             san_configured: config.tls_san.is_explicit(),
             database_path: config.database.value.to_string(),

@@ -1651,7 +1651,7 @@ _trustpointctl() {
             fi
             case "${prev}" in
                 --storage)
-                    COMPREPLY=($(compgen -W "software softhsm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "software softhsm physical_hsm" -- "${cur}"))
                     return 0
                     ;;
                 --backup-password-file)

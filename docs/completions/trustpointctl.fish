@@ -79,7 +79,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s q
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l storage -d 'Where the node keeps its secrets; asked for at a terminal' -r -f -a "software\t''
-softhsm\t''"
+softhsm\t''
+physical_hsm\t''"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l san -d 'Name or address in the TLS server certificate; may be repeated' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l lock-wait -d 'How long to wait for another start to end' -r

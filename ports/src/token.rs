@@ -2,6 +2,7 @@
 //! reached gives tokens, a [`Token`] that was found gives a [`TokenSession`], and keys are asked of
 //! a session alone. What has to come first is seen to by the compiler.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use domain::{InstallationId, KekId};
@@ -128,6 +129,29 @@ impl<'a> Patience<'a> {
     }
 }
 
+/// The device that a token is on, in its maker's words (CK_TOKEN_INFO). Displayed as
+/// `"MANUFACTURER" "MODEL", firmware VERSION`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Device {
+    /// Who made it.
+    pub manufacturer: String,
+    /// Which of the maker's devices it is.
+    pub model: String,
+    /// The version of its firmware: `2.6`.
+    pub firmware: String,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            manufacturer,
+            model,
+            firmware,
+        } = self;
+        write!(f, "{manufacturer:?} {model:?}, firmware {firmware}")
+    }
+}
+
 /// What an initialised token says of itself without a login.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenInfo {
@@ -136,6 +160,8 @@ pub struct TokenInfo {
     /// What tells it from other tokens: its serial number; for a token that has none of its own, the
     /// number that its marker gives it.
     pub serial: String,
+    /// The device that it is on.
+    pub device: Device,
     /// Its user PIN.
     pub pin: PinState,
     /// The installation id of this project's public marker object, where it carries one (C23).
@@ -230,8 +256,8 @@ pub enum Found {
     Absent {
         /// The module, which can still initialise one.
         module: Box<dyn ReachedModule>,
-        /// Labels of the initialised tokens that are there.
-        others: Vec<String>,
+        /// The initialised tokens that are there.
+        others: Vec<TokenName>,
         /// Whether a slot is free to be initialised.
         free_slot: bool,
     },
@@ -246,6 +272,13 @@ pub trait Token {
 
     /// Back to its module, to finish one that has no user PIN yet.
     fn into_module(self: Box<Self>) -> Box<dyn ReachedModule>;
+
+    /// The names of all mechanisms that it offers (PKCS#11 v3.1, section 6) without their `CKM_`, in
+    /// order; the number of one that has no name here.
+    ///
+    /// # Errors
+    /// See [`TokenModule`].
+    fn mechanisms(&self) -> Result<Vec<String>, TokenError>;
 
     /// Logs in as the user, at most one C_Login in the life of the [`TokenModule`] (C18). MUST NOT
     /// try where the token says FINAL_TRY or LOCKED, nor with a PIN that the ledger knows as

@@ -23,5 +23,6 @@ pub mod report;
 mod session;
 pub mod setup;
 pub mod startup;
+mod storage;
 pub mod tls_admin;
 pub mod token;

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use domain::{InstallationId, KekId};
 
 use crate::{
-    Dek, DekBlobs, FaultKind, Found, MOST_UNSEEN_TRIES, Patience, PinMemory, PinState,
+    Dek, DekBlobs, Device, FaultKind, Found, MOST_UNSEEN_TRIES, Patience, PinMemory, PinState,
     ReachedModule, Secret, Token, TokenError, TokenInfo, TokenModule, TokenQuery, TokenSession,
     TryEnd, WrappedDek,
 };
@@ -175,6 +175,7 @@ fn initialised(rig: &dyn Rig) {
     drop(token);
     assert_eq!(made.label, LABEL);
     assert!(!made.serial.is_empty());
+    assert_is_told(&made.device);
     assert_eq!(made.pin, PinState::Fine);
     assert_eq!(made.marker, None);
     assert!(made.wrap_format.is_some());
@@ -187,10 +188,17 @@ fn initialised(rig: &dyn Rig) {
         Found::Absent {
             others, free_slot, ..
         } => {
-            assert_eq!(others, [LABEL]);
+            assert_eq!(others, [made.name()]);
             assert!(free_slot);
         }
         Found::Present(token) => panic!("{:?}", token.info()),
+    }
+}
+
+/// What pads the fields of CK_TOKEN_INFO is no part of them.
+fn assert_is_told(device: &Device) {
+    for text in [&device.manufacturer, &device.model, &device.firmware] {
+        assert!(!text.is_empty() && text.trim_end() == text, "{device:?}");
     }
 }
 

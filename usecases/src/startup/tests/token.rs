@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, DekBlobs, Found, Patience, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
-    TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
+    Dek, DekBlobs, Device, Found, Patience, PinState, ReachedModule, Secret, Token, TokenError,
+    TokenInfo, TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
 };
 
 /// The label of the token.
@@ -76,6 +76,7 @@ impl Default for FakeToken {
             info: TokenInfo {
                 label: LABEL.into(),
                 serial: "0123456789abcdef".into(),
+                device: Device::default(),
                 pin: PinState::Fine,
                 marker: None,
                 wrap_format: Some(WrapFormat::AesKeyWrap),
@@ -166,6 +167,10 @@ impl Token for FakeToken {
 
     fn into_module(self: Box<Self>) -> Box<dyn ReachedModule> {
         self
+    }
+
+    fn mechanisms(&self) -> Result<Vec<String>, TokenError> {
+        unasked()
     }
 
     fn log_in(self: Box<Self>, _pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
