@@ -118,6 +118,20 @@ impl Blob {
         WrappedDek(bytes)
     }
 
+    /// The same with one flipped bit.
+    pub(crate) fn altered(&self) -> Self {
+        let mut altered = self.clone();
+        let (Body::KeyWrap(bytes)
+        | Body::KeyWrapKwp(bytes)
+        | Body::Gcm {
+            ciphertext: bytes, ..
+        }) = &mut altered.body;
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        altered
+    }
+
     /// Reads the stored form, which must name `kek`.
     pub(crate) fn parse(stored: &WrappedDek, kek: &KekId) -> Result<Self, TokenError> {
         let bytes = stored.0.as_slice();

@@ -76,15 +76,27 @@ pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, TokenErro
 }
 
 /// Generates a KEK under the id, on a token that can wrap with it.
-pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError> {
+pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<ObjectHandle, TokenError> {
     user.wrap_format()?;
+    generate_key(user, id, true)
+}
+
+/// A key as a KEK is, which ends with the session.
+pub(crate) fn generate_for_session(
+    user: &UserSession,
+    id: &KekId,
+) -> Result<ObjectHandle, TokenError> {
+    generate_key(user, id, false)
+}
+
+fn generate_key(user: &UserSession, id: &KekId, is_kept: bool) -> Result<ObjectHandle, TokenError> {
     let template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::ValueLen(KEY_LENGTH),
         Attribute::Label(KEK_LABEL.as_bytes().to_vec()),
         Attribute::Id(id.as_bytes().to_vec()),
-        Attribute::Token(true),
+        Attribute::Token(is_kept),
         Attribute::Private(true),
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
@@ -97,7 +109,8 @@ pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError>
         user.session.generate_key(&Mechanism::AesKeyGen, template)
     })
     .or_failed(|| format!("no KEK could be generated on the {user}"))?;
-    ensure_protected(user, key, id)
+    ensure_protected(user, key, id)?;
+    Ok(key)
 }
 
 /// A token that ignores what it is asked for must not hold the KEK.

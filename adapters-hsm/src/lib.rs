@@ -32,6 +32,7 @@ mod shared;
 mod slots;
 mod token_module;
 mod token_session;
+mod trials;
 mod uri;
 mod worker;
 mod wrap;

@@ -2,7 +2,7 @@
 
 use ports::{PinMemoryError, Secret, TokenError, TokenInfo, TryEnd};
 
-use crate::budget;
+use crate::budget::{self, Wanted};
 use crate::interrupts::Held;
 use crate::session::{Login, UserSession};
 use crate::shared::Lease;
@@ -15,6 +15,7 @@ pub(crate) fn log_in(
     session: &Remote<UserSession>,
     info: &TokenInfo,
     pin: &Secret,
+    wanted: Wanted,
 ) -> Result<(), TokenError> {
     let shared = &lease.shared;
     if let Some(serial) = shared.tried.get() {
@@ -33,7 +34,7 @@ pub(crate) fn log_in(
     let mut ledger = (shared.memory)
         .open(&token.serial, shared.config.call_deadline)
         .map_err(not_noted)?;
-    budget::ensure_allowed(&token, &*ledger, pin)?;
+    budget::ensure_allowed(&token, &*ledger, pin, wanted)?;
     session.call("looking at the token again", |user| user.ensure_may_try())?;
     let _held = Held::new(&*shared.interrupts);
     ledger.note_try().map_err(not_noted)?;

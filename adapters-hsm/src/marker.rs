@@ -121,6 +121,25 @@ fn create(user: &UserSession, marker: &Marker) -> Result<(), TokenError> {
         .or_failed(|| format!("the marker could not be written to the {user}"))
 }
 
+/// Which form the token takes, tried out on an object that ends with the session.
+pub(crate) fn try_out(user: &UserSession) -> Result<&'static str, TokenError> {
+    let mut failure = None;
+    for form in Form::ALL {
+        let mut template = form.template(b"trial".to_vec());
+        template.retain(|attribute| *attribute != Attribute::Token(true));
+        template.push(Attribute::Token(false));
+        let made = unmodifiable(template, |template| user.session.create_object(template));
+        match made.and_then(|object| user.session.destroy_object(object)) {
+            Ok(()) => return Ok(form.name()),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failed(
+        format!("the {user} takes neither a data object nor a public key"),
+        failure.unwrap_or(Error::NotSupported),
+    ))
+}
+
 /// What kind of object the marker is.
 #[derive(Clone, Copy)]
 enum Form {
@@ -132,6 +151,13 @@ enum Form {
 
 impl Form {
     const ALL: [Self; 2] = [Self::Data, Self::PublicKey];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Data => "a data object",
+            Self::PublicKey => "a public key",
+        }
+    }
 
     /// What tells a marker from other objects.
     fn query(self) -> Vec<Attribute> {

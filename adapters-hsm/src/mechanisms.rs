@@ -29,8 +29,19 @@ impl Mechanisms<'_> {
         Ok(None)
     }
 
+    /// All formats that the token can wrap in.
+    pub(crate) fn wrap_formats(&self) -> Result<Vec<WrapFormat>, TokenError> {
+        let mut formats = Vec::new();
+        for format in WrapFormat::ALL {
+            if self.offers(format)? {
+                formats.push(format);
+            }
+        }
+        Ok(formats)
+    }
+
     /// Whether the token can wrap in this format.
-    pub(crate) fn offers(&self, format: WrapFormat) -> Result<bool, TokenError> {
+    fn offers(&self, format: WrapFormat) -> Result<bool, TokenError> {
         let offered = match format {
             WrapFormat::AesKeyWrap => self.known(MechanismType::AES_KEY_WRAP, |info| {
                 info.wrap() && info.unwrap()

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ports::{
     Found, Patience, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenName, TokenQuery,
-    TokenSession,
+    TokenSession, Trial,
 };
 
+use crate::budget::Wanted;
 use crate::find::{self, Search};
 use crate::initialise;
 use crate::login;
@@ -16,6 +17,7 @@ use crate::session::UserSession;
 use crate::shared::Lease;
 use crate::slots::SlotToken;
 use crate::token_session::Pkcs11Session;
+use crate::trials;
 use crate::worker::Remote;
 
 /// How often a token that must exist is looked for before it counts as absent.
@@ -146,13 +148,32 @@ impl Token for Pkcs11Token {
         })
     }
 
+    fn examine(&self) -> Result<Vec<Trial>, TokenError> {
+        self.session
+            .call("asking what it can do", trials::without_login)
+    }
+
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
+        self.log_in_where(pin, Wanted::ByProgram)
+    }
+
+    fn log_in_as_asked(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
+        self.log_in_where(pin, Wanted::ByOperator)
+    }
+}
+
+impl Pkcs11Token {
+    fn log_in_where(
+        self,
+        pin: &Secret,
+        wanted: Wanted,
+    ) -> Result<Box<dyn TokenSession>, TokenError> {
         let Self {
             session,
             info,
             lease,
-        } = *self;
-        login::log_in(&lease, &session, &info, pin)?;
+        } = self;
+        login::log_in(&lease, &session, &info, pin, wanted)?;
         Ok(Box::new(Pkcs11Session {
             user: session,
             info,

@@ -23,6 +23,16 @@ pub(crate) struct Shared {
     pub(crate) warnings: RefCell<Vec<String>>,
 }
 
+impl Shared {
+    /// Tells the same only once.
+    pub(crate) fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+}
+
 /// The module, for as long as somebody uses it. It stays loaded for whoever reaches it next.
 pub(crate) struct Lease {
     pub(crate) shared: Rc<Shared>,
@@ -60,10 +70,7 @@ impl Lease {
             return Ok(());
         }
         if let Some(warning) = flush::flush(&token.serial).map_err(TokenError::NotSynced)? {
-            let mut warnings = self.shared.warnings.borrow_mut();
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
+            self.shared.warn(warning);
         }
         Ok(())
     }

@@ -76,10 +76,36 @@ pub(crate) fn unwrap(
             match kek.self_test(blob.format()) {
                 Err(_) => Err(failed(CallFailure::Unreachable)),
                 // Once more: the first failure may have been the device's after all.
-                Ok(()) => kek.unwrap(&blob).map_err(|_| failed(CallFailure::Corrupt)),
+                Ok(_) => kek.unwrap(&blob).map_err(|_| failed(CallFailure::Corrupt)),
             }
         }
         unwrapped => unwrapped,
+    }
+}
+
+/// Wraps a throw-away key in this format with a key that is on the token, unwraps it, and does the same
+/// with an altered one: what the token says of that.
+pub(crate) fn try_out(
+    user: &UserSession,
+    id: &KekId,
+    key: ObjectHandle,
+    format: WrapFormat,
+) -> Result<String, TokenError> {
+    let kek = Kek { user, id, key };
+    let blob = kek.self_test(format)?;
+    match kek.unwrap(&blob.altered()) {
+        Err(TokenError::Call { source, .. }) => Ok(source.to_string()),
+        Err(error) => Err(error),
+        Ok(_) => Err(TokenError::WrapMismatch(user.name.clone())),
+    }
+}
+
+/// Whether the token wraps a KEK with itself: then it can be read, although it is not extractable.
+pub(crate) fn gives_away(user: &UserSession, id: &KekId, key: ObjectHandle) -> bool {
+    let kek = Kek { user, id, key };
+    match user.format {
+        Some(WrapFormat::AesGcm) | None => false,
+        Some(format) => kek.wrap_object(key, format).is_ok(),
     }
 }
 
@@ -128,14 +154,15 @@ impl<'a> Kek<'a> {
         })
     }
 
-    /// Fails where the token does not wrap and unwrap at all.
-    fn self_test(&self, format: WrapFormat) -> Result<(), TokenError> {
+    /// Wraps and unwraps a key made for it: fails where the token does not do that at all.
+    fn self_test(&self, format: WrapFormat) -> Result<Blob, TokenError> {
         let probe = Zeroizing::new(random::bytes::<{ domain::DEK_EXPECTED_LENGTH }>()?);
-        let Some(probe) = Dek::from_bytes(probe.as_slice()) else {
-            return Ok(());
-        };
+        let probe = Dek::from_bytes(probe.as_slice()).ok_or(TokenError::NoRandomBytes)?;
         let blob = self.wrap(&probe, format)?;
-        self.unwrap(&blob).map(drop)
+        if self.unwrap(&blob)?.is_same(&probe) {
+            return Ok(blob);
+        }
+        Err(TokenError::WrapMismatch(self.user.name.clone()))
     }
 
     fn key_wrap(&self, dek: &Dek, format: WrapFormat) -> Result<Vec<u8>, TokenError> {
@@ -148,19 +175,24 @@ impl<'a> Kek<'a> {
             copy.zeroize();
         }
         let object = created.map_err(failed("loading the DEK to wrap it"))?;
-        let wrapped = match format {
+        let wrapped = self.wrap_object(object, format);
+        let destroyed = session.destroy_object(object);
+        let wrapped = wrapped.map_err(failed("wrapping the DEK"))?;
+        destroyed.map_err(failed("removing the DEK from the session"))?;
+        Ok(wrapped)
+    }
+
+    /// C_WrapKey.
+    fn wrap_object(&self, object: ObjectHandle, format: WrapFormat) -> Result<Vec<u8>, Error> {
+        let UserSession { session, calls, .. } = self.user;
+        match format {
             WrapFormat::AesKeyWrapKwp => {
-                let calls = &self.user.calls;
                 calls.wrap_key(session, CKM_AES_KEY_WRAP_KWP, self.key, object)
             }
             _ => session
                 .wrap_key(&Mechanism::AesKeyWrap, self.key, object)
                 .map(without_surplus),
-        };
-        let destroyed = session.destroy_object(object);
-        let wrapped = wrapped.map_err(failed("wrapping the DEK"))?;
-        destroyed.map_err(failed("removing the DEK from the session"))?;
-        Ok(wrapped)
+        }
     }
 
     fn key_unwrap(

@@ -12,8 +12,8 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, Value
 use domain::StorageType;
 
 pub use admin::{
-    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, STANDARD_STREAM,
-    TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs,
+    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, HsmCheckArgs, HsmCommand,
+    STANDARD_STREAM, TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs,
 };
 
 /// Start-up and recovery of a Trustpoint node.
@@ -111,6 +111,9 @@ pub enum Command {
     /// Every check with pass, warn or fail, and what to do; changes nothing
     #[command(after_help = examples::DOCTOR)]
     Doctor,
+    /// The token before a node is set up on it
+    #[command(subcommand)]
+    Hsm(HsmCommand),
     /// What happened to the node: each start, and each command that changed it
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),

@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8Path;
 use domain::StorageType;
-use ports::{CryptoError, FaultKind, PinError, Pins, Secret};
+use ports::{CryptoError, FaultKind, PinError, Pins, Secret, TokenInfo};
 
 use crate::config::{SecretFiles, names_in, read_password_file};
 use crate::failure::Failure;
@@ -169,6 +169,23 @@ pub fn names(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether a PIN may be tried on the token, for somebody at a terminal; nobody is asked elsewhere.
+///
+/// # Errors
+/// The terminal.
+pub fn may_log_in(token: &TokenInfo) -> Result<bool, PinError> {
+    if !is_terminal() {
+        return Ok(false);
+    }
+    say(&format!(
+        "Keys and wrapping are tried out after a login to the {} with the user PIN of this node.",
+        token.name()
+    ));
+    say("A wrong PIN counts against the token.");
+    let answer = hidden::ask_in_sight("Log in? [y/N]: ")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// PINs of the configured places; what is nowhere is asked for at a terminal.

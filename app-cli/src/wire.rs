@@ -57,7 +57,10 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
             daemon: config.daemon()?,
             call_deadline: config.hsm_wait.value,
         },
-        Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
+        Box::new(
+            PinMemoryFile::new(config.beside_database("pin-rejected"))
+                .creating_parents(create_parents),
+        ),
         Rc::new(crate::process::ModuleCalls),
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();

@@ -90,9 +90,7 @@ impl Contradiction {
         if facts.storage == Some(StorageType::Software) && is_sealed {
             return Some(Self::SoftwareStorage);
         }
-        if hsm.is_none() {
-            return None;
-        }
+        hsm?;
         if token.check_value.is_none() && (is_sealed || facts.completed) {
             return Some(Self::NoCheckValue);
         }

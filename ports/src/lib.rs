@@ -76,7 +76,7 @@ pub use tls::{
 };
 pub use token::{
     DekBlobs, Device, Found, Patience, PinState, ReachedModule, Token, TokenInfo, TokenModule,
-    TokenQuery, TokenSession, WrapFormat,
+    TokenQuery, TokenSession, Trial, TrialResult, WrapFormat,
 };
 pub use token_error::{CallFailure, TokenError, TokenName};
 pub use web_server::{Reload, WebServer, WebServerError};

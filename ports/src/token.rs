@@ -265,6 +265,26 @@ pub enum Found {
     Present(Box<dyn Token>),
 }
 
+/// One thing that was asked of a token.
+#[derive(Debug)]
+pub struct Trial {
+    /// Its name: `wrap_aes_gcm`.
+    pub name: &'static str,
+    /// What came of it.
+    pub result: TrialResult,
+}
+
+/// What came of a trial.
+#[derive(Debug)]
+pub enum TrialResult {
+    /// It works, and how.
+    Works(String),
+    /// It does not, and this program does without.
+    Lacks(String),
+    /// It does not, and no KEK can be kept there.
+    Fails(TokenError),
+}
+
 /// An initialised token; nobody is logged in.
 pub trait Token {
     /// What it says of itself.
@@ -272,6 +292,12 @@ pub trait Token {
 
     /// Back to its module, to finish one that has no user PIN yet.
     fn into_module(self: Box<Self>) -> Box<dyn ReachedModule>;
+
+    /// What it says of what it can do, without a login.
+    ///
+    /// # Errors
+    /// See [`TokenModule`].
+    fn examine(&self) -> Result<Vec<Trial>, TokenError>;
 
     /// The names of all mechanisms that it offers (PKCS#11 v3.1, section 6) without their `CKM_`, in
     /// order; the number of one that has no name here.
@@ -290,6 +316,13 @@ pub trait Token {
     /// See [`TokenModule`]; MUST be [`crate::FaultKind::Denied`] for every refusal, and of the
     /// ledger's kind where that cannot be used.
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError>;
+
+    /// The same for an operator who was asked just now and wants the try: also after
+    /// [`crate::MOST_UNSEEN_TRIES`] whose end nobody saw. All other promises hold.
+    ///
+    /// # Errors
+    /// As [`Token::log_in`].
+    fn log_in_as_asked(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError>;
 }
 
 /// A session in which the user is logged in.
@@ -365,6 +398,13 @@ pub trait TokenSession {
     /// # Errors
     /// See [`TokenModule`].
     fn random(&self, length: usize) -> Result<Secret, TokenError>;
+
+    /// Tries out all that is asked of a token that keeps a KEK, on a key of this session alone. MUST
+    /// leave nothing behind.
+    ///
+    /// # Errors
+    /// See [`TokenModule`].
+    fn try_out(&self) -> Result<Vec<Trial>, TokenError>;
 
     /// Leaves this installation's marker on the token, readable without a login; one that is
     /// right already stays.

@@ -12,6 +12,7 @@ mod dek_ways;
 pub mod doctor;
 pub mod error;
 pub mod history;
+pub mod hsm_check;
 pub mod keys;
 mod lock;
 pub mod node;

@@ -141,9 +141,7 @@ pub enum Refused {
         "no token is named {label:?} and no slot is free for one; initialised tokens: {others}"
     )]
     NoFreeSlot { label: String, others: String },
-    #[error(
-        "no token {wanted} is there, and a physical one is never initialised by this program; {there}"
-    )]
+    #[error("no token {wanted} is there; {there}")]
     NoInitialisedToken { wanted: String, there: String },
     #[error("the {token} has no user PIN yet, and this program sets none on a physical token")]
     NoUserPin { token: TokenName },

@@ -359,7 +359,8 @@ fn is_another(node: &Node, token: &TokenInfo) -> bool {
     wanted.is_some_and(|serial| *serial != token.serial)
 }
 
-fn no_initialised_token(node: &Node, others: &[TokenName]) -> Refused {
+/// For a token that has to be there, and that this program does not initialise.
+pub fn no_initialised_token(node: &Node, others: &[TokenName]) -> Refused {
     let label = &node.settings.token_label;
     Refused::NoInitialisedToken {
         wanted: match &node.settings.token_serial {

@@ -113,8 +113,9 @@ pub(super) fn of(refused: &Refused) -> String {
              overwritten"
         }
         Refused::NoInitialisedToken { .. } => {
-            "have the device's security officer initialise a token with this label and set its user \
-             PIN, or name the one that is meant with hsm.token_label or hsm.uri; nothing was changed"
+            "name the token that is meant with hsm.token_label or hsm.uri, or have the device's security \
+             officer initialise one with this label and set its user PIN: this program initialises \
+             none on a physical HSM; nothing was changed"
         }
         Refused::NoUserPin { .. } => {
             "have the device's security officer set it (pkcs11-tool --login --login-type so \

@@ -108,9 +108,9 @@ pub(super) fn of(error: &E) -> String {
         }
         E::UnseenTries { .. } => {
             return format!(
-                "make sure of the PIN {PIN_PLACE}, and with `pkcs11-tool --list-slots` that the \
-                 token answers and is not on its last try; then remove the file pin-rejected \
-                 beside the database and start again"
+                "make sure of the PIN {PIN_PLACE}, and let `trustpointctl hsm check` log in with it: it \
+                 shows how the token stands to PINs and asks first, and a login that works ends \
+                 this; so does removing the file pin-rejected beside the database"
             );
         }
         E::RejectedPinUnreadable { .. } => {

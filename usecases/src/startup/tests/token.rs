@@ -6,7 +6,7 @@ use std::rc::Rc;
 use domain::{InstallationId, KekId};
 use ports::{
     Dek, DekBlobs, Device, Found, Patience, PinState, ReachedModule, Secret, Token, TokenError,
-    TokenInfo, TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
+    TokenInfo, TokenModule, TokenQuery, TokenSession, Trial, WrapFormat, WrappedDek,
 };
 
 /// The label of the token.
@@ -169,7 +169,18 @@ impl Token for FakeToken {
         self
     }
 
+    fn examine(&self) -> Result<Vec<Trial>, TokenError> {
+        unasked()
+    }
+
     fn mechanisms(&self) -> Result<Vec<String>, TokenError> {
+        unasked()
+    }
+
+    fn log_in_as_asked(
+        self: Box<Self>,
+        _pin: &Secret,
+    ) -> Result<Box<dyn TokenSession>, TokenError> {
         unasked()
     }
 
@@ -214,6 +225,10 @@ impl TokenSession for FakeToken {
     }
 
     fn random(&self, _length: usize) -> Result<Secret, TokenError> {
+        unasked()
+    }
+
+    fn try_out(&self) -> Result<Vec<Trial>, TokenError> {
         unasked()
     }
 
