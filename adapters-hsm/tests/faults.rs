@@ -88,7 +88,7 @@ fn a_daemon_that_refuses_is_tried_until_patience_is_over() {
 #[test]
 fn a_daemon_that_comes_up_is_reached() {
     isolated("a_daemon_that_comes_up_is_reached", &[], |sandbox| {
-        common::require_softhsm();
+        sandbox.require_module();
         let socket = sandbox.path("socket");
         let module = module(with_daemon(SOFTHSM, &format!("unix:{socket}")));
         let mut listener = None;
@@ -262,7 +262,7 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
     let environment = [("SHIM_FAULT", "10:30"), ("SHIM_ONCE", "{dir}/once")];
     let test = "an_interrupted_initialisation_is_finished_by_the_next";
     isolated(test, &environment, |sandbox| {
-        common::require_softhsm();
+        sandbox.require_module();
         let path = sandbox.module("shim.c");
         let first = module(config(path.clone()));
         let fault = initialise(&first, "T", SO_PIN, PIN).err().unwrap();

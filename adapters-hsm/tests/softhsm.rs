@@ -13,19 +13,12 @@ use std::io::Write as _;
 use std::process::Command;
 
 use common::{
-    SOFTHSM, SoftHsmRig, initialise, isolated, logged_in, not_found, present, query, reach,
-    refused, run, secret, softhsm,
+    SOFTHSM, initialise, isolated, logged_in, not_found, present, query, reach, refused, run,
+    secret, softhsm,
 };
 use domain::InstallationId;
-use ports::contract::token::{PIN, SO_PIN, suite};
+use ports::contract::token::{PIN, SO_PIN};
 use ports::{Dek, FaultKind, Found, Patience, PinState, TokenError, WrapFormat};
-
-#[test]
-fn softhsm_keeps_the_contract() {
-    isolated("softhsm_keeps_the_contract", &[], |sandbox| {
-        suite(&mut || Box::new(SoftHsmRig::new(sandbox, SOFTHSM)));
-    });
-}
 
 #[test]
 fn c16_softhsm_wraps_with_the_key_wrap() {

@@ -1,5 +1,8 @@
-/* A PKCS#11 module in front of SoftHSM that fails as it is told, for what SoftHSM never does.
+/* A PKCS#11 module in front of another that fails as it is told, for what no real token does when
+ * a test wants it.
  *
+ * SHIM_MODULE  the module behind it; SoftHSM if not set
+ * SHIM_INIT    the string that it is given at C_Initialize, for a caller that cannot
  * SHIM_FAULT   FUNCTION:ACTION[,FUNCTION:ACTION], the function by its place in CK_FUNCTION_LIST
  *              (C_Initialize is 0), the action a CKR_ code in hexadecimal, or `hang`, `exit`,
  *              `abort`, `crash`, `sleep` (and go on), `kill` (the process, after the real call)
@@ -23,8 +26,8 @@ typedef unsigned long ulong;
 typedef ulong (*fn)(ulong, ulong, ulong, ulong, ulong, ulong, ulong, ulong);
 struct list { unsigned char version[2]; fn f[68]; };
 
-enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4, GET_TOKEN_INFO = 6,
-       GET_MECHANISM_LIST = 7, INIT_TOKEN = 9, LOGIN = 18 };
+enum { FUNCTIONS = 68, INITIALIZE = 0, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4,
+       GET_TOKEN_INFO = 6, GET_MECHANISM_LIST = 7, INIT_TOKEN = 9, LOGIN = 18 };
 
 static struct list *real;
 static struct list shim;
@@ -82,6 +85,12 @@ static void kill_after(int function) {
     if (action && is(action, "kill")) kill(getpid(), SIGKILL);
 }
 
+/* CK_C_INITIALIZE_ARGS: four functions, the flags (CKF_OS_LOCKING_OK), pReserved. */
+static ulong initialize(void) {
+    ulong arguments[6] = { 0, 0, 0, 0, 2, (ulong)getenv("SHIM_INIT") };
+    return real->f[INITIALIZE]((ulong)arguments, 0, 0, 0, 0, 0, 0, 0);
+}
+
 static ulong token_info(ulong slot, ulong info) {
     ulong rv = real->f[GET_TOKEN_INFO](slot, info, 0, 0, 0, 0, 0, 0);
     const char *flags = getenv("SHIM_FLAGS");
@@ -109,6 +118,7 @@ static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, u
     if (n == LOGIN) add_byte("SHIM_LOGINS");
     ulong rv = fault(n);
     if (rv) return rv;
+    if (n == INITIALIZE && getenv("SHIM_INIT")) return initialize();
     if (n == GET_TOKEN_INFO) return token_info(a, b);
     if (n == GET_MECHANISM_LIST) return mechanism_list(a, b, c);
     if (n == GET_SLOT_LIST && getenv("SHIM_NOSLOTS")) { *(ulong *)c = 0; return 0; }
@@ -134,7 +144,9 @@ static fn shims[FUNCTIONS] = { f0, f1, f2, f3, f4, f5, f6, f7, f8, f9,
 ulong C_GetFunctionList(struct list **out) {
     ulong rv = fault(GET_FUNCTION_LIST);
     if (rv) return rv;
-    void *library = dlopen("/usr/lib/softhsm/libsofthsm2.so", RTLD_NOW | RTLD_LOCAL);
+    const char *path = getenv("SHIM_MODULE");
+    if (!path) path = "/usr/lib/softhsm/libsofthsm2.so";
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) return 5;
     ulong (*get)(struct list **) = (ulong (*)(struct list **))dlsym(library, "C_GetFunctionList");
     rv = get(&real);
