@@ -48,6 +48,15 @@ pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, TokenE
     slots.ensure_complete(query, module.path())?;
     let others: Vec<TokenName> = slots.tokens.into_iter().map(|token| token.name).collect();
     let quirks = module.quirks();
+    if let Some(slot) = slots.free.first()
+        && !quirks.may_initialise
+    {
+        return Err(TokenError::NotInitialised {
+            module: module.path().to_string(),
+            label: query.label.clone(),
+            slot: slot.id(),
+        });
+    }
     if quirks.label_is_configured && !others.is_empty() {
         return Err(TokenError::OtherLabels {
             module: module.path().to_string(),
@@ -57,7 +66,7 @@ pub(crate) fn find(module: &Module, query: &TokenQuery) -> Result<Search, TokenE
     }
     Ok(Search::Absent {
         others,
-        free_slot: quirks.may_initialise && !slots.free.is_empty(),
+        free_slot: !slots.free.is_empty(),
     })
 }
 

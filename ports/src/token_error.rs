@@ -191,6 +191,16 @@ pub enum TokenError {
          is tried"
     )]
     NothingPublic { token: TokenName, source: Source },
+    /// There is a token that was never initialised, of a kind that this program does not initialise.
+    #[error(
+        "the PKCS#11 module {module} shows no token {label:?}; the one in slot {slot} was never \
+         initialised, and this program does not do that with this module"
+    )]
+    NotInitialised {
+        module: String,
+        label: String,
+        slot: u64,
+    },
     /// The module calls its token what its configuration says, and the label is another.
     #[error(
         "the PKCS#11 module {module} shows no token {label:?}: its configuration calls them {}",
@@ -354,6 +364,7 @@ impl TokenError {
             | Self::NoLoginRequired(_)
             | Self::NothingPublic { .. }
             | Self::OtherLabels { .. }
+            | Self::NotInitialised { .. }
             | Self::MechanismMissing { .. } => FaultKind::Config,
             Self::ThreadEnded { .. } | Self::NoRandomBytes | Self::Defect { .. } => {
                 FaultKind::Internal

@@ -154,6 +154,11 @@ pub(super) fn of(error: &E) -> String {
             "let the officer of the token allow public objects to be read without a login, or use \
              another token"
         }
+        E::NotInitialised { .. } => {
+            "see that hsm.module_init names the directory of the token and that its volume is mounted; a \
+             new token is made with the module's own tool (NSS softokn: certutil -N -d \
+             sql:DIRECTORY); no key is taken for lost"
+        }
         E::OtherLabels { .. } => {
             "make hsm.token_label one of these, or name the token in hsm.module_init \
              (dbTokenDescription='LABEL' for NSS softokn); no key is taken for lost"

@@ -37,11 +37,14 @@ fn spy() -> PathBuf {
 
 /// How often a module was asked to log in, so far.
 fn logins(sandbox: &Sandbox) -> usize {
-    let calls = fs::read_to_string(sandbox.path("calls")).unwrap_or_default();
-    calls
-        .lines()
-        .filter(|line| line.ends_with(": C_Login"))
-        .count()
+    calls(sandbox, "C_Login")
+}
+
+/// How often this function of a module was called, so far.
+fn calls(sandbox: &Sandbox, function: &str) -> usize {
+    let written = fs::read_to_string(sandbox.path("calls")).unwrap_or_default();
+    let end = format!(": {function}");
+    written.lines().filter(|line| line.ends_with(&end)).count()
 }
 
 /// A watched node whose token has rejected [`WRONG`] once.
@@ -63,6 +66,27 @@ fn c18_a_start_logs_in_once() {
     let sandbox = watched();
     sandbox.run(&["startup"]).expect(0);
     assert_eq!(logins(&sandbox), 1);
+}
+
+#[test]
+fn a_ready_start_makes_no_more_calls_than_it_needs() {
+    let sandbox = watched();
+    sandbox.run(&["startup"]).expect(0);
+    for (function, times) in [
+        ("C_Initialize", 1),
+        ("C_OpenSession", 1),
+        // Whose token it is is seen before it is given a PIN (C23), and the KEK only after that.
+        ("C_FindObjectsInit", 2),
+        ("C_Login", 1),
+        ("C_UnwrapKey", 1),
+        ("C_WrapKey", 0),
+        ("C_CreateObject", 0),
+        ("C_GenerateKey", 0),
+        ("C_CloseSession", 1),
+        ("C_Finalize", 1),
+    ] {
+        assert_eq!(calls(&sandbox, function), times, "{function}");
+    }
 }
 
 #[test]
