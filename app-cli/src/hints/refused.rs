@@ -115,7 +115,8 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::NoInitialisedToken { .. } => {
             "name the token that is meant with hsm.token_label or hsm.uri, or have the device's security \
              officer initialise one with this label and set its user PIN: this program initialises \
-             none on a physical HSM; nothing was changed"
+             none on a physical HSM (of SoftHSM `setup --storage softhsm` makes one); nothing was \
+             changed"
         }
         Refused::NoUserPin { .. } => {
             "have the device's security officer set it (pkcs11-tool --login --login-type so \

@@ -1,6 +1,6 @@
 //! The PIN budget (C18) and what is kept of secrets (C21), on a real token behind a spy.
 
-mod ledger;
+pub mod ledger;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};

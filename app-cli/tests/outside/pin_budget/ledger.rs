@@ -17,7 +17,8 @@ fn counted(fault: &str) -> Sandbox {
     sandbox
 }
 
-fn count(sandbox: &mut Sandbox, fault: &str) {
+/// Puts a module in front of the token that counts logins and fails like this.
+pub fn count(sandbox: &mut Sandbox, fault: &str) {
     let module = shim(sandbox);
     let counter = sandbox.path("logins").display().to_string();
     sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
@@ -25,7 +26,8 @@ fn count(sandbox: &mut Sandbox, fault: &str) {
     sandbox.set("SHIM_FAULT", fault);
 }
 
-fn counted_logins(sandbox: &Sandbox) -> usize {
+/// How often the token was asked to log in.
+pub fn counted_logins(sandbox: &Sandbox) -> usize {
     fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
 }
 
@@ -34,7 +36,7 @@ fn text(sandbox: &Sandbox) -> String {
 }
 
 /// After C_Login has come back from the token.
-const KILLED: &str = "18:kill";
+pub const KILLED: &str = "18:kill";
 
 #[test]
 fn c18_looks_side_by_side_use_one_try_in_all() {
