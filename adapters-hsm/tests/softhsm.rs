@@ -13,8 +13,8 @@ use std::io::Write as _;
 use std::process::Command;
 
 use common::{
-    SOFTHSM, initialise, isolated, logged_in, not_found, present, query, reach,
-    refused, run, secret, softhsm,
+    SOFTHSM, initialise, isolated, logged_in, not_found, present, query, reach, refused, run,
+    secret, softhsm,
 };
 use domain::InstallationId;
 use ports::contract::token::{PIN, SO_PIN};

@@ -1,4 +1,4 @@
-//! The PIN budget (C18) and what is kept of secrets (C21), on a real token behind a spy.
+//! The PIN budget (C18) and what is kept of secrets (C21), on a real token, every C_Login counted.
 
 mod ledger;
 
@@ -9,39 +9,27 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::sandbox::{NOBODY, PASSWORD, PIN, Run, SO_PIN, SOFTHSM, Sandbox, is_root, put, wrapped};
+use crate::sandbox::{NOBODY, PASSWORD, PIN, Run, SO_PIN, Sandbox, is_root, put, wrapped};
 
 const WRONG: &str = "3141-5926";
 
-/// A ready SoftHSM node, each call into whose module is written down from now on.
+/// A ready SoftHSM node, each login to whose token is counted from now on.
 fn watched() -> Sandbox {
     let mut sandbox = Sandbox::softhsm();
-    sandbox.set("TRUSTPOINT_HSM_MODULE", spy().to_str().unwrap());
-    sandbox.set("PKCS11SPY", SOFTHSM);
-    let calls = sandbox.path("calls").display().to_string();
-    sandbox.set("PKCS11SPY_OUTPUT", &calls);
+    count_logins(&mut sandbox);
     sandbox
 }
 
-fn spy() -> PathBuf {
-    let name = format!(
-        "/usr/lib/{}-linux-gnu/pkcs11-spy.so",
-        std::env::consts::ARCH
-    );
-    assert!(
-        Path::new(&name).exists(),
-        "{name} is missing: install the package opensc"
-    );
-    name.into()
+/// Each login of later runs adds a byte to a file.
+fn count_logins(sandbox: &mut Sandbox) {
+    sandbox.use_shim();
+    let counter = sandbox.path("logins").display().to_string();
+    sandbox.set("SHIM_LOGINS", &counter);
 }
 
 /// How often a module was asked to log in, so far.
 fn logins(sandbox: &Sandbox) -> usize {
-    let calls = fs::read_to_string(sandbox.path("calls")).unwrap_or_default();
-    calls
-        .lines()
-        .filter(|line| line.ends_with(": C_Login"))
-        .count()
+    fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
 }
 
 /// A watched node whose token has rejected [`WRONG`] once.
@@ -123,8 +111,7 @@ fn c18_a_look_never_logs_in_with_a_rejected_pin() {
 fn put_cache_back(sandbox: &Sandbox) {
     let kept = fs::read(memory(sandbox)).unwrap();
     let mut start = sandbox.command(&["startup"]);
-    let calls = sandbox.path("other-calls");
-    start.env("HSM_PIN", PIN).env("PKCS11SPY_OUTPUT", calls);
+    start.env("HSM_PIN", PIN).env_remove("SHIM_LOGINS");
     Run::end_of(&mut start).expect(0);
     put(&memory(sandbox), kept);
 }
