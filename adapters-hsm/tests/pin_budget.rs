@@ -13,8 +13,8 @@ use std::fs;
 use std::time::Duration;
 
 use common::{
-    Sandbox, isolated, ledger, log_in, logged_in, module, module_with, present, refused,
-    secret, unavailable,
+    Sandbox, isolated, ledger, log_in, logged_in, module, module_with, present, refused, secret,
+    unavailable,
 };
 use ports::contract::token::{PIN, in_full};
 use ports::fake::FakePinMemory;

@@ -186,18 +186,13 @@ impl Store {
 
     /// Label and directory of each token, in the order in which they were made.
     fn softokn_tokens(&self) -> Result<Vec<(String, PathBuf)>, String> {
-        let tokens = self.tokens();
-        let entries = fs::read_dir(&tokens).map_err(|error| in_words(&tokens, &error))?;
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|error| in_words(&tokens, &error))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if let Some((_, label)) = name.split_once('-') {
-                found.push((label.to_owned(), path.clone()));
-            }
-        }
-        found.sort_by(|(_, one), (_, other)| one.cmp(other));
-        Ok(found)
+        let labelled = |path: PathBuf| {
+            let name = path.file_name()?.to_str()?;
+            let (_, label) = name.split_once('-')?;
+            Some((label.to_owned(), path.clone()))
+        };
+        let files = self.list()?;
+        Ok(files.into_iter().filter_map(labelled).collect())
     }
 
     /// Initialises a further token, as its operator would.
@@ -207,30 +202,101 @@ impl Store {
     pub fn initialise(&self, label: &str, so_pin: &str, pin: &str) -> Result<(), String> {
         match self.kind {
             Kind::SoftHsm => {
-                let pins = ["--so-pin", so_pin, "--pin", pin];
                 let mut tool = Command::new("softhsm2-util");
-                tool.args(["--init-token", "--free", "--label", label])
-                    .args(pins);
-                self.run(&mut tool)
+                tool.args(["--init-token", "--free", "--label", label]);
+                self.run(tool.args(["--so-pin", so_pin, "--pin", pin]))
             }
             Kind::Kryoptic => {
-                let slot = self.free_slot()?.to_string();
-                let init = ["--init-token", "--slot", &slot, "--label", label];
-                self.run(self.pkcs11_tool().args(init).args(["--so-pin", so_pin]))?;
-                let login = ["--login", "--login-type", "so", "--so-pin", so_pin];
-                let set = ["--init-pin", "--new-pin", pin, "--slot", &slot];
-                self.run(self.pkcs11_tool().args(login).args(set))
+                let slot = self.half_initialise(label, so_pin)?.to_string();
+                let mut tool = self.pkcs11_tool(&self.kind.module());
+                tool.args(["--slot", &slot, "--login", "--login-type", "so"]);
+                tool.args(["--so-pin", so_pin, "--init-pin", "--new-pin", pin]);
+                self.run(&mut tool)
             }
             Kind::Softokn => self.make_softokn(label, pin),
         }
     }
 
+    /// The same without a user PIN; the place of the slot among the slots.
+    ///
+    /// # Errors
+    /// The tool is missing, or fails; a token of this kind gets its PIN when it is made.
+    pub fn half_initialise(&self, label: &str, so_pin: &str) -> Result<usize, String> {
+        let slot = match self.kind {
+            Kind::SoftHsm => self.count()?,
+            Kind::Kryoptic => self.free_slot()?,
+            Kind::Softokn => return Err("certutil makes no token without its PIN".to_owned()),
+        };
+        let index = slot.to_string();
+        let mut tool = self.pkcs11_tool(&self.kind.module());
+        tool.args(["--init-token", "--slot-index", &index, "--label", label]);
+        self.run(tool.args(["--so-pin", so_pin])).map(|()| slot)
+    }
+
+    /// How many tokens there are.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn count(&self) -> Result<usize, String> {
+        self.list().map(|tokens| tokens.len())
+    }
+
+    /// The file or directory of each token.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn list(&self) -> Result<Vec<PathBuf>, String> {
+        Self::listed(&self.tokens())
+    }
+
+    /// In the order of their names.
+    fn listed(tokens: &Path) -> Result<Vec<PathBuf>, String> {
+        let entries = fs::read_dir(tokens).map_err(|error| in_words(tokens, &error))?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| in_words(tokens, &error))?.path();
+            // Kryoptic makes an empty file for a slot that holds no token, and has SQLite's journals
+            // beside the others.
+            let is_file = path.is_file();
+            let is_token = path.extension().is_some_and(|name| name == "sql")
+                && fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+            if is_token || !is_file {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// The tokens of another directory stand here from now on, beside those that are here already.
+    ///
+    /// # Errors
+    /// They cannot be moved.
+    pub fn add_from(&self, others: &Path) -> Result<(), String> {
+        for from in Self::listed(others)? {
+            let name = from.file_name().unwrap_or_default().to_string_lossy();
+            let to = match (self.kind, name.split_once('-')) {
+                (Kind::Kryoptic, _) => kryoptic_file(&self.tokens(), self.free_slot()?),
+                (Kind::Softokn, Some((_, label))) => self.softokn_directory(label)?,
+                (Kind::SoftHsm | Kind::Softokn, _) => self.tokens().join(&*name),
+            };
+            fs::rename(&from, &to).map_err(|error| in_words(&to, &error))?;
+        }
+        Ok(())
+    }
+
     /// The first slot of Kryoptic whose file holds no token.
     fn free_slot(&self) -> Result<usize, String> {
-        let size = |slot: &usize| fs::metadata(kryoptic_file(&self.tokens(), *slot));
-        let is_free = |slot: &usize| size(slot).map_or(0, |file| file.len()) == 0;
+        let taken = self.list()?;
+        let is_free = |slot: &usize| !taken.contains(&kryoptic_file(&self.tokens(), *slot));
         let free = (0..KRYOPTIC_SLOTS).find(is_free);
         free.ok_or_else(|| format!("no slot is free in {}", self.tokens().display()))
+    }
+
+    /// Of the next token with the label.
+    fn softokn_directory(&self, label: &str) -> Result<PathBuf, String> {
+        let count = self.count()?;
+        Ok(self.tokens().join(format!("{count}-{label}")))
     }
 
     #[expect(
@@ -238,8 +304,7 @@ impl Store {
         reason = "a file that lives as long as one test"
     )]
     fn make_softokn(&self, label: &str, pin: &str) -> Result<(), String> {
-        let count = self.softokn_tokens()?.len();
-        let dir = self.tokens().join(format!("{count}-{label}"));
+        let dir = self.softokn_directory(label)?;
         let pins = dir.join("pin");
         fs::create_dir_all(&dir)
             .and_then(|()| fs::write(&pins, format!("{pin}\n")))
@@ -250,11 +315,10 @@ impl Store {
         fs::remove_file(&pins).map_err(|error| in_words(&pins, &error))
     }
 
-    /// pkcs11-tool on the module. It cannot hand a string to C_Initialize, and so does not get
-    /// along with softokn alone.
-    pub fn pkcs11_tool(&self) -> Command {
+    /// pkcs11-tool on the module, or on one before it.
+    pub fn pkcs11_tool(&self, module: &Path) -> Command {
         let mut tool = Command::new("pkcs11-tool");
-        tool.arg("--module").arg(self.kind.module());
+        tool.arg("--module").arg(module);
         tool.envs(self.environment());
         tool
     }

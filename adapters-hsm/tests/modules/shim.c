@@ -15,12 +15,14 @@
  * SHIM_ONCE    a file: the faults apply until it exists; it is made by the first of them
  * SHIM_LOGINS  a file: one byte is added to it by each C_Login
  * SHIM_LOGGED  a file: one byte is added to it by each C_Login that comes back
+ * SHIM_CALLS   a file: each call adds a line with the place of its function
  * SHIM_CONF    if set, SOFTHSM2_CONF is this from C_InitToken on
  * SHIM_NOSLOTS if set, C_GetSlotList shows no slots
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,12 +44,22 @@ struct attribute { ulong type; unsigned char *value; ulong length; };
 static struct list *real;
 static struct list shim;
 
-static void add_byte(const char *variable) {
+/* To the file that the variable names. */
+static void add(const char *variable, const char *text) {
     const char *path = getenv(variable);
     if (path) {
         int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        if (fd >= 0) { if (write(fd, "x", 1) != 1) abort(); close(fd); }
+        ssize_t length = strlen(text);
+        if (fd >= 0) { if (write(fd, text, length) != length) abort(); close(fd); }
     }
+}
+
+static void add_byte(const char *variable) { add(variable, "x"); }
+
+static void add_call(int function) {
+    char line[16];
+    snprintf(line, sizeof line, "%d\n", function);
+    add("SHIM_CALLS", line);
 }
 
 static int is(const char *action, const char *name) {
@@ -167,6 +179,7 @@ static ulong encrypt(ulong session, ulong data, ulong data_length, ulong out, ul
 }
 
 static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, ulong h, ulong i) {
+    add_call(n);
     if (n == LOGIN) add_byte("SHIM_LOGINS");
     ulong rv = fault(n);
     if (rv) return rv;

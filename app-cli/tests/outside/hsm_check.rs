@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::pin_budget::ledger::{KILLED, count, counted_logins};
+use crate::pin_budget::ledger::KILLED;
+use crate::pin_budget::{count_logins, logins};
 use crate::sandbox::{PIN, Run, SO_PIN, Sandbox, tool};
 use crate::terminal::pty::{Ended, Terminal};
 
@@ -19,7 +20,7 @@ const QUESTION: &str = "Log in? [y/N]: ";
 fn token() -> Sandbox {
     let mut sandbox = Sandbox::new();
     sandbox.initialise_token();
-    count(&mut sandbox, "");
+    count_logins(&mut sandbox);
     sandbox
 }
 
@@ -125,15 +126,15 @@ fn without_a_terminal_it_logs_in_only_where_it_is_told_to() {
     assert_eq!(names(&run, "warn"), ["key"]);
     assert!(find(&run, "key", "detail").contains("nobody allowed a login"));
     assert!(find(&run, "key", "hint").contains("--login"));
-    assert_eq!(counted_logins(&sandbox), 0);
+    assert_eq!(logins(&sandbox), 0);
     sandbox.run(&LOGIN).expect(0);
-    assert_eq!(counted_logins(&sandbox), 1);
+    assert_eq!(logins(&sandbox), 1);
 }
 
 #[test]
 fn at_a_terminal_it_asks_first() {
     let sandbox = token();
-    for (answer, logins, shown) in [
+    for (answer, tries, shown) in [
         ("n", 0, "nobody allowed a login"),
         ("", 0, "nobody allowed a login"),
         ("y", 1, "wrap_aes_key_wrap"),
@@ -144,31 +145,32 @@ fn at_a_terminal_it_asks_first() {
         let ended: Ended = terminal.end().expect(0);
         let one_line = ended.shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(one_line.contains(shown), "{answer:?}: {}", ended.shown);
-        assert_eq!(counted_logins(&sandbox), logins, "{answer:?}");
+        assert_eq!(logins(&sandbox), tries, "{answer:?}");
     }
     let ended = Terminal::run(&sandbox, &LOGIN).end().expect(0);
     assert!(!ended.shown.contains(QUESTION), "{}", ended.shown);
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
 }
 
 #[test]
 fn c18_it_goes_on_after_two_tries_whose_end_nobody_saw() {
     let mut sandbox = Sandbox::softhsm();
-    count(&mut sandbox, KILLED);
+    count_logins(&mut sandbox);
+    sandbox.set("SHIM_FAULT", KILLED);
     sandbox.new_container();
     for _ in 0..2 {
         sandbox.run(&["startup"]).expect(-1);
     }
-    sandbox.set("SHIM_FAULT", "");
+    sandbox.unset("SHIM_FAULT");
     let said = sandbox.fails_unchanged(&["startup"], 77, "denied");
     assert!(said.contains("trustpointctl hsm check"), "{said}");
     // To look alone ends nothing.
     sandbox.run(&CHECK).expect(0);
     sandbox.fails_unchanged(&["startup"], 77, "denied");
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
     sandbox.run(&LOGIN).expect(0);
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
-    assert_eq!(counted_logins(&sandbox), 4);
+    assert_eq!(logins(&sandbox), 4);
 }
 
 #[test]
@@ -187,10 +189,10 @@ fn c18_a_wrong_pin_is_one_try_and_everything_else_is_shown() {
         let said = sandbox.run(&LOGIN).expect_error(77, "denied");
         assert!(said.contains("not tried again"), "{said}");
     }
-    assert_eq!(counted_logins(&sandbox), 1);
+    assert_eq!(logins(&sandbox), 1);
     sandbox.set("HSM_PIN", PIN);
     sandbox.run(&LOGIN).expect(0);
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
 }
 
 #[test]
@@ -201,7 +203,7 @@ fn c18_a_missing_pin_is_a_check_that_fails() {
     let said = run.expect_error(77, "denied");
     assert!(said.contains("hsm.pin_file"), "{said}");
     assert_eq!(names(&run, "fail"), ["login"]);
-    assert_eq!(counted_logins(&sandbox), 0);
+    assert_eq!(logins(&sandbox), 0);
     assert!(!sandbox.root("var/lib/trustpoint/pin-rejected").exists());
 }
 

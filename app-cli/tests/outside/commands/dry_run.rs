@@ -1,7 +1,5 @@
 //! `startup --dry-run`: the steps of the start that would follow, and not a trace of itself.
 
-use std::fs;
-
 use super::{changes_nothing, steps};
 use crate::sandbox::Sandbox;
 
@@ -35,7 +33,7 @@ fn on_a_fresh_node() {
     let sandbox = Sandbox::new();
     sandbox.run(&["startup", "--dry-run"]).expect(0);
     assert!(!sandbox.path("root").exists(), "not even a directory");
-    assert_eq!(fs::read_dir(sandbox.path("tokens")).unwrap().count(), 0);
+    assert_eq!(sandbox.store().count().unwrap(), 0);
 }
 
 #[test]
