@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the programs that the tests run, then the tests.
 
 mod needs;
-mod suites;
+pub mod suites;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::pin_budget::ledger::KILLED;
 use crate::pin_budget::{count_logins, logins};
-use crate::sandbox::{PIN, Run, SO_PIN, Sandbox, tool};
+use crate::sandbox::{PIN, Run, SO_PIN, Sandbox};
 use crate::terminal::pty::{Ended, Terminal};
 
 const CHECK: [&str; 2] = ["hsm", "check"];
@@ -218,17 +218,10 @@ fn no_token_is_78_and_names_those_that_are_there() {
     ] {
         assert!(said.contains(word), "{word}: {said}");
     }
-    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
-    let label = [
-        "softhsm2-util",
-        "--init-token",
-        "--free",
-        "--label",
-        "Elsewhere",
-    ];
-    let pins = ["--pin", PIN, "--so-pin", SO_PIN];
-    let words = [&[conf.as_str()], &label[..], &pins[..]].concat();
-    tool("env", words);
+    sandbox
+        .store()
+        .initialise("Elsewhere", SO_PIN, PIN)
+        .unwrap();
     let said = sandbox.fails_unchanged(&LOGIN, 78, "config");
     assert!(said.contains("Elsewhere"), "{said}");
     sandbox.set("TRUSTPOINT_HSM_TOKEN_LABEL", "Elsewhere");
