@@ -104,7 +104,7 @@ fn c18_every_refusal_of_a_pin_is_denied_and_noted_for_what_it_is() {
         ("18:A1", (0, 1)),
         ("18:A2", (0, 1)),
         ("18:A3", (1, 0)),
-        ("18:A4", (1, 0)),
+        ("18:A4", (0, 0)),
         ("18:102", (0, 0)),
     ];
     for (code, _) in CODES {
@@ -184,10 +184,10 @@ fn c18_a_rejection_that_cannot_be_kept_allows_one_more_try_and_no_third() {
 #[test]
 fn c18_what_fails_before_the_login_is_no_try() {
     let test = "c18_what_fails_before_the_login_is_no_try";
-    // C_OpenSession never comes back.
+    // C_GetTokenInfo never comes back.
     isolated(
         test,
-        &[("SHIM_FAULT", "12:hang"), ("SHIM_ONCE", "{dir}/on")],
+        &[("SHIM_FAULT", "6:hang"), ("SHIM_ONCE", "{dir}/on")],
         |sandbox| {
             sandbox.token("T");
             let once = sandbox.file("on", b"");
@@ -198,7 +198,7 @@ fn c18_what_fails_before_the_login_is_no_try() {
             let serial = token.info().serial.clone();
             fs::remove_file(once).unwrap();
             let fault = token.log_in(&secret(PIN)).err().unwrap();
-            unavailable(&fault, "opening a session");
+            unavailable(&fault, "looking at the token again");
             assert_eq!(ledger(&book, &serial), (0, vec![]));
         },
     );

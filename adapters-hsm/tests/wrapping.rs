@@ -140,7 +140,10 @@ fn a_token_without_an_authenticated_mechanism_is_a_config_fault() {
         assert_eq!(session.info().wrap_format, None);
         let kek = session.new_kek_id().unwrap();
         let fault = session.generate_kek_as(&kek).unwrap_err();
-        assert!(matches!(fault, TokenError::NoWrapMechanism(_)), "{fault}");
+        assert!(
+            matches!(fault, TokenError::NoWrapMechanism { .. }),
+            "{fault}"
+        );
         assert!(
             !session.has_kek(&kek).unwrap(),
             "no key is left that is of no use"

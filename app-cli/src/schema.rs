@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use usecases::report::own::{
-    BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, KeysShow, TlsHistory,
-    TlsShow,
+    BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, HsmCheck, KeysShow,
+    TlsHistory, TlsShow,
 };
 
 use crate::exit_code;
@@ -35,7 +35,7 @@ type Make = fn() -> Value;
 
 /// Every command as reports name it, with the schema of the whole report. The first stands for
 /// arguments that are none of a command.
-const COMMANDS: [(&str, Make); 21] = [
+const COMMANDS: [(&str, Make); 22] = [
     ("trustpointctl", of::<Document<'static, Nothing>>),
     ("startup", of::<Document<'static, Start<'static>>>),
     ("status", of::<Document<'static, Start<'static>>>),
@@ -57,6 +57,7 @@ const COMMANDS: [(&str, Make); 21] = [
     ("backup verify", own::<Document<'static, BackupVerify>>),
     ("backup restore", own::<Document<'static, BackupRestore>>),
     ("doctor", own::<Document<'static, Doctor>>),
+    ("hsm check", own::<Document<'static, HsmCheck>>),
     ("history", own::<Document<'static, History>>),
     ("config show", own::<Document<'static, ConfigShow>>),
     ("completions", of::<Document<'static, Nothing>>),

@@ -49,7 +49,10 @@ pub enum Contradiction {
     /// Software storage, and a DEK that is wrapped.
     SoftwareStorage,
     /// A node that was set up with a token, and no row of one.
-    NoToken,
+    NoToken {
+        /// The configured storage.
+        storage: StorageType,
+    },
     /// A DEK that is wrapped, or a node that was set up with a token, and no check value.
     NoCheckValue,
     /// A wrapped DEK, and no KEK.
@@ -77,17 +80,17 @@ impl Contradiction {
     /// The first contradiction in what is known, if there is one.
     #[must_use]
     pub fn of(facts: &DekFacts) -> Option<Self> {
-        let is_softhsm = facts.storage == Some(StorageType::SoftHsm);
+        let hsm = facts.storage.filter(|storage| storage.is_hsm());
         let Some(token) = &facts.token else {
-            return (is_softhsm && facts.completed).then_some(Self::NoToken);
+            return hsm
+                .filter(|_| facts.completed)
+                .map(|storage| Self::NoToken { storage });
         };
         let is_sealed = token.wrapped != WrappedBy::Nothing || token.has_password_blob;
         if facts.storage == Some(StorageType::Software) && is_sealed {
             return Some(Self::SoftwareStorage);
         }
-        if !is_softhsm {
-            return None;
-        }
+        hsm?;
         if token.check_value.is_none() && (is_sealed || facts.completed) {
             return Some(Self::NoCheckValue);
         }
@@ -130,9 +133,10 @@ impl fmt::Display for Contradiction {
             Self::SoftwareStorage => f.write_str(
                 "key_storage_config says software, and pkcs11_token holds a wrapped DEK",
             ),
-            Self::NoToken => f.write_str(
-                "key_storage_config says softhsm and setup was completed, and pkcs11_token has no \
-                 row",
+            Self::NoToken { storage } => write!(
+                f,
+                "key_storage_config says {storage} and setup was completed, and pkcs11_token has no \
+                 row"
             ),
             Self::NoCheckValue => f.write_str(
                 "this node's secrets are sealed under a DEK, and pkcs11_token.dek_check_value does \

@@ -117,13 +117,29 @@ fn a_setup_that_is_half_way_contradicts_nothing() {
 }
 
 #[test]
-fn nothing_is_said_of_a_storage_that_is_refused_or_missing() {
-    for storage in [None, Some(StorageType::PhysicalHsm)] {
-        let facts = DekFacts {
-            storage,
-            ..with(|token| token.kek = Some(kek(9)))
+fn nothing_is_said_of_a_storage_that_is_missing() {
+    let facts = DekFacts {
+        storage: None,
+        ..with(|token| token.kek = Some(kek(9)))
+    };
+    assert_eq!(Contradiction::of(&facts), None);
+}
+
+#[test]
+fn of_a_physical_hsm_the_same_is_said_as_of_softhsm() {
+    let changes: [fn(&mut TokenFacts); 4] = [
+        |_| (),
+        |token| token.kek = None,
+        |token| token.kek = Some(kek(9)),
+        |token| token.check_value = None,
+    ];
+    for change in changes {
+        let facts = with(change);
+        let physical = DekFacts {
+            storage: Some(StorageType::PhysicalHsm),
+            ..facts.clone()
         };
-        assert_eq!(Contradiction::of(&facts), None, "{storage:?}");
+        assert_eq!(Contradiction::of(&physical), Contradiction::of(&facts));
     }
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use domain::{
-    CacheCopy, Contradiction, DekFacts, DekWays, KekId, KekState, SetupWizardState, TokenFacts,
-    WayBack, WizardState, WrappedBy,
+    CacheCopy, Contradiction, DekFacts, DekWays, KekId, KekState, SetupWizardState, StorageType,
+    TokenFacts, WayBack, WizardState, WrappedBy,
 };
 use ports::{CachedDek, Dek, NodeRecord, TokenRecord, TokenSession};
 
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// Whether setup was completed, by the database and by the state directory.
 #[must_use]
@@ -161,9 +162,9 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
         .read()
         .map_or(None, |directory| directory.state());
     let wrap = if is_completed(record, raw) {
-        "`trustpointctl keys rotate-kek`"
+        "`trustpointctl keys rotate-kek`".to_owned()
     } else {
-        "`trustpointctl setup --storage softhsm`"
+        set_up_again(record)
     };
     match ways.way_back() {
         WayBack::RotateKek => {
@@ -194,6 +195,14 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
                               password"
             .to_owned(),
     }
+}
+
+/// The command that goes on with a setup that has come to the token.
+#[must_use]
+pub fn set_up_again(record: &NodeRecord) -> String {
+    let hsm = record.storage.filter(|storage| storage.is_hsm());
+    let storage = hsm.unwrap_or(StorageType::SoftHsm);
+    format!("`trustpointctl setup --storage {storage}`")
 }
 
 /// The same for whoever did not look at the cache.
@@ -228,10 +237,9 @@ pub fn kek_after_login(
     if known.kek.is_none() || known.encrypted_dek.is_none() {
         return Ok(KekState::Absent);
     }
-    let module = session::reach(node, Duration::ZERO)?;
-    let Some(session) =
-        session::open(node, module, record, || Ok(node.secrets.pins.user_pin()?))?
-    else {
+    storage::ensure_served(node, record.storage)?;
+    let pin = || Ok(node.secrets.pins.user_pin()?);
+    let Some(session) = session::open(node, Duration::ZERO, record, pin)? else {
         return Ok(KekState::Absent);
     };
     Ok(match session::unwrap(&*session, known)? {

@@ -19,6 +19,7 @@ use crate::report::TlsReport;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
 use crate::startup::{self, TlsProvider};
+use crate::storage;
 use crate::tls_admin::reload;
 use crate::token::{self, TokenAccess};
 
@@ -44,12 +45,13 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let record = record::read(node)?;
-    let known = ensure_recoverable(node, &record)?;
+    let lost = Recoverable::of(node, &record)?;
     let access = match waiting(node, &record)? {
         Waiting::Yes => None,
-        Waiting::No(state) => Some(open_broken(node, &record, known, state)?),
-        Waiting::NotSetUp(state) => return Err(not_waiting(state)),
+        Waiting::No(state) => Some(open_broken(node, lost, state)?),
+        Waiting::NotSetUp(state) => Some(open_unfinished(node, lost, state)?),
     };
+    let known = lost.known;
     // Before anything is changed; on a node that waits, before the token is asked for anything.
     let dek = unwrap_with_password(node, known, &request.password)?;
     let work = TlsProvider {
@@ -65,7 +67,7 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     };
     let access = match access {
         Some(access) => access,
-        None => TokenAccess::look(node, Some(&record))?,
+        None => lost.look(node)?,
     };
 
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
@@ -111,10 +113,11 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 /// Why not.
 pub fn may_recover(node: &Node) -> Result<(), Error> {
     let record = record::read(node)?;
-    ensure_recoverable(node, &record)?;
+    let lost = Recoverable::of(node, &record)?;
     match waiting(node, &record)? {
-        // Whether its wrapped DEK is broken is seen under the lock.
+        // Whether its wrapped DEK is broken, or its KEK lost, is seen under the lock.
         Waiting::Yes | Waiting::No(_) => Ok(()),
+        Waiting::NotSetUp(_) if lost.hsm == StorageType::PhysicalHsm => Ok(()),
         Waiting::NotSetUp(state) => Err(not_waiting(state)),
     }
 }
@@ -149,11 +152,11 @@ fn not_waiting(state: Option<SetupWizardState>) -> Error {
 /// no key lost. The password has the DEK all the same.
 fn open_broken(
     node: &Node,
-    record: &NodeRecord,
-    known: &TokenRecord,
+    lost: Recoverable<'_>,
     state: Option<SetupWizardState>,
 ) -> Result<TokenAccess, Error> {
-    let access = TokenAccess::look(node, Some(record))?;
+    let Recoverable { record, known, .. } = lost;
+    let access = lost.look(node)?;
     let contradiction = dek_ways::contradiction(node, record, true, None);
     if contradiction.is_some_and(|found| found.is_about_the_kek()) {
         return Ok(access);
@@ -171,26 +174,64 @@ fn open_broken(
     }
 }
 
-/// The node must have SoftHSM storage and a backup password.
-fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Error> {
-    ensure_schema(node, record)?;
-    if record.storage != Some(StorageType::SoftHsm) {
-        let storage = record.storage.map_or("none", StorageType::name);
-        return Err(Refused::NothingWrapped { storage }.into());
+/// A physical HSM that has lost the KEK of a node whose setup was begun again. With SoftHSM a start
+/// makes such a node wait for the password, whatever the wizard says; here it stays in setup, which
+/// refuses to make a new DEK in place of one that the password opens.
+fn open_unfinished(
+    node: &Node,
+    lost: Recoverable<'_>,
+    state: Option<SetupWizardState>,
+) -> Result<TokenAccess, Error> {
+    if lost.hsm != StorageType::PhysicalHsm {
+        return Err(not_waiting(state));
     }
-    if record.token.is_none() {
-        dek_ways::ensure_consistent(node, record, true, None)?;
-    }
-    let nothing = |way_back: Option<String>| {
-        let database = node.settings.database_path.clone();
-        Err(Refused::NoPassword { database, way_back }.into())
+    let access = lost.look(node)?;
+    let Some(session) = access.session() else {
+        return Err(not_waiting(state));
     };
-    match record.token.as_ref() {
-        None => nothing(None),
-        Some(known) if known.backup_encrypted_dek.is_none() => {
-            nothing(Some(dek_ways::way_back_without_kek(node, record, known)))
+    match session::unwrap(session, lost.known)? {
+        Unwrapped::NoKek => Ok(access),
+        Unwrapped::NothingWrapped | Unwrapped::Damaged(_) | Unwrapped::Dek(_) => {
+            Err(not_waiting(state))
         }
-        Some(known) => Ok(known),
+    }
+}
+
+/// A node with an HSM and a backup password.
+#[derive(Clone, Copy)]
+struct Recoverable<'a> {
+    record: &'a NodeRecord,
+    /// Its storage, which is an HSM.
+    hsm: StorageType,
+    known: &'a TokenRecord,
+}
+
+impl<'a> Recoverable<'a> {
+    fn of(node: &Node, record: &'a NodeRecord) -> Result<Self, Error> {
+        ensure_schema(node, record)?;
+        storage::ensure_served(node, record.storage)?;
+        let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
+            let storage = record.storage.map_or("none", StorageType::name);
+            return Err(Refused::NothingWrapped { storage }.into());
+        };
+        if record.token.is_none() {
+            dek_ways::ensure_consistent(node, record, true, None)?;
+        }
+        let nothing = |way_back: Option<String>| {
+            let database = node.settings.database_path.clone();
+            Err(Refused::NoPassword { database, way_back }.into())
+        };
+        match record.token.as_ref() {
+            None => nothing(None),
+            Some(known) if known.backup_encrypted_dek.is_none() => {
+                nothing(Some(dek_ways::way_back_without_kek(node, record, known)))
+            }
+            Some(known) => Ok(Self { record, hsm, known }),
+        }
+    }
+
+    fn look(&self, node: &Node) -> Result<TokenAccess, Error> {
+        TokenAccess::look(node, self.hsm, Some(self.record))
     }
 }
 

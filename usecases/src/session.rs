@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use domain::InstallationId;
 use ports::{
-    Dek, FaultKind, Found, NodeRecord, ReachedModule, Secret, TokenInfo, TokenQuery, TokenRecord,
-    TokenSession,
+    Dek, FaultKind, Found, NodeRecord, Patience, ReachedModule, Secret, TokenError, TokenInfo,
+    TokenQuery, TokenRecord, TokenSession,
 };
 
 use crate::error::Error;
@@ -25,38 +25,56 @@ pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
     }
 }
 
-/// Reaches the module; that it has to be waited for is said once.
+/// What was seen of the HSM without a login.
+pub struct Seen {
+    /// What answered, for the report.
+    pub hsm: String,
+    /// The token of this node, or that it is not there.
+    pub found: Found,
+}
+
+/// Reaches the module in one try.
 ///
 /// # Errors
 /// It does not answer.
-pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Error> {
+pub fn reach(node: &Node) -> Result<Box<dyn ReachedModule>, Error> {
+    Ok(node.secrets.module.reach(&mut Patience::none())?)
+}
+
+/// Reaches the module and looks for the token of a node, whosever it is. That the HSM has to be
+/// waited for is said once.
+///
+/// # Errors
+/// The HSM or its token cannot be asked for as long as is waited.
+pub fn look_for(node: &Node, wait: Duration, record: Option<&NodeRecord>) -> Result<Seen, Error> {
     let mut told = false;
-    let reached = node.secrets.module.reach(wait, &mut |error| {
+    let mut tell = |error: &TokenError| {
         if !told {
             node.host
                 .output
                 .info(&format!("waiting for the HSM, {wait:?} at most: {error}"));
             told = true;
         }
-    })?;
-    Ok(reached)
+    };
+    let mut patience = Patience::new(wait, &mut tell);
+    let module = node.secrets.module.reach(&mut patience)?;
+    Ok(Seen {
+        hsm: module.description().to_owned(),
+        found: module.find(&query(node, record), &mut patience)?,
+    })
 }
 
-/// Looks for the token of a node; one of another installation is refused.
+/// The same; a token of another installation is refused.
 ///
 /// # Errors
-/// The token, and as [`ensure_ours`].
-pub fn find(
-    node: &Node,
-    module: Box<dyn ReachedModule>,
-    record: Option<&NodeRecord>,
-) -> Result<Found, Error> {
-    let found = module.find(&query(node, record))?;
-    if let Found::Present(token) = &found {
+/// As [`look_for`] and [`ensure_ours`].
+pub fn find(node: &Node, wait: Duration, record: Option<&NodeRecord>) -> Result<Seen, Error> {
+    let seen = look_for(node, wait, record)?;
+    if let Found::Present(token) = &seen.found {
         let ours = record.and_then(|record| record.installation.as_ref());
         ensure_ours(node, token.info(), ours)?;
     }
-    Ok(found)
+    Ok(seen)
 }
 
 /// A token of another installation is named as such, never used (C23).
@@ -86,11 +104,11 @@ pub fn ensure_ours(
 /// As [`find`], and a login that is refused.
 pub fn open(
     node: &Node,
-    module: Box<dyn ReachedModule>,
+    wait: Duration,
     record: &NodeRecord,
     pin: impl FnOnce() -> Result<Secret, Error>,
 ) -> Result<Option<Box<dyn TokenSession>>, Error> {
-    match find(node, module, Some(record))? {
+    match find(node, wait, Some(record))?.found {
         Found::Present(token) => Ok(Some(token.log_in(&pin()?)?)),
         Found::Absent { .. } => Ok(None),
     }

@@ -18,6 +18,7 @@ use crate::refused::Refused;
 
 use crate::dek_ways;
 use crate::startup::{self, Mode};
+use crate::storage;
 use crate::token::{self, TokenAccess};
 
 /// How many characters a backup password has at least.
@@ -47,20 +48,20 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 
 fn set_up(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
-    ensure_possible(request)?;
+    ensure_possible(node, request)?;
     let _lock = lock::acquire(node, request.lock_wait)?;
     let record = begin(node)?;
     ensure_node(node, request, record.as_ref())?;
     let access = match request.storage {
-        StorageType::SoftHsm => {
-            let access = TokenAccess::look(node, record.as_ref())?;
+        hsm @ (StorageType::SoftHsm | StorageType::PhysicalHsm) => {
+            let access = TokenAccess::look(node, hsm, record.as_ref())?;
             if let Some(record) = &record {
                 dek_ways::ensure_consistent(node, record, false, None)?;
                 keys::ensure_nothing_replaced(node, record, access.session())?;
             }
             Some(access)
         }
-        StorageType::Software | StorageType::PhysicalHsm => None,
+        StorageType::Software => None,
     };
 
     let migrated = node.store.record.migrate()?;
@@ -131,8 +132,8 @@ fn set_up_token(
     Ok(dek)
 }
 
-fn ensure_possible(request: &Request) -> Result<(), Error> {
-    if request.storage == StorageType::PhysicalHsm {
+fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
+    if storage::is_refused(node, Some(request.storage)) {
         return Err(Refused::PhysicalHsmAtSetup.into());
     }
     request

@@ -21,8 +21,8 @@ use camino::Utf8PathBuf;
 use ports::contract::token::{PIN, Rig, SO_PIN, in_full};
 use ports::fake::FakePinMemory;
 use ports::{
-    DekBlobs, FaultKind, PinMemory, ReachedModule, Secret, Token, TokenError, TokenModule,
-    TokenQuery, TokenSession,
+    DekBlobs, FaultKind, Patience, PinMemory, ReachedModule, Secret, Token, TokenError,
+    TokenModule, TokenQuery, TokenSession,
 };
 use token::{Kind, Store};
 
@@ -229,13 +229,13 @@ pub fn softhsm() -> Pkcs11Module {
 
 /// The module, reached in one try.
 pub fn reach(module: &Pkcs11Module) -> Result<Box<dyn ReachedModule>, TokenError> {
-    module.reach(Duration::ZERO, &mut |_| {})
+    module.reach(&mut Patience::none())
 }
 
 /// Why the token with this label could not be looked for.
 pub fn not_found(module: &Pkcs11Module, label: &str) -> TokenError {
     reach(module)
-        .and_then(|reached| reached.find(&query(label)))
+        .and_then(|reached| reached.find(&query(label), &mut Patience::none()))
         .err()
         .unwrap()
 }

@@ -9,6 +9,7 @@
  * SHIM_HIDE    a mechanism that C_GetMechanismList leaves out, in hexadecimal
  * SHIM_FLAGS   flags that C_GetTokenInfo adds, in hexadecimal
  * SHIM_ONCE    a file: the faults apply until it exists; it is made by the first of them
+ * SHIM_CALLS   a file: each call adds one byte to it, its place in CK_FUNCTION_LIST
  * SHIM_LOGINS  a file: one byte is added to it by each C_Login
  * SHIM_LOGGED  a file: one byte is added to it by each C_Login that comes back
  * SHIM_CONF    if set, SOFTHSM2_CONF is this from C_InitToken on
@@ -32,13 +33,15 @@ enum { FUNCTIONS = 68, INITIALIZE = 0, GET_FUNCTION_LIST = 3, GET_SLOT_LIST = 4,
 static struct list *real;
 static struct list shim;
 
-static void add_byte(const char *variable) {
+static void add(const char *variable, unsigned char byte) {
     const char *path = getenv(variable);
     if (path) {
         int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        if (fd >= 0) { if (write(fd, "x", 1) != 1) abort(); close(fd); }
+        if (fd >= 0) { if (write(fd, &byte, 1) != 1) abort(); close(fd); }
     }
 }
+
+static void add_byte(const char *variable) { add(variable, 'x'); }
 
 static int is(const char *action, const char *name) {
     return strncmp(action, name, strlen(name)) == 0;
@@ -115,6 +118,7 @@ static ulong mechanism_list(ulong slot, ulong list, ulong count) {
 }
 
 static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, ulong h, ulong i) {
+    add("SHIM_CALLS", (unsigned char)n);
     if (n == LOGIN) add_byte("SHIM_LOGINS");
     ulong rv = fault(n);
     if (rv) return rv;

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 20] = [
+pub const TABLE: [(&str, &str); 21] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -29,6 +29,10 @@ pub const TABLE: [(&str, &str); 20] = [
     (
         "TRUSTPOINT_HSM_MODULE_INIT",
         "String that the module is given at C_Initialize: hsm.module_init.",
+    ),
+    (
+        "TRUSTPOINT_HSM_PHYSICAL",
+        "Whether physical HSMs are carried out, true or false: hsm.physical.",
     ),
     (
         "TRUSTPOINT_HSM_TOKEN_LABEL",
@@ -195,7 +199,7 @@ mod tests {
     }
 
     /// What the compose file does not give to the node, and why.
-    const LEFT_OUT: [(&str, &str); 16] = [
+    const LEFT_OUT: [(&str, &str); 17] = [
         ("HSM_PIN", "the PIN comes as a file, a secret"),
         ("HSM_PIN_FILE", "the secret is mounted where the default is"),
         ("HSM_SO_PIN", "the PIN comes as a file, a secret"),
@@ -219,6 +223,10 @@ mod tests {
         (
             "TRUSTPOINT_HSM_MODULE_INIT",
             "the image's module takes none",
+        ),
+        (
+            "TRUSTPOINT_HSM_PHYSICAL",
+            "the compose file's token is a SoftHSM",
         ),
         (
             "TRUSTPOINT_ROOT",

@@ -54,6 +54,32 @@ fn c18_a_start_logs_in_once() {
 }
 
 #[test]
+fn a_ready_start_makes_no_more_calls_than_it_needs() {
+    let mut sandbox = watched();
+    let calls = sandbox.path("calls").display().to_string();
+    sandbox.set("SHIM_CALLS", &calls);
+    sandbox.run(&["startup"]).expect(0);
+    let calls = fs::read(calls).unwrap();
+    // By their place in CK_FUNCTION_LIST.
+    for (place, function, times) in [
+        (0, "C_Initialize", 1),
+        (12, "C_OpenSession", 1),
+        // Whose token it is is seen before it is given a PIN (C23), and the KEK only after that.
+        (26, "C_FindObjectsInit", 2),
+        (18, "C_Login", 1),
+        (61, "C_UnwrapKey", 1),
+        (60, "C_WrapKey", 0),
+        (20, "C_CreateObject", 0),
+        (58, "C_GenerateKey", 0),
+        (13, "C_CloseSession", 1),
+        (1, "C_Finalize", 1),
+    ] {
+        let made = calls.iter().filter(|call| **call == place).count();
+        assert_eq!(made, times, "{function}");
+    }
+}
+
+#[test]
 fn c18_a_rejected_pin_is_tried_once_in_all() {
     let sandbox = rejected();
     for _ in 0..10 {

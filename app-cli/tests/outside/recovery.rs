@@ -270,7 +270,7 @@ fn without_a_free_slot_the_tokens_there_are_named_and_left_alone() {
 fn recover_is_refused_where_nothing_is_to_be_recovered() {
     for (sandbox, word) in [
         (Sandbox::new(), "no database"),
-        (Sandbox::software(), "no SoftHSM storage"),
+        (Sandbox::software(), "no token is needed"),
         (Sandbox::softhsm(), "does not wait"),
     ] {
         let file = sandbox.password_file(PASSWORD);

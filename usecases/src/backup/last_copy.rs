@@ -39,7 +39,9 @@ pub fn ensure_nothing_lost(
             }
         }
         // Nothing is sealed here, and a file in the cache is nobody's.
-        (None, Some(record)) if record.storage != Some(StorageType::SoftHsm) => Ok(CacheFate::Drop),
+        (None, Some(record)) if !record.storage.is_some_and(StorageType::is_hsm) => {
+            Ok(CacheFate::Drop)
+        }
         _ => replaced_before(node, &cached),
     }
 }

@@ -13,6 +13,7 @@ use crate::refused::Refused;
 use crate::report::Report;
 use crate::report::own::Answer;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// What the operator wants to know.
 pub struct Verify<'a> {
@@ -88,7 +89,7 @@ pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Veri
         ));
     }
     let sealed = (backup.record.token.as_ref())
-        .filter(|_| backup.record.storage == Some(StorageType::SoftHsm));
+        .filter(|_| backup.record.storage.is_some_and(StorageType::is_hsm));
     let (token, backup_password) = match sealed {
         None => (Opens::NothingSealed, Opens::NothingSealed),
         Some(known) => (
@@ -125,8 +126,9 @@ fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens,
     let (Some(kek), Some(_)) = (&known.kek, &known.encrypted_dek) else {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
     };
-    let module = session::reach(node, Duration::ZERO)?;
-    let token = match module.find(&session::query(node, Some(&backup.record)))? {
+    storage::ensure_served(node, backup.record.storage)?;
+    let seen = session::look_for(node, Duration::ZERO, Some(&backup.record))?;
+    let token = match seen.found {
         Found::Present(token) => token,
         Found::Absent { .. } => {
             let label = &node.settings.token_label;

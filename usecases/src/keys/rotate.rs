@@ -36,7 +36,7 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Erro
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let mut sealed = SealedNode::read(node)?;
-    let access = TokenAccess::look(node, Some(&sealed.record))?;
+    let access = TokenAccess::look(node, sealed.hsm, Some(&sealed.record))?;
     if let Some(session) = access.session() {
         // Where the database names another KEK, this is the one that is retired.
         sealed.token.kek = dek_ways::kek_by_blob(node, session, &sealed.token)?;

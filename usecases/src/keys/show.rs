@@ -8,7 +8,7 @@ use super::sealed_node::SealedNode;
 use crate::error::Error;
 use crate::node::Node;
 use crate::report::own::{BackupPasswordReport, DekReport, KekReport, KeysReport, TokenReport};
-use crate::report::{Moment, Name, rfc3339};
+use crate::report::{DeviceReport, Moment, Name, rfc3339};
 use crate::session;
 
 /// What is shown.
@@ -60,8 +60,8 @@ pub fn show(node: &Node) -> Result<KeyFacts, Error> {
 }
 
 fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Box<dyn Token>>, Error> {
-    let module = session::reach(node, Duration::ZERO)?;
-    Ok(match session::find(node, module, Some(&sealed.record))? {
+    let seen = session::find(node, Duration::ZERO, Some(&sealed.record))?;
+    Ok(match seen.found {
         Found::Present(token) => Some(token),
         Found::Absent { .. } => None,
     })
@@ -96,6 +96,7 @@ impl KeyFacts {
                 module: record.module_path.clone(),
                 present: self.token.is_some(),
                 pin: self.token.as_ref().map(|token| Name(token.pin)),
+                device: self.token.as_ref().map(Into::into),
             },
             kek: KekReport {
                 id: record.kek.as_ref().map(ToString::to_string),
@@ -128,6 +129,11 @@ impl KeyFacts {
             "token: {:?}, serial {}",
             record.label, record.serial
         )];
+        let device = self.token.as_ref().map(DeviceReport::from);
+        lines.push(format!(
+            "device: {}",
+            device.map_or_else(unknown, |device| device.to_string())
+        ));
         lines.push(format!(
             "user PIN: {}",
             self.token

@@ -1,6 +1,7 @@
 //! What only one command reports, beside what every report has.
 
 mod backup;
+mod hsm;
 mod keys;
 mod tls;
 
@@ -14,6 +15,7 @@ pub use backup::{
     Answer, BackupContents, BackupCreate, BackupRestore, BackupVerify, CreatedBackup,
     ManifestReport, OpensReport, OpensWith, RecordReport, RestoredBackup, VerifiedBackup,
 };
+pub use hsm::{CheckedToken, HsmCheck};
 pub use keys::{BackupPasswordReport, DekReport, KekReport, KeysReport, KeysShow, TokenReport};
 pub use tls::{ActiveReport, CredentialReport, TlsHistory, TlsShow};
 
@@ -35,6 +37,8 @@ pub enum Own {
     BackupRestore(BackupRestore),
     /// Of `doctor`.
     Doctor(Doctor),
+    /// Of `hsm check`.
+    HsmCheck(HsmCheck),
     /// Of `history`.
     History(History),
     /// Of `config show`.

@@ -8,6 +8,7 @@ use crate::dek_ways;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
+use crate::storage;
 
 /// What the files and the database say.
 pub enum Look {
@@ -59,12 +60,15 @@ pub fn look(node: &Node) -> Result<Look, Error> {
         return Ok(Look::Newer(database, Box::new(record)));
     }
     let completed = database.wizard.state() == domain::WizardState::Completed;
-    dek_ways::ensure_consistent(node, &record, completed, None)?;
+    if !storage::is_refused(node, record.storage) {
+        dek_ways::ensure_consistent(node, &record, completed, None)?;
+    }
     let mut warnings = Vec::new();
     warnings.extend(dek_ways::password_blob_warning(node, &record));
-    let (cached, cache) = match record.storage {
-        Some(domain::StorageType::SoftHsm) => cached_dek(node, &record, &mut warnings)?,
-        _ => (None, CacheCopy::Absent),
+    let (cached, cache) = if storage::has_token(node, record.storage) {
+        cached_dek(node, &record, &mut warnings)?
+    } else {
+        (None, CacheCopy::Absent)
     };
     Ok(Look::Installed(Box::new(Installed {
         database,

@@ -234,6 +234,7 @@ fn settings() -> Settings {
         hsm_expected: false,
         hsm_configured: false,
         hsm_wait: Duration::ZERO,
+        physical_hsm: false,
         san: vec!["127.0.0.1".into()],
         san_configured: false,
         database_path: "d".into(),
