@@ -13,16 +13,15 @@
  * SHIM_GCM     the IV of AES_GCM is the token's own: it writes it over the one that it is given
  *              (`over`), or in front of what it has encrypted (`front`)
  * SHIM_ONCE    a file: the faults apply until it exists; it is made by the first of them
+ * SHIM_CALLS   a file: each call adds one byte to it, its place in CK_FUNCTION_LIST
  * SHIM_LOGINS  a file: one byte is added to it by each C_Login
  * SHIM_LOGGED  a file: one byte is added to it by each C_Login that comes back
- * SHIM_CALLS   a file: each call adds a line with the place of its function
  * SHIM_CONF    if set, SOFTHSM2_CONF is this from C_InitToken on
  * SHIM_NOSLOTS if set, C_GetSlotList shows no slots
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,23 +43,15 @@ struct attribute { ulong type; unsigned char *value; ulong length; };
 static struct list *real;
 static struct list shim;
 
-/* To the file that the variable names. */
-static void add(const char *variable, const char *text) {
+static void add(const char *variable, unsigned char byte) {
     const char *path = getenv(variable);
     if (path) {
         int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        ssize_t length = strlen(text);
-        if (fd >= 0) { if (write(fd, text, length) != length) abort(); close(fd); }
+        if (fd >= 0) { if (write(fd, &byte, 1) != 1) abort(); close(fd); }
     }
 }
 
-static void add_byte(const char *variable) { add(variable, "x"); }
-
-static void add_call(int function) {
-    char line[16];
-    snprintf(line, sizeof line, "%d\n", function);
-    add("SHIM_CALLS", line);
-}
+static void add_byte(const char *variable) { add(variable, 'x'); }
 
 static int is(const char *action, const char *name) {
     return strncmp(action, name, strlen(name)) == 0;
@@ -179,7 +170,7 @@ static ulong encrypt(ulong session, ulong data, ulong data_length, ulong out, ul
 }
 
 static ulong call(int n, ulong a, ulong b, ulong c, ulong d, ulong e, ulong g, ulong h, ulong i) {
-    add_call(n);
+    add("SHIM_CALLS", (unsigned char)n);
     if (n == LOGIN) add_byte("SHIM_LOGINS");
     ulong rv = fault(n);
     if (rv) return rv;

@@ -57,7 +57,7 @@ struct LeftOut {
     why: &'static str,
 }
 
-const LEFT_OUT: [LeftOut; 4] = [
+const LEFT_OUT: [LeftOut; 3] = [
     LeftOut {
         test: "doctor::c18_a_count_of_wrong_pins_that_is_low_is_warned_about",
         on: &[Kind::Kryoptic, Kind::Softokn],
@@ -67,11 +67,6 @@ const LEFT_OUT: [LeftOut; 4] = [
         test: "keys::the_check_value_of_the_kek_is_what_it_makes_of_zeros",
         on: &[Kind::Kryoptic, Kind::Softokn],
         why: "it gives keys no check value",
-    },
-    LeftOut {
-        test: "pin_budget::a_ready_start_makes_no_more_calls_than_it_needs",
-        on: &[Kind::Softokn],
-        why: "its marker is no data object, and is looked for once more",
     },
     LeftOut {
         test: "recovery::without_a_free_slot_the_tokens_there_are_named_and_left_alone",

@@ -10,12 +10,19 @@ const SETUP: [&str; 4] = ["setup", "--storage", "softhsm", "--no-backup-password
 /// AES_KEY_WRAP (0x2109) is not offered: AES_GCM is used.
 const GCM_ALONE: (&str, &str) = ("SHIM_HIDE", "2109");
 
-/// A token like this and no node, and a node on a token that has become like this.
+/// A node that waits for its setup, with a token beside it.
+fn fresh() -> Sandbox {
+    let sandbox = token();
+    sandbox.run(&["startup"]).expect(0);
+    sandbox
+}
+
+/// A fresh node and one in service, whose tokens have become like this.
 fn both(variable: &str, value: &str) -> [Sandbox; 2] {
     let mut node = Sandbox::softhsm();
     count_logins(&mut node);
     node.new_container();
-    let mut sandboxes = [token(), node];
+    let mut sandboxes = [fresh(), node];
     for sandbox in &mut sandboxes {
         sandbox.set(variable, value);
     }
@@ -72,7 +79,7 @@ fn one_that_shows_nothing_without_a_login_is_refused_before_a_pin_is_tried() {
 
 #[test]
 fn one_without_a_mechanism_to_wrap_with_is_refused_with_what_it_offers() {
-    let mut sandbox = token();
+    let mut sandbox = fresh();
     sandbox.set("SHIM_HIDE", "2109,1087");
     let (run, said) = refuses(&sandbox, 78, "config");
     for word in ["neither AES_KEY_WRAP", "nor AES_GCM", "AES_ECB", "RSA_PKCS"] {
