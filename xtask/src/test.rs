@@ -51,7 +51,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 
 /// The sum over all test binaries.
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Tally {
+pub struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,

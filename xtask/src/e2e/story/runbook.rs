@@ -153,7 +153,7 @@ impl Desk<'_> {
     fn type_in(&self, remedy: &Remedy) -> Result<()> {
         let state = State::find(&remedy.node)?;
         if remedy.script.contains("age -r") && !run::has_program("age") {
-            return skip(self.world, "`age` is not here");
+            return self.world.skip("`age` is not here");
         }
         if remedy.script.contains("tls import") {
             let bring = self.remedy("cat >/var/backups/trustpoint/tls.key")?;
