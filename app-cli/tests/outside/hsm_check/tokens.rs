@@ -154,12 +154,13 @@ fn c16_the_iv_that_a_token_chose_is_the_one_that_is_kept() {
 /// CKA_LOCAL and CKA_SENSITIVE.
 #[test]
 fn one_that_does_not_protect_a_key_as_it_is_told_keeps_none() {
-    for attribute in ["163", "103"] {
+    for (attribute, name) in [("163", "CKA_LOCAL"), ("103", "CKA_SENSITIVE")] {
         let mut sandbox = token();
         sandbox.set("SHIM_FALSE", attribute);
         let run = sandbox.run(&LOGIN);
         let said = run.expect_error(78, "config");
-        assert!(said.contains("was destroyed"), "{said}");
+        let told = format!("does not say {name} = true of the new one, which was destroyed");
+        assert!(said.contains(&told), "{said}");
         assert_eq!(names(&run, "fail"), ["key"]);
         sandbox.run(&SETUP).expect_error(78, "config");
         assert!(sandbox.keys_on_token().is_empty());
