@@ -11,7 +11,7 @@ mod common;
 
 use std::fs;
 
-use common::{CHOICE, Sandbox, StoreRig, isolated, logged_in, module, present, unavailable};
+use common::{Sandbox, StoreRig, isolated, logged_in, module, present, unavailable};
 use ports::contract::token::suite;
 use ports::{Dek, FaultKind, TokenError, TokenSession, WrapFormat, WrappedDek};
 
@@ -29,11 +29,13 @@ fn c16_without_the_key_wrap_gcm_keeps_the_contract() {
     });
 }
 
-/// SoftHSM does not have it, softokn does.
+/// Which has AES_KEY_WRAP_KWP, as SoftHSM has not.
+const ON_SOFTOKN: (&str, &str) = ("TEST_TOKEN", "softokn");
+
 #[test]
 fn c16_without_the_key_wrap_the_padded_one_keeps_the_contract() {
     let test = "c16_without_the_key_wrap_the_padded_one_keeps_the_contract";
-    let environment = [(CHOICE, "softokn"), ("SHIM_HIDE", "2109")];
+    let environment = [ON_SOFTOKN, ("SHIM_HIDE", "2109")];
     isolated(test, &environment, |sandbox| {
         let path = sandbox.module("shim.c");
         suite(&mut || Box::new(StoreRig::new(sandbox, path.clone())));
@@ -45,7 +47,7 @@ fn c16_without_the_key_wrap_the_padded_one_keeps_the_contract() {
 #[test]
 fn c16_a_blob_of_the_padded_key_wrap_is_unwrapped_as_such() {
     let test = "c16_a_blob_of_the_padded_key_wrap_is_unwrapped_as_such";
-    let environment = [(CHOICE, "softokn"), ("SHIM_HIDE", "2109")];
+    let environment = [ON_SOFTOKN, ("SHIM_HIDE", "2109")];
     isolated(test, &environment, |sandbox| {
         sandbox.token("T");
         let dek = Dek::from_bytes(&[3; 32]).unwrap();

@@ -24,8 +24,7 @@ use ports::{
     DekBlobs, FaultKind, Patience, PinMemory, ReachedModule, Secret, Token, TokenError,
     TokenModule, TokenQuery, TokenSession,
 };
-pub use token::CHOICE;
-use token::{Kind, Store};
+use token::{CHOICE, Kind, Store};
 
 /// SoftHSM's module.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
