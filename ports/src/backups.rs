@@ -37,8 +37,9 @@ pub struct BackupManifest {
     pub installation: Option<InstallationId>,
     /// The storage.
     pub storage: Option<StorageType>,
-    /// CKA_ID of the KEK that wraps the DEK.
-    pub kek: Option<KekId>,
+    /// CKA_IDs of the KEKs that wrap the DEK, one for each token: the one that wrapped it last is
+    /// the first. A backup of a version that knew one token names one.
+    pub keks: Vec<KekId>,
     /// Check value of the DEK.
     pub dek_check_value: Option<Vec<u8>>,
     /// Whether a backup password can unwrap the DEK.
