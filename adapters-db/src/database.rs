@@ -5,10 +5,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use domain::{SchemaState, StorageType};
 use ports::{
-    Backup, BackupCopy, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups,
-    CredentialStore, CredentialWithKey, Dek, Event, History, HistoryRow, MadeSnapshot, Migrated,
-    NewCredential, NodeRecord, NodeStore, Purpose, Snapshot, StagedBackup, StartRecord, StoreError,
-    StoredCredential, TokenCopy,
+    Backup, BackupCopy, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget,
+    Backups, CredentialStore, CredentialWithKey, Dek, Event, History, HistoryRow, MadeSnapshot,
+    Migrated, NewCredential, NodeRecord, NodeStore, Purpose, Snapshot, StagedBackup, StartRecord,
+    StoreError, StoredCredential, TokenCopy,
 };
 use refinery::Runner;
 use time::OffsetDateTime;

@@ -5,23 +5,57 @@ use std::time::Duration;
 
 use domain::InstallationId;
 use ports::{
-    Dek, FaultKind, Found, NodeRecord, ReachedModule, Secret, TokenInfo, TokenQuery, TokenRecord,
-    TokenSession,
+    Dek, FaultKind, Found, NodeRecord, ReachedModule, Sealing, Secret, TokenCopy, TokenError,
+    TokenInfo, TokenQuery, TokenSession,
 };
 
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 
-/// Which token a node means: its label, and what its database remembers of it.
-#[must_use]
-pub fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
-    let remembered = record.and_then(|record| record.token.as_ref());
+/// Which token a node means: its label, and the one that wrapped the DEK last.
+fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
+    let newest = record.and_then(|record| record.sealing.newest_copy());
     TokenQuery {
         label: node.settings.token_label.clone(),
         serial: (node.settings.token_serial.clone())
-            .or_else(|| remembered.map(|token| token.serial.clone())),
+            .or_else(|| newest.map(|copy| copy.serial.clone())),
         installation: record.and_then(|record| record.installation.clone()),
+    }
+}
+
+/// Looks for the token of a database, whichever installation it belongs to. Where the one that is
+/// meant is away and several others with its label are there, one of those that have a copy is
+/// meant.
+///
+/// # Errors
+/// The token.
+pub fn find_any(
+    node: &Node,
+    module: Box<dyn ReachedModule>,
+    record: Option<&NodeRecord>,
+) -> Result<Found, Error> {
+    let query = query(node, record);
+    let fault = match module.find(&query) {
+        Ok(found) => return Ok(found),
+        Err(fault) => fault,
+    };
+    let TokenError::Ambiguous { serials, .. } = &fault else {
+        return Err(fault.into());
+    };
+    let copies = record.map_or(&[][..], |record| &record.sealing.copies);
+    let with_copy = copies
+        .iter()
+        .rev()
+        .find(|copy| copy.wrapped.is_some() && serials.contains(&copy.serial));
+    match with_copy {
+        Some(copy) if node.settings.token_serial.is_none() => {
+            let serial = Some(copy.serial.clone());
+            // It was reached just now, and stays loaded.
+            let module = reach(node, Duration::ZERO)?;
+            Ok(module.find(&TokenQuery { serial, ..query })?)
+        }
+        Some(_) | None => Err(fault.into()),
     }
 }
 
@@ -51,7 +85,7 @@ pub fn find(
     module: Box<dyn ReachedModule>,
     record: Option<&NodeRecord>,
 ) -> Result<Found, Error> {
-    let found = module.find(&query(node, record))?;
+    let found = find_any(node, module, record)?;
     if let Found::Present(token) = &found {
         let ours = record.and_then(|record| record.installation.as_ref());
         ensure_ours(node, token.info(), ours)?;
@@ -96,6 +130,33 @@ pub fn open(
     }
 }
 
+/// The copy of the DEK that a token is asked for: the one that is kept for it. Where there is none,
+/// one whose KEK is on it all the same, as on a token that was restored and has another serial
+/// number since.
+///
+/// # Errors
+/// The token.
+pub fn copy_for<'a>(
+    node: &Node,
+    session: &dyn TokenSession,
+    sealing: &'a Sealing,
+) -> Result<Option<&'a TokenCopy>, Error> {
+    let own = sealing.copy_of(&session.info().serial);
+    if own.is_some_and(|copy| copy.wrapped.is_some()) {
+        return Ok(own);
+    }
+    for copy in &sealing.copies {
+        let blob = copy.wrapped.as_ref().map(|wrapped| &wrapped.dek);
+        let named = blob.and_then(|blob| node.secrets.blobs.kek_of(blob));
+        for kek in copy.kek.iter().chain(&named) {
+            if blob.is_some() && session.has_kek(kek)? {
+                return Ok(Some(copy));
+            }
+        }
+    }
+    Ok(own)
+}
+
 /// What the token makes of the wrapped DEK of a database.
 pub enum Unwrapped {
     /// The database names no KEK, or it is not on the token.
@@ -112,17 +173,17 @@ pub enum Unwrapped {
 ///
 /// # Errors
 /// The token.
-pub fn unwrap(session: &dyn TokenSession, known: &TokenRecord) -> Result<Unwrapped, Error> {
-    let Some(kek) = &known.kek else {
+pub fn unwrap(session: &dyn TokenSession, copy: &TokenCopy) -> Result<Unwrapped, Error> {
+    let Some(kek) = &copy.kek else {
         return Ok(Unwrapped::NoKek);
     };
     if !session.has_kek(kek)? {
         return Ok(Unwrapped::NoKek);
     }
-    let Some(blob) = &known.encrypted_dek else {
+    let Some(wrapped) = &copy.wrapped else {
         return Ok(Unwrapped::NothingWrapped);
     };
-    match session.unwrap_dek(kek, blob) {
+    match session.unwrap_dek(kek, &wrapped.dek) {
         Ok(dek) => Ok(Unwrapped::Dek(dek)),
         Err(error) if error.kind() == FaultKind::DataCorrupt => {
             Ok(Unwrapped::Damaged(error.into()))

@@ -87,7 +87,9 @@ fn what_is_right_already_is_not_written_again() {
     let rig = full();
     let database = rig.open();
     let before = rig.listing();
-    database.save_copy(&known_token("0123abcd"), Some(&[8; 16]), None).unwrap();
+    database
+        .save_copy(&known_token("0123abcd"), Some(&[8; 16]), None)
+        .unwrap();
     assert!(!database.set_storage(StorageType::SoftHsm).unwrap());
     assert!(
         !database

@@ -2,9 +2,7 @@
 
 use domain::{KekId, StorageType};
 
-use crate::contract::store::{
-    StoreRig, known_sealing, known_token, moment, save_sealing, start,
-};
+use crate::contract::store::{StoreRig, known_sealing, known_token, moment, save_sealing, start};
 use crate::{
     BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, FaultKind,
     KekCopy, NodeRecord, Purpose, Sealing, TokenCopy,

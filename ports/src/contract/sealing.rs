@@ -12,10 +12,7 @@ pub(super) const CASES: [Case; 6] = [
     ("a copy replaces what was known of its token", replaces),
     ("an empty blob is not an absent one", empty_blob),
     ("each token has a copy of its own", one_each),
-    (
-        "a backup password replaces the one before",
-        backup_password,
-    ),
+    ("a backup password replaces the one before", backup_password),
     ("a token is forgotten, and nothing else", forgets),
     ("a new DEK leaves no copy of another", new_dek),
 ];
@@ -114,7 +111,10 @@ fn backup_password(rig: &dyn StoreRig) {
     sealing.backup = Some(other);
     assert_eq!(node(&*database).sealing, sealing);
     let last = &noted(&*database)[0];
-    assert_eq!((last.0.as_str(), last.1), ("backup_password_set", moment(8)));
+    assert_eq!(
+        (last.0.as_str(), last.1),
+        ("backup_password_set", moment(8))
+    );
 }
 
 fn forgets(rig: &dyn StoreRig) {

@@ -117,10 +117,11 @@ impl Doctor<'_> {
         let completed = dek_ways::is_completed(record, raw);
         match raw {
             Some(state) if state.is_auto_restore() => {
-                let hint = record.token.as_ref().map_or_else(
-                    || "run `trustpointctl startup`".to_owned(),
-                    |known| dek_ways::way_back_without_kek(self.node, record, known),
-                );
+                let hint = if record.sealing.is_sealed() {
+                    dek_ways::way_back_without_kek(self.node, record)
+                } else {
+                    "run `trustpointctl startup`".to_owned()
+                };
                 let waits = format!("{name}: the node waits for its backup password");
                 self.warn(NAME, waits, hint);
             }
@@ -140,20 +141,20 @@ impl Doctor<'_> {
 
     fn backup_password(&mut self, record: &NodeRecord) {
         const NAME: &str = "backup_password";
-        match (record.storage, &record.token) {
+        match (record.storage, &record.sealing.backup) {
             (Some(StorageType::Software), _) => self.warn(
                 "storage",
                 "software storage: private keys stand in the database in the clear",
                 "guard the database and its backups like a key",
             ),
-            (Some(StorageType::SoftHsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
+            (Some(StorageType::SoftHsm), Some(_)) => {
                 self.pass("storage", "softhsm");
                 match dek_ways::damaged_password_blob(self.node, record) {
                     None => self.pass(NAME, "one is set"),
                     Some(refused) => self.fault(NAME, refused),
                 }
             }
-            (Some(StorageType::SoftHsm), _) => {
+            (Some(StorageType::SoftHsm), None) => {
                 self.pass("storage", "softhsm");
                 self.warn(
                     NAME,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{CacheCopy, KekState};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenCopy,
     TokenSession,
 };
 
@@ -24,6 +24,7 @@ impl Doctor<'_> {
             return None;
         }
         let record = record?;
+        self.copies(record);
         let unwrapped = self
             .module()
             .and_then(|module| self.token(module, record))
@@ -40,18 +41,48 @@ impl Doctor<'_> {
             .read()
             .map_or(None, |found| found.state());
         let completed = dek_ways::is_completed(record, raw);
-        match dek_ways::ensure_consistent(self.node, record, completed, None) {
+        let copy = record.sealing.only_copy();
+        match dek_ways::ensure_consistent(self.node, record, completed, copy, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
             Err(refused) => self.fault("keys_agree", refused),
         }
     }
 
+    /// The tokens that can open the DEK, where there is more than one.
+    fn copies(&mut self, record: &NodeRecord) {
+        const NAME: &str = "token_copies";
+        let copies = &record.sealing.copies;
+        let Some(damaged) = copies.iter().find(|copy| {
+            let found = dek_ways::contradiction(self.node, record, false, Some(copy), None);
+            found.is_some_and(|found| found.is_about_the_kek())
+        }) else {
+            let serials: Vec<_> = copies.iter().map(|copy| copy.serial.as_str()).collect();
+            let detail = format!("the DEK is wrapped for {}", serials.join(", "));
+            return match copies.len() {
+                0 => self.pass(NAME, "the DEK is wrapped for no token"),
+                _ => self.pass(NAME, detail),
+            };
+        };
+        let TokenCopy { label, serial, .. } = damaged;
+        self.warn(
+            NAME,
+            format!(
+                "what is kept for the token {label:?} (serial {serial}) names two KEKs, or none"
+            ),
+            format!(
+                "with that token in use, run `trustpointctl keys rotate-kek`; where it is gone, \
+                 `trustpointctl keys forget-token {serial}`"
+            ),
+        );
+    }
+
     /// What to do where the KEK does not give the DEK.
     fn way_back(&self, record: &NodeRecord) -> String {
-        record.token.as_ref().map_or_else(
-            || "run `trustpointctl setup --storage softhsm`".to_owned(),
-            |known| dek_ways::way_back_without_kek(self.node, record, known),
-        )
+        if record.sealing.is_sealed() {
+            dek_ways::way_back_without_kek(self.node, record)
+        } else {
+            "run `trustpointctl setup --storage softhsm`".to_owned()
+        }
     }
 
     fn module(&mut self) -> Option<Box<dyn ReachedModule>> {
@@ -163,27 +194,37 @@ impl Doctor<'_> {
             }
         };
         self.pass("pin", "the token accepts it");
-        let Some(known) = &record.token else {
+        if !record.sealing.is_sealed() {
             self.warn(
                 "kek",
                 "the database knows of no KEK yet",
                 "run `trustpointctl setup --storage softhsm`",
             );
             return None;
-        };
-        self.kek(&*session, record, known)
-            .then(|| self.dek(&*session, record, known))
-            .flatten()
+        }
+        match session::copy_for(self.node, &*session, &record.sealing) {
+            Ok(Some(copy)) if self.kek(&*session, record, copy) => {
+                self.dek(&*session, record, copy)
+            }
+            Ok(Some(_)) => None,
+            Ok(None) => {
+                let serial = &session.info().serial;
+                let detail = format!("the DEK is not wrapped for this token (serial {serial})");
+                self.kek_lost = true;
+                let kind = FaultKind::HsmUnavailable;
+                self.fail("kek", kind, detail, self.way_back(record));
+                None
+            }
+            Err(fault) => {
+                self.fault("kek", fault);
+                None
+            }
+        }
     }
 
-    fn kek(
-        &mut self,
-        session: &dyn TokenSession,
-        record: &NodeRecord,
-        known: &TokenRecord,
-    ) -> bool {
+    fn kek(&mut self, session: &dyn TokenSession, record: &NodeRecord, copy: &TokenCopy) -> bool {
         const NAME: &str = "kek";
-        let Some(kek) = &known.kek else {
+        let Some(kek) = &copy.kek else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
@@ -219,10 +260,10 @@ impl Doctor<'_> {
         &mut self,
         session: &dyn TokenSession,
         record: &NodeRecord,
-        known: &TokenRecord,
+        copy: &TokenCopy,
     ) -> Option<Dek> {
         const NAME: &str = "dek";
-        let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        let (Some(kek), Some(wrapped)) = (&copy.kek, &copy.wrapped) else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
@@ -231,23 +272,11 @@ impl Doctor<'_> {
             );
             return None;
         };
-        match session.unwrap_dek(kek, blob).map_err(Error::from) {
-            Ok(dek) => match dek_ways::ensure_consistent(self.node, record, false, Some(&dek)) {
-                Ok(()) => {
-                    self.pass(
-                        NAME,
-                        "the KEK unwraps it: 32 bytes, the one of this database",
-                    );
-                    Some(dek)
-                }
-                Err(refused) => {
-                    self.fault(NAME, refused);
-                    None
-                }
-            },
+        match session.unwrap_dek(kek, &wrapped.dek).map_err(Error::from) {
+            Ok(dek) => self.judge(record, copy, dek),
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
                 self.kek_lost = true;
-                let ways = dek_ways::ways(self.node, known, KekState::Absent);
+                let ways = dek_ways::ways(self.node, &record.sealing, KekState::Absent);
                 let fault = match ways {
                     Ok(ways) if ways.is_in_cache_alone() => {
                         let way_back = dek_ways::way_back(self.node, record, ways);
@@ -265,6 +294,22 @@ impl Doctor<'_> {
         }
     }
 
+    /// Whether what the KEK unwraps is the DEK of this database.
+    fn judge(&mut self, record: &NodeRecord, copy: &TokenCopy, dek: Dek) -> Option<Dek> {
+        const NAME: &str = "dek";
+        match dek_ways::ensure_consistent(self.node, record, false, Some(copy), Some(&dek)) {
+            Ok(()) => {
+                let right = "the KEK unwraps it: 32 bytes, the one of this database";
+                self.pass(NAME, right);
+                Some(dek)
+            }
+            Err(refused) => {
+                self.fault(NAME, refused);
+                None
+            }
+        }
+    }
+
     fn cache(&mut self, record: &NodeRecord, unwrapped: Option<Dek>) -> Option<Dek> {
         const NAME: &str = "dek_cache";
         let path = self.node.secrets.cache.path();
@@ -275,7 +320,7 @@ impl Doctor<'_> {
                 return unwrapped;
             }
         };
-        let copy = dek_ways::copy_of(self.node, record.token.as_ref(), &cached);
+        let copy = dek_ways::cache_copy(self.node, &record.sealing, &cached);
         match cached {
             CachedDek::Present(dek) if copy == CacheCopy::Ours => {
                 self.pass(NAME, format!("{path} holds the DEK of this database"));

@@ -79,7 +79,7 @@ pub(super) fn find(
 /// slip through because its HSM comes up a moment later.
 fn marked_token(node: &Node, wait: Duration) -> Result<Option<Trace>, Error> {
     let module = session::reach(node, wait)?;
-    Ok(match module.find(&session::query(node, None))? {
+    Ok(match session::find_any(node, module, None)? {
         Found::Present(token) => {
             let info = token.info();
             let marked = |installation| Trace::TokenMarker {
