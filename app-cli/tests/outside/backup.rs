@@ -77,7 +77,7 @@ fn sqlite3_opens_a_backup_and_it_says_what_it_is() {
         ),
         (
             "dek_check_value",
-            of_node("SELECT lower(hex(dek_check_value)) FROM pkcs11_token"),
+            of_node("SELECT lower(hex(dek_check_value)) FROM sealing"),
         ),
         (
             "schema",

@@ -75,7 +75,7 @@ fn bring_about(sandbox: &Sandbox, state: &str) {
             lose_dek();
         }
         "token lost without a backup password" => {
-            sandbox.sql("UPDATE pkcs11_token SET bek_encrypted_dek = NULL");
+            sandbox.sql("UPDATE sealing SET bek_encrypted_dek = NULL");
             sandbox.lose_token();
             lose_dek();
         }
