@@ -89,8 +89,8 @@ pub struct Snapshot {
 pub enum Purpose {
     /// To go back where an upgrade was no good: the last five of those are kept.
     BeforeUpgrade,
-    /// It may hold the only copy of a key, wrapped as no other database has it: it MUST NOT be
-    /// removed with old ones.
+    /// A new DEK takes the place of one that nothing opens here: it may hold the only copy of that
+    /// one, and MUST NOT be removed with old ones.
     KeepsKey,
 }
 

@@ -72,26 +72,10 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
     let session = access.open(recorder)?;
-    let token = session.info();
-    let own = sealing.copy_of(&token.serial);
+    let serial = &session.info().serial;
+    let own = sealing.copy_of(serial);
     let has_copy = own.is_some_and(|copy| copy.wrapped.is_some());
-    let (kek, is_wrapped) = kek(recorder, &*session, sealing, &dek)?;
-    let done = EventKind::Recovered;
-    if is_wrapped && has_copy {
-        let event = node.event(done, token::wrapped_by(&kek, token));
-        node.store.history.note(&event)?;
-        recorder.note(
-            "wrap_dek",
-            false,
-            &format!("the KEK {kek} wraps the DEK already"),
-        );
-    } else {
-        let keys = Keys {
-            kek: &kek,
-            dek: &dek,
-        };
-        token::store(recorder, &*session, keys, sealing, Some(done))?;
-    }
+    wrap(recorder, &*session, sealing, has_copy, &dek)?;
     let written = node.secrets.cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.secrets.cache.path());
     let provided = match credential {
@@ -110,7 +94,7 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
                 .into(),
         );
     }
-    copies::tell_of_others(recorder, sealing, &token.serial);
+    copies::tell_of_others(recorder, sealing, serial);
     recorder.report.outcome = Some(Outcome::Ready);
     Ok(())
 }
@@ -224,6 +208,28 @@ pub fn unwrap_with_password(
         return Err(Refused::OtherDek { database }.into());
     }
     Ok(dek)
+}
+
+/// Has our KEK on the token wrap the DEK, where its copy is not just that already.
+fn wrap(
+    recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
+    sealing: &Sealing,
+    has_copy: bool,
+    dek: &Dek,
+) -> Result<(), Error> {
+    let node = recorder.node;
+    let (kek, is_wrapped) = kek(recorder, session, sealing, dek)?;
+    let done = EventKind::Recovered;
+    if !(is_wrapped && has_copy) {
+        let keys = Keys { kek: &kek, dek };
+        return token::store(recorder, session, keys, sealing, Some(done));
+    }
+    let event = node.event(done, token::wrapped_by(&kek, session.info()));
+    node.store.history.note(&event)?;
+    let detail = format!("the KEK {kek} wraps the DEK already");
+    recorder.note("wrap_dek", false, &detail);
+    Ok(())
 }
 
 /// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already

@@ -315,9 +315,7 @@ fn the_drill_tells_a_password_of_another_dek() {
     let (sandbox, other) = (Sandbox::softhsm(), Sandbox::softhsm());
     let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
     let blob = blob.trim();
-    sandbox.sql(&format!(
-        "UPDATE sealing SET bek_encrypted_dek = x'{blob}'"
-    ));
+    sandbox.sql(&format!("UPDATE sealing SET bek_encrypted_dek = x'{blob}'"));
     verify(&sandbox, PASSWORD).expect_error(65, "data_corrupt");
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::copies::{TwoTokens, schema_6};
 use crate::sandbox::{PASSWORD, PIN, Run, SOFTHSM, Sandbox, put, tool};
 
 /// The calls that change files.
@@ -250,6 +251,20 @@ fn a_rotation_killed_at_any_step_is_finished_by_the_next() {
     };
     let rotate = ["keys", "rotate-kek", "--destroy-old"];
     Story::new(sandbox, &rotate, is_done).disturb();
+}
+
+#[test]
+fn a_token_is_forgotten_whole_or_not_at_all() {
+    let node = TwoTokens::new();
+    let forget = ["keys", "forget-token", &node.first, "--yes"];
+    let is_done =
+        |sandbox: &Sandbox| sandbox.sql("SELECT count(*) FROM pkcs11_token").trim() == "1";
+    Story::new(node.sandbox, &forget, is_done).disturb();
+}
+
+#[test]
+fn the_first_start_on_schema_6_killed_at_any_step_loses_no_key() {
+    Story::new(schema_6::node(), &["startup"], |_| false).disturb();
 }
 
 /// The worst moment for the old token to come back: while the node is being given a new one. Its

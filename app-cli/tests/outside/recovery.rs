@@ -374,9 +374,7 @@ fn a_password_of_another_dek_is_corrupt_and_changes_nothing() {
     let (other, _) = waiting();
     let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
     let blob = blob.trim();
-    sandbox.sql(&format!(
-        "UPDATE sealing SET bek_encrypted_dek = x'{blob}'"
-    ));
+    sandbox.sql(&format!("UPDATE sealing SET bek_encrypted_dek = x'{blob}'"));
     let file = sandbox.password_file(PASSWORD);
     let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
     let said = sandbox.fails_unchanged(&arguments, 65, "data_corrupt");

@@ -136,6 +136,10 @@ fn script_for(sandbox: &Sandbox, remedy: &Remedy) -> String {
             &listed.text("/credentials/1/sha256_fingerprint"),
         );
     }
+    if script.contains("SERIAL") {
+        let shown = sandbox.run(&["keys", "show"]).expect(0);
+        script = script.replace("SERIAL", &shown.text("/keys/copies/0/serial"));
+    }
     if script.contains("RECIPIENT") {
         let key = sandbox.path("node.key");
         let key = key.to_str().unwrap();

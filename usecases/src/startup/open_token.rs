@@ -149,7 +149,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
     };
     let (storage, answer) = match seen.record.storage {
         None => {
-            let knows_token = !sealing.copies.is_empty();
+            let knows_token = !sealing.copies.is_empty() || sealing.is_sealed();
             (Storage::NotConfigured { knows_token }, Answer::default())
         }
         Some(StorageType::Software) => (Storage::Software, Answer::default()),
