@@ -48,22 +48,21 @@ impl Doctor<'_> {
         }
     }
 
-    /// The tokens that can open the DEK, where there is more than one.
+    /// The tokens that the DEK is wrapped for, and whether what is kept for each can be right.
     fn copies(&mut self, record: &NodeRecord) {
         const NAME: &str = "token_copies";
         let copies = &record.sealing.copies;
-        let Some(damaged) = copies.iter().find(|copy| {
+        let damaged = copies.iter().find(|copy| {
             let found = dek_ways::contradiction(self.node, record, false, Some(copy), None);
             found.is_some_and(|found| found.is_about_the_kek())
-        }) else {
+        });
+        let Some(TokenCopy { label, serial, .. }) = damaged else {
             let serials: Vec<_> = copies.iter().map(|copy| copy.serial.as_str()).collect();
-            let detail = format!("the DEK is wrapped for {}", serials.join(", "));
-            return match copies.len() {
-                0 => self.pass(NAME, "the DEK is wrapped for no token"),
-                _ => self.pass(NAME, detail),
+            return match serials.as_slice() {
+                [] => self.pass(NAME, "the DEK is wrapped for no token"),
+                serials => self.pass(NAME, format!("for serial {}", serials.join(", "))),
             };
         };
-        let TokenCopy { label, serial, .. } = damaged;
         self.warn(
             NAME,
             format!(
