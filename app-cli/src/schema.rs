@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use usecases::report::own::{
-    BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, KeysShow, Recover,
-    TlsHistory, TlsShow,
+    BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, HsmCheck, KeysShow,
+    Recover, TlsHistory, TlsShow,
 };
 
 use crate::exit_code;
@@ -58,6 +58,7 @@ const COMMANDS: [(&str, Make); 22] = [
     ("backup verify", own::<Document<'static, BackupVerify>>),
     ("backup restore", own::<Document<'static, BackupRestore>>),
     ("doctor", own::<Document<'static, Doctor>>),
+    ("hsm check", own::<Document<'static, HsmCheck>>),
     ("history", own::<Document<'static, History>>),
     ("config show", own::<Document<'static, ConfigShow>>),
     ("completions", of::<Document<'static, Nothing>>),

@@ -34,6 +34,9 @@ _trustpointctl() {
             trustpointctl,history)
                 cmd="trustpointctl__subcmd__history"
                 ;;
+            trustpointctl,hsm)
+                cmd="trustpointctl__subcmd__hsm"
+                ;;
             trustpointctl,keys)
                 cmd="trustpointctl__subcmd__keys"
                 ;;
@@ -106,6 +109,9 @@ _trustpointctl() {
             trustpointctl__subcmd__help,history)
                 cmd="trustpointctl__subcmd__help__subcmd__history"
                 ;;
+            trustpointctl__subcmd__help,hsm)
+                cmd="trustpointctl__subcmd__help__subcmd__hsm"
+                ;;
             trustpointctl__subcmd__help,keys)
                 cmd="trustpointctl__subcmd__help__subcmd__keys"
                 ;;
@@ -139,6 +145,9 @@ _trustpointctl() {
             trustpointctl__subcmd__help__subcmd__keys,forget-token)
                 cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token"
                 ;;
+            trustpointctl__subcmd__help__subcmd__hsm,check)
+                cmd="trustpointctl__subcmd__help__subcmd__hsm__subcmd__check"
+                ;;
             trustpointctl__subcmd__help__subcmd__keys,rotate-kek)
                 cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__rotate__subcmd__kek"
                 ;;
@@ -168,6 +177,18 @@ _trustpointctl() {
                 ;;
             trustpointctl__subcmd__keys,forget-token)
                 cmd="trustpointctl__subcmd__keys__subcmd__forget__subcmd__token"
+                ;;
+            trustpointctl__subcmd__hsm,check)
+                cmd="trustpointctl__subcmd__hsm__subcmd__check"
+                ;;
+            trustpointctl__subcmd__hsm,help)
+                cmd="trustpointctl__subcmd__hsm__subcmd__help"
+                ;;
+            trustpointctl__subcmd__hsm__subcmd__help,check)
+                cmd="trustpointctl__subcmd__hsm__subcmd__help__subcmd__check"
+                ;;
+            trustpointctl__subcmd__hsm__subcmd__help,help)
+                cmd="trustpointctl__subcmd__hsm__subcmd__help__subcmd__help"
                 ;;
             trustpointctl__subcmd__keys,help)
                 cmd="trustpointctl__subcmd__keys__subcmd__help"
@@ -245,7 +266,7 @@ _trustpointctl() {
 
     case "${cmd}" in
         trustpointctl)
-            opts="-q -v -h -V --root --config --format --color --log-format --quiet --verbose --help --version startup status setup recover keys tls backup doctor history config completions help"
+            opts="-q -v -h -V --root --config --format --color --log-format --quiet --verbose --help --version startup status setup recover keys tls backup doctor hsm history config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -808,7 +829,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__help)
-            opts="startup status setup recover keys tls backup doctor history config completions help"
+            opts="startup status setup recover keys tls backup doctor hsm history config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -950,6 +971,34 @@ _trustpointctl() {
         trustpointctl__subcmd__help__subcmd__history)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__help__subcmd__hsm)
+            opts="check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__help__subcmd__hsm__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1230,6 +1279,144 @@ _trustpointctl() {
                     COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm)
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__check)
+            opts="-q -v -h --login --root --config --format --color --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__help)
+            opts="check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1755,7 +1942,7 @@ _trustpointctl() {
             fi
             case "${prev}" in
                 --storage)
-                    COMPREPLY=($(compgen -W "software softhsm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "software softhsm physical_hsm" -- "${cur}"))
                     return 0
                     ;;
                 --backup-password-file)

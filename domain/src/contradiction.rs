@@ -54,7 +54,10 @@ pub enum Contradiction {
     /// Software storage, and a DEK that is wrapped.
     SoftwareStorage,
     /// A node that was set up with a token, and nothing of a DEK.
-    NoDek,
+    NoDek {
+        /// The configured storage.
+        storage: StorageType,
+    },
     /// A DEK that is wrapped, and no check value.
     NoCheckValue,
     /// A wrapped DEK, and no KEK.
@@ -89,17 +92,19 @@ impl Contradiction {
         let is_sealed = facts.has_wrapped || facts.has_password_blob;
         match facts.storage {
             Some(StorageType::Software) => is_sealed.then_some(Self::SoftwareStorage),
-            Some(StorageType::SoftHsm) => Self::of_sealed(facts, is_sealed),
-            Some(StorageType::PhysicalHsm) | None => None,
+            Some(storage @ (StorageType::SoftHsm | StorageType::PhysicalHsm)) => {
+                Self::of_sealed(facts, storage, is_sealed)
+            }
+            None => None,
         }
     }
 
-    fn of_sealed(facts: &DekFacts, is_sealed: bool) -> Option<Self> {
+    fn of_sealed(facts: &DekFacts, storage: StorageType, is_sealed: bool) -> Option<Self> {
         if facts.check_value.is_none() && is_sealed {
             return Some(Self::NoCheckValue);
         }
         if facts.check_value.is_none() && facts.completed {
-            return Some(Self::NoDek);
+            return Some(Self::NoDek { storage });
         }
         let of_kek = facts.copy.as_ref().and_then(Self::of_copy);
         of_kek.or_else(|| other_dek(facts))
@@ -146,9 +151,10 @@ impl fmt::Display for Contradiction {
             Self::SoftwareStorage => f.write_str(
                 "key_storage_config says software, and pkcs11_token or sealing holds a wrapped DEK",
             ),
-            Self::NoDek => f.write_str(
-                "key_storage_config says softhsm and setup was completed, and neither pkcs11_token \
-                 nor sealing knows of a DEK",
+            Self::NoDek { storage } => write!(
+                f,
+                "key_storage_config says {storage} and setup was completed, and neither pkcs11_token \
+                 nor sealing knows of a DEK"
             ),
             Self::NoCheckValue => f.write_str(
                 "this node's secrets are sealed under a DEK, and sealing.dek_check_value does not \

@@ -139,13 +139,27 @@ fn a_setup_that_is_half_way_contradicts_nothing() {
 }
 
 #[test]
-fn nothing_is_said_of_a_storage_that_is_refused_or_missing() {
-    for storage in [None, Some(StorageType::PhysicalHsm)] {
-        let facts = DekFacts {
-            storage,
-            ..with_copy(|copy| copy.kek = Some(kek(9)))
+fn nothing_is_said_of_a_storage_that_is_missing() {
+    let facts = DekFacts {
+        storage: None,
+        ..with_copy(|copy| copy.kek = Some(kek(9)))
+    };
+    assert_eq!(Contradiction::of(&facts), None);
+}
+
+#[test]
+fn of_a_physical_hsm_the_same_is_said_as_of_softhsm() {
+    for facts in [
+        whole(),
+        with_copy(|copy| copy.kek = None),
+        with_copy(|copy| copy.kek = Some(kek(9))),
+        with(|facts| facts.check_value = None),
+    ] {
+        let physical = DekFacts {
+            storage: Some(StorageType::PhysicalHsm),
+            ..facts.clone()
         };
-        assert_eq!(Contradiction::of(&facts), None, "{storage:?}");
+        assert_eq!(Contradiction::of(&physical), Contradiction::of(&facts));
     }
 }
 

@@ -77,8 +77,8 @@ pub use tls::{
     TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 pub use token::{
-    DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
-    TokenSession, WrapFormat,
+    DekBlobs, Device, Found, Patience, PinState, ReachedModule, Token, TokenInfo, TokenModule,
+    TokenQuery, TokenSession, Trial, TrialResult, WrapFormat,
 };
 pub use token_error::{CallFailure, TokenError, TokenName};
 pub use web_server::{Reload, WebServer, WebServerError};

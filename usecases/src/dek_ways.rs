@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::{
     CacheCopy, Contradiction, CopyFacts, DekFacts, DekWays, KekId, KekState, SetupWizardState,
-    WayBack, WizardState, WrappedBy,
+    StorageType, WayBack, WizardState, WrappedBy,
 };
 use ports::{CachedDek, Dek, NodeRecord, Sealing, TokenCopy, TokenSession};
 
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// Whether setup was completed, by the database and by the state directory.
 #[must_use]
@@ -162,9 +163,9 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
         .read()
         .map_or(None, |directory| directory.state());
     let wrap = if is_completed(record, raw) {
-        "`trustpointctl keys rotate-kek`"
+        "`trustpointctl keys rotate-kek`".to_owned()
     } else {
-        "`trustpointctl setup --storage softhsm`"
+        set_up_again(record)
     };
     match ways.way_back() {
         WayBack::RotateKek => {
@@ -197,6 +198,14 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
     }
 }
 
+/// The command that goes on with a setup that has come to the token.
+#[must_use]
+pub fn set_up_again(record: &NodeRecord) -> String {
+    let hsm = record.storage.filter(|storage| storage.is_hsm());
+    let storage = hsm.unwrap_or(StorageType::SoftHsm);
+    format!("`trustpointctl setup --storage {storage}`")
+}
+
 /// The same for whoever did not look at the cache.
 #[must_use]
 pub fn way_back_without_kek(node: &Node, record: &NodeRecord) -> String {
@@ -218,10 +227,9 @@ pub fn kek_after_login(node: &Node, record: &NodeRecord) -> Result<KekState, Err
     if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
         return Ok(KekState::Absent);
     }
-    let module = session::reach(node, Duration::ZERO)?;
-    let Some(session) =
-        session::open(node, module, record, || Ok(node.secrets.pins.user_pin()?))?
-    else {
+    storage::ensure_served(node, record.storage)?;
+    let pin = || Ok(node.secrets.pins.user_pin()?);
+    let Some(session) = session::open(node, Duration::ZERO, record, pin)? else {
         return Ok(KekState::Absent);
     };
     let Some(copy) = session::copy_for(node, &*session, sealing)? else {

@@ -20,6 +20,7 @@ use crate::report::TlsReport;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
 use crate::startup::{self, TlsProvider};
+use crate::storage;
 use crate::tls_admin::reload;
 use crate::token::{self, Keys, TokenAccess};
 
@@ -45,12 +46,12 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let record = record::read(node)?;
-    ensure_recoverable(node, &record)?;
+    let lost = Recoverable::of(node, &record)?;
     let sealing = &record.sealing;
     let access = match waiting(node, &record)? {
         Waiting::Yes => None,
-        Waiting::No(state) => Some(open_broken(node, &record, state)?),
-        Waiting::NotSetUp(state) => return Err(not_waiting(state)),
+        Waiting::No(state) => Some(open_broken(node, lost, state)?),
+        Waiting::NotSetUp(state) => Some(open_unfinished(node, lost, state)?),
     };
     // Before anything is changed; on a node that waits, before the token is asked for anything.
     let dek = unwrap_with_password(node, sealing, &request.password)?;
@@ -67,7 +68,7 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     };
     let access = match access {
         Some(access) => access,
-        None => TokenAccess::look(node, Some(&record))?,
+        None => lost.look(node)?,
     };
 
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
@@ -105,10 +106,11 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 /// Why not.
 pub fn may_recover(node: &Node) -> Result<(), Error> {
     let record = record::read(node)?;
-    ensure_recoverable(node, &record)?;
+    let lost = Recoverable::of(node, &record)?;
     match waiting(node, &record)? {
-        // Whether its wrapped DEK is broken is seen under the lock.
+        // Whether its wrapped DEK is broken, or its KEK lost, is seen under the lock.
         Waiting::Yes | Waiting::No(_) => Ok(()),
+        Waiting::NotSetUp(_) if lost.hsm == StorageType::PhysicalHsm => Ok(()),
         Waiting::NotSetUp(state) => Err(not_waiting(state)),
     }
 }
@@ -143,10 +145,11 @@ fn not_waiting(state: Option<SetupWizardState>) -> Error {
 /// no key lost. The password has the DEK all the same.
 fn open_broken(
     node: &Node,
-    record: &NodeRecord,
+    lost: Recoverable<'_>,
     state: Option<SetupWizardState>,
 ) -> Result<TokenAccess, Error> {
-    let access = TokenAccess::look(node, Some(record))?;
+    let Recoverable { record, .. } = lost;
+    let access = lost.look(node)?;
     let sealing = &record.sealing;
     let copy = match access.session() {
         Some(session) => session::copy_for(node, session, sealing)?,
@@ -166,24 +169,64 @@ fn open_broken(
     }
 }
 
-/// The node must have SoftHSM storage and a backup password.
-fn ensure_recoverable(node: &Node, record: &NodeRecord) -> Result<(), Error> {
-    ensure_schema(node, record)?;
-    if record.storage != Some(StorageType::SoftHsm) {
-        let storage = record.storage.map_or("none", StorageType::name);
-        return Err(Refused::NothingWrapped { storage }.into());
+/// A physical HSM that has lost the KEK of a node whose setup was begun again. With SoftHSM a start
+/// makes such a node wait for the password, whatever the wizard says; here it stays in setup, which
+/// refuses to make a new DEK in place of one that the password opens.
+fn open_unfinished(
+    node: &Node,
+    lost: Recoverable<'_>,
+    state: Option<SetupWizardState>,
+) -> Result<TokenAccess, Error> {
+    if lost.hsm != StorageType::PhysicalHsm {
+        return Err(not_waiting(state));
     }
-    if !record.sealing.is_sealed() {
-        dek_ways::ensure_consistent(node, record, true, None, None)?;
+    let access = lost.look(node)?;
+    let Some(session) = access.session() else {
+        return Err(not_waiting(state));
+    };
+    let Some(copy) = session::copy_for(node, session, &lost.record.sealing)? else {
+        return Ok(access);
+    };
+    match session::unwrap(session, copy)? {
+        Unwrapped::NoKek => Ok(access),
+        Unwrapped::NothingWrapped | Unwrapped::Damaged(_) | Unwrapped::Dek(_) => {
+            Err(not_waiting(state))
+        }
     }
-    if record.sealing.backup.is_some() {
-        return Ok(());
+}
+
+/// A node with an HSM and a backup password.
+#[derive(Clone, Copy)]
+struct Recoverable<'a> {
+    record: &'a NodeRecord,
+    /// Its storage, which is an HSM.
+    hsm: StorageType,
+}
+
+impl<'a> Recoverable<'a> {
+    fn of(node: &Node, record: &'a NodeRecord) -> Result<Self, Error> {
+        ensure_schema(node, record)?;
+        storage::ensure_served(node, record.storage)?;
+        let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
+            let storage = record.storage.map_or("none", StorageType::name);
+            return Err(Refused::NothingWrapped { storage }.into());
+        };
+        if !record.sealing.is_sealed() {
+            dek_ways::ensure_consistent(node, record, true, None, None)?;
+        }
+        if record.sealing.backup.is_some() {
+            return Ok(Self { record, hsm });
+        }
+        Err(Refused::NoPassword {
+            database: node.settings.database_path.clone(),
+            way_back: dek_ways::way_back_without_kek(node, record),
+        }
+        .into())
     }
-    Err(Refused::NoPassword {
-        database: node.settings.database_path.clone(),
-        way_back: dek_ways::way_back_without_kek(node, record),
+
+    fn look(&self, node: &Node) -> Result<TokenAccess, Error> {
+        TokenAccess::look(node, self.hsm, Some(self.record))
     }
-    .into())
 }
 
 /// Unwraps the DEK and checks that it is the one that seals the database.

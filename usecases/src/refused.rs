@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-use ports::{CryptoError, FaultKind, TlsError, TokenError};
+use ports::{CryptoError, FaultKind, TlsError, TokenError, TokenName};
 
 /// An error of a port below a refusal.
 pub type Source = Box<dyn Error + Send + Sync>;
@@ -56,18 +56,19 @@ pub enum Refused {
         found: Contradiction,
         by_password: bool,
     },
-    #[error("{}", domain::Refusal::PhysicalHsm)]
+    #[error(
+        "{} This node is not opted in to one: hsm.physical is false",
+        domain::Refusal::PhysicalHsm
+    )]
     PhysicalHsm,
-    #[error("{}", domain::Refusal::PhysicalHsm)]
-    PhysicalHsmAtSetup,
     #[error("{}: {database} names no storage", domain::Refusal::NoStorage)]
     NoStorage { database: String },
     #[error(
-        "this node has no SoftHSM storage (it has {storage}): it has no KEK, no DEK and no backup \
-         password"
+        "no token is needed on this node (its storage is {storage}): it has no KEK, no DEK and no \
+         backup password"
     )]
     NoKeys { storage: &'static str },
-    #[error("this node has no SoftHSM storage (it has {storage})")]
+    #[error("no token is needed on this node (its storage is {storage})")]
     NothingWrapped { storage: &'static str },
     #[error("this node is set up already (the wizard state is {state})")]
     SetUpAlready {
@@ -132,6 +133,10 @@ pub enum Refused {
         "no token is named {label:?} and no slot is free for one; initialised tokens: {others}"
     )]
     NoFreeSlot { label: String, others: String },
+    #[error("no token {wanted} is there; {there}")]
+    NoInitialisedToken { wanted: String, there: String },
+    #[error("the {token} has no user PIN yet, and this program sets none on a physical token")]
+    NoUserPin { token: TokenName },
     #[error("{database} knows of no token with the serial number {serial}")]
     NoToken { database: String, serial: String },
     #[error("no copy of the DEK is kept for a token with the serial number {serial}")]
@@ -238,7 +243,7 @@ impl Refused {
             | Self::NewerSchema { .. }
             | Self::NewerRecord { .. }
             | Self::NewerBackup { .. } => FaultKind::VersionDowngrade,
-            Self::PhysicalHsm | Self::PhysicalHsmAtSetup => FaultKind::StorageUnsupported,
+            Self::PhysicalHsm => FaultKind::StorageUnsupported,
             Self::LostDatabase { .. }
             | Self::WrongVersion { .. }
             | Self::Contradiction { .. }
@@ -267,6 +272,7 @@ impl Refused {
             | Self::LastCopy { .. }
             | Self::ForeignToken { .. }
             | Self::NoFreeSlot { .. }
+            | Self::NoInitialisedToken { .. }
             | Self::NoToken { .. }
             | Self::TokenInUse { .. }
             | Self::LastWay { .. } => FaultKind::Config,
@@ -274,6 +280,7 @@ impl Refused {
             | Self::UnknownToken { .. }
             | Self::UnknownFingerprint { .. }
             | Self::AmbiguousFingerprint { .. } => FaultKind::Usage,
+            Self::NoUserPin { .. } => FaultKind::Denied,
             Self::NewKekFails { .. } => FaultKind::HsmUnavailable,
             Self::NotImported { source, .. } => source.kind(),
             Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {

@@ -3,12 +3,15 @@
 pub mod own;
 mod spelling;
 
+use std::fmt;
+
 use domain::{
     DekCacheState, KekState, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
     StartupScenario, Storage, StorageType, WizardState,
 };
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, FaultKind, NodeRecord, Sealing, TlsSource,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Device, FaultKind, NodeRecord, Sealing,
+    TlsSource, TokenInfo,
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -36,6 +39,8 @@ pub struct Report {
     pub context: Option<ContextReport>,
     /// The steps, in their order.
     pub steps: Vec<StepReport>,
+    /// The token, where it was looked for and found.
+    pub token: Option<FoundToken>,
     /// The TLS set that Nginx has.
     pub tls: Option<TlsReport>,
     /// What has to be dealt with.
@@ -99,6 +104,71 @@ impl Summary {
             },
             last_backup_at: record.and_then(|record| record.last_backup_at),
         }
+    }
+}
+
+/// A token that was found.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FoundToken {
+    /// Its label.
+    pub label: String,
+    /// The device that it is on.
+    pub device: DeviceReport,
+}
+
+/// The device that a token is on, in its maker's words.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeviceReport {
+    /// Who made it.
+    pub manufacturer: String,
+    /// Which of the maker's devices it is.
+    pub model: String,
+    /// The token's serial number.
+    pub serial: String,
+    /// The version of its firmware, like `2.6`.
+    pub firmware: String,
+}
+
+impl From<&TokenInfo> for DeviceReport {
+    fn from(token: &TokenInfo) -> Self {
+        let Device {
+            manufacturer,
+            model,
+            firmware,
+        } = token.device.clone();
+        Self {
+            manufacturer,
+            model,
+            serial: token.serial.clone(),
+            firmware,
+        }
+    }
+}
+
+impl From<&TokenInfo> for FoundToken {
+    fn from(token: &TokenInfo) -> Self {
+        Self {
+            label: token.label.clone(),
+            device: token.into(),
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for DeviceReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            manufacturer,
+            model,
+            serial,
+            firmware,
+        } = self;
+        write!(
+            f,
+            "{manufacturer:?} {model:?}, serial {serial}, firmware {firmware}"
+        )
     }
 }
 
@@ -248,6 +318,7 @@ impl Report {
             version: VersionReport::default(),
             context: None,
             steps: Vec::new(),
+            token: None,
             tls: None,
             warnings: Vec::new(),
             error: None,
@@ -277,16 +348,21 @@ impl Report {
         self.summary = Some(Summary::of(observed, record));
     }
 
-    /// What was selected.
-    pub fn set_selection(&mut self, selection: Selection) {
+    /// What was selected, and whether it is refused.
+    pub fn set_selection(&mut self, selection: Selection, is_refused: bool) {
         self.startup_scenario = Some(selection.startup);
         self.description = Some(selection.startup.description().to_owned());
         let Some(restore) = selection.restore else {
             return;
         };
         self.restore_scenario = Some(restore);
+        let refused = if is_refused {
+            ". Here it is refused, and nothing is changed"
+        } else {
+            ""
+        };
         self.description = Some(format!(
-            "{}. {}",
+            "{}. {}{refused}",
             selection.startup.description(),
             restore.description()
         ));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use domain::InstallationId;
 use ports::{
-    Dek, FaultKind, Found, NodeRecord, ReachedModule, Sealing, Secret, TokenCopy, TokenError,
-    TokenInfo, TokenQuery, TokenSession,
+    Dek, FaultKind, Found, NodeRecord, Patience, ReachedModule, Sealing, Secret, TokenCopy,
+    TokenError, TokenInfo, TokenQuery, TokenSession,
 };
 
 use crate::error::Error;
@@ -24,73 +24,85 @@ fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
     }
 }
 
-/// Looks for the token of a database, whichever installation it belongs to. Where the one that is
-/// meant is away and several others with its label are there, one of those that have a copy is
-/// meant.
-///
-/// # Errors
-/// The token.
-pub fn find_any(
-    node: &Node,
-    module: Box<dyn ReachedModule>,
-    record: Option<&NodeRecord>,
-) -> Result<Found, Error> {
-    let query = query(node, record);
-    let fault = match module.find(&query) {
-        Ok(found) => return Ok(found),
-        Err(fault) => fault,
-    };
-    let TokenError::Ambiguous { serials, .. } = &fault else {
-        return Err(fault.into());
-    };
-    let copies = record.map_or(&[][..], |record| &record.sealing.copies);
-    let with_copy = copies
-        .iter()
-        .rev()
-        .find(|copy| copy.wrapped.is_some() && serials.contains(&copy.serial));
-    match with_copy {
-        Some(copy) if node.settings.token_serial.is_none() => {
-            let serial = Some(copy.serial.clone());
-            // It was reached just now, and stays loaded.
-            let module = reach(node, Duration::ZERO)?;
-            Ok(module.find(&TokenQuery { serial, ..query })?)
-        }
-        Some(_) | None => Err(fault.into()),
-    }
+/// What was seen of the HSM without a login.
+pub struct Seen {
+    /// What answered, for the report.
+    pub hsm: String,
+    /// The token of this node, or that it is not there.
+    pub found: Found,
 }
 
-/// Reaches the module; that it has to be waited for is said once.
+/// Reaches the module in one try.
 ///
 /// # Errors
 /// It does not answer.
-pub fn reach(node: &Node, wait: Duration) -> Result<Box<dyn ReachedModule>, Error> {
+pub fn reach(node: &Node) -> Result<Box<dyn ReachedModule>, Error> {
+    Ok(node.secrets.module.reach(&mut Patience::none())?)
+}
+
+/// Reaches the module and looks for the token of a node, whosever it is. That the HSM has to be
+/// waited for is said once.
+///
+/// # Errors
+/// The HSM or its token cannot be asked for as long as is waited.
+pub fn look_for(node: &Node, wait: Duration, record: Option<&NodeRecord>) -> Result<Seen, Error> {
     let mut told = false;
-    let reached = node.secrets.module.reach(wait, &mut |error| {
+    let mut tell = |error: &TokenError| {
         if !told {
             node.host
                 .output
                 .info(&format!("waiting for the HSM, {wait:?} at most: {error}"));
             told = true;
         }
-    })?;
-    Ok(reached)
+    };
+    let mut patience = Patience::new(wait, &mut tell);
+    let mut ask = |query: &TokenQuery| -> Result<Seen, TokenError> {
+        let module = node.secrets.module.reach(&mut patience)?;
+        Ok(Seen {
+            hsm: module.description().to_owned(),
+            found: module.find(query, &mut patience)?,
+        })
+    };
+    let query = query(node, record);
+    match ask(&query) {
+        Err(fault) => match serial_with_copy(node, &fault, record) {
+            serial @ Some(_) => Ok(ask(&TokenQuery { serial, ..query })?),
+            None => Err(fault.into()),
+        },
+        Ok(seen) => Ok(seen),
+    }
 }
 
-/// Looks for the token of a node; one of another installation is refused.
+/// Of several tokens with the label, where the one that is meant is away: one that has a copy, unless
+/// the configuration asks for another.
+fn serial_with_copy(
+    node: &Node,
+    fault: &TokenError,
+    record: Option<&NodeRecord>,
+) -> Option<String> {
+    let TokenError::Ambiguous { serials, .. } = fault else {
+        return None;
+    };
+    if node.settings.token_serial.is_some() {
+        return None;
+    }
+    let mut copies = record?.sealing.copies.iter().rev();
+    copies
+        .find(|copy| copy.wrapped.is_some() && serials.contains(&copy.serial))
+        .map(|copy| copy.serial.clone())
+}
+
+/// The same; a token of another installation is refused.
 ///
 /// # Errors
-/// The token, and as [`ensure_ours`].
-pub fn find(
-    node: &Node,
-    module: Box<dyn ReachedModule>,
-    record: Option<&NodeRecord>,
-) -> Result<Found, Error> {
-    let found = find_any(node, module, record)?;
-    if let Found::Present(token) = &found {
+/// As [`look_for`] and [`ensure_ours`].
+pub fn find(node: &Node, wait: Duration, record: Option<&NodeRecord>) -> Result<Seen, Error> {
+    let seen = look_for(node, wait, record)?;
+    if let Found::Present(token) = &seen.found {
         let ours = record.and_then(|record| record.installation.as_ref());
         ensure_ours(node, token.info(), ours)?;
     }
-    Ok(found)
+    Ok(seen)
 }
 
 /// A token of another installation is named as such, never used (C23).
@@ -120,11 +132,11 @@ pub fn ensure_ours(
 /// As [`find`], and a login that is refused.
 pub fn open(
     node: &Node,
-    module: Box<dyn ReachedModule>,
+    wait: Duration,
     record: &NodeRecord,
     pin: impl FnOnce() -> Result<Secret, Error>,
 ) -> Result<Option<Box<dyn TokenSession>>, Error> {
-    match find(node, module, Some(record))? {
+    match find(node, wait, Some(record))?.found {
         Found::Present(token) => Ok(Some(token.log_in(&pin()?)?)),
         Found::Absent { .. } => Ok(None),
     }

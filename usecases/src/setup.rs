@@ -20,7 +20,7 @@ use crate::dek_ways;
 use crate::keys::store_password;
 use crate::startup::{self, Mode};
 use crate::token::{self, Keys, TokenAccess};
-use crate::{record, session};
+use crate::{record, session, storage};
 use keys::SetUpKeys;
 
 /// How many characters a backup password has at least.
@@ -50,13 +50,13 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 
 fn set_up(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
-    ensure_possible(request)?;
+    ensure_possible(node, request)?;
     let _lock = lock::acquire(node, request.lock_wait)?;
     let record = begin(node)?;
     ensure_node(node, request, record.as_ref())?;
     let access = match request.storage {
-        StorageType::SoftHsm => {
-            let access = TokenAccess::look(node, record.as_ref())?;
+        hsm @ (StorageType::SoftHsm | StorageType::PhysicalHsm) => {
+            let access = TokenAccess::look(node, hsm, record.as_ref())?;
             if let Some(record) = &record {
                 let copy = match access.session() {
                     Some(session) => session::copy_for(node, session, &record.sealing)?,
@@ -67,7 +67,7 @@ fn set_up(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
             }
             Some(access)
         }
-        StorageType::Software | StorageType::PhysicalHsm => None,
+        StorageType::Software => None,
     };
 
     let migrated = node.store.record.migrate()?;
@@ -146,10 +146,8 @@ fn set_up_token(
     Ok(dek)
 }
 
-fn ensure_possible(request: &Request) -> Result<(), Error> {
-    if request.storage == StorageType::PhysicalHsm {
-        return Err(Refused::PhysicalHsmAtSetup.into());
-    }
+fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
+    storage::ensure_served(node, Some(request.storage))?;
     request
         .backup_password
         .as_ref()

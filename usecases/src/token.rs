@@ -1,10 +1,10 @@
 //! The token of a node for a command that writes to it: found or initialised, never overwritten,
 //! given a KEK, and recorded.
 
-use domain::{InstallationId, KekId};
+use domain::{InstallationId, KekId, StorageType};
 use ports::{
     Dek, Event, EventKind, Found, KekCopy, NodeRecord, PinState, ReachedModule, Sealing, Secret,
-    TokenCopy, TokenInfo, TokenSession,
+    Token, TokenCopy, TokenError, TokenInfo, TokenName, TokenSession,
 };
 
 use crate::error::Error;
@@ -18,7 +18,8 @@ use crate::session;
 pub enum TokenAccess {
     /// The token is there, and its user logged in.
     Open(Box<dyn TokenSession>),
-    /// There is none with a user PIN yet, and room for one.
+    /// There is none with a user PIN yet, and room for one. Never of a physical HSM: only its officer
+    /// initialises a token there.
     ToInitialise {
         /// The module that shows no such token.
         module: Box<dyn ReachedModule>,
@@ -30,18 +31,29 @@ pub enum TokenAccess {
 }
 
 impl TokenAccess {
-    /// Looks for the token, gets the PINs, and logs in where the token is there.
+    /// Looks for the token of this storage, gets the PINs, and logs in where the token is there. The SO
+    /// PIN of a physical HSM is not asked for.
     ///
     /// # Errors
     /// No tmpfs for the DEK, no PIN or a rejected one, an HSM that is out of reach or has no place,
-    /// a token of another installation.
-    pub fn look(node: &Node, record: Option<&NodeRecord>) -> Result<Self, Error> {
+    /// a token of another installation, or one that cannot wrap.
+    pub fn look(
+        node: &Node,
+        storage: StorageType,
+        record: Option<&NodeRecord>,
+    ) -> Result<Self, Error> {
         if let Some(warning) = node.secrets.cache.check()? {
             node.host.output.warning(&warning);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let module = session::reach(node, node.settings.hsm_wait)?;
-        let module = match session::find(node, module, record)? {
+        let found = session::find(node, node.settings.hsm_wait, record)?.found;
+        if let Found::Present(token) = &found {
+            ensure_wraps(&**token)?;
+        }
+        if storage == StorageType::PhysicalHsm {
+            ensure_initialised(node, &found)?;
+        }
+        let module = match found {
             Found::Present(token) if token.info().pin != PinState::NotInitialised => {
                 return Ok(Self::Open(token.log_in(&pin)?));
             }
@@ -79,7 +91,7 @@ impl TokenAccess {
     /// The token.
     pub fn open(self, recorder: &mut Recorder<'_>) -> Result<Box<dyn TokenSession>, Error> {
         let node = recorder.node;
-        let session = match self {
+        let mut session = match self {
             Self::Open(session) => {
                 let TokenInfo { label, serial, .. } = session.info();
                 let found = format!("{label:?}, serial {serial}, is used as it is");
@@ -346,9 +358,62 @@ fn installation(node: &Node) -> Result<InstallationId, Error> {
     })
 }
 
-fn no_free_slot(node: &Node, others: &[String]) -> Refused {
+fn no_free_slot(node: &Node, others: &[TokenName]) -> Refused {
     Refused::NoFreeSlot {
         label: node.settings.token_label.clone(),
-        others: others.join(", "),
+        others: listed(others),
     }
+}
+
+/// A KEK that wraps nothing is of no use to anybody.
+fn ensure_wraps(token: &dyn Token) -> Result<(), TokenError> {
+    let info = token.info();
+    match info.wrap_format {
+        Some(_) => Ok(()),
+        None => Err(TokenError::NoWrapMechanism {
+            token: info.name(),
+            offered: token.mechanisms()?.join(", "),
+        }),
+    }
+}
+
+/// A physical token is initialised, and given its user PIN, by its officer alone. With a serial
+/// number the configuration means that very one.
+fn ensure_initialised(node: &Node, found: &Found) -> Result<(), Refused> {
+    let is_another = |token: &TokenInfo| {
+        let wanted = node.settings.token_serial.as_ref();
+        wanted.is_some_and(|serial| *serial != token.serial)
+    };
+    match found {
+        Found::Absent { others, .. } => Err(no_initialised_token(node, others)),
+        Found::Present(token) if is_another(token.info()) => {
+            Err(no_initialised_token(node, &[token.info().name()]))
+        }
+        Found::Present(token) if token.info().pin == PinState::NotInitialised => {
+            let token = token.info().name();
+            Err(Refused::NoUserPin { token })
+        }
+        Found::Present(_) => Ok(()),
+    }
+}
+
+/// For a token that has to be there, and that this program does not initialise.
+pub fn no_initialised_token(node: &Node, others: &[TokenName]) -> Refused {
+    let label = &node.settings.token_label;
+    Refused::NoInitialisedToken {
+        wanted: match &node.settings.token_serial {
+            Some(serial) => format!("{label:?} (serial {serial})"),
+            None => format!("{label:?}"),
+        },
+        there: match others {
+            [] => "there is no initialised one".to_owned(),
+            _ => format!("initialised ones are: {}", listed(others)),
+        },
+    }
+}
+
+/// Tokens with their serial numbers, for a message.
+pub fn listed(tokens: &[TokenName]) -> String {
+    let names: Vec<_> = tokens.iter().map(TokenName::to_string).collect();
+    names.join(", ")
 }

@@ -18,6 +18,8 @@ mod screens;
 mod svg;
 mod test;
 mod tidy;
+#[expect(dead_code, reason = "the tests that include it use the rest")]
+mod token;
 
 use std::process::ExitCode;
 
@@ -29,7 +31,8 @@ type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 const TASKS: [Task; 8] = [
     (
         "test",
-        "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
+        "[--token softhsm|kryoptic|softokn | ARG…]: the whole test suite, with the programs it needs, or \
+         what runs on every token on this one; ARGs go to `cargo test`",
         test::run,
     ),
     ("tidy", ": the rules that no compiler checks", tidy::run),

@@ -131,6 +131,13 @@ Examples:
   # Every check in JSON
   trustpointctl --format json doctor";
 
+pub(super) const HSM_CHECK: &str = "\
+Examples:
+  # The token of the configuration; asks before it logs in
+  trustpointctl hsm check
+  # In JSON, in a script that has made sure of the PIN
+  trustpointctl --format json hsm check --login";
+
 pub(super) const HISTORY: &str = "\
 Examples:
   # The last twenty starts

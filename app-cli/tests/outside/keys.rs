@@ -31,20 +31,9 @@ fn set(sandbox: &Sandbox, password: &str) -> Run {
     with_password(sandbox, &["keys", "set-backup-password"], password)
 }
 
-/// CKA_IDs of the secret keys on the token, as pkcs11-tool sees them.
-fn keys_on_token(sandbox: &Sandbox) -> Vec<String> {
-    let listing = sandbox.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
-    let ids = listing
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("ID:"));
-    let mut ids: Vec<_> = ids.map(|id| id.trim().to_owned()).collect();
-    ids.sort();
-    ids
-}
-
 /// Root and tokens.
 fn picture(sandbox: &Sandbox) -> Vec<(PathBuf, String)> {
-    let tokens = Sandbox::picture_below(&sandbox.path("tokens"));
+    let tokens = Sandbox::picture_below(&sandbox.store().tokens());
     sandbox.picture().into_iter().chain(tokens).collect()
 }
 
@@ -68,7 +57,7 @@ fn show_names_what_database_and_token_hold() {
     assert_eq!(keys["token"]["serial"], serial.trim());
     assert_eq!(keys["token"]["pin"], "fine");
     assert_eq!(keys["token"]["present"], true);
-    let id = keys_on_token(&sandbox).concat();
+    let id = sandbox.keys_on_token().concat();
     assert_eq!(keys["kek"]["id"], id);
     assert_eq!(keys["kek"]["on_token"], true);
     assert_eq!(keys["dek"]["check_value"], check_value.trim());
@@ -83,7 +72,7 @@ fn the_check_value_of_the_kek_is_what_it_makes_of_zeros() {
     let sandbox = Sandbox::softhsm();
     put(&sandbox.path("zeros"), [0; 16]);
     let (zeros, out) = (sandbox.path("zeros"), sandbox.path("out"));
-    let id = keys_on_token(&sandbox).concat();
+    let id = sandbox.keys_on_token().concat();
     sandbox.pkcs11_tool(&[
         "--encrypt",
         "--mechanism",
@@ -186,14 +175,17 @@ fn rotate_makes_a_new_kek_for_the_same_dek() {
     }
     let after = show(&sandbox);
     assert_ne!(after["kek"]["id"], before["kek"]["id"]);
-    assert_ne!(after["kek"]["check_value"], before["kek"]["check_value"]);
+    // A token need not have check values.
+    if before["kek"]["check_value"] != Value::Null {
+        assert_ne!(after["kek"]["check_value"], before["kek"]["check_value"]);
+    }
     assert_eq!(after["dek"], before["dek"]);
     assert_eq!(
         after["kek"]["old"][0], before["kek"]["id"],
         "the old one is kept, and known"
     );
     assert_eq!(after["kek"]["pending"], Value::Null);
-    assert_eq!(keys_on_token(&sandbox).len(), 2);
+    assert_eq!(sandbox.keys_on_token().len(), 2);
     assert_ne!(
         sandbox.sql("SELECT hex(encrypted_dek) FROM pkcs11_token"),
         old_blob
@@ -210,7 +202,7 @@ fn rotate_destroys_the_old_keks_only_where_asked_and_never_those_of_others() {
     let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
     sandbox.add_foreign_kek();
     sandbox.run(&["keys", "rotate-kek"]).expect(0);
-    assert_eq!(keys_on_token(&sandbox).len(), 3);
+    assert_eq!(sandbox.keys_on_token().len(), 3);
     let run = sandbox
         .run(&["keys", "rotate-kek", "--destroy-old"])
         .expect(0);
@@ -218,7 +210,7 @@ fn rotate_destroys_the_old_keks_only_where_asked_and_never_those_of_others() {
     let mut left = vec!["4711".to_owned()];
     left.push(show(&sandbox)["kek"]["id"].as_str().unwrap().to_owned());
     left.sort();
-    assert_eq!(keys_on_token(&sandbox), left);
+    assert_eq!(sandbox.keys_on_token(), left);
     assert_ready_after_restart(&sandbox, &fingerprint);
 }
 
@@ -291,7 +283,7 @@ fn a_wrong_pin_ends_a_rotation_before_anything_is_changed() {
     sandbox.set("HSM_PIN", "2718-2818");
     sandbox.fails_unchanged(&["keys", "rotate-kek"], 77, "denied");
     sandbox.set("HSM_PIN", PIN);
-    assert_eq!(keys_on_token(&sandbox).len(), 1);
+    assert_eq!(sandbox.keys_on_token().len(), 1);
 }
 
 #[test]

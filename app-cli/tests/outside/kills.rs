@@ -56,7 +56,8 @@ impl State {
             wizard: sandbox.wizard(),
             rows: sandbox.sql(
                 "SELECT count(*) FROM credential UNION ALL \
-                 SELECT count(*) FROM pkcs11_token WHERE encrypted_dek IS NOT NULL UNION ALL SELECT storage_type FROM key_storage_config UNION ALL \
+                 SELECT count(*) FROM pkcs11_token WHERE encrypted_dek IS NOT NULL UNION ALL \
+                 SELECT storage_type FROM key_storage_config UNION ALL \
                  SELECT private_key_format FROM credential UNION ALL \
                  SELECT setup_completed_at IS NOT NULL FROM installation; PRAGMA integrity_check",
             ),

@@ -67,7 +67,7 @@ fn c22_a_restore_where_the_token_cannot_be_asked_loses_no_dek() {
     sandbox.set("TRUSTPOINT_HSM_MODULE", "/nonexistent/module.so");
     let said = sandbox.fails_unchanged(&restore(&file), 78, "config");
     assert!(said.contains("/nonexistent/module.so"), "{said}");
-    sandbox.unset("TRUSTPOINT_HSM_MODULE");
+    sandbox.configure_module();
     let run = sandbox.run(&restore(&file)).expect(0);
     assert_eq!(run.step("drop_dek_cache"), "done", "the KEK unwraps it");
 }

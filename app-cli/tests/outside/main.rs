@@ -21,6 +21,7 @@ mod copies;
 mod corrections;
 mod doctor;
 mod history;
+mod hsm_check;
 mod interop;
 mod journals;
 mod key_durability;

@@ -34,7 +34,7 @@ pub fn ensure_nothing_lost(
         }
         // Nothing is sealed here, and a file in the cache is nobody's.
         Some(record)
-            if !record.sealing.is_sealed() && record.storage != Some(StorageType::SoftHsm) =>
+            if !record.sealing.is_sealed() && !record.storage.is_some_and(StorageType::is_hsm) =>
         {
             Ok(CacheFate::Drop)
         }

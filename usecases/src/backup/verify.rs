@@ -13,6 +13,7 @@ use crate::refused::Refused;
 use crate::report::Report;
 use crate::report::own::Answer;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// What the operator wants to know.
 pub struct Verify<'a> {
@@ -88,8 +89,8 @@ pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Veri
         ));
     }
     let sealing = &backup.record.sealing;
-    let is_sealed = sealing.is_sealed() && backup.record.storage == Some(StorageType::SoftHsm);
-    let (token, backup_password) = if is_sealed {
+    let is_hsm = backup.record.storage.is_some_and(StorageType::is_hsm);
+    let (token, backup_password) = if is_hsm && sealing.is_sealed() {
         (
             by_token(node, &backup),
             by_password(node, &name, backup_password.as_ref(), sealing)?,
@@ -127,8 +128,9 @@ fn ask_token(node: &Node, backup: &Backup) -> Result<Opens, Error> {
     if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
     }
-    let module = session::reach(node, Duration::ZERO)?;
-    let token = match session::find_any(node, module, Some(&backup.record))? {
+    storage::ensure_served(node, backup.record.storage)?;
+    let seen = session::look_for(node, Duration::ZERO, Some(&backup.record))?;
+    let token = match seen.found {
         Found::Present(token) => token,
         Found::Absent { .. } => {
             let label = &node.settings.token_label;

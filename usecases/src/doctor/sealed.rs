@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use domain::{CacheCopy, KekState};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenCopy,
-    TokenSession,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenCopy, TokenSession,
 };
 
-use super::{Doctor, is_softhsm};
+use super::Doctor;
 use crate::error::Error;
 use crate::refused::CacheAlone;
-use crate::{dek_ways, session};
+use crate::token::listed;
+use crate::{dek_ways, session, storage};
 
 impl Doctor<'_> {
     /// Gives back the DEK, where it is accessible.
@@ -19,15 +19,21 @@ impl Doctor<'_> {
         if let Some(record) = record {
             self.agreement(record);
         }
-        if !is_softhsm(record) {
-            self.pass("hsm", "no HSM is needed: the storage is not SoftHSM");
-            return None;
-        }
-        let record = record?;
+        let record = match record {
+            Some(record) if self.has_token(Some(record)) => record,
+            Some(record) if storage::is_refused(self.node, record.storage) => {
+                self.not_asked("hsm", "physical HSMs are not opted in to");
+                return None;
+            }
+            Some(_) | None => {
+                self.pass("hsm", "no HSM is needed: no token belongs to the storage");
+                return None;
+            }
+        };
         self.copies(record);
         let unwrapped = self
             .module()
-            .and_then(|module| self.token(module, record))
+            .and_then(|()| self.token(record))
             .and_then(|token| self.keys(token, record));
         self.cache(record, unwrapped)
     }
@@ -80,11 +86,11 @@ impl Doctor<'_> {
         if record.sealing.is_sealed() {
             dek_ways::way_back_without_kek(self.node, record)
         } else {
-            "run `trustpointctl setup --storage softhsm`".to_owned()
+            format!("run {}", dek_ways::set_up_again(record))
         }
     }
 
-    fn module(&mut self) -> Option<Box<dyn ReachedModule>> {
+    fn module(&mut self) -> Option<()> {
         match self.node.secrets.module.probe_daemon() {
             Ok(None) => self.pass(
                 "hsm_daemon",
@@ -98,10 +104,10 @@ impl Doctor<'_> {
                 return None;
             }
         }
-        match session::reach(self.node, Duration::ZERO) {
+        match session::reach(self.node) {
             Ok(module) => {
                 self.pass("hsm_module", module.description());
-                Some(module)
+                Some(())
             }
             Err(fault) => {
                 self.fault("hsm_module", fault);
@@ -111,20 +117,17 @@ impl Doctor<'_> {
         }
     }
 
-    fn token(
-        &mut self,
-        module: Box<dyn ReachedModule>,
-        record: &NodeRecord,
-    ) -> Option<Box<dyn Token>> {
+    fn token(&mut self, record: &NodeRecord) -> Option<Box<dyn Token>> {
         const NAME: &str = "hsm_token";
-        let token = match session::find(self.node, module, Some(record)) {
+        let seen = session::find(self.node, Duration::ZERO, Some(record));
+        let token = match seen.map(|seen| seen.found) {
             Ok(Found::Present(token)) => token,
             Ok(Found::Absent { others, .. }) => {
                 let label = &self.node.settings.token_label;
                 let others = if others.is_empty() {
                     "there is no initialised one".to_owned()
                 } else {
-                    format!("there are: {}", others.join(", "))
+                    format!("there are: {}", listed(&others))
                 };
                 let detail = format!("no token is named {label:?}; {others}");
                 self.kek_lost = true;
@@ -142,7 +145,8 @@ impl Doctor<'_> {
             }
         };
         let info = token.info();
-        self.pass(NAME, format!("{:?}, serial {}", info.label, info.serial));
+        let seen = format!("{:?}, serial {}; {}", info.label, info.serial, info.device);
+        self.pass(NAME, seen);
         self.pin_budget(info.pin);
         Some(token)
     }
@@ -197,7 +201,7 @@ impl Doctor<'_> {
             self.warn(
                 "kek",
                 "the database knows of no KEK yet",
-                "run `trustpointctl setup --storage softhsm`",
+                format!("run {}", dek_ways::set_up_again(record)),
             );
             return None;
         }

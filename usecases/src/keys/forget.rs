@@ -103,8 +103,8 @@ fn ask_token(
     copy: &TokenCopy,
 ) -> Result<(Forgotten, KekState), Error> {
     let record = &sealed.record;
-    let module = session::reach(node, node.settings.hsm_wait)?;
-    let token = match session::find(node, module, Some(record))? {
+    let wait = node.settings.hsm_wait;
+    let token = match session::find(node, wait, Some(record))?.found {
         // A token that was just initialised holds no key.
         Found::Present(token) if token.info().pin != PinState::NotInitialised => token,
         Found::Present(_) | Found::Absent { .. } => {

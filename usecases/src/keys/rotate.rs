@@ -36,7 +36,7 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Erro
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let sealed = SealedNode::read(node)?;
-    let access = TokenAccess::look(node, Some(&sealed.record))?;
+    let access = TokenAccess::look(node, sealed.hsm, Some(&sealed.record))?;
     // Where the database names another KEK than the wrapped DEK, that one is retired.
     let known = match access.session() {
         Some(session) => sealed.copy_for(node, session)?,

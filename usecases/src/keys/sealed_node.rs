@@ -8,10 +8,12 @@ use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
-use crate::{dek_ways, record};
+use crate::{dek_ways, record, storage};
 
 /// The record of a node whose DEK a token wraps, and which is set up.
 pub(super) struct SealedNode {
+    /// Its storage, which is an HSM.
+    pub(super) hsm: StorageType,
     pub(super) record: NodeRecord,
 }
 
@@ -28,14 +30,15 @@ impl SealedNode {
             let state = raw.map_or("empty", SetupWizardState::name);
             return Err(Refused::NotSetUp { state }.into());
         }
-        if record.storage != Some(StorageType::SoftHsm) {
+        storage::ensure_served(node, record.storage)?;
+        let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
             let storage = record.storage.map_or("none", StorageType::name);
             return Err(Refused::NoKeys { storage }.into());
-        }
+        };
         if !record.sealing.is_sealed() {
             dek_ways::ensure_consistent(node, &record, true, None, None)?;
         }
-        Ok(Self { record })
+        Ok(Self { hsm, record })
     }
 
     /// The DEK: of the cache where it is there, which needs no login, else unwrapped by the KEK.
@@ -44,8 +47,8 @@ impl SealedNode {
             return Ok(dek);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let module = session::reach(node, node.settings.hsm_wait)?;
-        let unwrapped = match session::open(node, module, &self.record, || Ok(pin))? {
+        let wait = node.settings.hsm_wait;
+        let unwrapped = match session::open(node, wait, &self.record, || Ok(pin))? {
             Some(session) => match self.copy_for(node, &*session)? {
                 Some(copy) => self.unwrapped(node, &*session, &copy)?,
                 None => None,

@@ -67,8 +67,8 @@ pub fn show(node: &Node) -> Result<KeyFacts, Error> {
 }
 
 fn look(node: &Node, sealed: &SealedNode) -> Result<Option<Box<dyn Token>>, Error> {
-    let module = session::reach(node, Duration::ZERO)?;
-    Ok(match session::find(node, module, Some(&sealed.record))? {
+    let seen = session::find(node, Duration::ZERO, Some(&sealed.record))?;
+    Ok(match seen.found {
         Found::Present(token) => Some(token),
         Found::Absent { .. } => None,
     })
@@ -120,6 +120,7 @@ impl KeyFacts {
                 module: copy.map(|copy| copy.module_path.clone()),
                 present: self.token.is_some(),
                 pin: self.token.as_ref().map(|token| Name(token.pin)),
+                device: self.token.as_ref().map(Into::into),
             },
             kek: KekReport {
                 id: copy.and_then(|copy| copy.kek.as_ref()).map(id),
@@ -163,6 +164,12 @@ impl KeyFacts {
                 "token: {:?}, serial {}",
                 token.label,
                 token.serial.unwrap_or_else(unknown)
+            ),
+            format!(
+                "device: {}",
+                token
+                    .device
+                    .map_or_else(unknown, |device| device.to_string())
             ),
             format!(
                 "user PIN: {}",

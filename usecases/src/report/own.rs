@@ -1,6 +1,7 @@
 //! What only one command reports, beside what every report has.
 
 mod backup;
+mod hsm;
 mod keys;
 mod tls;
 
@@ -14,6 +15,7 @@ pub use backup::{
     Answer, BackupContents, BackupCreate, BackupRestore, BackupVerify, CreatedBackup,
     ManifestReport, OpensReport, OpensWith, RecordReport, RestoredBackup, VerifiedBackup,
 };
+pub use hsm::{CheckedToken, HsmCheck};
 pub use keys::{
     BackupPasswordReport, CopyReport, DekReport, KekReport, KeysReport, KeysShow, Recover,
     TokenReport,
@@ -40,6 +42,8 @@ pub enum Own {
     BackupRestore(BackupRestore),
     /// Of `doctor`.
     Doctor(Doctor),
+    /// Of `hsm check`.
+    HsmCheck(HsmCheck),
     /// Of `history`.
     History(History),
     /// Of `config show`.

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{
-    CacheCopy, DekWays, Installed, KekState, Observed, SetupWizardState, Storage, StorageType,
-};
+use domain::{DekWays, Installed, KekState, Observed, SetupWizardState, Storage, StorageType};
 use ports::{
     ActiveCredential, Dek, FaultKind, Found, NodeRecord, PinState, Sealing, Token, TokenCopy,
     TokenInfo,
@@ -19,6 +17,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::refused::CacheAlone;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// What a start is to do: how long it waits for the HSM, and whether it logs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -147,34 +146,31 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
         has_backup_password: dek_ways::has_password(node, sealing),
         cache: seen.cache,
     };
+    let ask_token = |storage: fn(DekWays) -> Storage| -> Result<_, Error> {
+        let sealed = SealedNode {
+            node,
+            seen: &seen,
+            mode,
+        };
+        let answer = sealed.open(unasked)?;
+        let kek = answer.kek;
+        Ok((storage(DekWays { kek, ..unasked }), answer))
+    };
     let (storage, answer) = match seen.record.storage {
+        kind if storage::is_refused(node, kind) => {
+            let storage = Storage::RefusedHsm {
+                is_cached: node.secrets.cache.exists()?,
+                has_backup_password: unasked.has_backup_password,
+            };
+            (storage, Answer::default())
+        }
         None => {
             let knows_token = !sealing.copies.is_empty() || sealing.is_sealed();
             (Storage::NotConfigured { knows_token }, Answer::default())
         }
         Some(StorageType::Software) => (Storage::Software, Answer::default()),
-        Some(StorageType::SoftHsm) => {
-            let answer = SoftHsm {
-                node,
-                seen: &seen,
-                mode,
-            }
-            .open(unasked)?;
-            let kek = answer.kek;
-            (Storage::SoftHsm(DekWays { kek, ..unasked }), answer)
-        }
-        Some(StorageType::PhysicalHsm) => {
-            // Nothing is asked of the device: what counts is whether the cache file is there.
-            let cache = if node.secrets.cache.exists()? {
-                CacheCopy::Ours
-            } else {
-                CacheCopy::Absent
-            };
-            (
-                Storage::PhysicalHsm(DekWays { cache, ..unasked }),
-                Answer::default(),
-            )
-        }
+        Some(StorageType::SoftHsm) => ask_token(Storage::SoftHsm)?,
+        Some(StorageType::PhysicalHsm) => ask_token(Storage::PhysicalHsm)?,
     };
     let unwrapped = answer.dek.map(|dek| AccessibleDek {
         dek,
@@ -222,22 +218,22 @@ impl Default for Answer {
     }
 }
 
-/// A node whose DEK a SoftHSM token wraps.
-struct SoftHsm<'a> {
+/// A node whose DEK a token wraps.
+struct SealedNode<'a> {
     node: &'a Node,
     seen: &'a look::Installed,
     mode: Mode,
 }
 
-impl SoftHsm<'_> {
+impl SealedNode<'_> {
     fn open(&self, unasked: DekWays) -> Result<Answer, Error> {
-        let module = session::reach(self.node, self.mode.wait(self.node))?;
+        let record = &self.seen.record;
+        let seen = session::find(self.node, self.mode.wait(self.node), Some(record))?;
         let mut answer = Answer {
-            hsm: Some(module.description().to_owned()),
+            hsm: Some(seen.hsm),
             ..Answer::default()
         };
-        let record = &self.seen.record;
-        match session::find(self.node, module, Some(record))? {
+        match seen.found {
             Found::Absent { .. } => answer.kek = KekState::Absent,
             Found::Present(token) => {
                 let info = token.info().clone();

@@ -17,7 +17,7 @@ pub(super) fn standing(node: &Node, observation: &Observation) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if observed.is_softhsm_storage() {
+    if observed.is_hsm_storage() {
         warnings.extend(dek_warnings(node, observation));
     }
     warnings
@@ -47,7 +47,7 @@ fn stray_state(observed: &Observed) -> Option<String> {
 /// What is to be said of the ways to the DEK.
 fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
     let mut warnings = Vec::new();
-    let sealing = observation.observed.sealing().copied();
+    let sealing = observation.observed.sealing();
     let (Some(sealing), Some(record)) = (sealing, &observation.record) else {
         return warnings;
     };

@@ -13,6 +13,7 @@ const CALLS: [&str; 26] = [
     "doctor",
     "history",
     "config show",
+    "hsm check --login",
     "startup --dry-run",
     "startup --lock-wait 0",
     "keys show",

@@ -3,6 +3,7 @@
 use ports::{PinState, TokenCopy, WrapFormat};
 use serde::Serialize;
 
+use crate::report::DeviceReport;
 use crate::report::spelling::{Moment, Name};
 
 /// What `keys show` reports.
@@ -86,6 +87,8 @@ pub struct TokenReport {
     pub present: bool,
     /// How the token stands to user PINs, by its flags; null where it was not found.
     pub pin: Option<Name<PinState>>,
+    /// The device that it is on; null where it was not found.
+    pub device: Option<DeviceReport>,
 }
 
 /// The KEK.
