@@ -10,8 +10,8 @@ use domain::{
     StartupScenario, Storage, StorageType, WizardState,
 };
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, Device, FaultKind, NodeRecord, TlsSource,
-    TokenInfo,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Device, FaultKind, NodeRecord, Sealing,
+    TlsSource, TokenInfo,
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -82,20 +82,22 @@ impl Summary {
     /// Of what was observed and what the database says.
     #[must_use]
     pub fn of(observed: &Observed, record: Option<&NodeRecord>) -> Self {
-        let sealing = observed.sealing();
-        let token = record.and_then(|record| record.token.as_ref());
+        let ways = observed.sealing();
+        let sealing = record.map(|record| &record.sealing);
+        let token = sealing.and_then(Sealing::newest_copy);
+        let backup = sealing.and_then(|sealing| sealing.backup.as_ref());
         let active = record.map(|record| &record.active_credential);
         Self {
             has_database: record.is_some(),
             storage: observed.storage().and_then(Storage::kind),
             token_label: token.map(|token| token.label.clone()),
-            kek: sealing.map_or(KekState::Unknown, |sealing| sealing.kek),
+            kek: ways.map_or(KekState::Unknown, |ways| ways.kek),
             is_waiting: observed
                 .wizard_file()
                 .is_some_and(SetupWizardState::is_auto_restore),
-            is_dek_cached: sealing.is_some_and(|sealing| sealing.is_dek_cached()),
-            has_backup_password: sealing.is_some_and(|sealing| sealing.has_backup_password),
-            backup_password_set_at: token.and_then(|token| token.backup_password_set_at),
+            is_dek_cached: ways.is_some_and(|ways| ways.is_dek_cached()),
+            has_backup_password: ways.is_some_and(|ways| ways.has_backup_password),
+            backup_password_set_at: backup.and_then(|backup| backup.set_at),
             origin: match active {
                 Some(ActiveCredential::Stored(stored)) => Some(stored.origin),
                 _ => None,
@@ -204,19 +206,17 @@ pub struct ContextReport {
 
 impl From<&Observed> for ContextReport {
     fn from(observed: &Observed) -> Self {
-        let sealing = observed.sealing();
+        let ways = observed.sealing();
         let storage = observed.storage().and_then(Storage::kind);
         Self {
             db_initialized: observed.database().is_some(),
             wizard_state: Name(observed.wizard_state()),
             wizard_state_raw: observed.wizard_file().map(Name),
             storage_type: storage.map(Name),
-            dek_cache_state: sealing.map(|sealing| Name(sealing.dek_cache_state())),
-            has_kek: sealing.and_then(|sealing| sealing.kek.is_on_token()),
+            dek_cache_state: ways.map(|ways| Name(ways.dek_cache_state())),
+            has_kek: ways.and_then(|ways| ways.kek.is_on_token()),
             has_backup_encrypted_dek: match observed {
-                Observed::Installed(_) => {
-                    Some(sealing.is_some_and(|sealing| sealing.has_backup_password))
-                }
+                Observed::Installed(_) => Some(ways.is_some_and(|ways| ways.has_backup_password)),
                 Observed::NoDatabase { .. } | Observed::Newer(_) => None,
             },
         }

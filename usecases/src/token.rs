@@ -3,8 +3,8 @@
 
 use domain::{InstallationId, KekId, StorageType};
 use ports::{
-    Dek, EventKind, Found, NodeRecord, PinState, Purpose, ReachedModule, Secret, Token, TokenError,
-    TokenInfo, TokenName, TokenRecord, TokenSession,
+    Dek, Event, EventKind, Found, KekCopy, NodeRecord, PinState, ReachedModule, Sealing, Secret,
+    Token, TokenCopy, TokenError, TokenInfo, TokenName, TokenSession,
 };
 
 use crate::error::Error;
@@ -123,9 +123,10 @@ impl TokenAccess {
 pub fn new_kek(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
-    known: Option<&TokenRecord>,
+    sealing: &Sealing,
 ) -> Result<KekId, Error> {
     let node = recorder.node;
+    let known = sealing.copy_of(&session.info().serial);
     let noted = known.and_then(|known| {
         let pending = known.pending_kek.clone();
         pending.filter(|pending| known.kek.as_ref() != Some(pending))
@@ -145,11 +146,11 @@ pub fn new_kek(
         Some(kek) if half.is_none() => kek,
         Some(_) | None => {
             let kek = session.new_kek_id()?;
-            let mut record = known
+            let mut copy = known
                 .cloned()
                 .unwrap_or_else(|| blank(node, session.info()));
-            record.pending_kek = Some(kek.clone());
-            node.store.record.save_token(&record, None)?;
+            copy.pending_kek = Some(kek.clone());
+            node.store.record.save_copy(&copy, None, None)?;
             kek
         }
     };
@@ -181,90 +182,123 @@ fn wraps(node: &Node, session: &dyn TokenSession, kek: &KekId) -> Result<bool, E
     }
 }
 
-/// Wraps the DEK with the KEK and stores what ties both to the token, in one transaction; `done` is
-/// what that does to a node that was set up before.
+/// A DEK, and the KEK that is to wrap it.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    /// The KEK.
+    pub kek: &'a KekId,
+    /// The DEK.
+    pub dek: &'a Dek,
+}
+
+/// Wraps the DEK with the KEK and stores that as this token's copy, in one transaction; the copies
+/// of other tokens stay. `done` is what that does to a node that was set up before.
 ///
 /// # Errors
 /// The token or the database.
 pub fn store(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
-    kek: &KekId,
-    dek: &Dek,
-    known: Option<&TokenRecord>,
+    keys: Keys<'_>,
+    sealing: &Sealing,
     done: Option<EventKind>,
 ) -> Result<(), Error> {
-    keep_other_token(recorder, session.info(), known)?;
-    let record = next_record(recorder.node, session.info(), known);
-    store_as(recorder, session, (kek, dek), record, done)
+    let node = recorder.node;
+    let copy = wrapped(
+        node,
+        session,
+        keys,
+        next_copy(node, session.info(), sealing),
+    )?;
+    let event = done.map(|done| event(node, session, keys, done));
+    save(recorder, keys, &copy, event.as_ref())
 }
 
-/// The same in the middle of a rotation: the KEK before stays known, and so does that the rotation
-/// is not finished.
+/// The same with a DEK that was just made: every copy of the one before goes.
+///
+/// # Errors
+/// The token or the database.
+pub fn store_new_dek(
+    recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
+    keys: Keys<'_>,
+    sealing: &Sealing,
+) -> Result<(), Error> {
+    let node = recorder.node;
+    let copy = wrapped(
+        node,
+        session,
+        keys,
+        next_copy(node, session.info(), sealing),
+    )?;
+    let check_value = node.secrets.crypto.check_value(keys.dek);
+    node.store.record.replace_dek(&copy, &check_value)?;
+    note_stored(recorder, keys);
+    Ok(())
+}
+
+/// The same as [`store`] in the middle of a rotation: the KEK of `known`, which wrapped the DEK
+/// before, stays known, and so does that the rotation is not finished.
 ///
 /// # Errors
 /// The token or the database.
 pub fn store_rotated(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
-    kek: &KekId,
-    dek: &Dek,
-    known: &TokenRecord,
-) -> Result<(), Error> {
-    keep_other_token(recorder, session.info(), Some(known))?;
-    let mut record = next_record(recorder.node, session.info(), Some(known));
-    if let Some(old) = &known.kek
-        && session.has_kek(old)?
-    {
-        record.retired_keks.push(old.clone());
-    }
-    record.pending_kek = Some(kek.clone());
-    let done = Some(EventKind::KekRotated);
-    store_as(recorder, session, (kek, dek), record, done)
-}
-
-/// What another token wraps is about to be replaced: a snapshot keeps it. That token may only have
-/// been away.
-fn keep_other_token(
-    recorder: &mut Recorder<'_>,
-    token: &TokenInfo,
-    known: Option<&TokenRecord>,
-) -> Result<(), Error> {
-    let Some(known) = known.filter(|known| {
-        known.encrypted_dek.is_some() && !known.serial.is_empty() && known.serial != token.serial
-    }) else {
-        return Ok(());
-    };
-    let backups = &recorder.node.store.backups;
-    let made = backups.snapshot(Purpose::KeepsKey, recorder.node.host.clock.now())?;
-    let kept = made.snapshot.path;
-    recorder.note("snapshot_database", made.is_new, &kept);
-    recorder.report.warnings.push(format!(
-        "the DEK as the token {:?} (serial {}) wraps it stands in a snapshot alone, which is to be \
-         kept: should that token come back and this one be lost, `trustpointctl backup restore \
-         {kept}` goes back to it",
-        known.label, known.serial
-    ));
-    Ok(())
-}
-
-fn store_as(
-    recorder: &mut Recorder<'_>,
-    session: &dyn TokenSession,
-    (kek, dek): (&KekId, &Dek),
-    mut record: TokenRecord,
-    done: Option<EventKind>,
+    keys: Keys<'_>,
+    sealing: &Sealing,
+    known: Option<&TokenCopy>,
 ) -> Result<(), Error> {
     let node = recorder.node;
-    record.encrypted_dek = Some(session.wrap_dek(kek, dek)?);
-    record.kek = Some(kek.clone());
-    record.retired_keks.retain(|retired| retired != kek);
-    record.dek_check_value = Some(node.secrets.crypto.check_value(dek));
-    let event = done.map(|done| node.event(done, wrapped_by(kek, session.info())));
-    node.store.record.save_token(&record, event.as_ref())?;
-    let detail = format!("the KEK {kek} wraps the DEK; checked, stored");
-    recorder.note("wrap_dek", true, &detail);
+    let mut copy = next_copy(node, session.info(), sealing);
+    if let Some(old) = known.and_then(|known| known.kek.as_ref())
+        && session.has_kek(old)?
+    {
+        copy.retired_keks.push(old.clone());
+    }
+    copy.pending_kek = Some(keys.kek.clone());
+    let copy = wrapped(node, session, keys, copy)?;
+    let event = event(node, session, keys, EventKind::KekRotated);
+    save(recorder, keys, &copy, Some(&event))
+}
+
+fn wrapped(
+    node: &Node,
+    session: &dyn TokenSession,
+    Keys { kek, dek }: Keys<'_>,
+    mut copy: TokenCopy,
+) -> Result<TokenCopy, Error> {
+    copy.wrapped = Some(KekCopy {
+        dek: session.wrap_dek(kek, dek)?,
+        at: Some(node.host.clock.now()),
+    });
+    copy.kek = Some(kek.clone());
+    copy.retired_keks.retain(|retired| retired != kek);
+    Ok(copy)
+}
+
+fn save(
+    recorder: &mut Recorder<'_>,
+    keys: Keys<'_>,
+    copy: &TokenCopy,
+    event: Option<&Event>,
+) -> Result<(), Error> {
+    let node = recorder.node;
+    let check_value = node.secrets.crypto.check_value(keys.dek);
+    node.store
+        .record
+        .save_copy(copy, Some(&check_value), event)?;
+    note_stored(recorder, keys);
     Ok(())
+}
+
+fn note_stored(recorder: &mut Recorder<'_>, keys: Keys<'_>) {
+    let detail = format!("the KEK {} wraps the DEK; checked, stored", keys.kek);
+    recorder.note("wrap_dek", true, &detail);
+}
+
+fn event(node: &Node, session: &dyn TokenSession, keys: Keys<'_>, done: EventKind) -> Event {
+    node.event(done, wrapped_by(keys.kek, session.info()))
 }
 
 /// For the history: which KEK wraps the DEK, and where it is.
@@ -275,46 +309,44 @@ pub fn wrapped_by(kek: &KekId, token: &TokenInfo) -> String {
     )
 }
 
-/// What stays known where this token is the node's from now on: KEKs of another token are not on
-/// it.
-fn next_record(node: &Node, token: &TokenInfo, known: Option<&TokenRecord>) -> TokenRecord {
-    let mut record = blank(node, token);
-    if let Some(known) = known {
-        record.backup_encrypted_dek = known.backup_encrypted_dek.clone();
-        record.backup_password_set_at = known.backup_password_set_at;
-        if known.serial == token.serial {
-            record.retired_keks = known.retired_keks.clone();
-        }
+/// What stays known of a token whose KEK wraps the DEK anew.
+fn next_copy(node: &Node, token: &TokenInfo, sealing: &Sealing) -> TokenCopy {
+    let mut copy = blank(node, token);
+    if let Some(known) = sealing.copy_of(&token.serial) {
+        copy.retired_keks = known.retired_keks.clone();
     }
-    record
+    copy
 }
 
-fn blank(node: &Node, token: &TokenInfo) -> TokenRecord {
-    TokenRecord {
+fn blank(node: &Node, token: &TokenInfo) -> TokenCopy {
+    TokenCopy {
         label: token.label.clone(),
         serial: token.serial.clone(),
         module_path: node.settings.module_path.clone(),
         kek: None,
         pending_kek: None,
         retired_keks: Vec::new(),
-        encrypted_dek: None,
-        backup_encrypted_dek: None,
-        backup_password_set_at: None,
-        dek_check_value: None,
+        wrapped: None,
     }
 }
 
-/// What the database knows of the token.
+/// The copy of this token, as it was committed.
 ///
 /// # Errors
-/// The database, or a node without a token.
-pub fn stored(node: &Node) -> Result<TokenRecord, Error> {
-    record::read(node)?.token.ok_or_else(|| {
-        Refused::NoToken {
-            database: node.settings.database_path.clone(),
-        }
-        .into()
-    })
+/// The database, or one that knows nothing of the token.
+pub fn stored(node: &Node, token: &TokenInfo) -> Result<TokenCopy, Error> {
+    let record = record::read(node)?;
+    record
+        .sealing
+        .copy_of(&token.serial)
+        .cloned()
+        .ok_or_else(|| {
+            Refused::NoToken {
+                database: node.settings.database_path.clone(),
+                serial: token.serial.clone(),
+            }
+            .into()
+        })
 }
 
 fn installation(node: &Node) -> Result<InstallationId, Error> {

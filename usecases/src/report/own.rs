@@ -16,13 +16,18 @@ pub use backup::{
     ManifestReport, OpensReport, OpensWith, RecordReport, RestoredBackup, VerifiedBackup,
 };
 pub use hsm::{CheckedToken, HsmCheck};
-pub use keys::{BackupPasswordReport, DekReport, KekReport, KeysReport, KeysShow, TokenReport};
+pub use keys::{
+    BackupPasswordReport, CopyReport, DekReport, KekReport, KeysReport, KeysShow, Recover,
+    TokenReport,
+};
 pub use tls::{ActiveReport, CredentialReport, TlsHistory, TlsShow};
 
 /// The part of a report that only one command has: its fields stand beside those of every report.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Own {
+    /// Of `recover`.
+    Recover(Recover),
     /// Of `keys show`.
     KeysShow(KeysShow),
     /// Of `tls show`.
