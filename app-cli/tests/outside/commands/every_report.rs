@@ -7,7 +7,7 @@ use super::lock::Holder;
 use crate::sandbox::{Sandbox, put};
 
 /// Every command, some of them twice; `@` means a file of the sandbox.
-const CALLS: [&str; 26] = [
+const CALLS: [&str; 27] = [
     "no-such-command",
     "status",
     "doctor",
