@@ -28,3 +28,4 @@ pub mod startup;
 mod storage;
 pub mod tls_admin;
 pub mod token;
+mod wrap;

@@ -22,7 +22,8 @@ use crate::setup::ensure_schema;
 use crate::startup::{self, TlsProvider};
 use crate::storage;
 use crate::tls_admin::reload;
-use crate::token::{self, Keys, TokenAccess};
+use crate::token::TokenAccess;
+use crate::wrap::{self, Keys};
 
 /// What the operator wants.
 pub struct Request {
@@ -76,7 +77,7 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     let serial = &session.info().serial;
     let own = sealing.copy_of(serial);
     let has_copy = own.is_some_and(|copy| copy.wrapped.is_some());
-    wrap(recorder, &*session, sealing, has_copy, &dek)?;
+    wrap_dek(recorder, &*session, sealing, has_copy, &dek)?;
     let written = node.secrets.cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.secrets.cache.path());
     let provided = match credential {
@@ -254,7 +255,7 @@ pub fn unwrap_with_password(
 }
 
 /// Has our KEK on the token wrap the DEK, where its copy is not just that already.
-fn wrap(
+fn wrap_dek(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     sealing: &Sealing,
@@ -266,9 +267,9 @@ fn wrap(
     let done = EventKind::Recovered;
     if !(is_wrapped && has_copy) {
         let keys = Keys { kek: &kek, dek };
-        return token::store(recorder, session, keys, sealing, Some(done));
+        return wrap::store(recorder, session, keys, sealing, Some(done));
     }
-    let event = node.event(done, token::wrapped_by(&kek, session.info()));
+    let event = node.event(done, wrap::wrapped_by(&kek, session.info()));
     node.store.history.note(&event)?;
     let detail = format!("the KEK {kek} wraps the DEK already");
     recorder.note("wrap_dek", false, &detail);
@@ -298,5 +299,5 @@ fn kek(
         recorder.note("generate_kek", false, &found);
         return Ok((kek.clone(), is_wrapped));
     }
-    token::new_kek(recorder, session, sealing).map(|kek| (kek, false))
+    wrap::new_kek(recorder, session, sealing).map(|kek| (kek, false))
 }

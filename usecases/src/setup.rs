@@ -19,7 +19,8 @@ use crate::refused::Refused;
 use crate::dek_ways;
 use crate::keys::store_password;
 use crate::startup::{self, Mode};
-use crate::token::{self, Keys, TokenAccess};
+use crate::token::TokenAccess;
+use crate::wrap::{self, Keys};
 use crate::{record, session, storage};
 use keys::SetUpKeys;
 
@@ -139,9 +140,9 @@ fn set_up_token(
         dek: &dek,
     };
     if is_new {
-        token::store_new_dek(recorder, &*session, keys, &sealing)?;
+        wrap::store_new_dek(recorder, &*session, keys, &sealing)?;
     } else {
-        token::store(recorder, &*session, keys, &sealing, None)?;
+        wrap::store(recorder, &*session, keys, &sealing, None)?;
     }
     Ok(dek)
 }

@@ -17,7 +17,8 @@ use crate::recorder::Recorder;
 use crate::refused::Refused;
 
 use crate::copies;
-use crate::token::{self, Keys, TokenAccess};
+use crate::token::TokenAccess;
+use crate::wrap::{self, Keys};
 
 /// What the operator wants.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +55,9 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Erro
         ),
         None => {
             let sealing = &sealed.record.sealing;
-            let kek = &token::new_kek(recorder, &*session, sealing)?;
+            let kek = &wrap::new_kek(recorder, &*session, sealing)?;
             let keys = Keys { kek, dek: &dek };
-            token::store_rotated(recorder, &*session, keys, sealing, known.as_ref())?;
+            wrap::store_rotated(recorder, &*session, keys, sealing, known.as_ref())?;
             if known.is_none_or(|known| known.wrapped.is_none()) {
                 let others = copies::others(sealing, &serial).map(copies::advice);
                 recorder.report.warnings.extend(others);
@@ -106,7 +107,7 @@ fn verify(
     session: &dyn TokenSession,
     dek: &Dek,
 ) -> Result<TokenCopy, Error> {
-    let stored = token::stored(recorder.node, session.info())?;
+    let stored = wrap::stored(recorder.node, session.info())?;
     let wrong = |source: Option<TokenError>| Refused::NewKekFails {
         source: source.map(Box::new),
     };

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::{dek_ways, session, token};
+use crate::{dek_ways, session, wrap};
 
 /// The keys of a node that is set up.
 pub struct SetUpKeys {
@@ -46,7 +46,7 @@ pub fn keys(
             recorder.note("generate_kek", false, &used);
             kek
         }
-        None => token::new_kek(recorder, session, sealing)?,
+        None => wrap::new_kek(recorder, session, sealing)?,
     };
     let is_new = dek.is_none();
     let dek = match dek {
