@@ -96,7 +96,12 @@ impl TokenSession for Pkcs11Session {
     fn mark(&mut self, installation: &InstallationId) -> Result<(), TokenError> {
         let installation = installation.clone();
         self.info = self.user.call("marking the token", move |user| {
-            marker::write(user, &installation)?;
+            marker::write(
+                &user.session,
+                &user.name,
+                user.token.has_serial(),
+                &installation,
+            )?;
             user.describe()
         })?;
         self.lease.flush(&self.info)

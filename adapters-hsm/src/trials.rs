@@ -37,7 +37,7 @@ pub(crate) fn with_a_key(user: &mut UserSession) -> Result<Vec<Trial>, TokenErro
         }
         Err(error) => trials.push(trial("key", Err(error))),
     }
-    let marked = marker::try_out(user)
+    let marked = marker::try_out(&user.session, &user.name)
         .map(|form| works(format!("{form} is taken, for as long as a session lasts")));
     trials.push(trial("marker", marked));
     Ok(trials)

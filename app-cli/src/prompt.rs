@@ -10,8 +10,8 @@ use ports::{CryptoError, FaultKind, PinError, Pins, Secret, TokenInfo};
 
 use crate::config::{SecretFiles, names_in, read_password_file};
 use crate::failure::Failure;
+use usecases::backup_password::MIN_PASSWORD_CHARS;
 use usecases::error::Error;
-use usecases::setup::MIN_PASSWORD_CHARS;
 
 /// How often a person may answer wrongly.
 const TRIES: usize = 3;

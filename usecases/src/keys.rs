@@ -8,6 +8,6 @@ mod sealed_node;
 mod show;
 
 pub use forget::{Forget, forget, to_forget};
-pub use password::{may_use_password, set, store as store_password, verify};
+pub use password::{may_use_password, set, verify};
 pub use rotate::{Rotation, rotate};
 pub use show::show;

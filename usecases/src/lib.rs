@@ -7,6 +7,7 @@
 //! no file system and no terminal is named here.
 
 pub mod backup;
+pub mod backup_password;
 mod copies;
 mod credential;
 mod dek_ways;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
 use ports::{Dek, EventKind, NodeRecord, Sealing, Secret, TlsSource, TokenSession};
 
+use crate::backup_password::unwrap_with_password;
 use crate::copies;
 use crate::credential::Active;
 use crate::dek_ways;
@@ -228,30 +229,6 @@ impl<'a> Recoverable<'a> {
     fn look(&self, node: &Node) -> Result<TokenAccess, Error> {
         TokenAccess::look(node, self.hsm, Some(self.record))
     }
-}
-
-/// Unwraps the DEK and checks that it is the one that seals the database.
-///
-/// # Errors
-/// [`ports::FaultKind::Denied`] for a wrong password, [`ports::FaultKind::DataCorrupt`] for a blob of another
-/// DEK.
-pub fn unwrap_with_password(
-    node: &Node,
-    sealing: &Sealing,
-    password: &Secret,
-) -> Result<Dek, Error> {
-    let Some(backup) = &sealing.backup else {
-        return Err(Refused::PasswordNotSet.into());
-    };
-    let crypto = &node.secrets.crypto;
-    let dek = crypto.unwrap_with_password(&backup.dek, password)?;
-    // Where the database does not say which DEK seals it, the password's word is the only one there
-    // is, and recovery stores it.
-    if sealing.check_value.is_some() && !dek_ways::is_dek_of(node, sealing, &dek) {
-        let database = node.settings.database_path.clone();
-        return Err(Refused::OtherDek { database }.into());
-    }
-    Ok(dek)
 }
 
 /// Has our KEK on the token wrap the DEK, where its copy is not just that already.

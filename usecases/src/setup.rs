@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::{SchemaState, SetupWizardState, StorageType};
 use ports::{ActiveCredential, Dek, EventKind, NodeRecord, Sealing, Secret};
 
+use crate::backup_password::{self, check_password};
 use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
@@ -17,15 +18,11 @@ use crate::recorder::Recorder;
 use crate::refused::Refused;
 
 use crate::dek_ways;
-use crate::keys::store_password;
 use crate::startup::{self, Mode};
 use crate::token::TokenAccess;
 use crate::wrap::{self, Keys};
 use crate::{record, session, storage};
 use keys::SetUpKeys;
-
-/// How many characters a backup password has at least.
-pub const MIN_PASSWORD_CHARS: usize = 12;
 
 /// What the operator wants.
 pub struct Request {
@@ -164,24 +161,6 @@ pub fn check_names(node: &Node, names: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a backup password may be set.
-///
-/// # Errors
-/// [`ports::FaultKind::Usage`] for one that is too short or no text.
-pub fn check_password(password: &Secret) -> Result<(), Error> {
-    if is_long_enough(password) {
-        return Ok(());
-    }
-    let at_least = MIN_PASSWORD_CHARS;
-    Err(Refused::ShortPassword { at_least }.into())
-}
-
-/// Whether a password has [`MIN_PASSWORD_CHARS`] characters.
-fn is_long_enough(password: &Secret) -> bool {
-    let text = password.expose_text();
-    text.is_some_and(|text| text.chars().count() >= MIN_PASSWORD_CHARS)
-}
-
 /// What the database says; the evidence of a missing one is looked for as a start does (C14).
 fn begin(node: &Node) -> Result<Option<NodeRecord>, Error> {
     match node.store.record.read()? {
@@ -267,7 +246,7 @@ impl Recorder<'_> {
             self.note("set_backup_password", false, "none, as asked for");
             return Ok(());
         };
-        store_password(self.node, dek, password)?;
+        backup_password::store(self.node, dek, password)?;
         self.note(
             "set_backup_password",
             true,

@@ -10,10 +10,10 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
+use usecases::backup_password::check_password;
 use usecases::keys::{self, Forget, Rotation};
 use usecases::report::Report;
 use usecases::report::own::{KeysShow, Own};
-use usecases::setup::check_password;
 
 /// Runs the command.
 ///

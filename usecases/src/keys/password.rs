@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use ports::{BackupCopy, Dek, EventKind, Secret};
+use ports::Secret;
 
 use super::sealed_node::SealedNode;
+use crate::backup_password::{check_password, store, unwrap_with_password};
 use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
 use crate::recorder::Recorder;
-use crate::recover::unwrap_with_password;
 use crate::refused::Refused;
-use crate::setup::check_password;
 
 /// Whether this node can have a backup password, before anybody is asked for it.
 ///
@@ -50,19 +49,6 @@ pub fn set(
         );
     }
     Ok(())
-}
-
-/// Wraps the DEK with the password, and stores that.
-///
-/// # Errors
-/// A primitive that fails, the database.
-pub fn store(node: &Node, dek: &Dek, password: &Secret) -> Result<(), Error> {
-    let copy = BackupCopy {
-        dek: node.secrets.crypto.wrap_with_password(dek, password)?,
-        set_at: Some(node.host.clock.now()),
-    };
-    let event = node.event(EventKind::PasswordSet, "");
-    Ok(node.store.record.save_backup_copy(&copy, &event)?)
 }
 
 /// The recovery drill: proves that the password unwraps the DEK in use, and changes nothing.
