@@ -144,6 +144,7 @@ fn c16_the_iv_that_a_token_chose_is_the_one_that_is_kept() {
     sandbox.set("SHIM_GCM", "over");
     let run = sandbox.run(&LOGIN).expect(0);
     assert_eq!(result(&run, "wrap_aes_gcm"), "pass");
+    assert_eq!(result(&run, "stays"), "", "no key is given to be wrapped");
     sandbox.run(&SETUP).expect(0);
     sandbox.new_container();
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
