@@ -35,7 +35,7 @@ type Make = fn() -> Value;
 
 /// Every command as reports name it, with the schema of the whole report. The first stands for
 /// arguments that are none of a command.
-const COMMANDS: [(&str, Make); 22] = [
+const COMMANDS: [(&str, Make); 23] = [
     ("trustpointctl", of::<Document<'static, Nothing>>),
     ("startup", of::<Document<'static, Start<'static>>>),
     ("status", of::<Document<'static, Start<'static>>>),
