@@ -50,6 +50,7 @@ impl TokenSession for Pkcs11Session {
         let kek = kek.clone();
         let leak = self.user.call("generating a KEK", move |user| {
             let key = kek::generate(user, &kek)?;
+            wrap::ensure_of_use(user, &kek, key)?;
             Ok(wrap::gives_away(user, &kek, key).then(|| warning_of_leak(user)))
         })?;
         if let Some(warning) = leak {
