@@ -320,6 +320,10 @@ impl Rig for StoreRig {
         Box::new(self.book.clone())
     }
 
+    fn can_initialise(&self) -> bool {
+        self.sandbox.store.kind().has_free_slots()
+    }
+
     fn add_token(&self, label: &str) {
         self.sandbox.token(label);
     }

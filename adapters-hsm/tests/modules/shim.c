@@ -6,7 +6,7 @@
  * SHIM_FAULT   FUNCTION:ACTION[,FUNCTION:ACTION], the function by its place in CK_FUNCTION_LIST
  *              (C_Initialize is 0), the action a CKR_ code in hexadecimal, or `hang`, `exit`,
  *              `abort`, `crash`, `sleep` (and go on), `kill` (the process, after the real call)
- * SHIM_HIDE    a mechanism that C_GetMechanismList leaves out, in hexadecimal
+ * SHIM_HIDE    mechanisms that C_GetMechanismList leaves out, in hexadecimal, with commas
  * SHIM_FLAGS   flags that C_GetTokenInfo adds, in hexadecimal
  * SHIM_ONCE    a file: the faults apply until it exists; it is made by the first of them
  * SHIM_CALLS   a file: each call adds one byte to it, its place in CK_FUNCTION_LIST
@@ -105,13 +105,22 @@ static ulong token_info(ulong slot, ulong info) {
     return rv;
 }
 
+static int is_hidden(ulong mechanism) {
+    const char *hidden = getenv("SHIM_HIDE");
+    while (hidden && *hidden) {
+        char *end;
+        if (strtoul(hidden, &end, 16) == mechanism) return 1;
+        hidden = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
 static ulong mechanism_list(ulong slot, ulong list, ulong count) {
     ulong rv = real->f[GET_MECHANISM_LIST](slot, list, count, 0, 0, 0, 0, 0);
-    const char *hide = getenv("SHIM_HIDE");
-    if (rv == 0 && list && hide) {
+    if (rv == 0 && list) {
         ulong *mechanisms = (ulong *)list, *length = (ulong *)count, kept = 0;
         for (ulong i = 0; i < *length; i++)
-            if (mechanisms[i] != strtoul(hide, NULL, 16)) mechanisms[kept++] = mechanisms[i];
+            if (!is_hidden(mechanisms[i])) mechanisms[kept++] = mechanisms[i];
         *length = kept;
     }
     return rv;

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::token::{Kind, Store};
 use super::{PIN, SO_PIN, Sandbox, run_tool, tool};
 
 /// The label of the token that a node uses where it is told nothing else.
-const LABEL: &str = "Trustpoint-SoftHSM";
+pub const LABEL: &str = "Trustpoint-SoftHSM";
 
 impl Sandbox {
     /// The store of its tokens.
@@ -65,6 +66,11 @@ impl Sandbox {
     /// Runs pkcs11-tool on the token as its user, and gives back what it printed.
     #[track_caller]
     pub fn pkcs11_tool(&self, arguments: &[&str]) -> String {
+        run_tool(self.login(PIN).args(arguments))
+    }
+
+    /// pkcs11-tool, which logs in to the token with this user PIN.
+    pub fn login(&self, pin: &str) -> Command {
         let init = self.store.module_init().unwrap();
         // It cannot hand a string to C_Initialize, and the shim can.
         let mut tool = match init {
@@ -76,8 +82,8 @@ impl Sandbox {
                 tool
             }
         };
-        tool.args(["--token-label", LABEL, "--login", "--pin", PIN]);
-        run_tool(tool.args(arguments))
+        tool.args(["--token-label", LABEL, "--login", "--pin", pin]);
+        tool
     }
 
     /// CKA_IDs of the secret keys on the token.
