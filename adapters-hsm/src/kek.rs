@@ -116,25 +116,38 @@ fn generate_key(user: &UserSession, id: &KekId, is_kept: bool) -> Result<ObjectH
 /// A token that ignores what it is asked for must not hold the KEK.
 fn ensure_protected(user: &UserSession, key: ObjectHandle, id: &KekId) -> Result<(), TokenError> {
     let mut wanted = vec![
-        Attribute::Sensitive(true),
-        Attribute::AlwaysSensitive(true),
-        Attribute::Extractable(false),
-        Attribute::NeverExtractable(true),
-        Attribute::Private(true),
+        (Attribute::Sensitive(true), "CKA_SENSITIVE = true"),
+        (
+            Attribute::AlwaysSensitive(true),
+            "CKA_ALWAYS_SENSITIVE = true",
+        ),
+        (Attribute::Extractable(false), "CKA_EXTRACTABLE = false"),
+        (
+            Attribute::NeverExtractable(true),
+            "CKA_NEVER_EXTRACTABLE = true",
+        ),
+        (Attribute::Private(true), "CKA_PRIVATE = true"),
     ];
     if user.quirks.reports_local {
-        wanted.push(Attribute::Local(true));
+        wanted.push((Attribute::Local(true), "CKA_LOCAL = true"));
     }
-    let types: Vec<AttributeType> = wanted.iter().map(Attribute::attribute_type).collect();
+    let types: Vec<AttributeType> = (wanted.iter())
+        .map(|(attribute, _)| attribute.attribute_type())
+        .collect();
     let actual = user
         .session
         .get_attributes(key, &types)
         .or_failed(|| format!("the new KEK {id} on the {user} cannot be read back"))?;
-    if wanted.iter().all(|attribute| actual.contains(attribute)) {
+    wanted.retain(|(attribute, _)| !actual.contains(attribute));
+    if wanted.is_empty() {
         return Ok(());
     }
     user.session.destroy_object(key).or_failed(|| {
         format!("the new KEK {id} on the {user} is not protected and cannot be removed")
     })?;
-    Err(TokenError::UnprotectedKek(user.name.clone()))
+    let missing: Vec<_> = wanted.into_iter().map(|(_, name)| name).collect();
+    Err(TokenError::UnprotectedKek {
+        token: user.name.clone(),
+        attributes: missing.join(", "),
+    })
 }

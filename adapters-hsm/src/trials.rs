@@ -11,7 +11,7 @@ use crate::{kek, marker, random, wrap};
 pub(crate) fn without_login(user: &mut UserSession) -> Result<Vec<Trial>, TokenError> {
     Ok(vec![
         trial("mechanism", mechanism(user)),
-        trial("login", login(user)),
+        trial("pin", pin(user)),
         trial("serial", Ok(serial(user))),
         trial("random", Ok(generator(user))),
     ])
@@ -37,7 +37,8 @@ pub(crate) fn with_a_key(user: &mut UserSession) -> Result<Vec<Trial>, TokenErro
         }
         Err(error) => trials.push(trial("key", Err(error))),
     }
-    let marked = marker::try_out(user).map(|form| works(format!("for a session it takes {form}")));
+    let marked = marker::try_out(user)
+        .map(|form| works(format!("{form} is taken, for as long as a session lasts")));
     trials.push(trial("marker", marked));
     Ok(trials)
 }
@@ -60,7 +61,7 @@ fn mechanism(user: &UserSession) -> Result<TrialResult, TokenError> {
     Ok(works(format!("{used} is used, of {}", names.join(", "))))
 }
 
-fn login(user: &UserSession) -> Result<TrialResult, TokenError> {
+fn pin(user: &UserSession) -> Result<TrialResult, TokenError> {
     user.ensure_may_try()?;
     Ok(match user.token.pin() {
         PinState::CountLow => TrialResult::Lacks(

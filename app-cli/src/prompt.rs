@@ -122,10 +122,8 @@ pub fn storage(physical: bool) -> Result<StorageType, Failure> {
     say("  1  software  in the database, in the clear");
     say("  2  softhsm   in the database, sealed under a key that a SoftHSM token keeps");
     let question = if physical {
-        say(
-            "  3  physical_hsm  the same, with a key that a device keeps; its officer has initialised",
-        );
-        say("                   the token and set its user PIN");
+        say("  3  physical_hsm  sealed under a key that a device keeps, on a token that its");
+        say("                   security officer has initialised");
         "Storage [1, 2, 3 or its name]: "
     } else {
         "Storage [1, 2 or its name]: "

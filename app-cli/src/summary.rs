@@ -32,8 +32,9 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     if let Some(summary) = &report.summary {
         let storage = storage(summary, report.outcome);
         lines.extend(storage.map(|text| Line::Labelled("storage", text)));
-        let device = report.token.as_ref().map(|token| token.device.to_string());
-        lines.extend(device.map(|text| Line::Labelled("device", text)));
+        // Who asks wants to know which; a start has enough to say.
+        let token = report.token.as_ref().filter(|_| report.command == "status");
+        lines.extend(token.map(|token| Line::Labelled("device", token.device.to_string())));
         let backup = backup(summary, report.outcome);
         lines.extend(backup.map(|text| Line::Labelled("backup", text)));
     }

@@ -272,10 +272,14 @@ pub enum TokenError {
     },
     /// The token does not protect the KEK that it was told to protect.
     #[error(
-        "the {0} made a KEK that is not generated there, private, sensitive from the beginning and \
-         never extractable; it was destroyed"
+        "the {token} does not protect a KEK as it was told to: it does not say {attributes} of the new \
+         one, which was destroyed"
     )]
-    UnprotectedKek(TokenName),
+    UnprotectedKek {
+        token: TokenName,
+        /// `CKA_LOCAL = true`.
+        attributes: String,
+    },
     /// The wrapped DEK that is stored cannot be right.
     #[error("the wrapped DEK in the database cannot be right: {0}")]
     WrappedDekDamaged(String),
@@ -357,7 +361,7 @@ impl TokenError {
             | Self::OtherInstallation { .. }
             | Self::AlreadyInitialised(_)
             | Self::NoFreeSlot(_)
-            | Self::UnprotectedKek(_)
+            | Self::UnprotectedKek { .. }
             | Self::NoWrapMechanism { .. }
             | Self::OwnIv { .. }
             | Self::PinPad(_)

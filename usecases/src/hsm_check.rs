@@ -46,16 +46,20 @@ pub fn run(
         checks: token.examine()?.into_iter().map(checked).collect(),
     };
     if doctor::first_failure(&check.checks).is_some() {
-        check
-            .checks
-            .push(not_tried("what is wrong above comes first"));
+        check.checks.push(not_tried(
+            "what is wrong above comes first",
+            "deal with that, then run `trustpointctl hsm check` again",
+        ));
     } else if may_log_in(&check.token)? {
         match try_out(node, token) {
             Ok(tried) => check.checks.extend(tried),
-            Err(error) => check.checks.push(failed("log_in", error)),
+            Err(error) => check.checks.push(failed("login", error)),
         }
     } else {
-        check.checks.push(not_tried("nobody allowed a login"));
+        check.checks.push(not_tried(
+            "nobody allowed a login",
+            "run `trustpointctl hsm check` at a terminal and say yes, or with --login",
+        ));
     }
     Ok(check)
 }
@@ -95,14 +99,12 @@ fn failed(name: &'static str, error: Error) -> Check {
 }
 
 /// All that needs a login.
-fn not_tried(why: &str) -> Check {
+fn not_tried(why: &str, hint: &str) -> Check {
     Check {
         group: Group::Keys,
         name: "key",
         verdict: Verdict::Warn,
         detail: format!("keys, wrapping and the marker were not tried out: {why}"),
-        advice: Advice::Text(
-            "run `trustpointctl hsm check` at a terminal and say yes, or with --login".to_owned(),
-        ),
+        advice: Advice::Text(hint.to_owned()),
     }
 }

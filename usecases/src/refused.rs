@@ -61,11 +61,6 @@ pub enum Refused {
         domain::Refusal::PhysicalHsm
     )]
     PhysicalHsm,
-    #[error(
-        "{} This node is not opted in to one: hsm.physical is false",
-        domain::Refusal::PhysicalHsm
-    )]
-    PhysicalHsmAtSetup,
     #[error("{}: {database} names no storage", domain::Refusal::NoStorage)]
     NoStorage { database: String },
     #[error(
@@ -235,7 +230,7 @@ impl Refused {
             | Self::NewerSchema { .. }
             | Self::NewerRecord { .. }
             | Self::NewerBackup { .. } => FaultKind::VersionDowngrade,
-            Self::PhysicalHsm | Self::PhysicalHsmAtSetup => FaultKind::StorageUnsupported,
+            Self::PhysicalHsm => FaultKind::StorageUnsupported,
             Self::LostDatabase { .. }
             | Self::WrongVersion { .. }
             | Self::Contradiction { .. }

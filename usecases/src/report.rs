@@ -6,8 +6,8 @@ mod spelling;
 use std::fmt;
 
 use domain::{
-    DekCacheState, KekState, Observed, Outcome, Refusal, RestoreScenario, Selection,
-    SetupWizardState, StartupScenario, Storage, StorageType, WizardState,
+    DekCacheState, KekState, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
+    StartupScenario, Storage, StorageType, WizardState,
 };
 use ports::{
     ActiveCredential, CertificateFacts, CredentialOrigin, Device, FaultKind, NodeRecord, TlsSource,
@@ -349,16 +349,17 @@ impl Report {
     }
 
     /// What was selected, and whether it is refused.
-    pub fn set_selection(&mut self, selection: Selection, refused: Option<&Refusal>) {
+    pub fn set_selection(&mut self, selection: Selection, is_refused: bool) {
         self.startup_scenario = Some(selection.startup);
         self.description = Some(selection.startup.description().to_owned());
         let Some(restore) = selection.restore else {
             return;
         };
         self.restore_scenario = Some(restore);
-        let refused = match refused {
-            Some(_) => ". Here it is refused, and nothing is changed",
-            None => "",
+        let refused = if is_refused {
+            ". Here it is refused, and nothing is changed"
+        } else {
+            ""
         };
         self.description = Some(format!(
             "{}. {}{refused}",

@@ -133,9 +133,7 @@ fn set_up_token(
 }
 
 fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
-    if storage::is_refused(node, Some(request.storage)) {
-        return Err(Refused::PhysicalHsmAtSetup.into());
-    }
+    storage::ensure_served(node, Some(request.storage))?;
     request
         .backup_password
         .as_ref()

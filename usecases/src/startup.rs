@@ -67,9 +67,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
 
     let selection = select(&seen.observed, program);
     let plan = Plan::of(&seen.observed, selection);
-    recorder
-        .report
-        .set_selection(selection, plan.as_ref().err());
+    recorder.report.set_selection(selection, plan.is_err());
     let plan = plan.map_err(|refusal| refusal::refused(node, &seen.observed, refusal))?;
     node.host.output.debug(&announce(recorder.report));
     recorder.report.outcome = Some(plan.outcome);
@@ -103,7 +101,6 @@ pub fn summarise(recorder: &mut Recorder<'_>) {
     if let Ok(seen) = observe(node, Mode::Status, false) {
         let record = seen.record.as_ref();
         recorder.report.set_summary(&seen.observed, record);
-        recorder.report.token = seen.token.as_ref().map(Into::into);
         recorder.report.version.current = Some(program.to_string());
     }
 }

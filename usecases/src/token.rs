@@ -50,20 +50,12 @@ impl TokenAccess {
         if let Found::Present(token) = &found {
             ensure_wraps(&**token)?;
         }
-        let is_physical = storage == StorageType::PhysicalHsm;
+        if storage == StorageType::PhysicalHsm {
+            ensure_initialised(node, &found)?;
+        }
         let module = match found {
-            Found::Present(token) if is_physical && is_another(node, token.info()) => {
-                return Err(no_initialised_token(node, &[token.info().name()]).into());
-            }
             Found::Present(token) if token.info().pin != PinState::NotInitialised => {
                 return Ok(Self::Open(token.log_in(&pin)?));
-            }
-            Found::Present(token) if is_physical => {
-                let token = token.info().name();
-                return Err(Refused::NoUserPin { token }.into());
-            }
-            Found::Absent { others, .. } if is_physical => {
-                return Err(no_initialised_token(node, &others).into());
             }
             Found::Present(token) => token.into_module(),
             Found::Absent {
@@ -353,10 +345,24 @@ fn ensure_wraps(token: &dyn Token) -> Result<(), TokenError> {
     }
 }
 
-/// Whether the configuration asks for a token with another serial number.
-fn is_another(node: &Node, token: &TokenInfo) -> bool {
-    let wanted = node.settings.token_serial.as_ref();
-    wanted.is_some_and(|serial| *serial != token.serial)
+/// A physical token is initialised, and given its user PIN, by its officer alone. With a serial
+/// number the configuration means that very one.
+fn ensure_initialised(node: &Node, found: &Found) -> Result<(), Refused> {
+    let is_another = |token: &TokenInfo| {
+        let wanted = node.settings.token_serial.as_ref();
+        wanted.is_some_and(|serial| *serial != token.serial)
+    };
+    match found {
+        Found::Absent { others, .. } => Err(no_initialised_token(node, others)),
+        Found::Present(token) if is_another(token.info()) => {
+            Err(no_initialised_token(node, &[token.info().name()]))
+        }
+        Found::Present(token) if token.info().pin == PinState::NotInitialised => {
+            let token = token.info().name();
+            Err(Refused::NoUserPin { token })
+        }
+        Found::Present(_) => Ok(()),
+    }
 }
 
 /// For a token that has to be there, and that this program does not initialise.

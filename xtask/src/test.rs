@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the programs that the tests run, then the tests.
 
 mod needs;
-mod suites;
+pub mod suites;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -51,7 +51,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 
 /// The sum over all test binaries.
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Tally {
+pub struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,

@@ -8,8 +8,6 @@ use super::common::RESTORE;
 pub(super) fn of(refused: &Refused) -> String {
     const REPORT: &str = "report this with the output of `trustpointctl --format json status`";
     const NEWER: &str = "run the newer program again";
-    const STORAGE: &str = "set hsm.physical to true (TRUSTPOINT_HSM_PHYSICAL=true) where this node is to use its \
-         device, or restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed";
     match refused {
         Refused::NoDatabase { .. } => "run `trustpointctl startup` first, or restore a backup",
         Refused::LostDatabase { .. } => {
@@ -48,10 +46,10 @@ pub(super) fn of(refused: &Refused) -> String {
                 contradiction(found.is_about_the_kek(), *by_password)
             );
         }
-        Refused::PhysicalHsm => STORAGE,
-        Refused::PhysicalHsmAtSetup => {
-            "run setup with --storage software or --storage softhsm; or set hsm.physical to true \
-             (TRUSTPOINT_HSM_PHYSICAL=true) where this node is to use its device"
+        Refused::PhysicalHsm => {
+            "set hsm.physical to true (TRUSTPOINT_HSM_PHYSICAL=true) where this node is to use its \
+             device; else run setup with --storage software or --storage softhsm, or, where it was \
+             set up already, restore a backup of a node with such a storage; nothing was changed"
         }
         Refused::NoStorage { .. } => {
             "restore a backup or snapshot of the database; the storage is the one row of \
@@ -115,7 +113,8 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::NoInitialisedToken { .. } => {
             "name the token that is meant with hsm.token_label or hsm.uri, or have the device's security \
              officer initialise one with this label and set its user PIN: this program initialises \
-             none on a physical HSM; nothing was changed"
+             none on a physical HSM (of SoftHSM `setup --storage softhsm` makes one); nothing was \
+             changed"
         }
         Refused::NoUserPin { .. } => {
             "have the device's security officer set it (pkcs11-tool --login --login-type so \

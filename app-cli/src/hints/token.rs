@@ -130,7 +130,10 @@ pub(super) fn of(error: &E) -> String {
             "find out with `pkcs11-tool --login --list-objects` which of them this program \
              generated, and who made the other; remove neither before the DEK is unwrapped"
         }
-        E::UnprotectedKek(_) => "use a token that keeps its keys, for example SoftHSM",
+        E::UnprotectedKek { .. } => {
+            "see in the manual of the token whether its configuration forbids that; else use another, \
+             SoftHSM for example"
+        }
         E::WrappedDekDamaged(_) => {
             "restore a backup of the database that belongs to this token (`backup restore`), or \
              bring the DEK back by the backup password (`recover`); nothing was changed"

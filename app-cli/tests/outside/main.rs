@@ -20,6 +20,7 @@ mod contradictions;
 mod corrections;
 mod doctor;
 mod history;
+mod hsm_check;
 mod interop;
 mod journals;
 mod key_durability;

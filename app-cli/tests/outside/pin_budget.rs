@@ -1,6 +1,6 @@
 //! The PIN budget (C18) and what is kept of secrets (C21), on a real token, every C_Login counted.
 
-mod ledger;
+pub mod ledger;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -21,14 +21,14 @@ fn watched() -> Sandbox {
 }
 
 /// Each login of later runs adds a byte to a file.
-fn count_logins(sandbox: &mut Sandbox) {
+pub fn count_logins(sandbox: &mut Sandbox) {
     sandbox.use_shim();
     let counter = sandbox.path("logins").display().to_string();
     sandbox.set("SHIM_LOGINS", &counter);
 }
 
 /// How often a module was asked to log in, so far.
-fn logins(sandbox: &Sandbox) -> usize {
+pub fn logins(sandbox: &Sandbox) -> usize {
     fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
 }
 

@@ -2,6 +2,7 @@
 
 use super::{changes_nothing, steps};
 use crate::sandbox::Sandbox;
+use crate::scenarios::physical;
 
 /// A dry run changes nothing, and the start that follows does what it planned.
 #[track_caller]
@@ -60,6 +61,17 @@ fn on_softhsm_nodes() {
     plans_what_the_start_does(&sandbox);
     sandbox.bring_token_back();
     plans_what_the_start_does(&sandbox);
+    sandbox.run(&["setup", "--reset"]).expect(0);
+    plans_what_the_start_does(&sandbox);
+}
+
+#[test]
+fn on_nodes_with_a_physical_hsm() {
+    let sandbox = physical::ready();
+    plans_what_the_start_does(&sandbox);
+    physical::replace_token(&sandbox);
+    plans_what_the_start_does(&sandbox);
+    sandbox.bring_token_back();
     sandbox.run(&["setup", "--reset"]).expect(0);
     plans_what_the_start_does(&sandbox);
 }

@@ -21,7 +21,7 @@ fn text(sandbox: &Sandbox) -> String {
 }
 
 /// After C_Login has come back from the token.
-const KILLED: &str = "18:kill";
+pub const KILLED: &str = "18:kill";
 
 #[test]
 fn c18_looks_side_by_side_use_one_try_in_all() {

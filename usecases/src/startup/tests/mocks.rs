@@ -33,6 +33,7 @@ pub struct Mocks {
     pub wizard: MockWizardStore,
     token: FakeToken,
     cached: CachedDek,
+    is_opted_in: bool,
 }
 
 /// The DEK of the node.
@@ -56,6 +57,7 @@ impl Mocks {
             wizard: MockWizardStore::new(),
             token: FakeToken::default(),
             cached: CachedDek::Absent,
+            is_opted_in: false,
         }
     }
 
@@ -68,6 +70,16 @@ impl Mocks {
             cached,
             ..Self::without_database()
         }
+    }
+
+    /// The same with a physical HSM, opted in to or not.
+    pub fn physical(token: &FakeToken, cached: CachedDek, is_opted_in: bool) -> Self {
+        let mut mocks = Self::softhsm(token, cached);
+        if let Some(record) = &mut mocks.record {
+            record.storage = Some(StorageType::PhysicalHsm);
+        }
+        mocks.is_opted_in = is_opted_in;
+        mocks
     }
 
     /// Every change works that is not expected otherwise: mockall asks the oldest expectation
@@ -149,7 +161,10 @@ impl Mocks {
                 clock: Box::new(SystemClock),
                 output: Box::new(Silent),
             },
-            settings: settings(),
+            settings: Settings {
+                physical_hsm: self.is_opted_in,
+                ..settings()
+            },
         }
     }
 }
