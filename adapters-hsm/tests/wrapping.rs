@@ -24,7 +24,7 @@ fn c16_the_formats_that_come_after_the_key_wrap_keep_the_contract() {
     let test = "c16_the_formats_that_come_after_the_key_wrap_keep_the_contract";
     for hidden in ["2109", GCM_ALONE.1] {
         isolated(test, &[("SHIM_HIDE", hidden)], |sandbox| {
-            let path = sandbox.module("shim.c");
+            let path = sandbox.shim();
             suite(&mut || Box::new(StoreRig::new(sandbox, path.clone())));
             let token = present(&module(sandbox.shimmed()), "Contract-Token");
             // SoftHSM has no AES_KEY_WRAP_KWP.

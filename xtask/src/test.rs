@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use crate::run::{self, Result};
 use crate::token::Kind;
 
+pub use suites::build_kryoptic;
+
 /// Installs what is missing and runs the tests: all of them with `arguments`, and where there are
 /// none those of the token once more on the other tokens; with `--token NAME` those of the token on
 /// this one.

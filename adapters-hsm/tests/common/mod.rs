@@ -90,20 +90,9 @@ impl Sandbox {
         path
     }
 
-    /// Builds a PKCS#11 module of `tests/modules`.
-    pub fn module(&self, source: &str) -> Utf8PathBuf {
-        let path = self.path(&format!("{source}.so"));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/modules")
-            .join(source);
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o", path.as_str()])
-            .arg(source)
-            .arg("-ldl")
-            .status()
-            .expect("the C compiler `cc` (package gcc) is needed to build a module");
-        assert!(built.success());
-        path
+    /// The module of `tests/modules` that fails as the environment tells it.
+    pub fn shim(&self) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.store.shim().unwrap()).unwrap()
     }
 
     /// A token made by another tool.
@@ -128,9 +117,9 @@ impl Sandbox {
         self.behind(Utf8PathBuf::from_path_buf(self.store.kind().module()).unwrap())
     }
 
-    /// The same behind the shim of `tests/modules`, which fails as the environment tells it.
+    /// The same behind the shim.
     pub fn shimmed(&self) -> HsmConfig {
-        self.behind(self.module("shim.c"))
+        self.behind(self.shim())
     }
 
     fn behind(&self, module: Utf8PathBuf) -> HsmConfig {

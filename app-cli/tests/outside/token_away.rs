@@ -137,7 +137,7 @@ fn two_tokens_of_one_label_are_told_apart_by_their_serial() {
     sandbox.run(&["startup"]).expect(0);
     let setup = ["setup", "--storage", "softhsm", "--no-backup-password"];
     let said = sandbox.fails_unchanged(&setup, 78, "config");
-    let mut tool = sandbox.store().pkcs11_tool(&Kind::Kryoptic.module());
+    let mut tool = sandbox.store().pkcs11_tool().unwrap();
     let slots = run_tool(tool.arg("--list-slots"));
     let serials: Vec<_> = slots
         .lines()

@@ -127,7 +127,7 @@ fn c18_a_locked_token_is_not_tried_and_its_officer_unlocks_it() {
     refuses_without_a_try(&sandbox, &["locked", "--login-type so", "the keys stay"]);
     assert_eq!(counted(&sandbox), "0A");
     // What the hint says works.
-    let mut officer = sandbox.store().pkcs11_tool(&Kind::Kryoptic.module());
+    let mut officer = sandbox.store().pkcs11_tool().unwrap();
     officer.args(["--slot", "0", "--login", "--login-type", "so"]);
     run_tool(officer.args(["--so-pin", SO_PIN, "--init-pin", "--new-pin", PIN]));
     is_ready(&sandbox);
