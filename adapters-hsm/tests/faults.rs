@@ -1,7 +1,6 @@
 //! Modules, daemons and tokens that fail: each failure is named, and none looks like a loss (C3).
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -111,7 +110,7 @@ fn a_module_that_hangs_at_any_call_is_unavailable() {
     for (name, fault) in ["list", "initialize", "info", "slots"].iter().zip(hangs) {
         let test = "a_module_that_hangs_at_any_call_is_unavailable";
         isolated(test, &[("SHIM_FAULT", &fault)], |sandbox| {
-            let mut config = config(sandbox.module("shim.c"));
+            let mut config = config(sandbox.shim());
             config.call_deadline = Duration::from_millis(300);
             let (fault, waits) = reach(config.clone(), Duration::from_secs(60));
             unavailable(&fault, "accepts and never answers");
@@ -135,7 +134,7 @@ fn a_module_that_hangs_in_the_login_is_unavailable() {
         &[("SHIM_FAULT", "18:hang")],
         |sandbox| {
             sandbox.token("T");
-            let mut config = config(sandbox.module("shim.c"));
+            let mut config = config(sandbox.shim());
             config.call_deadline = Duration::from_secs(5);
             let module = module(config);
             let fault = refused(&module, "T", PIN);
@@ -152,7 +151,7 @@ fn a_module_that_hangs_when_it_is_closed_is_left_alone() {
         "a_module_that_hangs_when_it_is_closed_is_left_alone",
         &[("SHIM_FAULT", "1:hang")],
         |sandbox| {
-            let mut config = config(sandbox.module("shim.c"));
+            let mut config = config(sandbox.shim());
             config.call_deadline = Duration::from_secs(5);
             let module = module(config);
             drop(common::reach(&module).unwrap());
@@ -169,7 +168,7 @@ fn c03_a_device_error_is_tried_again_and_then_unavailable() {
         "c03_a_device_error_is_tried_again_and_then_unavailable",
         &[("SHIM_FAULT", "0:30")],
         |sandbox| {
-            let (fault, waits) = reach(config(sandbox.module("shim.c")), Duration::from_secs(1));
+            let (fault, waits) = reach(config(sandbox.shim()), Duration::from_secs(1));
             unavailable(&fault, "C_Initialize: CKR_DEVICE_ERROR");
             assert!(waits >= 1);
         },
@@ -183,7 +182,7 @@ fn a_device_error_that_goes_away_is_survived() {
         &[("SHIM_FAULT", "0:30"), ("SHIM_ONCE", "{dir}/once")],
         |sandbox| {
             sandbox.token("T");
-            let module = module(config(sandbox.module("shim.c")));
+            let module = module(config(sandbox.shim()));
             let mut waits = 0;
             drop(
                 module
@@ -204,7 +203,7 @@ fn c03_no_slots_are_unreachable_and_never_no_token() {
         "c03_no_slots_are_unreachable_and_never_no_token",
         &[("SHIM_NOSLOTS", "1")],
         |sandbox| {
-            let (fault, waits) = reach(config(sandbox.module("shim.c")), Duration::from_secs(1));
+            let (fault, waits) = reach(config(sandbox.shim()), Duration::from_secs(1));
             unavailable(&fault, "no slots");
             assert!(waits >= 1);
         },
@@ -218,7 +217,7 @@ fn c03_a_slot_that_cannot_be_read_is_no_absence() {
         let test = "c03_a_slot_that_cannot_be_read_is_no_absence";
         isolated(test, &[("SHIM_FAULT", fault)], |sandbox| {
             sandbox.token("T");
-            let module = module(config(sandbox.module("shim.c")));
+            let module = module(config(sandbox.shim()));
             for label in ["T", "Other"] {
                 let fault = not_found(&module, label);
                 unavailable(&fault, "cannot be read");
@@ -243,7 +242,7 @@ fn c03_no_failed_call_says_that_the_kek_is_not_there() {
                 sandbox.token("T");
                 // The faults begin after the login.
                 let once = sandbox.file("on", b"");
-                let session = logged_in(&module(config(sandbox.module("shim.c"))), "T");
+                let session = logged_in(&module(config(sandbox.shim())), "T");
                 fs::remove_file(once).unwrap();
                 let kek = domain::KekId::new(&[1]).unwrap();
                 let fault = session.has_kek(&kek).unwrap_err();
@@ -263,7 +262,7 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
     let test = "an_interrupted_initialisation_is_finished_by_the_next";
     isolated(test, &environment, |sandbox| {
         sandbox.require_module();
-        let path = sandbox.module("shim.c");
+        let path = sandbox.shim();
         let first = module(config(path.clone()));
         let fault = initialise(&first, "T", SO_PIN, PIN).err().unwrap();
         unavailable(&fault, "C_InitPIN: CKR_DEVICE_ERROR");
@@ -293,7 +292,7 @@ fn a_module_that_ends_the_process_is_unavailable_and_named() {
         ];
         isolated(test, &environment, |sandbox| {
             sandbox.token("T");
-            let path = sandbox.module("shim.c");
+            let path = sandbox.shim();
             let once = sandbox.file("on", b"");
             let module = module(config(path.clone()));
             let fault = if std::env::var("SHIM_FAULT").unwrap().starts_with("0:") {

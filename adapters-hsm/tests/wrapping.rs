@@ -11,6 +11,7 @@ mod common;
 
 use std::fs;
 
+use common::token::Kind;
 use common::{Sandbox, StoreRig, isolated, logged_in, module, present, unavailable};
 use ports::contract::token::suite;
 use ports::{Dek, FaultKind, TokenError, TokenSession, WrapFormat, WrappedDek};
@@ -22,7 +23,7 @@ const HIDE_KEY_WRAPS: (&str, &str) = ("SHIM_HIDE", "2109,210B");
 fn c16_without_the_key_wrap_gcm_keeps_the_contract() {
     let test = "c16_without_the_key_wrap_gcm_keeps_the_contract";
     isolated(test, &[HIDE_KEY_WRAPS], |sandbox| {
-        let path = sandbox.module("shim.c");
+        let path = sandbox.shim();
         suite(&mut || Box::new(StoreRig::new(sandbox, path.clone())));
         let token = present(&module(sandbox.shimmed()), "Contract-Token");
         assert_eq!(token.info().wrap_format, Some(WrapFormat::AesGcm));
@@ -37,7 +38,7 @@ fn c16_without_the_key_wrap_the_padded_one_keeps_the_contract() {
     let test = "c16_without_the_key_wrap_the_padded_one_keeps_the_contract";
     let environment = [ON_SOFTOKN, ("SHIM_HIDE", "2109")];
     isolated(test, &environment, |sandbox| {
-        let path = sandbox.module("shim.c");
+        let path = sandbox.shim();
         suite(&mut || Box::new(StoreRig::new(sandbox, path.clone())));
         let token = present(&module(sandbox.shimmed()), "Contract-Token");
         assert_eq!(token.info().wrap_format, Some(WrapFormat::AesKeyWrapKwp));

@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: the start of a ready software node, against programs that do next to
-//! nothing, in one run on one machine: the ratio is what can be compared.
+//! nothing, in one run on one machine: the ratio is what can be compared. With `--objects` the start
+//! of a ready node on a token that holds many other keys, against one that holds none.
+
+mod objects;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -27,6 +30,10 @@ struct Measured {
 
 /// Measures and prints a table.
 pub fn run(arguments: &[String]) -> Result<()> {
+    let (measure, arguments): (fn(usize) -> Result<()>, _) = match arguments {
+        [flag, rest @ ..] if flag == "--objects" => (objects::run, rest),
+        all => (against_floors, all),
+    };
     let runs = match arguments {
         [] => 50,
         [flag, count] if flag == "--runs" => count
@@ -34,10 +41,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
             .ok()
             .filter(|count| *count > 0)
             .ok_or_else(|| format!("{count:?} is no number of runs"))?,
-        _ => return Err("the only argument is --runs N".to_owned()),
+        _ => return Err("the arguments are --objects and --runs N".to_owned()),
     };
+    measure(runs)
+}
+
+fn against_floors(runs: usize) -> Result<()> {
     let program = sandbox::build()?;
-    let node = ready_node(&program)?;
+    let setup = ["setup", "--storage", "software"];
+    let node = ready_node(Sandbox::on_disk()?, &program, &setup)?;
     let subjects = subjects(&program, &node);
 
     // One round after another, so that what disturbs the machine disturbs all alike.
@@ -48,12 +60,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
         }
     }
     let mut measured = Vec::new();
-    for (subject, mut times) in subjects.iter().zip(times) {
-        times.sort_unstable();
-        let at = |index: usize| times.get(index).copied().unwrap_or_default();
+    for (subject, times) in subjects.iter().zip(times) {
+        let (median, least) = median_and_least(times);
         measured.push(Measured {
-            median: at(times.len() / 2),
-            least: at(0),
+            median,
+            least,
             peak: peak_of(&node, subject)?,
         });
     }
@@ -61,13 +72,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn ready_node(program: &Path) -> Result<Sandbox> {
-    let node = Sandbox::on_disk()?;
-    for arguments in [
-        &["startup"][..],
-        &["setup", "--storage", "software"],
-        &["startup"],
-    ] {
+fn median_and_least(mut times: Vec<Duration>) -> (Duration, Duration) {
+    times.sort_unstable();
+    let at = |index: usize| times.get(index).copied().unwrap_or_default();
+    (at(times.len() / 2), at(0))
+}
+
+/// Makes a node ready with this setup.
+fn ready_node(node: Sandbox, program: &Path, setup: &[&str]) -> Result<Sandbox> {
+    for arguments in [&["startup"][..], setup, &["startup"]] {
         let ended = node.command(program, arguments)?;
         if ended.exit_code != Some(0) {
             return Err(format!("{}: {}", arguments.join(" "), ended.stderr));
@@ -102,15 +115,15 @@ fn subjects(program: &Path, node: &Sandbox) -> Vec<Subject> {
     subjects
 }
 
-fn command(node: &Sandbox, program: &str) -> Command {
+fn command(node: &Sandbox, program: &str) -> Result<Command> {
     let mut command = Command::new(program);
-    node.environment(&mut command);
+    node.environment(&mut command)?;
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    command
+    Ok(command)
 }
 
 fn time_of(node: &Sandbox, subject: &Subject) -> Result<Duration> {
-    let mut command = command(node, &subject.program);
+    let mut command = command(node, &subject.program)?;
     command.args(&subject.arguments);
     let start = Instant::now();
     run::run(&mut command)?;
@@ -122,7 +135,7 @@ fn peak_of(node: &Sandbox, subject: &Subject) -> Result<Option<u64>> {
     if !Path::new(GNU_TIME).exists() {
         return Ok(None);
     }
-    let mut command = command(node, GNU_TIME);
+    let mut command = command(node, GNU_TIME)?;
     command
         .args(["--quiet", "-f", "%M", "--", &subject.program])
         .args(&subject.arguments)

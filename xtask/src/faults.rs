@@ -133,7 +133,7 @@ fn kill_at(point: usize, node: &Sandbox, program: &Path, scenario: &Scenario) ->
         .args(["-e", &format!("inject={CALLS}:signal=SIGKILL:when={point}")])
         .arg("--")
         .arg(program);
-    node.environment(&mut command);
+    node.environment(&mut command)?;
     command
         .args(node.expand(scenario.action))
         .stdout(Stdio::null())

@@ -48,7 +48,8 @@ const TASKS: [Task; 8] = [
     ),
     (
         "bench",
-        "[--runs N]: the start of a ready software node against floor programs",
+        "[--objects] [--runs N]: the start of a ready software node against floor programs, or on a \
+         token with many other keys against one with none",
         bench::run,
     ),
     (

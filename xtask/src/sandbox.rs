@@ -5,10 +5,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::files;
 use crate::run::{self, Result};
+use crate::token::{Kind, Store};
 
 /// User PIN of every sandbox.
-pub const PIN: &str = "123456";
+pub const PIN: &str = "12345678";
 /// SO PIN of every sandbox.
 pub const SO_PIN: &str = "87654321";
 /// Backup password of every sandbox.
@@ -27,6 +29,11 @@ pub fn build() -> Result<PathBuf> {
 
 /// Where cargo puts the released program.
 pub fn released(root: &Path) -> Result<PathBuf> {
+    Ok(target_directory(root)?.join("release/trustpointctl"))
+}
+
+/// Where cargo puts what it builds.
+pub fn target_directory(root: &Path) -> Result<PathBuf> {
     let metadata = run::text_of(
         run::cargo()
             .args(["metadata", "--format-version=1", "--no-deps"])
@@ -38,12 +45,13 @@ pub fn released(root: &Path) -> Result<PathBuf> {
         .get("target_directory")
         .and_then(Value::as_str)
         .ok_or("cargo metadata names no target directory")?;
-    Ok(Path::new(target).join("release/trustpointctl"))
+    Ok(target.into())
 }
 
 /// A node; its directory goes with it.
 pub struct Sandbox {
     directory: tempfile::TempDir,
+    store: Store,
 }
 
 /// What a command of the program ended with.
@@ -67,17 +75,22 @@ impl Ended {
 impl Sandbox {
     /// A directory on the disk that holds temporary files.
     pub fn on_disk() -> Result<Self> {
-        Self::below(&std::env::temp_dir())
+        Self::below(&std::env::temp_dir(), Kind::SoftHsm)
     }
 
     /// A directory on a tmpfs, where the machine has one: the DEK cache asks for it, and a
     /// thousand starts wait for no disk.
     pub fn in_memory() -> Result<Self> {
+        Self::in_memory_on(Kind::SoftHsm)
+    }
+
+    /// The same with this kind of token.
+    pub fn in_memory_on(kind: Kind) -> Result<Self> {
         let memory = Path::new("/dev/shm");
         if memory.is_dir() {
-            Self::below(memory)
+            Self::below(memory, kind)
         } else {
-            Self::on_disk()
+            Self::below(&std::env::temp_dir(), kind)
         }
     }
 
@@ -87,26 +100,29 @@ impl Sandbox {
     /// A directory of that name stands there already, and may be somebody's.
     pub fn in_memory_as(name: &str) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
-        Self::made(builder.prefix(name).rand_bytes(0), Path::new("/dev/shm"))
+        let builder = builder.prefix(name).rand_bytes(0);
+        Self::made(builder, Path::new("/dev/shm"), Kind::SoftHsm)
     }
 
-    fn below(parent: &Path) -> Result<Self> {
-        Self::made(tempfile::Builder::new().prefix("trustpointctl-"), parent)
+    fn below(parent: &Path, kind: Kind) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        Self::made(builder.prefix("trustpointctl-"), parent, kind)
     }
 
-    fn made(builder: &mut tempfile::Builder<'_, '_>, parent: &Path) -> Result<Self> {
+    fn made(builder: &mut tempfile::Builder<'_, '_>, parent: &Path, kind: Kind) -> Result<Self> {
         let directory = builder
             .tempdir_in(parent)
             .map_err(|error| format!("{}: {error}", parent.display()))?;
-        let sandbox = Self { directory };
-        sandbox.configure_softhsm()?;
+        let store = Store::new(kind, directory.path());
+        let sandbox = Self { directory, store };
+        sandbox.configure()?;
         Ok(sandbox)
     }
 
     /// A copy of this node, as it is now.
     pub fn copy(&self) -> Result<Self> {
         let parent = self.path().parent().unwrap_or(Path::new("/"));
-        let copy = Self::below(parent)?;
+        let copy = Self::below(parent, self.store.kind())?;
         run::run(
             Command::new("cp")
                 .args(["-a", "--"])
@@ -114,8 +130,13 @@ impl Sandbox {
                 .arg(copy.path()),
         )?;
         // The tokens of the copy are the copy's own.
-        copy.configure_softhsm()?;
+        copy.configure()?;
         Ok(copy)
+    }
+
+    /// Its tokens.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     pub fn path(&self) -> &Path {
@@ -127,24 +148,15 @@ impl Sandbox {
         self.path().join(path)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a file that lives as long as one task"
-    )]
-    fn configure_softhsm(&self) -> Result<()> {
-        let tokens = self.join("tokens");
-        let text = format!(
-            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-            tokens.display()
-        );
-        std::fs::create_dir_all(&tokens)
-            .and_then(|()| std::fs::write(self.join("softhsm2.conf"), text))
-            .and_then(|()| std::fs::write(self.join("backup-password"), format!("{PASSWORD}\n")))
-            .map_err(|error| format!("{}: {error}", self.path().display()))
+    fn configure(&self) -> Result<()> {
+        self.store.create()?;
+        let password = self.join("backup-password");
+        files::put(&password, &format!("{PASSWORD}\n"))
+            .map_err(|error| format!("{}: {error}", password.display()))
     }
 
     /// Gives `command` the environment of this node, and no other node's.
-    pub fn environment(&self, command: &mut Command) {
+    pub fn environment(&self, command: &mut Command) -> Result<()> {
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("TRUSTPOINT_") || name.starts_with("HSM_") {
@@ -152,17 +164,25 @@ impl Sandbox {
             }
         }
         command
-            .env("SOFTHSM2_CONF", self.join("softhsm2.conf"))
+            .envs(self.store.environment())
             .env("HSM_PIN", PIN)
             .env("HSM_SO_PIN", SO_PIN)
             .env("TRUSTPOINT_ROOT", self.path())
             .stdin(Stdio::null());
+        // The default is SoftHSM's.
+        if self.store.kind() != Kind::SoftHsm {
+            command.env("TRUSTPOINT_HSM_MODULE", self.store.kind().module());
+        }
+        if let Some(init) = self.store.module_init()? {
+            command.env("TRUSTPOINT_HSM_MODULE_INIT", init);
+        }
+        Ok(())
     }
 
     /// Runs a command of the program and reads its report.
     pub fn command(&self, program: &Path, arguments: &[&str]) -> Result<Ended> {
         let mut command = Command::new(program);
-        self.environment(&mut command);
+        self.environment(&mut command)?;
         command
             .args(["--format", "json"])
             .args(self.expand(arguments));

@@ -66,7 +66,7 @@ pub fn file(scene: &Scene, is_plain: bool) -> String {
 fn show(program: &Path, node: &Sandbox, scene: &Scene, is_plain: bool) -> Result<String> {
     (scene.before)(node)?;
     let mut command = std::process::Command::new(program);
-    node.environment(&mut command);
+    node.environment(&mut command)?;
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR");
     if is_plain {
         command.env("NO_COLOR", "1");

@@ -203,15 +203,15 @@ impl Store {
         match self.kind {
             Kind::SoftHsm => {
                 let mut tool = Command::new("softhsm2-util");
+                tool.envs(self.environment());
                 tool.args(["--init-token", "--free", "--label", label]);
-                self.run(tool.args(["--so-pin", so_pin, "--pin", pin]))
+                run(tool.args(["--so-pin", so_pin, "--pin", pin]))
             }
             Kind::Kryoptic => {
                 let slot = self.half_initialise(label, so_pin)?.to_string();
-                let mut tool = self.pkcs11_tool(&self.kind.module());
+                let mut tool = self.pkcs11_tool()?;
                 tool.args(["--slot", &slot, "--login", "--login-type", "so"]);
-                tool.args(["--so-pin", so_pin, "--init-pin", "--new-pin", pin]);
-                self.run(&mut tool)
+                run(tool.args(["--so-pin", so_pin, "--init-pin", "--new-pin", pin]))
             }
             Kind::Softokn => self.make_softokn(label, pin),
         }
@@ -228,9 +228,9 @@ impl Store {
             Kind::Softokn => return Err("certutil makes no token without its PIN".to_owned()),
         };
         let index = slot.to_string();
-        let mut tool = self.pkcs11_tool(&self.kind.module());
+        let mut tool = self.pkcs11_tool()?;
         tool.args(["--init-token", "--slot-index", &index, "--label", label]);
-        self.run(tool.args(["--so-pin", so_pin])).map(|()| slot)
+        run(tool.args(["--so-pin", so_pin])).map(|()| slot)
     }
 
     /// How many tokens there are.
@@ -311,30 +311,68 @@ impl Store {
             .map_err(|error| in_words(&dir, &error))?;
         let database = format!("sql:{}", dir.display());
         let mut certutil = Command::new("certutil");
-        self.run(certutil.args(["-N", "-d", &database, "-f"]).arg(&pins))?;
+        run(certutil.args(["-N", "-d", &database, "-f"]).arg(&pins))?;
         fs::remove_file(&pins).map_err(|error| in_words(&pins, &error))
     }
 
-    /// pkcs11-tool on the module, or on one before it.
-    pub fn pkcs11_tool(&self, module: &Path) -> Command {
-        let mut tool = Command::new("pkcs11-tool");
-        tool.arg("--module").arg(module);
-        tool.envs(self.environment());
-        tool
+    /// pkcs11-tool on these tokens.
+    ///
+    /// # Errors
+    /// The shim cannot be built where one is needed.
+    pub fn pkcs11_tool(&self) -> Result<Command, String> {
+        self.tool("pkcs11-tool".as_ref())
     }
 
-    /// Runs a tool that must work on these tokens.
-    fn run(&self, tool: &mut Command) -> Result<(), String> {
-        let output = tool
-            .envs(self.environment())
-            .output()
-            .map_err(|error| format!("{tool:?}: {error}"))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{tool:?} ended with {}: {said}", output.status))
+    /// A program that takes the module after `--module`, and hands no string to C_Initialize: where
+    /// one is needed the shim does that.
+    ///
+    /// # Errors
+    /// The shim cannot be built.
+    pub fn tool(&self, program: &Path) -> Result<Command, String> {
+        let mut tool = Command::new(program);
+        tool.envs(self.environment());
+        let module = match self.module_init()? {
+            None => self.kind.module(),
+            Some(init) => {
+                let module = self.kind.module();
+                tool.env("SHIM_MODULE", module).env("SHIM_INIT", init);
+                self.shim()?
+            }
+        };
+        tool.arg("--module").arg(module);
+        Ok(tool)
     }
+
+    /// The module of the adapter's tests that stands before another, which `SHIM_MODULE` names, and
+    /// fails as it is told.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn shim(&self) -> Result<PathBuf, String> {
+        let source = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../adapters-hsm/tests/modules/shim.c"
+        );
+        let module = self.dir.join("shim.so");
+        if !module.exists() {
+            let mut compiler = Command::new("cc");
+            compiler.args(["-shared", "-fPIC", "-o"]).arg(&module);
+            run(compiler.args([source, "-ldl"]))?;
+        }
+        Ok(module)
+    }
+}
+
+/// Runs a tool that must work.
+fn run(tool: &mut Command) -> Result<(), String> {
+    let output = tool
+        .output()
+        .map_err(|error| format!("{tool:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{tool:?} ended with {}: {said}", output.status))
 }
 
 /// The configuration of Kryoptic with these slots, each with its file in the directory, and without

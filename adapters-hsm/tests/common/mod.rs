@@ -92,20 +92,9 @@ impl Sandbox {
         path
     }
 
-    /// Builds a PKCS#11 module of `tests/modules`.
-    pub fn module(&self, source: &str) -> Utf8PathBuf {
-        let path = self.path(&format!("{source}.so"));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/modules")
-            .join(source);
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o", path.as_str()])
-            .arg(source)
-            .arg("-ldl")
-            .status()
-            .expect("the C compiler `cc` (package gcc) is needed to build a module");
-        assert!(built.success());
-        path
+    /// The module of `tests/modules` that fails as the environment tells it.
+    pub fn shim(&self) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.store.shim().unwrap()).unwrap()
     }
 
     /// A token made by another tool.
@@ -130,9 +119,9 @@ impl Sandbox {
         self.behind(Utf8PathBuf::from_path_buf(self.store.kind().module()).unwrap())
     }
 
-    /// The same behind the shim of `tests/modules`, which fails as the environment tells it.
+    /// The same behind the shim.
     pub fn shimmed(&self) -> HsmConfig {
-        self.behind(self.module("shim.c"))
+        self.behind(self.shim())
     }
 
     fn behind(&self, module: Utf8PathBuf) -> HsmConfig {
@@ -320,6 +309,10 @@ impl Rig for StoreRig {
 
     fn memory(&self) -> Box<dyn PinMemory> {
         Box::new(self.book.clone())
+    }
+
+    fn can_initialise(&self) -> bool {
+        self.sandbox.store.kind().has_free_slots()
     }
 
     fn add_token(&self, label: &str) {

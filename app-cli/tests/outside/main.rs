@@ -39,3 +39,5 @@ mod scenarios;
 mod setup;
 mod terminal;
 mod tls_admin;
+mod token_away;
+mod token_locks;

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 pub use run::Run;
 use token::{Kind, Store};
+pub use tokens::LABEL;
 
 /// The default module of Debian's softhsm2.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -34,13 +35,18 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// An empty one. It stands on /dev/shm, so that its runtime directory is on a tmpfs.
+    /// An empty one, with the kind of tokens of this run.
     pub fn new() -> Self {
+        Self::on(Kind::of_this_run().unwrap())
+    }
+
+    /// An empty one. It stands on /dev/shm, so that its runtime directory is on a tmpfs.
+    pub fn on(kind: Kind) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("trustpoint-")
             .tempdir_in("/dev/shm")
             .unwrap();
-        let store = Store::new(Kind::of_this_run().unwrap(), dir.path());
+        let store = Store::new(kind, dir.path());
         let mut sandbox = Self {
             dir,
             variables: BTreeMap::new(),
@@ -64,7 +70,12 @@ impl Sandbox {
 
     /// A node that was set up with SoftHSM storage and a backup password, and started once.
     pub fn softhsm() -> Self {
-        let sandbox = Self::new();
+        Self::softhsm_on(Kind::of_this_run().unwrap())
+    }
+
+    /// The same with this kind of token in the place of SoftHSM's.
+    pub fn softhsm_on(kind: Kind) -> Self {
+        let sandbox = Self::on(kind);
         sandbox.run(&["startup"]).expect(0);
         sandbox.setup_softhsm();
         sandbox.run(&["startup"]).expect(0);

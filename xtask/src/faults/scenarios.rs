@@ -133,7 +133,7 @@ fn succeed(
     version: Option<&str>,
 ) -> Result<()> {
     let mut command = Command::new(program);
-    node.environment(&mut command);
+    node.environment(&mut command)?;
     if let Some(version) = version {
         command.env("TRUSTPOINT_APP_VERSION", version);
     }

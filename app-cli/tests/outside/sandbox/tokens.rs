@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::token::{Kind, Store};
-use super::{PIN, SO_PIN, Sandbox, run_tool, tool};
+use super::{PIN, SO_PIN, Sandbox, run_tool};
 
 /// The label of the token that a node uses where it is told nothing else.
-const LABEL: &str = "Trustpoint-SoftHSM";
+pub const LABEL: &str = "Trustpoint-SoftHSM";
 
 impl Sandbox {
     /// The store of its tokens.
@@ -39,21 +40,8 @@ impl Sandbox {
     /// Every later run uses the module of the adapter's tests, which stands before that of the
     /// tokens and fails as it is told.
     pub fn use_shim(&mut self) {
-        let shim = self.shim();
+        let shim = self.store.shim().unwrap();
         self.set("TRUSTPOINT_HSM_MODULE", shim.to_str().unwrap());
-    }
-
-    fn shim(&self) -> PathBuf {
-        let source = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../adapters-hsm/tests/modules/shim.c"
-        );
-        let module = self.path("shim.so");
-        if !module.exists() {
-            let built = module.to_str().unwrap();
-            tool("cc", ["-shared", "-fPIC", "-o", built, source, "-ldl"]);
-        }
-        module
     }
 
     /// Every later run finds the tokens of the other sandbox in the place of its own.
@@ -65,19 +53,14 @@ impl Sandbox {
     /// Runs pkcs11-tool on the token as its user, and gives back what it printed.
     #[track_caller]
     pub fn pkcs11_tool(&self, arguments: &[&str]) -> String {
-        let init = self.store.module_init().unwrap();
-        // It cannot hand a string to C_Initialize, and the shim can.
-        let mut tool = match init {
-            None => self.store.pkcs11_tool(&self.store.kind().module()),
-            Some(init) => {
-                let mut tool = self.store.pkcs11_tool(&self.shim());
-                tool.env("SHIM_MODULE", self.module())
-                    .env("SHIM_INIT", init);
-                tool
-            }
-        };
-        tool.args(["--token-label", LABEL, "--login", "--pin", PIN]);
-        run_tool(tool.args(arguments))
+        run_tool(self.login(PIN).args(arguments))
+    }
+
+    /// pkcs11-tool, which logs in to the token with this user PIN.
+    pub fn login(&self, pin: &str) -> Command {
+        let mut tool = self.store.pkcs11_tool().unwrap();
+        tool.args(["--token-label", LABEL, "--login", "--pin", pin]);
+        tool
     }
 
     /// CKA_IDs of the secret keys on the token.
