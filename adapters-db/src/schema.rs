@@ -30,8 +30,9 @@ const EMBEDDED: &[(&str, &str)] = &[
         include_str!("../migrations/V5__rotation.sql"),
     ),
     ("V6__event", include_str!("../migrations/V6__event.sql")),
+    ("V7__copies", include_str!("../migrations/V7__copies.sql")),
     #[cfg(feature = "next-migration")]
-    ("V7__note", include_str!("../migrations-next/V7__note.sql")),
+    ("V8__note", include_str!("../migrations-next/V8__note.sql")),
 ];
 
 /// The runner of the embedded migrations: all that is pending in one transaction.
@@ -142,7 +143,7 @@ mod tests {
         files.sort();
         let embedded: Vec<String> = EMBEDDED
             .iter()
-            .filter(|(name, _)| !name.starts_with("V7"))
+            .filter(|(name, _)| !name.starts_with("V8"))
             .map(|(name, _)| format!("{name}.sql"))
             .collect();
         assert_eq!(files, embedded);

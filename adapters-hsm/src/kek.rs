@@ -7,7 +7,8 @@ use domain::{KEK_LABEL, KekId};
 use ports::TokenError;
 
 use crate::classify::OrFailed as _;
-use crate::session::{UserSession, unmodifiable};
+use crate::session::UserSession;
+use crate::template::unmodifiable;
 
 /// AES-256.
 const KEY_LENGTH: Ulong = Ulong::new(32);

@@ -30,6 +30,7 @@ mod reached;
 mod session;
 mod shared;
 mod slots;
+mod template;
 mod token_module;
 mod token_session;
 mod trials;

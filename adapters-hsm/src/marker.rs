@@ -14,7 +14,7 @@ use ports::{TokenError, TokenName};
 
 use crate::classify::{OrFailed as _, cause, failed, is};
 use crate::random;
-use crate::session::{UserSession, refuses_template, unmodifiable};
+use crate::template::{refuses_template, unmodifiable};
 
 const APPLICATION: &[u8] = b"trustpointctl";
 const LABEL: &[u8] = b"trustpoint-installation";
@@ -86,31 +86,34 @@ pub(crate) fn read(session: &Session, token: &TokenName) -> Result<Option<Marker
     Ok(None)
 }
 
-/// Writes the marker where there is none, and gives back the one that stands there now.
+/// Writes the marker where there is none, and gives back the one that stands there now. One for a
+/// token without a serial number of its own numbers it.
 pub(crate) fn write(
-    user: &UserSession,
+    session: &Session,
+    token: &TokenName,
+    has_serial: bool,
     installation: &InstallationId,
 ) -> Result<Marker, TokenError> {
-    match read(&user.session, &user.name)? {
+    match read(session, token)? {
         Some(present) if present.installation == *installation => Ok(present),
         Some(theirs) => Err(TokenError::OtherInstallation {
-            token: user.name.clone(),
+            token: token.clone(),
             theirs: theirs.installation,
             ours: installation.clone(),
         }),
         None => {
-            let marker = Marker::new(installation, user.token.has_serial())?;
-            create(user, &marker)?;
+            let marker = Marker::new(installation, has_serial)?;
+            create(session, token, &marker)?;
             Ok(marker)
         }
     }
 }
 
 /// In the first form that the token takes.
-fn create(user: &UserSession, marker: &Marker) -> Result<(), TokenError> {
+fn create(session: &Session, token: &TokenName, marker: &Marker) -> Result<(), TokenError> {
     let create = |form: Form| {
         let template = form.template(marker.to_string().into_bytes());
-        unmodifiable(template, |template| user.session.create_object(template))
+        unmodifiable(template, |template| session.create_object(template))
     };
     let created = match create(Form::Data) {
         Err(error) if refuses_template(&error) => create(Form::PublicKey),
@@ -118,24 +121,24 @@ fn create(user: &UserSession, marker: &Marker) -> Result<(), TokenError> {
     };
     created
         .map(drop)
-        .or_failed(|| format!("the marker could not be written to the {user}"))
+        .or_failed(|| format!("the marker could not be written to the {token}"))
 }
 
 /// Which form the token takes, tried out on an object that ends with the session.
-pub(crate) fn try_out(user: &UserSession) -> Result<&'static str, TokenError> {
+pub(crate) fn try_out(session: &Session, token: &TokenName) -> Result<&'static str, TokenError> {
     let mut failure = None;
     for form in Form::ALL {
         let mut template = form.template(b"trial".to_vec());
         template.retain(|attribute| *attribute != Attribute::Token(true));
         template.push(Attribute::Token(false));
-        let made = unmodifiable(template, |template| user.session.create_object(template));
-        match made.and_then(|object| user.session.destroy_object(object)) {
+        let made = unmodifiable(template, |template| session.create_object(template));
+        match made.and_then(|object| session.destroy_object(object)) {
             Ok(()) => return Ok(form.name()),
             Err(error) => failure = Some(error),
         }
     }
     Err(failed(
-        format!("the {user} takes neither a data object nor a public key"),
+        format!("the {token} takes neither a data object nor a public key"),
         failure.unwrap_or(Error::NotSupported),
     ))
 }

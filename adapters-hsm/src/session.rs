@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
-use cryptoki::object::{Attribute, ObjectHandle};
+use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::types::RawAuthPin;
 use domain::KekId;
@@ -201,33 +201,4 @@ pub(crate) fn open(context: &Pkcs11, token: &SlotToken) -> Result<Session, Token
         opened => opened,
     }
     .or_failed(|| format!("no session could be opened on the {}", token.name))
-}
-
-/// Makes an object that nobody can modify. Not every token takes CKA_MODIFIABLE: it is left out
-/// where the template is refused.
-pub(crate) fn unmodifiable<T>(
-    mut template: Vec<Attribute>,
-    make: impl Fn(&[Attribute]) -> Result<T, Error>,
-) -> Result<T, Error> {
-    template.push(Attribute::Modifiable(false));
-    match make(&template) {
-        Err(error) if refuses_template(&error) => {
-            template.pop();
-            make(&template)
-        }
-        made => made,
-    }
-}
-
-/// Whether the token does not take an attribute of the template.
-pub(crate) fn refuses_template(error: &Error) -> bool {
-    is_one_of(
-        error,
-        &[
-            RvError::TemplateInconsistent,
-            RvError::AttributeTypeInvalid,
-            RvError::AttributeValueInvalid,
-            RvError::AttributeReadOnly,
-        ],
-    )
 }

@@ -50,6 +50,7 @@ impl TokenSession for Pkcs11Session {
         let kek = kek.clone();
         let leak = self.user.call("generating a KEK", move |user| {
             let key = kek::generate(user, &kek)?;
+            wrap::ensure_of_use(user, &kek, key)?;
             Ok(wrap::gives_away(user, &kek, key).then(|| warning_of_leak(user)))
         })?;
         if let Some(warning) = leak {
@@ -96,7 +97,12 @@ impl TokenSession for Pkcs11Session {
     fn mark(&mut self, installation: &InstallationId) -> Result<(), TokenError> {
         let installation = installation.clone();
         self.info = self.user.call("marking the token", move |user| {
-            marker::write(user, &installation)?;
+            marker::write(
+                &user.session,
+                &user.name,
+                user.token.has_serial(),
+                &installation,
+            )?;
             user.describe()
         })?;
         self.lease.flush(&self.info)

@@ -9,11 +9,11 @@ use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki_sys::CKM_AES_KEY_WRAP_KWP;
 use domain::KekId;
-use ports::{CallFailure, Dek, TokenError, WrapFormat, WrappedDek};
+use ports::{CallFailure, Dek, FaultKind, TokenError, WrapFormat, WrappedDek};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::blob::{self, Blob, Body, GCM_LENGTH, IV_LENGTH, KEY_WRAP_LENGTH, damaged};
-use crate::classify::{self, cause, is};
+use crate::classify::{self, OrFailed as _, cause, is};
 use crate::kek;
 use crate::random;
 use crate::session::UserSession;
@@ -98,6 +98,25 @@ pub(crate) fn try_out(
         Err(error) => Err(error),
         Ok(_) => Err(TokenError::WrapMismatch(user.name.clone())),
     }
+}
+
+/// Refuses a new KEK that the token cannot wrap with. Where that will not change the KEK does not stay:
+/// each further try would leave one more.
+pub(crate) fn ensure_of_use(
+    user: &UserSession,
+    id: &KekId,
+    key: ObjectHandle,
+) -> Result<(), TokenError> {
+    let kek = Kek { user, id, key };
+    let Err(error) = kek.self_test(user.wrap_format()?) else {
+        return Ok(());
+    };
+    if error.kind() == FaultKind::Config {
+        (user.session.destroy_object(key)).or_failed(|| {
+            format!("the new KEK {id} on the {user} wraps nothing and cannot be removed")
+        })?;
+    }
+    Err(error)
 }
 
 /// Whether the token wraps a KEK with itself: then it can be read, although it is not extractable.

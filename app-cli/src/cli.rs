@@ -195,6 +195,12 @@ pub enum KeysCommand {
     /// Make a new KEK and wrap the same DEK with it
     #[command(after_help = examples::KEYS_ROTATE)]
     RotateKek(RotateKekArgs),
+    /// Remove what is kept for a token that was stolen or will not come back
+    ///
+    /// The token in use is refused unless the backup password is proven to open the DEK, and so is
+    /// the last way to the DEK.
+    #[command(after_help = examples::KEYS_FORGET)]
+    ForgetToken(ForgetTokenArgs),
     /// Set or change the backup password
     #[command(after_help = examples::KEYS_SET_PASSWORD)]
     SetBackupPassword(RecoverArgs),
@@ -210,6 +216,24 @@ pub struct RotateKekArgs {
     /// before then open by their backup password alone
     #[arg(long)]
     pub destroy_old: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}
+
+/// Options of `keys forget-token`.
+#[derive(Args, Clone, Debug)]
+pub struct ForgetTokenArgs {
+    /// Serial number of the token, as `keys show` shows it
+    #[arg(value_name = "SERIAL")]
+    pub serial: String,
+    /// Do not ask whether the token is to be forgotten
+    #[arg(long)]
+    pub yes: bool,
+    /// File with the backup password, to prove that it opens the DEK; `-` reads standard input. The
+    /// token is not asked then
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub backup_password_file: Option<Utf8PathBuf>,
     /// How long to wait for another start to end
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub lock_wait: u64,

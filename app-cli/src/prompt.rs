@@ -10,8 +10,8 @@ use ports::{CryptoError, FaultKind, PinError, Pins, Secret, TokenInfo};
 
 use crate::config::{SecretFiles, names_in, read_password_file};
 use crate::failure::Failure;
+use usecases::backup_password::MIN_PASSWORD_CHARS;
 use usecases::error::Error;
-use usecases::setup::MIN_PASSWORD_CHARS;
 
 /// How often a person may answer wrongly.
 const TRIES: usize = 3;
@@ -103,8 +103,30 @@ pub fn new_password(
     }
 }
 
+/// Asks whether this token is to be forgotten, which cannot be undone.
+///
+/// # Errors
+/// [`FaultKind::Usage`] without a terminal, and where the answer is not yes.
+pub fn confirm_forgetting(token: &str) -> Result<(), Failure> {
+    need_terminal("your consent", "--yes")?;
+    say(&format!("What is kept for the {token}, is removed. Should"));
+    say("that token come back, it no longer opens the secrets of this node.");
+    let answer = hidden::ask_in_sight("Forget this token? [yes/no]: ")?;
+    if answer.trim() == "yes" {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FaultKind::Usage,
+        "the answer was not yes; nothing was changed",
+        "run the command again",
+    ))
+}
+
 /// The secret of a file; `-` at a terminal is asked for without echo.
-fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
+///
+/// # Errors
+/// The file or the terminal cannot be read.
+pub fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
     if is_typed_at(path) {
         hidden::read_hidden("Backup password: ")
     } else {

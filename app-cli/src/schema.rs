@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use usecases::report::own::{
     BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, HsmCheck, KeysShow,
-    TlsHistory, TlsShow,
+    Recover, TlsHistory, TlsShow,
 };
 
 use crate::exit_code;
@@ -35,14 +35,15 @@ type Make = fn() -> Value;
 
 /// Every command as reports name it, with the schema of the whole report. The first stands for
 /// arguments that are none of a command.
-const COMMANDS: [(&str, Make); 22] = [
+const COMMANDS: [(&str, Make); 23] = [
     ("trustpointctl", of::<Document<'static, Nothing>>),
     ("startup", of::<Document<'static, Start<'static>>>),
     ("status", of::<Document<'static, Start<'static>>>),
     ("setup", of::<Tls<Nothing>>),
-    ("recover", of::<Tls<Nothing>>),
+    ("recover", own::<Tls<Recover>>),
     ("keys show", own::<Document<'static, KeysShow>>),
     ("keys rotate-kek", of::<Document<'static, Nothing>>),
+    ("keys forget-token", of::<Document<'static, Nothing>>),
     ("keys set-backup-password", of::<Document<'static, Nothing>>),
     (
         "keys verify-backup-password",

@@ -145,6 +145,9 @@ _trustpointctl() {
             trustpointctl__subcmd__help__subcmd__hsm,check)
                 cmd="trustpointctl__subcmd__help__subcmd__hsm__subcmd__check"
                 ;;
+            trustpointctl__subcmd__help__subcmd__keys,forget-token)
+                cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token"
+                ;;
             trustpointctl__subcmd__help__subcmd__keys,rotate-kek)
                 cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__rotate__subcmd__kek"
                 ;;
@@ -184,6 +187,9 @@ _trustpointctl() {
             trustpointctl__subcmd__hsm__subcmd__help,help)
                 cmd="trustpointctl__subcmd__hsm__subcmd__help__subcmd__help"
                 ;;
+            trustpointctl__subcmd__keys,forget-token)
+                cmd="trustpointctl__subcmd__keys__subcmd__forget__subcmd__token"
+                ;;
             trustpointctl__subcmd__keys,help)
                 cmd="trustpointctl__subcmd__keys__subcmd__help"
                 ;;
@@ -198,6 +204,9 @@ _trustpointctl() {
                 ;;
             trustpointctl__subcmd__keys,verify-backup-password)
                 cmd="trustpointctl__subcmd__keys__subcmd__verify__subcmd__backup__subcmd__password"
+                ;;
+            trustpointctl__subcmd__keys__subcmd__help,forget-token)
+                cmd="trustpointctl__subcmd__keys__subcmd__help__subcmd__forget__subcmd__token"
                 ;;
             trustpointctl__subcmd__keys__subcmd__help,help)
                 cmd="trustpointctl__subcmd__keys__subcmd__help__subcmd__help"
@@ -1002,8 +1011,22 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__help__subcmd__keys)
-            opts="show rotate-kek set-backup-password verify-backup-password"
+            opts="show rotate-kek forget-token set-backup-password verify-backup-password"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1402,7 +1425,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__keys)
-            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show rotate-kek set-backup-password verify-backup-password help"
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show rotate-kek forget-token set-backup-password verify-backup-password help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1449,9 +1472,90 @@ _trustpointctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        trustpointctl__subcmd__keys__subcmd__help)
-            opts="show rotate-kek set-backup-password verify-backup-password help"
+        trustpointctl__subcmd__keys__subcmd__forget__subcmd__token)
+            opts="-q -v -h --yes --backup-password-file --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --backup-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__keys__subcmd__help)
+            opts="show rotate-kek forget-token set-backup-password verify-backup-password help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__keys__subcmd__help__subcmd__forget__subcmd__token)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -7,6 +7,8 @@
 //! no file system and no terminal is named here.
 
 pub mod backup;
+pub mod backup_password;
+mod copies;
 mod credential;
 mod dek_ways;
 pub mod doctor;
@@ -27,3 +29,4 @@ pub mod startup;
 mod storage;
 pub mod tls_admin;
 pub mod token;
+mod wrap;

@@ -86,10 +86,7 @@ pub enum Refused {
     #[error("no backup password is set")]
     PasswordNotSet,
     #[error("{database} holds no DEK under a backup password: no password can help")]
-    NoPassword {
-        database: String,
-        way_back: Option<String>,
-    },
+    NoPassword { database: String, way_back: String },
     #[error("no backup password can bring the DEK back: {source}")]
     DamagedPasswordBlob { source: Box<CryptoError> },
     #[error("the backup password unwraps a DEK, but not the one that seals {database}")]
@@ -140,8 +137,24 @@ pub enum Refused {
     NoInitialisedToken { wanted: String, there: String },
     #[error("the {token} has no user PIN yet, and this program sets none on a physical token")]
     NoUserPin { token: TokenName },
-    #[error("{database} knows of no token")]
-    NoToken { database: String },
+    #[error("{database} knows of no token with the serial number {serial}")]
+    NoToken { database: String, serial: String },
+    #[error("no copy of the DEK is kept for a token with the serial number {serial}")]
+    UnknownToken { serial: String, known: Vec<String> },
+    #[error(
+        "the token {label:?} (serial {serial}) is the one in use, and nothing proves that there is \
+         another way to the DEK"
+    )]
+    TokenInUse {
+        label: String,
+        serial: String,
+        has_backup_password: bool,
+    },
+    #[error(
+        "the token {label:?} (serial {serial}) may be the last way to the DEK: no backup password \
+         opens it, and neither does the token in use"
+    )]
+    LastWay { label: String, serial: String },
     #[error("{database} has no installation id")]
     NoInstallation { database: String },
     #[error("the new KEK does not unwrap what was committed; the old KEK was not touched")]
@@ -260,8 +273,11 @@ impl Refused {
             | Self::ForeignToken { .. }
             | Self::NoFreeSlot { .. }
             | Self::NoInitialisedToken { .. }
-            | Self::NoToken { .. } => FaultKind::Config,
+            | Self::NoToken { .. }
+            | Self::TokenInUse { .. }
+            | Self::LastWay { .. } => FaultKind::Config,
             Self::ShortPassword { .. }
+            | Self::UnknownToken { .. }
             | Self::UnknownFingerprint { .. }
             | Self::AmbiguousFingerprint { .. } => FaultKind::Usage,
             Self::NoUserPin { .. } => FaultKind::Denied,

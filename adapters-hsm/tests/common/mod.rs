@@ -24,22 +24,24 @@ use ports::{
     DekBlobs, FaultKind, Patience, PinMemory, ReachedModule, Secret, Token, TokenError,
     TokenModule, TokenQuery, TokenSession,
 };
-use token::{Kind, Store};
+use token::{CHOICE, Kind, Store};
 
 /// SoftHSM's module.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 const CHILD: &str = "HSM_TEST_CHILD";
 
-/// Runs `body` in a process of its own, with an empty store of the tokens of this run and
-/// `environment`, in which `{dir}` stands for the directory of the test. `name` is the name of the
-/// test.
+/// Runs `body` in a process of its own, with an empty store of the tokens of this run, or of those that
+/// `environment` names, and with `environment`, in which `{dir}` stands for the directory of the test.
+/// `name` is the name of the test.
 pub fn isolated(name: &str, environment: &[(&str, &str)], body: impl FnOnce(&Sandbox)) {
     if std::env::var_os(CHILD).is_some_and(|child| child == name) {
         return body(&Sandbox::of_child());
     }
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::new(Kind::of_this_run().unwrap(), dir.path());
+    let named = environment.iter().find(|(key, _)| *key == CHOICE);
+    let kind = named.map_or_else(Kind::of_this_run, |(_, name)| Kind::named(name));
+    let store = Store::new(kind.unwrap(), dir.path());
     store.create().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child

@@ -43,6 +43,16 @@ Examples:
   # A new KEK, and the old ones destroyed once it is proven
   trustpointctl keys rotate-kek --destroy-old";
 
+pub(super) const KEYS_FORGET: &str = "\
+Examples:
+  # The serial numbers
+  trustpointctl keys show
+  # A token that was stolen; asks at a terminal whether it is to be forgotten
+  trustpointctl keys forget-token a809c295803970ba
+  # The token in use, where the backup password is proven to open the DEK
+  trustpointctl keys forget-token a809c295803970ba --yes \\
+    --backup-password-file /run/secrets/backup_password";
+
 pub(super) const KEYS_SET_PASSWORD: &str = "\
 Examples:
   # Asks for the new password at a terminal, twice

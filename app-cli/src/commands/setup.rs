@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
+use usecases::backup_password::check_password;
 use usecases::node::Node;
 use usecases::report::Report;
 use usecases::setup::{self, Request};
@@ -85,5 +86,5 @@ fn backup_password(
         ));
     }
     prompt::before_asking(file, || setup::may_set_up(node))?;
-    prompt::new_password(file, setup::check_password).map(Some)
+    prompt::new_password(file, check_password).map(Some)
 }

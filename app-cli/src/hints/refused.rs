@@ -87,11 +87,7 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::DamagedPasswordBlob { .. } => {
             "while the DEK is accessible, `trustpointctl keys set-backup-password` makes it anew"
         }
-        Refused::NoPassword { way_back: None, .. } => "run `trustpointctl startup`",
-        Refused::NoPassword {
-            way_back: Some(way_back),
-            ..
-        }
+        Refused::NoPassword { way_back, .. }
         | Refused::LostDek { way_back, .. }
         | Refused::DekReplaced { way_back, .. } => return way_back.clone(),
         Refused::CacheAlone(found) => return found.way_back.clone(),
@@ -120,8 +116,30 @@ pub(super) fn of(refused: &Refused) -> String {
             "have the device's security officer set it (pkcs11-tool --login --login-type so \
              --init-pin); nothing was changed"
         }
-        Refused::NoToken { .. } => {
-            "this node has no HSM storage; `trustpointctl setup --storage softhsm` makes one"
+        Refused::NoToken { .. } => "run the command again; `trustpointctl keys show` lists the tokens",
+        Refused::UnknownToken { known, .. } if known.is_empty() => {
+            "no token is known: there is nothing to forget"
+        }
+        Refused::UnknownToken { known, .. } => {
+            return format!(
+                "there is one for {}; `trustpointctl keys show` tells more of each",
+                known.join(", ")
+            );
+        }
+        Refused::TokenInUse {
+            has_backup_password: true,
+            ..
+        } => {
+            "prove that the backup password opens the DEK, with --backup-password-file FILE: after \
+             that the next start waits for `trustpointctl recover`; nothing was changed"
+        }
+        Refused::TokenInUse { .. } => {
+            "set a backup password first, with `trustpointctl keys set-backup-password`, or put \
+             another token in its place; nothing was changed"
+        }
+        Refused::LastWay { .. } => {
+            "while the DEK is cached, `trustpointctl keys rotate-kek` wraps it for the token in use, \
+             and `trustpointctl keys set-backup-password` adds a password; nothing was changed"
         }
         Refused::NewKekFails { .. } => "run `trustpointctl keys rotate-kek` again",
         Refused::UnusableCredential { .. } => {

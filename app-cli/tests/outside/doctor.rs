@@ -72,6 +72,7 @@ fn a_healthy_node_passes_every_check() {
         "pin",
         "kek",
         "dek",
+        "token_copies",
         "dek_cache",
         "certificate",
         "certificate_validity",

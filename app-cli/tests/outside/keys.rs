@@ -9,7 +9,7 @@ use crate::sandbox::{PASSWORD, PIN, Run, SO_PIN, Sandbox, put};
 
 const OTHER_PASSWORD: &str = "another horse, another battery";
 const COLUMNS: &str = "SELECT hex(encrypted_dek), hex(bek_encrypted_dek), hex(dek_check_value), \
-                       serial FROM pkcs11_token";
+                       serial FROM pkcs11_token, sealing";
 
 fn show(sandbox: &Sandbox) -> Value {
     let run = sandbox.run(&["keys", "show"]).expect(0);
@@ -51,10 +51,7 @@ fn assert_ready_after_restart(sandbox: &Sandbox, fingerprint: &str) -> Run {
 fn show_names_what_database_and_token_hold() {
     let sandbox = Sandbox::softhsm();
     let keys = show(&sandbox);
-    let column = |name: &str| {
-        let hex = sandbox.sql(&format!("SELECT lower(hex({name})) FROM pkcs11_token"));
-        hex.trim().to_owned()
-    };
+    let check_value = sandbox.sql("SELECT lower(hex(dek_check_value)) FROM sealing");
     let serial = sandbox.sql("SELECT serial FROM pkcs11_token");
     assert_eq!(keys["token"]["label"], "Trustpoint-SoftHSM");
     assert_eq!(keys["token"]["serial"], serial.trim());
@@ -63,7 +60,7 @@ fn show_names_what_database_and_token_hold() {
     let id = sandbox.keys_on_token().concat();
     assert_eq!(keys["kek"]["id"], id);
     assert_eq!(keys["kek"]["on_token"], true);
-    assert_eq!(keys["dek"]["check_value"], column("dek_check_value"));
+    assert_eq!(keys["dek"]["check_value"], check_value.trim());
     assert_eq!(keys["dek"]["wrap_format"], "AES_KEY_WRAP");
     assert_eq!(keys["backup_password"]["set"], true);
     let since = keys["backup_password"]["since"].as_str().unwrap();
@@ -308,11 +305,9 @@ fn the_drill_proves_the_password_and_changes_nothing() {
 #[test]
 fn the_drill_tells_a_password_of_another_dek() {
     let (sandbox, other) = (Sandbox::softhsm(), Sandbox::softhsm());
-    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
     let blob = blob.trim();
-    sandbox.sql(&format!(
-        "UPDATE pkcs11_token SET bek_encrypted_dek = x'{blob}'"
-    ));
+    sandbox.sql(&format!("UPDATE sealing SET bek_encrypted_dek = x'{blob}'"));
     verify(&sandbox, PASSWORD).expect_error(65, "data_corrupt");
 }
 
@@ -341,7 +336,7 @@ fn a_backup_password_that_is_set_later_recovers_the_node() {
 #[test]
 fn a_changed_backup_password_takes_the_place_of_the_old_one() {
     let sandbox = Sandbox::softhsm();
-    sandbox.sql("UPDATE pkcs11_token SET bek_set_at = '2020-01-01T00:00:00Z'");
+    sandbox.sql("UPDATE sealing SET bek_set_at = '2020-01-01T00:00:00Z'");
     let before = sandbox.sql(COLUMNS);
     let run = set(&sandbox, OTHER_PASSWORD).expect(0);
     assert!(

@@ -17,6 +17,7 @@ mod bad_input;
 mod check_ahead;
 mod commands;
 mod contradictions;
+mod copies;
 mod corrections;
 mod doctor;
 mod history;

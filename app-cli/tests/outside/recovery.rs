@@ -119,18 +119,6 @@ fn the_old_token_back_while_the_node_waits_is_used_by_recover() {
 }
 
 #[test]
-fn the_old_token_in_the_place_of_the_recovered_one_is_a_lost_token_again() {
-    let (sandbox, fingerprint) = waiting();
-    recover(&sandbox, PASSWORD).expect(0);
-    sandbox.bring_token_back();
-    sandbox.new_container();
-    let run = sandbox.run(&["startup"]).expect(0);
-    assert_eq!(run.restore_scenario(), LOST);
-    recover(&sandbox, PASSWORD).expect(0);
-    assert_is_back(&sandbox, &fingerprint);
-}
-
-#[test]
 fn both_tokens_under_one_label_the_one_in_use_is_meant() {
     let (mut sandbox, fingerprint) = waiting();
     recover(&sandbox, PASSWORD).expect(0);
@@ -314,14 +302,14 @@ fn an_altered_blob_is_no_wrong_password_where_it_can_be_told() {
         ),
         ("substr(bek_encrypted_dek, 1, 93) || x'00'", 77, "denied"),
     ] {
-        let right = sandbox.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+        let right = sandbox.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
         sandbox.sql(&format!(
-            "UPDATE pkcs11_token SET bek_encrypted_dek = CAST({change} AS BLOB)"
+            "UPDATE sealing SET bek_encrypted_dek = CAST({change} AS BLOB)"
         ));
         sandbox.fails_unchanged(&arguments, code, kind);
         let right = right.trim();
         sandbox.sql(&format!(
-            "UPDATE pkcs11_token SET bek_encrypted_dek = x'{right}'"
+            "UPDATE sealing SET bek_encrypted_dek = x'{right}'"
         ));
     }
     recover(&sandbox, PASSWORD).expect(0);
@@ -331,11 +319,9 @@ fn an_altered_blob_is_no_wrong_password_where_it_can_be_told() {
 fn a_password_of_another_dek_is_corrupt_and_changes_nothing() {
     let (sandbox, _) = waiting();
     let (other, _) = waiting();
-    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
     let blob = blob.trim();
-    sandbox.sql(&format!(
-        "UPDATE pkcs11_token SET bek_encrypted_dek = x'{blob}'"
-    ));
+    sandbox.sql(&format!("UPDATE sealing SET bek_encrypted_dek = x'{blob}'"));
     let file = sandbox.password_file(PASSWORD);
     let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
     let said = sandbox.fails_unchanged(&arguments, 65, "data_corrupt");
@@ -436,23 +422,6 @@ fn setup_on_a_node_that_waits_names_recover_and_status_names_what_comes_first() 
     let said = sandbox.fails_unchanged(&["setup", "--storage", "software"], 78, "config");
     assert!(said.contains("`trustpointctl recover`"), "{said}");
     assert!(!said.contains("--reset"), "{said}");
-}
-
-#[test]
-fn what_only_the_lost_token_opens_is_kept_through_any_number_of_upgrades() {
-    let mut sandbox = waiting().0;
-    let run = recover(&sandbox, PASSWORD).expect(0);
-    let kept = run.text("/warnings/0");
-    let kept = kept
-        .split(' ')
-        .find(|word| word.contains("/snapshots/"))
-        .unwrap();
-    let kept = kept.trim_matches('`').to_owned();
-    for version in 2..9 {
-        sandbox.set("TRUSTPOINT_APP_VERSION", &format!("{version}.0.0"));
-        sandbox.run(&["startup"]).expect(0);
-    }
-    sandbox.run(&["backup", "verify", &kept]).expect(0);
 }
 
 #[test]

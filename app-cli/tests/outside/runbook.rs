@@ -87,7 +87,7 @@ fn bring_about(sandbox: &Sandbox, state: &str) {
             lose_dek();
         }
         "token lost without a backup password" => {
-            sandbox.sql("UPDATE pkcs11_token SET bek_encrypted_dek = NULL");
+            sandbox.sql("UPDATE sealing SET bek_encrypted_dek = NULL");
             sandbox.lose_token();
             lose_dek();
         }
@@ -147,6 +147,10 @@ fn script_for(sandbox: &Sandbox, remedy: &Remedy) -> String {
             "FINGERPRINT",
             &listed.text("/credentials/1/sha256_fingerprint"),
         );
+    }
+    if script.contains("SERIAL") {
+        let shown = sandbox.run(&["keys", "show"]).expect(0);
+        script = script.replace("SERIAL", &shown.text("/keys/copies/0/serial"));
     }
     if script.contains("RECIPIENT") {
         let key = sandbox.path("node.key");

@@ -37,8 +37,8 @@ pub fn run(recorder: &mut Recorder<'_>, request: Create<'_>) -> Result<BackupMan
     let is_hsm = record.storage.is_some_and(StorageType::is_hsm);
     if is_hsm && !manifest.backup_password_set {
         recorder.report.warnings.push(
-            "no backup password is set: this backup opens with the token that is in use now, and \
-             with nothing else"
+            "no backup password is set: this backup opens with the tokens that `keys show` lists now, \
+             and with nothing else"
                 .into(),
         );
     }

@@ -118,10 +118,11 @@ impl Doctor<'_> {
         let completed = dek_ways::is_completed(record, raw);
         match raw {
             Some(state) if state.is_auto_restore() => {
-                let hint = record.token.as_ref().map_or_else(
-                    || "run `trustpointctl startup`".to_owned(),
-                    |known| dek_ways::way_back_without_kek(self.node, record, known),
-                );
+                let hint = if record.sealing.is_sealed() {
+                    dek_ways::way_back_without_kek(self.node, record)
+                } else {
+                    "run `trustpointctl startup`".to_owned()
+                };
                 let waits = format!("{name}: the node waits for its backup password");
                 self.warn(NAME, waits, hint);
             }
@@ -141,7 +142,7 @@ impl Doctor<'_> {
 
     fn backup_password(&mut self, record: &NodeRecord) {
         const NAME: &str = "backup_password";
-        match (record.storage, &record.token) {
+        match (record.storage, &record.sealing.backup) {
             (Some(StorageType::Software), _) => self.warn(
                 "storage",
                 "software storage: private keys stand in the database in the clear",
@@ -150,14 +151,14 @@ impl Doctor<'_> {
             (storage, _) if storage::is_refused(self.node, storage) => {
                 self.fault("storage", Refused::PhysicalHsm);
             }
-            (Some(hsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
+            (Some(hsm), Some(_)) => {
                 self.pass("storage", hsm.name());
                 match dek_ways::damaged_password_blob(self.node, record) {
                     None => self.pass(NAME, "one is set"),
                     Some(refused) => self.fault(NAME, refused),
                 }
             }
-            (Some(hsm), _) => {
+            (Some(hsm), None) => {
                 self.pass("storage", hsm.name());
                 self.warn(
                     NAME,

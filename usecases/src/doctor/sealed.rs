@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{CacheCopy, KekState};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenRecord, TokenSession,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenCopy, TokenSession,
 };
 
 use super::Doctor;
@@ -30,6 +30,7 @@ impl Doctor<'_> {
                 return None;
             }
         };
+        self.copies(record);
         let unwrapped = self
             .module()
             .and_then(|()| self.token(record))
@@ -46,18 +47,47 @@ impl Doctor<'_> {
             .read()
             .map_or(None, |found| found.state());
         let completed = dek_ways::is_completed(record, raw);
-        match dek_ways::ensure_consistent(self.node, record, completed, None) {
+        let copy = record.sealing.only_copy();
+        match dek_ways::ensure_consistent(self.node, record, completed, copy, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
             Err(refused) => self.fault("keys_agree", refused),
         }
     }
 
+    /// The tokens that the DEK is wrapped for, and whether what is kept for each can be right.
+    fn copies(&mut self, record: &NodeRecord) {
+        const NAME: &str = "token_copies";
+        let copies = &record.sealing.copies;
+        let damaged = copies.iter().find(|copy| {
+            let found = dek_ways::contradiction(self.node, record, false, Some(copy), None);
+            found.is_some_and(|found| found.is_about_the_kek())
+        });
+        let Some(TokenCopy { label, serial, .. }) = damaged else {
+            let serials: Vec<_> = copies.iter().map(|copy| copy.serial.as_str()).collect();
+            return match serials.as_slice() {
+                [] => self.pass(NAME, "the DEK is wrapped for no token"),
+                serials => self.pass(NAME, format!("for serial {}", serials.join(", "))),
+            };
+        };
+        self.warn(
+            NAME,
+            format!(
+                "what is kept for the token {label:?} (serial {serial}) names two KEKs, or none"
+            ),
+            format!(
+                "with that token in use, run `trustpointctl keys rotate-kek`; where it is gone, \
+                 `trustpointctl keys forget-token {serial}`"
+            ),
+        );
+    }
+
     /// What to do where the KEK does not give the DEK.
     fn way_back(&self, record: &NodeRecord) -> String {
-        record.token.as_ref().map_or_else(
-            || format!("run {}", dek_ways::set_up_again(record)),
-            |known| dek_ways::way_back_without_kek(self.node, record, known),
-        )
+        if record.sealing.is_sealed() {
+            dek_ways::way_back_without_kek(self.node, record)
+        } else {
+            format!("run {}", dek_ways::set_up_again(record))
+        }
     }
 
     fn module(&mut self) -> Option<()> {
@@ -167,27 +197,37 @@ impl Doctor<'_> {
             }
         };
         self.pass("pin", "the token accepts it");
-        let Some(known) = &record.token else {
+        if !record.sealing.is_sealed() {
             self.warn(
                 "kek",
                 "the database knows of no KEK yet",
                 format!("run {}", dek_ways::set_up_again(record)),
             );
             return None;
-        };
-        self.kek(&*session, record, known)
-            .then(|| self.dek(&*session, record, known))
-            .flatten()
+        }
+        match session::copy_for(self.node, &*session, &record.sealing) {
+            Ok(Some(copy)) if self.kek(&*session, record, copy) => {
+                self.dek(&*session, record, copy)
+            }
+            Ok(Some(_)) => None,
+            Ok(None) => {
+                let serial = &session.info().serial;
+                let detail = format!("the DEK is not wrapped for this token (serial {serial})");
+                self.kek_lost = true;
+                let kind = FaultKind::HsmUnavailable;
+                self.fail("kek", kind, detail, self.way_back(record));
+                None
+            }
+            Err(fault) => {
+                self.fault("kek", fault);
+                None
+            }
+        }
     }
 
-    fn kek(
-        &mut self,
-        session: &dyn TokenSession,
-        record: &NodeRecord,
-        known: &TokenRecord,
-    ) -> bool {
+    fn kek(&mut self, session: &dyn TokenSession, record: &NodeRecord, copy: &TokenCopy) -> bool {
         const NAME: &str = "kek";
-        let Some(kek) = &known.kek else {
+        let Some(kek) = &copy.kek else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
@@ -223,10 +263,10 @@ impl Doctor<'_> {
         &mut self,
         session: &dyn TokenSession,
         record: &NodeRecord,
-        known: &TokenRecord,
+        copy: &TokenCopy,
     ) -> Option<Dek> {
         const NAME: &str = "dek";
-        let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        let (Some(kek), Some(wrapped)) = (&copy.kek, &copy.wrapped) else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
@@ -235,23 +275,11 @@ impl Doctor<'_> {
             );
             return None;
         };
-        match session.unwrap_dek(kek, blob).map_err(Error::from) {
-            Ok(dek) => match dek_ways::ensure_consistent(self.node, record, false, Some(&dek)) {
-                Ok(()) => {
-                    self.pass(
-                        NAME,
-                        "the KEK unwraps it: 32 bytes, the one of this database",
-                    );
-                    Some(dek)
-                }
-                Err(refused) => {
-                    self.fault(NAME, refused);
-                    None
-                }
-            },
+        match session.unwrap_dek(kek, &wrapped.dek).map_err(Error::from) {
+            Ok(dek) => self.judge(record, copy, dek),
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
                 self.kek_lost = true;
-                let ways = dek_ways::ways(self.node, known, KekState::Absent);
+                let ways = dek_ways::ways(self.node, &record.sealing, KekState::Absent);
                 let fault = match ways {
                     Ok(ways) if ways.is_in_cache_alone() => {
                         let way_back = dek_ways::way_back(self.node, record, ways);
@@ -269,6 +297,22 @@ impl Doctor<'_> {
         }
     }
 
+    /// Whether what the KEK unwraps is the DEK of this database.
+    fn judge(&mut self, record: &NodeRecord, copy: &TokenCopy, dek: Dek) -> Option<Dek> {
+        const NAME: &str = "dek";
+        match dek_ways::ensure_consistent(self.node, record, false, Some(copy), Some(&dek)) {
+            Ok(()) => {
+                let right = "the KEK unwraps it: 32 bytes, the one of this database";
+                self.pass(NAME, right);
+                Some(dek)
+            }
+            Err(refused) => {
+                self.fault(NAME, refused);
+                None
+            }
+        }
+    }
+
     fn cache(&mut self, record: &NodeRecord, unwrapped: Option<Dek>) -> Option<Dek> {
         const NAME: &str = "dek_cache";
         let path = self.node.secrets.cache.path();
@@ -279,7 +323,7 @@ impl Doctor<'_> {
                 return unwrapped;
             }
         };
-        let copy = dek_ways::copy_of(self.node, record.token.as_ref(), &cached);
+        let copy = dek_ways::cache_copy(self.node, &record.sealing, &cached);
         match cached {
             CachedDek::Present(dek) if copy == CacheCopy::Ours => {
                 self.pass(NAME, format!("{path} holds the DEK of this database"));

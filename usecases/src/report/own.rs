@@ -1,28 +1,33 @@
 //! What only one command reports, beside what every report has.
 
 mod backup;
+mod doctor;
 mod hsm;
 mod keys;
 mod tls;
 
-use ports::FaultKind;
 use serde::Serialize;
 
-use super::spelling::{Moment, Name, Named, named};
-use crate::doctor::{Group, Verdict};
+use super::spelling::Moment;
 
 pub use backup::{
     Answer, BackupContents, BackupCreate, BackupRestore, BackupVerify, CreatedBackup,
     ManifestReport, OpensReport, OpensWith, RecordReport, RestoredBackup, VerifiedBackup,
 };
+pub use doctor::{CheckReport, Doctor};
 pub use hsm::{CheckedToken, HsmCheck};
-pub use keys::{BackupPasswordReport, DekReport, KekReport, KeysReport, KeysShow, TokenReport};
+pub use keys::{
+    BackupPasswordReport, CopyReport, DekReport, KekReport, KeysReport, KeysShow, Recover,
+    TokenReport,
+};
 pub use tls::{ActiveReport, CredentialReport, TlsHistory, TlsShow};
 
 /// The part of a report that only one command has: its fields stand beside those of every report.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Own {
+    /// Of `recover`.
+    Recover(Recover),
     /// Of `keys show`.
     KeysShow(KeysShow),
     /// Of `tls show`.
@@ -43,30 +48,6 @@ pub enum Own {
     History(History),
     /// Of `config show`.
     ConfigShow(ConfigShow),
-}
-
-/// What `doctor` reports.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Doctor {
-    /// Every check, in the order in which they build on one another.
-    pub checks: Vec<CheckReport>,
-}
-
-/// One check of `doctor`.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct CheckReport {
-    /// What the check is about.
-    pub group: Name<Group>,
-    /// Its name, like `mode_database`.
-    pub name: &'static str,
-    /// How it ended: what is right, what should be dealt with or could not be asked, what is wrong.
-    pub result: Name<Verdict>,
-    /// What was seen; for people.
-    pub detail: String,
-    /// What to do about it; empty where there is nothing. For people.
-    pub hint: String,
 }
 
 /// What `history` reports.
@@ -130,15 +111,4 @@ pub struct SettingReport {
     pub value: String,
     /// Where the value comes from: a flag, a variable, the file with its path, or the default.
     pub origin: String,
-}
-
-named!(Group);
-
-impl Named for Verdict {
-    /// A failure has one spelling, whatever its kind.
-    const ALL: &'static [Self] = &[Self::Pass, Self::Warn, Self::Fail(FaultKind::Internal)];
-
-    fn spelling(self) -> &'static str {
-        self.name()
-    }
 }

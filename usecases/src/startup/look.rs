@@ -61,7 +61,9 @@ pub fn look(node: &Node) -> Result<Look, Error> {
     }
     let completed = database.wizard.state() == domain::WizardState::Completed;
     if !storage::is_refused(node, record.storage) {
-        dek_ways::ensure_consistent(node, &record, completed, None)?;
+        // Of several copies it is the token that says which one is meant.
+        let copy = record.sealing.only_copy();
+        dek_ways::ensure_consistent(node, &record, completed, copy, None)?;
     }
     let mut warnings = Vec::new();
     warnings.extend(dek_ways::password_blob_warning(node, &record));
@@ -107,7 +109,7 @@ fn cached_dek(
 ) -> Result<(Option<Dek>, CacheCopy), Error> {
     let path = node.secrets.cache.path();
     let cached = node.secrets.cache.read()?;
-    let copy = dek_ways::copy_of(node, record.token.as_ref(), &cached);
+    let copy = dek_ways::cache_copy(node, &record.sealing, &cached);
     let dek = match cached {
         CachedDek::Absent => None,
         CachedDek::Unusable(why) => {

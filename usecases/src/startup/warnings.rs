@@ -53,8 +53,7 @@ fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
     };
     let way_back = || crate::dek_ways::way_back(node, record, sealing);
     let completed = observation.observed.is_wizard_completed();
-    let known = record.token.as_ref();
-    let is_unset = known.is_some_and(|known| known.backup_encrypted_dek.is_none());
+    let is_unset = record.sealing.backup.is_none();
     if completed && observation.dek.is_none() && !sealing.has_backup_password {
         let why = if is_unset {
             "no backup password was ever set"

@@ -57,7 +57,19 @@ struct LeftOut {
     why: &'static str,
 }
 
-const LEFT_OUT: [LeftOut; 8] = [
+const NO_GCM: &str = "asked how much room AES_GCM needs, it says less than it does";
+
+const LEFT_OUT: [LeftOut; 10] = [
+    LeftOut {
+        test: "c16_without_the_key_wrap_gcm_keeps_the_contract",
+        on: &[Kind::Softokn],
+        why: NO_GCM,
+    },
+    LeftOut {
+        test: "c16_a_blob_is_unwrapped_in_its_own_format",
+        on: &[Kind::Softokn],
+        why: NO_GCM,
+    },
     LeftOut {
         test: "corrections::traces::c23_the_token_carries_the_installation_of_its_database",
         on: &[Kind::Softokn],

@@ -66,7 +66,8 @@ fn c16_one_flipped_bit_is_noticed() {
 }
 
 fn blob(sandbox: &Sandbox, column: &str) -> Vec<u8> {
-    let hex = sandbox.sql(&format!("SELECT hex({column}) FROM pkcs11_token"));
+    let select = format!("SELECT hex({column}) FROM pkcs11_token, sealing");
+    let hex = sandbox.sql(&select);
     let digits: Vec<_> = hex.trim().chars().collect();
     digits
         .chunks(2)

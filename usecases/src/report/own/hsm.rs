@@ -3,8 +3,8 @@
 use ports::PinState;
 use serde::Serialize;
 
-use super::CheckReport;
-use crate::report::DeviceReport;
+use super::doctor::CheckReport;
+use crate::report::device::DeviceReport;
 use crate::report::spelling::Name;
 
 /// What `hsm check` reports.

@@ -6,11 +6,11 @@ use domain::{DEK_EXPECTED_LENGTH, InstallationId, SchemaState, SetupWizardState,
 use ports::{
     ActiveCredential, AssetReport, Backup, BackupError, BackupManifest, BackupOrigin, BackupSource,
     BackupTarget, Backups, CachedDek, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek,
-    Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache, MockDekCrypto,
-    MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins, MockStaticFiles,
-    MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord, Output, Published,
-    Purpose, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey, SystemClock,
-    TlsCredential, TlsView, TokenRecord, TokenSession as _, WizardDirectory,
+    KekCopy, Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache,
+    MockDekCrypto, MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins,
+    MockStaticFiles, MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord,
+    Output, Published, Purpose, Sealing, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard,
+    StoredKey, SystemClock, TlsCredential, TlsView, TokenCopy, TokenSession as _, WizardDirectory,
 };
 use time::OffsetDateTime;
 
@@ -178,18 +178,22 @@ fn record(token: &FakeToken) -> NodeRecord {
         installation: Some(InstallationId::from_random([1; 16])),
         setup_completed_at: Some(OffsetDateTime::UNIX_EPOCH),
         storage: Some(StorageType::SoftHsm),
-        token: Some(TokenRecord {
-            label: LABEL.to_owned(),
-            serial: token.serial(),
-            module_path: "m".to_owned(),
-            encrypted_dek: Some(token.wrap_dek(&kek, &dek()).unwrap()),
-            kek: Some(kek),
-            pending_kek: None,
-            retired_keks: Vec::new(),
-            backup_encrypted_dek: None,
-            backup_password_set_at: None,
-            dek_check_value: Some(check_value(&dek())),
-        }),
+        sealing: Sealing {
+            check_value: Some(check_value(&dek())),
+            backup: None,
+            copies: vec![TokenCopy {
+                label: LABEL.to_owned(),
+                serial: token.serial(),
+                module_path: "m".to_owned(),
+                wrapped: Some(KekCopy {
+                    dek: token.wrap_dek(&kek, &dek()).unwrap(),
+                    at: None,
+                }),
+                kek: Some(kek),
+                pending_kek: None,
+                retired_keks: Vec::new(),
+            }],
+        },
         active_credential: ActiveCredential::Stored(Box::new(CredentialWithKey {
             sha256_fingerprint: FINGERPRINT.to_owned(),
             certificate_pem: "certificate".to_owned(),

@@ -225,6 +225,14 @@ impl Desk<'_> {
             let earlier = report.text("/credentials/1/sha256_fingerprint");
             script = script.replace("FINGERPRINT", earlier);
         }
+        if script.contains("SERIAL") {
+            let shown = self
+                .project
+                .typed("trustpointctl --format json keys show")?;
+            let report = Report::all_in(&shown).pop();
+            let report = report.ok_or_else(|| format!("no report: {shown}"))?;
+            script = script.replace("SERIAL", report.text("/keys/copies/0/serial"));
+        }
         if script.contains("RECIPIENT") {
             self.project.typed("age-keygen -o node.key")?;
             let recipient = self.project.typed("age-keygen -y node.key")?;
