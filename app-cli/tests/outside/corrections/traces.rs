@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, put, tool};
+use crate::sandbox::{LABEL, PIN, SO_PIN, Sandbox, put, tool};
 
 const DATA_DIR: &str = "var/lib/trustpoint";
 
@@ -181,8 +181,8 @@ fn c14_a_new_database_that_was_cut_short_is_never_a_completed_node() {
 
 #[test]
 fn c14_two_tokens_of_one_label_are_not_taken_for_a_fresh_node() {
-    let sandbox = Sandbox::softhsm();
-    sandbox.initialise_token();
+    let mut sandbox = Sandbox::softhsm();
+    sandbox.add_token(LABEL, SO_PIN, PIN);
     fs::remove_dir_all(sandbox.root("")).unwrap();
     sandbox.run(&["startup"]).expect_error(78, "config");
     assert!(!sandbox.database().exists());

@@ -127,6 +127,13 @@ impl Sandbox {
         }
     }
 
+    /// A further token.
+    #[track_caller]
+    pub fn add_token(&mut self, label: &str, so_pin: &str, pin: &str) {
+        self.store.initialise(label, so_pin, pin).unwrap();
+        self.configure_module();
+    }
+
     /// The operator was interrupted between initialising the token and setting its user PIN.
     #[track_caller]
     pub fn half_initialise_token(&self) {
