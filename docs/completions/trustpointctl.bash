@@ -142,11 +142,11 @@ _trustpointctl() {
             trustpointctl__subcmd__help__subcmd__config,show)
                 cmd="trustpointctl__subcmd__help__subcmd__config__subcmd__show"
                 ;;
-            trustpointctl__subcmd__help__subcmd__keys,forget-token)
-                cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token"
-                ;;
             trustpointctl__subcmd__help__subcmd__hsm,check)
                 cmd="trustpointctl__subcmd__help__subcmd__hsm__subcmd__check"
+                ;;
+            trustpointctl__subcmd__help__subcmd__keys,forget-token)
+                cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token"
                 ;;
             trustpointctl__subcmd__help__subcmd__keys,rotate-kek)
                 cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__rotate__subcmd__kek"
@@ -175,9 +175,6 @@ _trustpointctl() {
             trustpointctl__subcmd__help__subcmd__tls,show)
                 cmd="trustpointctl__subcmd__help__subcmd__tls__subcmd__show"
                 ;;
-            trustpointctl__subcmd__keys,forget-token)
-                cmd="trustpointctl__subcmd__keys__subcmd__forget__subcmd__token"
-                ;;
             trustpointctl__subcmd__hsm,check)
                 cmd="trustpointctl__subcmd__hsm__subcmd__check"
                 ;;
@@ -189,6 +186,9 @@ _trustpointctl() {
                 ;;
             trustpointctl__subcmd__hsm__subcmd__help,help)
                 cmd="trustpointctl__subcmd__hsm__subcmd__help__subcmd__help"
+                ;;
+            trustpointctl__subcmd__keys,forget-token)
+                cmd="trustpointctl__subcmd__keys__subcmd__forget__subcmd__token"
                 ;;
             trustpointctl__subcmd__keys,help)
                 cmd="trustpointctl__subcmd__keys__subcmd__help"
