@@ -90,9 +90,8 @@ impl Contradiction {
         if facts.storage == Some(StorageType::Software) && is_sealed {
             return Some(Self::SoftwareStorage);
         }
-        if hsm.is_none() {
-            return None;
-        }
+        // Where no token wraps anything, there is nothing more to compare.
+        hsm?;
         if token.check_value.is_none() && (is_sealed || facts.completed) {
             return Some(Self::NoCheckValue);
         }
