@@ -3,7 +3,7 @@
 use ports::{PinState, WrapFormat};
 use serde::Serialize;
 
-use crate::report::DeviceReport;
+use crate::report::device::DeviceReport;
 use crate::report::spelling::{Moment, Name};
 
 /// What `keys show` reports.
