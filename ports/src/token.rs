@@ -2,7 +2,6 @@
 //! reached gives tokens, a [`Token`] that was found gives a [`TokenSession`], and keys are asked of
 //! a session alone. What has to come first is seen to by the compiler.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use domain::{InstallationId, KekId};
@@ -129,8 +128,7 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// The device that a token is on, in its maker's words (CK_TOKEN_INFO). Displayed as
-/// `"MANUFACTURER" "MODEL", firmware VERSION`.
+/// The device that a token is on, in its maker's words (CK_TOKEN_INFO).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Device {
     /// Who made it.
@@ -139,17 +137,6 @@ pub struct Device {
     pub model: String,
     /// The version of its firmware: `2.6`.
     pub firmware: String,
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            manufacturer,
-            model,
-            firmware,
-        } = self;
-        write!(f, "{manufacturer:?} {model:?}, firmware {firmware}")
-    }
 }
 
 /// What an initialised token says of itself without a login.

@@ -1,6 +1,5 @@
 //! `hsm check`.
 
-use ports::TokenInfo;
 use usecases::error::Error;
 use usecases::hsm_check::{self, TokenCheck};
 use usecases::report::own::{CheckedToken, HsmCheck, Own};
@@ -42,16 +41,10 @@ pub fn check(
 
 /// What stands above the checks, so that all of it can be pasted into an issue.
 fn lines(found: &TokenCheck) -> [String; 4] {
-    let TokenInfo {
-        label,
-        serial,
-        device,
-        ..
-    } = &found.token;
     [
         format!("module: {}", found.hsm),
-        format!("token: {label:?}, serial {serial}"),
-        format!("device: {device}"),
+        format!("token: {:?}", found.token.label),
+        format!("device: {}", DeviceReport::from(&found.token)),
         format!("mechanisms: {}", of_aes(&found.mechanisms)),
     ]
 }

@@ -10,6 +10,7 @@ use ports::{
 use super::Doctor;
 use crate::error::Error;
 use crate::refused::CacheAlone;
+use crate::report::DeviceReport;
 use crate::token::listed;
 use crate::{dek_ways, session, storage};
 
@@ -145,7 +146,7 @@ impl Doctor<'_> {
             }
         };
         let info = token.info();
-        let seen = format!("{:?}, serial {}; {}", info.label, info.serial, info.device);
+        let seen = format!("{:?}: {}", info.label, DeviceReport::from(info));
         self.pass(NAME, seen);
         self.pin_budget(info.pin);
         Some(token)

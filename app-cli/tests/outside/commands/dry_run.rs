@@ -69,7 +69,8 @@ fn on_softhsm_nodes() {
 fn on_nodes_with_a_physical_hsm() {
     let sandbox = physical::ready();
     plans_what_the_start_does(&sandbox);
-    physical::replace_token(&sandbox);
+    sandbox.lose_token();
+    sandbox.new_container();
     plans_what_the_start_does(&sandbox);
     sandbox.bring_token_back();
     sandbox.run(&["setup", "--reset"]).expect(0);

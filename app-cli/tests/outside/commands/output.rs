@@ -21,12 +21,13 @@ const FIELDS: [&str; 8] = [
 ];
 
 /// What `startup` and `status` have beside, be it null.
-const START_FIELDS: [&str; 6] = [
+const START_FIELDS: [&str; 7] = [
     "startup_scenario",
     "restore_scenario",
     "description",
     "version",
     "context",
+    "token",
     "tls",
 ];
 
@@ -53,6 +54,11 @@ fn is_json(run: &Run) {
     fields(
         &run.report["tls"],
         &["source", "sha256_fingerprint", "not_after"],
+    );
+    fields(&run.report["token"], &["label", "device"]);
+    fields(
+        &run.report["token"]["device"],
+        &["manufacturer", "model", "serial", "firmware"],
     );
     fields(&run.report["error"], &["kind", "message", "hint", "causes"]);
     let context = [

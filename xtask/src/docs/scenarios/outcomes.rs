@@ -18,8 +18,8 @@ const APART: i32 = 13;
 pub const IN_WORDS: &str = "setup makes a node ready; setup --reset begins setup again; a lost token \
      makes a ready node wait for recovery when it starts without its DEK; recover with the backup \
      password, or the old token brought back, makes it ready; an older program, or a physical HSM \
-     without hsm.physical, is refused until the newer program runs again or a backup is restored; a start that failed is \
-     repeated when its cause is mended.";
+     without hsm.physical, is refused until the newer program runs again, hsm.physical is set, or a \
+     backup is restored; a start that failed is repeated when its cause is mended.";
 
 /// From one line of text to the next.
 const LINE: i32 = 13;
