@@ -94,7 +94,7 @@ fn what_it_shows_can_be_pasted_into_an_issue() {
     let run = sandbox.run_human(&LOGIN).expect(0);
     for line in [
         "module: Implementation of PKCS11 2.6 by SoftHSM",
-        "token: \"Trustpoint-SoftHSM\", serial ",
+        "token: \"Trustpoint-SoftHSM\"",
         "device: \"SoftHSM project\" \"SoftHSM v2\", firmware 2.6",
         "mechanisms: AES_",
         "9 passed, 0 warnings, 0 failed",
