@@ -1,7 +1,6 @@
 //! The contract suite on the real tokens: `cargo xtask test --token NAME`.
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "test code outside of the test functions themselves"

@@ -1,7 +1,6 @@
 //! Modules, daemons and tokens that fail: each failure is named, and none looks like a loss (C3).
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,

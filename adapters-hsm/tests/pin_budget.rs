@@ -1,7 +1,6 @@
 //! The PIN budget (C18) on a real token, every C_Login counted.
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "test code outside of the test functions themselves"

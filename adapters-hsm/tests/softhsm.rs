@@ -1,7 +1,6 @@
 //! The adapter on a real SoftHSM, in process.
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "test code outside of the test functions themselves"

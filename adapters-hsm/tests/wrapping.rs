@@ -1,7 +1,6 @@
 //! Wrapping (C16) where the token offers less than SoftHSM does, or fails.
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "test code outside of the test functions themselves"
