@@ -28,7 +28,7 @@ fn c16_without_the_key_wrap_gcm_keeps_the_contract() {
     });
 }
 
-/// Which has AES_KEY_WRAP_KWP, as SoftHSM has not.
+/// It has AES_KEY_WRAP_KWP, and SoftHSM has not.
 const ON_SOFTOKN: (&str, &str) = ("TEST_TOKEN", "softokn");
 
 #[test]
@@ -52,6 +52,8 @@ fn c16_a_blob_of_the_padded_key_wrap_is_unwrapped_as_such() {
         let dek = Dek::from_bytes(&[3; 32]).unwrap();
         let shimmed = logged_in(&module(sandbox.shimmed()), "T");
         let kek = shimmed.generate_kek().unwrap();
+        let used = shimmed.info().wrap_format;
+        assert_eq!(used, Some(WrapFormat::AesKeyWrapKwp), "before AES_GCM");
         let padded = shimmed.wrap_dek(&kek, &dek).unwrap();
         assert_eq!((padded.0[5], padded.0.len()), (4, 4 + 3 + 16 + 40));
         drop(shimmed);

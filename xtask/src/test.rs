@@ -1,12 +1,14 @@
 //! `cargo xtask test`: the programs that the tests run, then the tests.
 
 mod needs;
-pub mod suites;
+mod suites;
 mod tally;
 
 use crate::run::{self, Result};
 use crate::token::Kind;
 use tally::Tally;
+
+pub use suites::build_kryoptic;
 
 /// Installs what is missing and runs the tests: all of them with `arguments`, and where there are
 /// none those of the token once more on the other tokens; with `--token NAME` those of the token on
@@ -18,7 +20,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         _ => None,
     };
     needs::provide()?;
-    suites::build_kryoptic()?;
+    build_kryoptic()?;
     let mut tally = Tally::default();
     let mut failed = Vec::new();
     let mut end = |what: String, ended: Result<()>| {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Subject, median_and_least, ready_node, time_of};
 use crate::run::{self, Result};
 use crate::sandbox::{self, PIN, SO_PIN, Sandbox};
-use crate::test::suites;
+use crate::test;
 use crate::token::Kind;
 
 /// How many AES keys of others the token holds.
@@ -19,7 +19,7 @@ const LABEL: &str = "Trustpoint-SoftHSM";
 
 /// Measures each kind of token and prints a table.
 pub fn run(runs: usize) -> Result<()> {
-    suites::build_kryoptic()?;
+    test::build_kryoptic()?;
     let program = sandbox::build()?;
     let root = run::root()?;
     let mut build = run::cargo();

@@ -1,4 +1,4 @@
-//! What `cargo test` has run, summed up.
+//! What test binaries close with, summed up.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

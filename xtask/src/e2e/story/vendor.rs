@@ -7,7 +7,7 @@ use crate::e2e::project::Project;
 use crate::e2e::report::{require, same};
 use crate::e2e::world::{PASSWORD_FILE, PIN, SO_PIN, World};
 use crate::run::Result;
-use crate::test::suites;
+use crate::test;
 use crate::token::Kind;
 
 /// What the document has an operator name once.
@@ -23,7 +23,7 @@ pub fn vendor(world: &World<'_>) -> Result<()> {
     };
     // This image has SQLite's library, as the file's TOOLS asks for.
     let project = Project::create(world, compose)?.with_image(&world.stage.images.tools);
-    suites::build_kryoptic()?;
+    test::build_kryoptic()?;
     let module = project.path("containers/hsm/libkryoptic.so");
     std::fs::copy(Kind::Kryoptic.module(), &module)
         .map_err(|error| format!("{}: {error}", module.display()))?;
