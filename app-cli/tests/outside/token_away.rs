@@ -132,9 +132,9 @@ fn two_tokens_of_one_label_are_told_apart_by_their_serial() {
     let mut sandbox = Sandbox::on(Kind::Kryoptic);
     sandbox.initialise_token();
     sandbox.initialise_token();
-    sandbox.run(&["startup"]).expect(0);
     let setup = ["setup", "--storage", "softhsm", "--no-backup-password"];
-    let said = sandbox.fails_unchanged(&setup, 78, "config");
+    sandbox.run(&["startup"]).expect_error(78, "config");
+    let said = sandbox.run(&setup).expect_error(78, "config");
     let mut tool = sandbox.store().pkcs11_tool().unwrap();
     let slots = run_tool(tool.arg("--list-slots"));
     let serials: Vec<_> = slots
