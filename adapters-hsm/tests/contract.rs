@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{StoreRig, isolated};
+use common::{StoreRig, isolated, reach};
 use ports::contract::token::suite;
 
 #[test]
@@ -16,5 +16,8 @@ fn the_token_keeps_the_contract() {
     isolated("the_token_keeps_the_contract", &[], |sandbox| {
         let module = sandbox.direct().module;
         suite(&mut || Box::new(StoreRig::new(sandbox, module.clone())));
+        let module = common::module(sandbox.direct());
+        let says = reach(&module).unwrap().description().to_owned();
+        assert!(says.contains(sandbox.store.kind().maker()), "{says}");
     });
 }

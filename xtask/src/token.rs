@@ -74,6 +74,15 @@ impl Kind {
         }
     }
 
+    /// A part of what it calls itself (C_GetInfo).
+    pub const fn maker(self) -> &'static str {
+        match self {
+            Self::SoftHsm => "SoftHSM",
+            Self::Kryoptic => "Kryoptic",
+            Self::Softokn => "NSS",
+        }
+    }
+
     /// Whether it shows slots that a token can be initialised in.
     pub const fn has_free_slots(self) -> bool {
         !matches!(self, Self::Softokn)

@@ -1,6 +1,7 @@
 //! A node in a directory of its own, on a tmpfs, with a store of tokens beside it.
 
 mod run;
+#[expect(dead_code, reason = "the tests of the adapter and xtask use the rest")]
 #[path = "../../../xtask/src/token.rs"]
 pub mod token;
 mod tokens;

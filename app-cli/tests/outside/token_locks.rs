@@ -35,7 +35,7 @@ fn use_up(sandbox: &Sandbox, tries: usize) -> String {
     said
 }
 
-/// What the token says of its PIN, as `doctor` shows it.
+/// What the token says of its PIN, as `keys show` shows it.
 fn pin_state(sandbox: &Sandbox) -> String {
     let run = sandbox.run(&["keys", "show"]);
     run.text("/keys/token/pin")
