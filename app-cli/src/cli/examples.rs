@@ -45,9 +45,7 @@ Examples:
 
 pub(super) const KEYS_FORGET: &str = "\
 Examples:
-  # The serial numbers
-  trustpointctl keys show
-  # A token that was stolen; asks at a terminal whether it is to be forgotten
+  # A token that was stolen, by its serial number in `keys show`; asks at a terminal
   trustpointctl keys forget-token a809c295803970ba
   # The token in use, where the backup password is proven to open the DEK
   trustpointctl keys forget-token a809c295803970ba --yes \\
