@@ -45,7 +45,7 @@ Examples:
 
 pub(super) const KEYS_FORGET: &str = "\
 Examples:
-  # A token that was stolen, by its serial number in `keys show`; asks at a terminal
+  # A stolen token, by its serial number in `keys show`; asks at a terminal
   trustpointctl keys forget-token a809c295803970ba
   # The token in use, where the backup password is proven to open the DEK
   trustpointctl keys forget-token a809c295803970ba --yes \\
