@@ -147,8 +147,9 @@ impl DirectCalls {
 
 impl Functions {
     fn load(path: &Utf8PathBuf) -> Result<Self, Error> {
-        // SAFETY: the module is loaded already, by the binding: this runs no initialiser again, and
-        // counts one more user of it.
+        // SAFETY: the module is loaded already, by the binding: this counts one more user of it. Where
+        // the file was replaced in between, its new library is loaded beside the old one as any module
+        // is, and was never initialised: each call then says so.
         let library =
             unsafe { cryptoki_sys::Pkcs11::new(path.as_str()) }.map_err(Error::LibraryLoading)?;
         let mut list: *mut CK_FUNCTION_LIST = std::ptr::null_mut();

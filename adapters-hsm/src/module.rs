@@ -138,15 +138,41 @@ fn quirks_of(info: &Info) -> Quirks {
     )
 }
 
-/// A string that lacks what must be in it would crash the module.
+/// Looks at the string before the module does: one that does not name a directory as it should would
+/// crash it, and one that names an empty directory would make a token there.
 fn ensure_init_string(path: &Utf8Path, known: &Info, init: Option<&str>) -> Result<(), TokenError> {
-    match (quirks_of(known).init_string, init) {
-        (Some(part), Some(init)) if !init.contains(part) => {
-            let why = format!("there is no {part:?} in it");
-            Err(bad_init_string(path, Some(init), why.into()))
+    let quirks = quirks_of(known);
+    let (Some(key), Some(init)) = (quirks.directory_key, init) else {
+        return Ok(());
+    };
+    let Some(directory) = value_of(key, init) else {
+        let why = format!("there is no {key}'sql:DIRECTORY' in it");
+        return Err(bad_init_string(path, Some(init), why.into()));
+    };
+    // Without the prefix it is no directory of this kind; several tokens are named elsewhere in it.
+    match directory.strip_prefix("sql:") {
+        Some(directory) if !Utf8Path::new(directory).join(quirks.token_file).exists() => {
+            Err(TokenError::NoTokenFiles {
+                directory: directory.to_owned(),
+                module: path.to_string(),
+            })
         }
         _ => Ok(()),
     }
+}
+
+/// The quoted value of a word that begins with this key.
+fn value_of<'a>(key: &str, text: &'a str) -> Option<&'a str> {
+    let at = text.find(key)?;
+    let starts_word = text[..at]
+        .chars()
+        .next_back()
+        .is_none_or(char::is_whitespace);
+    let quoted = text[at + key.len()..].strip_prefix('\'')?;
+    quoted
+        .split_once('\'')
+        .map(|(value, _)| value)
+        .filter(|_| starts_word)
 }
 
 fn bad_init_string(

@@ -11,8 +11,12 @@
 pub(crate) struct Quirks {
     /// It keeps keys in files of this host and never syncs them.
     pub(crate) needs_flush: bool,
-    /// What the string for C_Initialize must have in it: with another one the module crashes.
-    pub(crate) init_string: Option<&'static str>,
+    /// How the string for C_Initialize names the directory of the token: with another one the module
+    /// crashes.
+    pub(crate) directory_key: Option<&'static str>,
+    /// The file that a token in that directory has. A directory without it is made a new, empty token
+    /// of by C_Initialize, also where only a volume is not mounted.
+    pub(crate) token_file: &'static str,
     /// Its tokens are called what that string says, so that a label which is not shown is a matter
     /// of configuration and never a loss.
     pub(crate) label_is_configured: bool,
@@ -25,7 +29,8 @@ pub(crate) struct Quirks {
 /// A module that follows PKCS#11, and keeps its keys itself.
 const PLAIN: Quirks = Quirks {
     needs_flush: false,
-    init_string: None,
+    directory_key: None,
+    token_file: "",
     label_is_configured: false,
     may_initialise: true,
     reports_local: true,
@@ -45,7 +50,8 @@ const TABLE: [(&str, &str, Quirks); 2] = [
         "Mozilla Foundation",
         "NSS Internal Crypto Services",
         Quirks {
-            init_string: Some("configdir="),
+            directory_key: Some("configdir="),
+            token_file: "key4.db",
             label_is_configured: true,
             may_initialise: false,
             reports_local: false,

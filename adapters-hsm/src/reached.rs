@@ -88,7 +88,7 @@ impl ReachedModule for Reached {
             match look(&lease, query) {
                 Ok(Look::Present(opened)) => return Ok(Found::Present(found(lease, opened))),
                 Ok(Look::Absent { others, free_slot })
-                    if query.serial.is_none() || looks == MOST_LOOKS =>
+                    if query.known.is_empty() || looks == MOST_LOOKS =>
                 {
                     return Ok(Found::Absent {
                         module: Box::new(Self(lease)),

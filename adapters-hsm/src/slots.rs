@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use cryptoki::context::Pkcs11;
 use cryptoki::slot::{Slot, TokenInfo};
-use ports::{Device, PinState, TokenError, TokenName, TokenQuery, WrapFormat};
+use ports::{Device, PinState, TokenError, TokenName, WrapFormat};
 
 use crate::classify::cause;
 use crate::marker::Marker;
@@ -61,10 +61,12 @@ impl SlotToken {
         }
     }
 
-    /// Whether its serial number tells it from others. Tokens in software may all have the same one.
+    /// Whether its serial number tells it from others. Tokens in software may all have one of zeros.
     pub(crate) fn has_serial(&self) -> bool {
-        let serial = self.name.serial.as_bytes();
-        serial.iter().any(|byte| Some(byte) != serial.first())
+        self.name
+            .serial
+            .chars()
+            .any(|digit| !matches!(digit, '0' | ' '))
     }
 
     /// The token as the port shows it.
@@ -79,6 +81,7 @@ impl SlotToken {
             serial: name.serial,
             device: self.device(),
             pin: self.pin(),
+            is_write_protected: self.info.write_protected(),
             marker: marker.map(|marker| marker.installation),
             wrap_format,
         }
@@ -106,7 +109,7 @@ pub(crate) struct Slots {
     /// Slots without a token.
     empty: Vec<Slot>,
     /// Slots that do not say what they hold.
-    unreadable: Vec<(Slot, cryptoki::error::Error)>,
+    unreadable: Vec<(Slot, String)>,
 }
 
 impl Slots {
@@ -124,12 +127,12 @@ impl Slots {
         match context.get_slot_info(slot) {
             Ok(info) if !info.token_present() => return self.empty.push(slot),
             Ok(_) => {}
-            Err(error) => return self.unreadable.push((slot, error)),
+            Err(error) => return self.unreadable.push((slot, cause(error).to_string())),
         }
         match context.get_token_info(slot) {
             Ok(info) if info.token_initialized() => self.tokens.push(SlotToken::new(slot, info)),
             Ok(_) => self.free.push(slot),
-            Err(error) => self.unreadable.push((slot, error)),
+            Err(error) => self.unreadable.push((slot, cause(error).to_string())),
         }
     }
 
@@ -151,21 +154,22 @@ impl Slots {
     /// Refuses to conclude that a token is absent where it could be in a slot that does not say
     /// what it holds; a reader without a token counts where a token is known to exist.
     pub(crate) fn ensure_complete(
-        &mut self,
-        query: &TokenQuery,
+        &self,
+        label: &str,
+        is_known: bool,
         path: &Utf8Path,
     ) -> Result<(), TokenError> {
-        let (label, module) = (query.label.clone(), path.to_string());
-        if let Some((slot, error)) = self.unreadable.pop() {
+        let (label, module) = (label.to_owned(), path.to_string());
+        if let Some((slot, why)) = self.unreadable.first() {
             return Err(TokenError::SlotUnreadable {
                 label,
                 module,
                 slot: slot.id(),
-                source: cause(error),
+                source: why.clone().into(),
             });
         }
         match self.empty.first() {
-            Some(slot) if query.serial.is_some() => Err(TokenError::SlotEmpty {
+            Some(slot) if is_known => Err(TokenError::SlotEmpty {
                 label,
                 module,
                 slot: slot.id(),

@@ -11,6 +11,7 @@ use crate::{kek, marker, random, wrap};
 pub(crate) fn without_login(user: &mut UserSession) -> Result<Vec<Trial>, TokenError> {
     Ok(vec![
         trial("mechanism", mechanism(user)),
+        trial("writing", writing(user)),
         trial("pin", pin(user)),
         trial("serial", Ok(serial(user))),
         trial("random", Ok(generator(user))),
@@ -72,6 +73,13 @@ fn pin(user: &UserSession) -> Result<TrialResult, TokenError> {
         ),
         _ => works("it asks for one, with a PIN that a program can give; no wrong PIN is counted"),
     })
+}
+
+fn writing(user: &UserSession) -> Result<TrialResult, TokenError> {
+    if user.token.info.write_protected() {
+        return Err(TokenError::WriteProtected(user.name.clone()));
+    }
+    Ok(works("a KEK can be made on it"))
 }
 
 fn serial(user: &UserSession) -> TrialResult {

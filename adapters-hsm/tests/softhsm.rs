@@ -183,7 +183,7 @@ fn c03_a_token_that_is_gone_after_a_known_serial_is_absent_after_several_looks()
         |sandbox| {
             sandbox.token("Other");
             let mut missing = query("T");
-            missing.serial = Some("0123456789abcdef".into());
+            missing.known = vec!["0123456789abcdef".into()];
             let found = reach(&softhsm())
                 .unwrap()
                 .find(&missing, &mut Patience::none())

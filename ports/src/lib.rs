@@ -80,7 +80,7 @@ pub use token::{
     DekBlobs, Device, Found, Patience, PinState, ReachedModule, Token, TokenInfo, TokenModule,
     TokenQuery, TokenSession, Trial, TrialResult, WrapFormat,
 };
-pub use token_error::{CallFailure, TokenError, TokenName};
+pub use token_error::{CallFailure, TokenError, TokenName, listed};
 pub use web_server::{Reload, WebServer, WebServerError};
 pub use wizard_store::{WizardDirectory, WizardError, WizardStore};
 #[cfg(feature = "testing")]

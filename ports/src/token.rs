@@ -77,14 +77,19 @@ impl WrapFormat {
 
 /// Which token is meant. A label is not unique and a slot number changes, so what is known beside
 /// the label decides.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TokenQuery {
     /// CKA_LABEL of the token.
     pub label: String,
-    /// The serial number that the database remembers, or that the configuration asks for.
+    /// The serial number that the configuration asks for: no other token is meant.
     pub serial: Option<String>,
+    /// The serial numbers that the database knows, the one that is meant first at the front.
+    pub known: Vec<String>,
     /// This node's installation id, where it has one.
     pub installation: Option<InstallationId>,
+    /// Whether a known token that is not shown can be away, as one that is pulled out: then it is
+    /// waited for and never counts as absent.
+    pub can_be_away: bool,
 }
 
 /// How long the HSM is waited for from now on, and who is told that it is.
@@ -151,6 +156,8 @@ pub struct TokenInfo {
     pub device: Device,
     /// Its user PIN.
     pub pin: PinState,
+    /// Whether nothing can be written to it (CKF_WRITE_PROTECTED).
+    pub is_write_protected: bool,
     /// The installation id of this project's public marker object, where it carries one (C23).
     pub marker: Option<InstallationId>,
     /// How it wraps; `None` where it offers no authenticated mechanism this program knows.
@@ -211,9 +218,11 @@ pub trait ReachedModule {
     /// Looks for the token without a login. Looks again until the patience is over where it may be
     /// back then: a token that was pulled out, a slot that cannot be read.
     ///
-    /// Of several tokens with the label the one with the serial number is meant, else the one with
-    /// this installation's marker, else MUST be [`TokenError::Ambiguous`]. A token that carries
-    /// another installation's marker is returned as it is: the caller must not use it.
+    /// Of several tokens with the label a known one is meant, else the one with this installation's
+    /// marker, else MUST be [`TokenError::Ambiguous`]. Where a token is known or asked for by its
+    /// serial number and not shown, no other is taken for it while a slot does not say what it holds.
+    /// A token that carries another installation's marker is returned as it is: the caller must not
+    /// use it.
     ///
     /// # Errors
     /// See [`TokenModule`].

@@ -25,6 +25,16 @@ impl fmt::Display for TokenName {
     }
 }
 
+/// Tokens with their serial numbers, for a message.
+#[must_use]
+pub fn listed(tokens: &[TokenName]) -> String {
+    if tokens.is_empty() {
+        return "none".to_owned();
+    }
+    let names: Vec<_> = tokens.iter().map(TokenName::to_string).collect();
+    names.join(", ")
+}
+
 /// What the return value of a failed call means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CallFailure {
@@ -131,6 +141,35 @@ pub enum TokenError {
         module: String,
         slot: u64,
     },
+    /// The token that the configuration asks for is not there, and no database knows it.
+    #[error(
+        "no token {label:?} with the serial number {serial} is shown by {module}; initialised ones \
+         are: {}",
+        listed(others)
+    )]
+    OtherSerials {
+        label: String,
+        serial: String,
+        module: String,
+        others: Vec<TokenName>,
+    },
+    /// A token that is known and can be pulled out is not shown.
+    #[error(
+        "the token {label:?} (serial {}) is not shown by {module}: it may be pulled out or switched \
+         off",
+        serials.join(" or ")
+    )]
+    TokenAway {
+        label: String,
+        serials: Vec<String>,
+        module: String,
+    },
+    /// The files of a token in software are not where the module is told that they are.
+    #[error("there is no token in {directory}, which the PKCS#11 module {module} is told of")]
+    NoTokenFiles { directory: String, module: String },
+    /// Nothing can be written to the token.
+    #[error("the {0} cannot be written to (CKF_WRITE_PROTECTED)")]
+    WriteProtected(TokenName),
     /// The token went while it was in use.
     #[error("the {0} was there a moment ago and is not shown any more")]
     TokenVanished(TokenName),
@@ -336,6 +375,8 @@ impl TokenError {
             | Self::ProcessEnded { .. }
             | Self::SlotUnreadable { .. }
             | Self::SlotEmpty { .. }
+            | Self::TokenAway { .. }
+            | Self::NoTokenFiles { .. }
             | Self::TokenVanished(_)
             | Self::InitialisedNotShown { .. }
             | Self::LoginForgotten(_)
@@ -364,6 +405,8 @@ impl TokenError {
             | Self::UnprotectedKek { .. }
             | Self::NoWrapMechanism { .. }
             | Self::OwnIv { .. }
+            | Self::OtherSerials { .. }
+            | Self::WriteProtected(_)
             | Self::PinPad(_)
             | Self::NoLoginRequired(_)
             | Self::NothingPublic { .. }
@@ -388,6 +431,8 @@ impl TokenError {
                     | Self::NoSlots { .. }
                     | Self::SlotUnreadable { .. }
                     | Self::SlotEmpty { .. }
+                    | Self::TokenAway { .. }
+                    | Self::NoTokenFiles { .. }
                     | Self::TokenVanished(_)
             ),
         }

@@ -1,5 +1,5 @@
-//! `hsm check`: what a token can do, tried out before a node is set up on it. No database is looked at,
-//! and nothing stays on the token.
+//! `hsm check`: what a token can do, tried out before a node is set up on it, or beside one. Nothing
+//! stays on the token.
 
 use std::time::Duration;
 
@@ -32,7 +32,9 @@ pub fn run(
     node: &Node,
     may_log_in: impl FnOnce(&TokenInfo) -> Result<bool, Error>,
 ) -> Result<TokenCheck, Error> {
-    let Seen { hsm, found } = session::look_for(node, Duration::ZERO, None)?;
+    // A token is checked before there is a node, and beside a database that is damaged too.
+    let record = node.store.record.read().ok().flatten();
+    let Seen { hsm, found } = session::look_for(node, Duration::ZERO, record.as_ref())?;
     let token = match found {
         Found::Present(token) => token,
         Found::Absent { others, .. } => {
@@ -45,7 +47,14 @@ pub fn run(
         mechanisms: token.mechanisms()?,
         checks: token.examine()?.into_iter().map(checked).collect(),
     };
-    if doctor::first_failure(&check.checks).is_some() {
+    let ours = record.and_then(|record| record.installation);
+    let theirs = (check.token.marker.as_ref()).filter(|theirs| Some(*theirs) != ours.as_ref());
+    if let Some(theirs) = theirs {
+        check.checks.push(not_tried(
+            &format!("the token carries the marker of the installation {theirs}, not of this node"),
+            "check it on a node of that installation, or use another token",
+        ));
+    } else if doctor::first_failure(&check.checks).is_some() {
         check.checks.push(not_tried(
             "what is wrong above comes first",
             "deal with that, then run `trustpointctl hsm check` again",

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::InstallationId;
+use domain::{InstallationId, StorageType};
 use ports::{
     Dek, FaultKind, Found, NodeRecord, Patience, ReachedModule, Sealing, Secret, TokenCopy,
     TokenError, TokenInfo, TokenQuery, TokenSession,
@@ -13,14 +13,23 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 
-/// Which token a node means: its label, and the one that wrapped the DEK last.
+/// Which token a node means: its label, and those that have a copy of its DEK.
 fn query(node: &Node, record: Option<&NodeRecord>) -> TokenQuery {
-    let newest = record.and_then(|record| record.sealing.newest_copy());
+    let mut known = Vec::new();
+    if let Some(record) = record {
+        known.extend(record.sealing.newest_copy().map(|copy| copy.serial.clone()));
+        for copy in record.sealing.copies.iter().rev() {
+            if !known.contains(&copy.serial) {
+                known.push(copy.serial.clone());
+            }
+        }
+    }
     TokenQuery {
         label: node.settings.token_label.clone(),
-        serial: (node.settings.token_serial.clone())
-            .or_else(|| newest.map(|copy| copy.serial.clone())),
+        serial: node.settings.token_serial.clone(),
+        known,
         installation: record.and_then(|record| record.installation.clone()),
+        can_be_away: record.is_some_and(|record| record.storage == Some(StorageType::PhysicalHsm)),
     }
 }
 
@@ -56,40 +65,11 @@ pub fn look_for(node: &Node, wait: Duration, record: Option<&NodeRecord>) -> Res
         }
     };
     let mut patience = Patience::new(wait, &mut tell);
-    let mut ask = |query: &TokenQuery| -> Result<Seen, TokenError> {
-        let module = node.secrets.module.reach(&mut patience)?;
-        Ok(Seen {
-            hsm: module.description().to_owned(),
-            found: module.find(query, &mut patience)?,
-        })
-    };
-    let query = query(node, record);
-    match ask(&query) {
-        Err(fault) => match serial_with_copy(node, &fault, record) {
-            serial @ Some(_) => Ok(ask(&TokenQuery { serial, ..query })?),
-            None => Err(fault.into()),
-        },
-        Ok(seen) => Ok(seen),
-    }
-}
-
-/// Of several tokens with the label, where the one that is meant is away: one that has a copy, unless
-/// the configuration asks for another.
-fn serial_with_copy(
-    node: &Node,
-    fault: &TokenError,
-    record: Option<&NodeRecord>,
-) -> Option<String> {
-    let TokenError::Ambiguous { serials, .. } = fault else {
-        return None;
-    };
-    if node.settings.token_serial.is_some() {
-        return None;
-    }
-    let mut copies = record?.sealing.copies.iter().rev();
-    copies
-        .find(|copy| copy.wrapped.is_some() && serials.contains(&copy.serial))
-        .map(|copy| copy.serial.clone())
+    let module = node.secrets.module.reach(&mut patience)?;
+    Ok(Seen {
+        hsm: module.description().to_owned(),
+        found: module.find(&query(node, record), &mut patience)?,
+    })
 }
 
 /// The same; a token of another installation is refused.

@@ -3,7 +3,7 @@
 use domain::{InstallationId, StorageType};
 use ports::{
     Found, NodeRecord, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenName,
-    TokenSession,
+    TokenSession, listed,
 };
 
 use crate::error::Error;
@@ -45,9 +45,19 @@ impl TokenAccess {
             node.host.output.warning(&warning);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let found = session::find(node, node.settings.hsm_wait, record)?.found;
+        let found = match session::find(node, node.settings.hsm_wait, record) {
+            // The officer's new token is not there yet, or the old one not back.
+            Err(Error::Token(away @ TokenError::TokenAway { .. })) => {
+                return Err(Refused::NoInitialisedToken {
+                    wanted: format!("{:?}", node.settings.token_label),
+                    there: away.to_string(),
+                }
+                .into());
+            }
+            seen => seen?.found,
+        };
         if let Found::Present(token) = &found {
-            ensure_wraps(&**token)?;
+            ensure_keeps_keys(&**token)?;
         }
         if storage == StorageType::PhysicalHsm {
             ensure_initialised(node, &found)?;
@@ -130,9 +140,12 @@ fn no_free_slot(node: &Node, others: &[TokenName]) -> Refused {
     }
 }
 
-/// A KEK that wraps nothing is of no use to anybody.
-fn ensure_wraps(token: &dyn Token) -> Result<(), TokenError> {
+/// A KEK that cannot be made, or wraps nothing, is of no use to anybody.
+fn ensure_keeps_keys(token: &dyn Token) -> Result<(), TokenError> {
     let info = token.info();
+    if info.is_write_protected {
+        return Err(TokenError::WriteProtected(info.name()));
+    }
     match info.wrap_format {
         Some(_) => Ok(()),
         None => Err(TokenError::NoWrapMechanism {
@@ -142,18 +155,10 @@ fn ensure_wraps(token: &dyn Token) -> Result<(), TokenError> {
     }
 }
 
-/// A physical token is initialised, and given its user PIN, by its officer alone. With a serial
-/// number the configuration means that very one.
+/// A physical token is initialised, and given its user PIN, by its officer alone.
 fn ensure_initialised(node: &Node, found: &Found) -> Result<(), Refused> {
-    let is_another = |token: &TokenInfo| {
-        let wanted = node.settings.token_serial.as_ref();
-        wanted.is_some_and(|serial| *serial != token.serial)
-    };
     match found {
         Found::Absent { others, .. } => Err(no_initialised_token(node, others)),
-        Found::Present(token) if is_another(token.info()) => {
-            Err(no_initialised_token(node, &[token.info().name()]))
-        }
         Found::Present(token) if token.info().pin == PinState::NotInitialised => {
             let token = token.info().name();
             Err(Refused::NoUserPin { token })
@@ -166,19 +171,10 @@ fn ensure_initialised(node: &Node, found: &Found) -> Result<(), Refused> {
 pub fn no_initialised_token(node: &Node, others: &[TokenName]) -> Refused {
     let label = &node.settings.token_label;
     Refused::NoInitialisedToken {
-        wanted: match &node.settings.token_serial {
-            Some(serial) => format!("{label:?} (serial {serial})"),
-            None => format!("{label:?}"),
-        },
+        wanted: format!("{label:?}"),
         there: match others {
             [] => "there is no initialised one".to_owned(),
             _ => format!("initialised ones are: {}", listed(others)),
         },
     }
-}
-
-/// Tokens with their serial numbers, for a message.
-pub fn listed(tokens: &[TokenName]) -> String {
-    let names: Vec<_> = tokens.iter().map(TokenName::to_string).collect();
-    names.join(", ")
 }

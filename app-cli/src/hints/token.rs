@@ -53,6 +53,24 @@ pub(super) fn of(error: &E) -> String {
             );
         }
         E::SlotEmpty { .. } | E::TokenVanished(_) => NOTHING_ABOUT_KEYS,
+        E::OtherSerials { .. } => {
+            "name the token that is meant in hsm.uri, or have the security officer of the device \
+             initialise it under this label; nothing was changed"
+        }
+        E::TokenAway { .. } => {
+            "plug the token in or switch it on, then start again; no key is taken for lost. Where it is \
+             gone for good, have the security officer of a new one initialise it under this label \
+             and set its user PIN: the next start then asks for the backup password"
+        }
+        E::NoTokenFiles { .. } => {
+            "see that hsm.module_init names the directory of the token and that its volume is mounted, \
+             then start again; no key is taken for lost. For a token that is to be new: certutil -N -d \
+             sql:DIRECTORY"
+        }
+        E::WriteProtected(_) => {
+            "let the token be written to (its officer, or the flags in hsm.module_init): a KEK is made \
+             on it"
+        }
         E::MarkerDamaged { .. } => {
             "look at the data objects with `pkcs11-tool --list-objects --type data`, find out who \
              wrote to the token, and remove the object that is wrong"

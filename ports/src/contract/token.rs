@@ -89,8 +89,7 @@ fn secret(text: &str) -> Secret {
 pub fn by_label(label: &str) -> TokenQuery {
     TokenQuery {
         label: label.to_owned(),
-        serial: None,
-        installation: None,
+        ..TokenQuery::default()
     }
 }
 
@@ -272,6 +271,9 @@ fn several(rig: &dyn Rig) {
     query.serial = Some(serial.clone());
     assert_eq!(info(&*module, &query).serial, serial);
     query.serial = None;
+    query.known = vec!["no such serial".into(), serial.clone()];
+    assert_eq!(info(&*module, &query).serial, serial);
+    query.known = Vec::new();
     query.installation = Some(ours.clone());
     let found = info(&*module, &query);
     assert_eq!(found.serial, serial);

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use domain::{CacheCopy, KekState};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenCopy, TokenSession,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenCopy, TokenSession, listed,
 };
 
 use super::Doctor;
 use crate::error::Error;
 use crate::refused::CacheAlone;
 use crate::report::DeviceReport;
-use crate::token::listed;
 use crate::{dek_ways, session, storage};
 
 impl Doctor<'_> {

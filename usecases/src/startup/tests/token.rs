@@ -78,6 +78,7 @@ impl Default for FakeToken {
                 serial: "0123456789abcdef".into(),
                 device: Device::default(),
                 pin: PinState::Fine,
+                is_write_protected: false,
                 marker: None,
                 wrap_format: Some(WrapFormat::AesKeyWrap),
             },
