@@ -53,7 +53,7 @@ fn c18_starts_that_are_killed_right_after_the_login_use_two_tries_in_all() {
             } else {
                 let said = run.expect_error(77, "denied");
                 assert!(said.contains("nobody saw"), "{said}");
-                assert!(said.contains("remove the file pin-rejected"), "{said}");
+                assert!(said.contains("removing the file pin-rejected"), "{said}");
             }
         }
         assert_eq!(logins(&sandbox), 2);
