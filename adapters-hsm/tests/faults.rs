@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use adapters_hsm::{HsmConfig, any_module_hung};
+use common::token::Kind;
 use common::{
     SOFTHSM, config, initialise, isolated, logged_in, module, not_found, present, refused, secret,
     unavailable, with_daemon,
@@ -335,5 +336,29 @@ fn a_string_that_the_module_does_not_take_is_a_config_fault() {
             assert!(matches!(error, TokenError::InitString { .. }), "{error}");
             assert_eq!(error.kind(), FaultKind::Config);
         }
+    });
+}
+
+/// NSS would crash at the one, and make an empty token of the other.
+#[test]
+fn a_string_of_nss_is_looked_at_before_the_module_gets_it() {
+    let test = "a_string_of_nss_is_looked_at_before_the_module_gets_it";
+    isolated(test, &[], |sandbox| {
+        let empty = sandbox.path("empty");
+        fs::create_dir(&empty).unwrap();
+        let reached = |text: &str| {
+            let mut config = config(Kind::Softokn.module().to_str().unwrap());
+            config.module_init = Some(text.to_owned());
+            module(config).reach(&mut Patience::none()).err().unwrap()
+        };
+        for text in ["configdir=", "xconfigdir='sql:/nonexistent'", "nonsense"] {
+            let error = reached(text);
+            assert!(matches!(error, TokenError::InitString { .. }), "{error}");
+        }
+        unavailable(
+            &reached(&format!("configdir='sql:{empty}' flags=")),
+            empty.as_str(),
+        );
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0, "nothing was made");
     });
 }

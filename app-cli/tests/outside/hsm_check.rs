@@ -68,6 +68,7 @@ fn every_trial_works_on_softhsm_and_leaves_token_and_node_as_they_were() {
     let run = sandbox.run(&LOGIN).expect(0);
     let passed = [
         "mechanism",
+        "writing",
         "pin",
         "serial",
         "random",
@@ -97,7 +98,7 @@ fn what_it_shows_can_be_pasted_into_an_issue() {
         "token: \"Trustpoint-SoftHSM\"",
         "device: \"SoftHSM project\" \"SoftHSM v2\", serial ",
         "mechanisms: AES_",
-        "9 passed, 0 warnings, 0 failed",
+        "10 passed, 0 warnings, 0 failed",
     ] {
         assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
     }
@@ -121,7 +122,7 @@ fn without_a_terminal_it_logs_in_only_where_it_is_told_to() {
     let run = sandbox.run(&CHECK).expect(0);
     assert_eq!(
         names(&run, "pass"),
-        ["mechanism", "pin", "serial", "random"]
+        ["mechanism", "writing", "pin", "serial", "random"]
     );
     assert_eq!(names(&run, "warn"), ["key"]);
     assert!(find(&run, "key", "detail").contains("nobody allowed a login"));
@@ -182,7 +183,7 @@ fn c18_a_wrong_pin_is_one_try_and_everything_else_is_shown() {
     assert!(said.contains("CKR_PIN_INCORRECT"), "{said}");
     assert_eq!(
         names(&run, "pass"),
-        ["mechanism", "pin", "serial", "random"]
+        ["mechanism", "writing", "pin", "serial", "random"]
     );
     assert_eq!(names(&run, "fail"), ["login"]);
     for _ in 0..3 {

@@ -175,3 +175,34 @@ fn c16_a_mechanism_that_is_taken_away_is_no_damage() {
     sandbox.store().put_conf(&whole).unwrap();
     nothing_was_lost(&sandbox, &dek);
 }
+
+/// A token that does not answer is not lost, and no PIN is given to another one under its label.
+#[test]
+fn c03_another_token_of_the_label_is_not_taken_for_one_that_does_not_answer() {
+    let (mut sandbox, dek) = node();
+    let token = sandbox.store().list().unwrap().remove(0);
+    sandbox.initialise_token();
+    let whole = fs::read(&token).unwrap();
+    fs::write(&token, b"no database at all").unwrap();
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "1s");
+    let ledger = sandbox.database().with_file_name("pin-rejected");
+    let before = fs::read_to_string(&ledger).unwrap();
+    sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
+    assert_eq!(fs::read_to_string(&ledger).unwrap(), before);
+    fs::write(&token, whole).unwrap();
+    nothing_was_lost(&sandbox, &dek);
+}
+
+#[test]
+fn a_serial_number_that_is_asked_for_is_binding() {
+    let (mut sandbox, dek) = node();
+    let uri = format!("pkcs11:token={LABEL};serial=deadbeef00000000");
+    sandbox.set("TRUSTPOINT_HSM_URI", &uri);
+    for command in [&["startup"][..], &["hsm", "check", "--login"]] {
+        let said = sandbox.fails_unchanged(command, 78, "config");
+        assert!(said.contains("deadbeef00000000"), "{said}");
+        assert!(said.contains("hsm.uri"), "{said}");
+    }
+    sandbox.unset("TRUSTPOINT_HSM_URI");
+    nothing_was_lost(&sandbox, &dek);
+}

@@ -52,10 +52,13 @@ fn status_keys_show_and_doctor_name_the_device() {
     let storage = "physical HSM \"Trustpoint-SoftHSM\"";
     assert!(status.contains(storage), "{status}");
 
+    let serial = serial(&sandbox);
     sandbox.lose_token();
     let keys = sandbox.run(&["keys", "show"]).expect(0);
     assert_eq!(keys.report["keys"]["token"]["device"], Value::Null);
-    let status = sandbox.run(&["status"]).expect(0);
+    let status = sandbox.run(&["status"]);
+    let said = status.expect_error(69, "hsm_unavailable");
+    assert!(said.contains(&serial), "{said}");
     assert_eq!(status.report["token"], Value::Null);
 }
 

@@ -122,14 +122,28 @@ fn completed_dek_not_cached_on_a_new_device_until_it_is_recovered_onto() {
 #[test]
 fn completed_dek_not_cached_is_over_when_the_old_device_is_back() {
     let sandbox = ready();
-    sandbox.lose_token();
-    sandbox.new_container();
+    replace_token(&sandbox);
     let run = sandbox.run(&["startup"]).expect(0);
     expect_waiting(&sandbox, &run, false, true, true);
     sandbox.bring_token_back();
     let run = sandbox.run(&["startup"]).expect(0);
     assert_eq!(run.outcome(), "ready");
     assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+}
+
+/// It may only be pulled out, so nothing is concluded from that it is not shown.
+#[test]
+fn c03_a_device_that_is_away_is_waited_for_and_never_taken_for_lost() {
+    let mut sandbox = ready();
+    sandbox.lose_token();
+    sandbox.new_container();
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "1s");
+    let said = sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
+    for part in ["pulled out", "officer"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    sandbox.bring_token_back();
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }
 
 #[test]

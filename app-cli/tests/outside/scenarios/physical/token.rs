@@ -2,8 +2,8 @@
 //! program does neither, whatever SO PIN it has.
 
 use super::{
-    SETUP, fails_unchanged, initialise_without_user_pin, opted_in, ready, serial, set_up,
-    with_password,
+    SETUP, fails_unchanged, initialise_without_user_pin, opted_in, ready, replace_token, serial,
+    set_up, with_password,
 };
 use crate::sandbox::{SO_PIN, Sandbox, put};
 
@@ -20,12 +20,14 @@ fn give_so_pin(sandbox: &mut Sandbox) {
     sandbox.set("HSM_SO_PIN", SO_PIN);
 }
 
-/// Commands that write to the token, on a node that has lost it and waits for its password.
+/// Commands that write to the token, on a node that waits for its password and whose new device is
+/// away again.
 fn waiting() -> (Sandbox, [Vec<String>; 2]) {
-    let sandbox = ready();
-    sandbox.lose_token();
-    sandbox.new_container();
+    let mut sandbox = ready();
+    replace_token(&sandbox);
     sandbox.run(&["startup"]).expect(0);
+    sandbox.lose_token();
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "1s");
     let recover = with_password(&sandbox, &["recover"]);
     let rotate = ["keys", "rotate-kek"].map(str::to_owned).to_vec();
     (sandbox, [recover, rotate])
