@@ -227,7 +227,7 @@ pub fn kek_after_login(node: &Node, record: &NodeRecord) -> Result<KekState, Err
     if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
         return Ok(KekState::Absent);
     }
-    storage::ensure_served(node, record.storage)?;
+    storage::ensure_served(node, record)?;
     let pin = || Ok(node.secrets.pins.user_pin()?);
     let Some(session) = session::open(node, Duration::ZERO, record, pin)? else {
         return Ok(KekState::Absent);

@@ -208,7 +208,7 @@ struct Recoverable<'a> {
 impl<'a> Recoverable<'a> {
     fn of(node: &Node, record: &'a NodeRecord) -> Result<Self, Error> {
         ensure_schema(node, record)?;
-        storage::ensure_served(node, record.storage)?;
+        storage::ensure_served(node, record)?;
         let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
             let storage = record.storage.map_or("none", StorageType::name);
             return Err(Refused::NothingWrapped { storage }.into());

@@ -91,7 +91,11 @@ fn ensure_another_way(node: &Node, sealed: &SealedNode, copy: &TokenCopy) -> Res
             serial,
             has_backup_password,
         },
-        Forgotten::OfAnother => Refused::LastWay { label, serial },
+        Forgotten::OfAnother => Refused::LastWay {
+            label,
+            serial,
+            has_backup_password,
+        },
     }
     .into())
 }

@@ -49,7 +49,10 @@ fn a_stolen_token_is_forgotten_before_the_node_is_recovered() {
     sandbox.lose_token();
     sandbox.new_container();
     sandbox.run(&["startup"]).expect(0);
-    let run = forget(&sandbox, &serial).expect(0);
+    let arguments = ["keys", "forget-token", &serial, "--yes"];
+    let said = sandbox.fails_unchanged(&arguments, 78, "config");
+    assert!(said.contains("--backup-password-file"), "{said}");
+    let run = forget_with_password(&sandbox, &serial, PASSWORD).expect(0);
     assert!(
         run.warnings().contains("the backup password alone does"),
         "{}",
@@ -84,6 +87,26 @@ fn the_last_way_to_the_dek_is_not_forgotten() {
     // Another token has the DEK now, and proves it.
     sandbox.lose_runtime();
     forget(&sandbox, &first).expect(0);
+    is_ready(&sandbox, &fingerprint);
+}
+
+/// A token that is not seen may be the one in use all the same, and a password that is set may be one
+/// that nobody knows.
+#[test]
+fn a_token_that_is_merely_not_seen_is_not_forgotten_without_a_proof() {
+    let mut sandbox = Sandbox::softhsm();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let serial = serials(&sandbox);
+    let arguments = ["keys", "forget-token", &serial, "--yes"];
+    sandbox.fails_unchanged(&arguments, 78, "config");
+    sandbox.set("TRUSTPOINT_HSM_TOKEN_LABEL", "typo");
+    let said = sandbox.fails_unchanged(&arguments, 78, "config");
+    assert!(said.contains("last way"), "{said}");
+    sandbox.unset("TRUSTPOINT_HSM_TOKEN_LABEL");
+    sandbox.lose_token();
+    sandbox.fails_unchanged(&arguments, 78, "config");
+    sandbox.bring_token_back();
+    sandbox.new_container();
     is_ready(&sandbox, &fingerprint);
 }
 
