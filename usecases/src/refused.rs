@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-use ports::{CryptoError, FaultKind, TlsError, TokenError, TokenName};
+use ports::{CryptoError, FaultKind, StoreError, TlsError, TokenError, TokenName};
 
 /// An error of a port below a refusal.
 pub type Source = Box<dyn Error + Send + Sync>;
@@ -159,6 +159,14 @@ pub enum Refused {
         serial: String,
         has_backup_password: bool,
     },
+    #[error(
+        "the token is forgotten already: its copy of the DEK is removed from {database}, and free \
+         parts of that file alone may still hold it"
+    )]
+    NotScrubbed {
+        database: String,
+        source: Box<StoreError>,
+    },
     #[error("{database} has no installation id")]
     NoInstallation { database: String },
     #[error("the new KEK does not unwrap what was committed; the old KEK was not touched")]
@@ -290,6 +298,7 @@ impl Refused {
             Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {
                 source.kind()
             }
+            Self::NotScrubbed { source, .. } => source.kind(),
             Self::Defect { .. } => FaultKind::Internal,
         }
     }

@@ -137,8 +137,9 @@ pub(super) fn of(refused: &Refused) -> String {
             has_backup_password: true,
             ..
         } => {
-            "prove that the backup password opens the DEK, with --backup-password-file FILE (no token \
-             is asked then), or put another token in use that opens it; nothing was changed"
+            "prove that the backup password opens the DEK, with --backup-password-file FILE (`-` asks \
+             for it at a terminal; no token is asked then), or put another token in use that opens \
+             the DEK; nothing was changed"
         }
         Refused::TokenInUse { .. } => {
             "set a backup password first, with `trustpointctl keys set-backup-password`, or put \
@@ -147,6 +148,9 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::LastWay { .. } => {
             "while the DEK is cached, `trustpointctl keys rotate-kek` wraps it for the token in use, \
              and `trustpointctl keys set-backup-password` adds a password; nothing was changed"
+        }
+        Refused::NotScrubbed { .. } => {
+            "end what reads the database; this command run again, or the next start, finishes it"
         }
         Refused::NewKekFails { .. } => "run `trustpointctl keys rotate-kek` again",
         Refused::UnusableCredential { .. } => {
