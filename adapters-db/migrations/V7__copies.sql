@@ -10,6 +10,10 @@ CREATE TABLE sealing (
 INSERT INTO sealing (id, dek_check_value, bek_encrypted_dek, bek_set_at)
 SELECT 1, dek_check_value, bek_encrypted_dek, bek_set_at FROM pkcs11_token WHERE id = 1;
 
+-- A second row never counted for anything, and must not become a copy now.
+DELETE FROM pkcs11_key WHERE token_id <> 1;
+DELETE FROM pkcs11_token WHERE id <> 1;
+
 -- From here on a row for each token, by its serial number: what that token wraps. Since when is
 -- not known of the one from before.
 ALTER TABLE pkcs11_token ADD COLUMN wrapped_at TEXT;

@@ -150,10 +150,16 @@ impl Connections {
         write: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let value = self.write(doing, write)?;
-        self.existing(|opened| {
-            scrub::finish(&opened.connection).map_err(|error| failed(&self.path, doing, error))
-        })?;
+        self.scrub()?;
         Ok(value)
+    }
+
+    /// Rebuilds the file without what was removed, where that is due.
+    pub(crate) fn scrub(&self) -> Result<(), StoreError> {
+        const DOING: &str = "rebuilding the file without what was removed";
+        self.existing(|opened| {
+            scrub::finish(&opened.connection).map_err(|error| failed(&self.path, DOING, error))
+        })
     }
 
     /// Gives `act` the connection itself to a database that has a schema, for what makes its own

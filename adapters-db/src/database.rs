@@ -191,13 +191,17 @@ impl NodeStore for SqliteDatabase {
 
     fn forget_copy(&self, serial: &str, event: &Event) -> Result<bool, StoreError> {
         let doing = "removing what is known of the token";
-        self.connections.write_and_scrub(doing, |db| {
+        self.connections.write(doing, |db| {
             let was_known = sealing::forget_copy(db, serial)?;
             if was_known {
                 scrub::mark(db).map_err(db.failed(doing))?;
             }
             noted_where(was_known, db, event)
         })
+    }
+
+    fn scrub(&self) -> Result<(), StoreError> {
+        self.connections.scrub()
     }
 
     fn mark_setup_completed(&self, event: &Event) -> Result<bool, StoreError> {

@@ -9,7 +9,7 @@ use crate::classify::FileContent;
 use crate::columns::{stamp, text};
 use crate::db::Db;
 use crate::shown::quoted;
-use crate::{credential, history, installation, sealing};
+use crate::{credential, history, installation, scrub, sealing};
 
 /// Reads the node in the transaction of the caller; `None` where there is no schema yet.
 pub(crate) fn record(db: &Db<'_>, found: FileContent) -> Result<Option<NodeRecord>, StoreError> {
@@ -42,6 +42,7 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
             SchemaState::Current => history::last_backup(db)?,
             _ => None,
         },
+        is_scrub_due: scrub::is_due(db).map_err(db.failed("reading the mark of a scrub"))?,
     })
 }
 
@@ -58,6 +59,7 @@ fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecor
         sealing: Sealing::default(),
         active_credential: ActiveCredential::None,
         last_backup_at: None,
+        is_scrub_due: false,
     }
 }
 

@@ -1,14 +1,14 @@
 //! Taking what was clear text out of the file for good.
 //!
 //! `secure_delete` zeroes a deleted row, but SQLite moves rows between pages and leaves old bytes
-//! in the gaps. So after a key was sealed the file is rebuilt. A mark that is committed together
-//! with the sealing says that this is still to be done, should the process be killed in between.
+//! in the gaps. So after a key was sealed or forgotten the file is rebuilt. A mark that is committed
+//! together with that says that this is still to be done, should the process be killed in between.
 
 use rusqlite::{Connection, Result};
 
 const MARK: i64 = 1;
 
-/// Marks, in the transaction that seals.
+/// Marks, in the transaction that seals or removes.
 pub(crate) fn mark(transaction: &Connection) -> Result<()> {
     transaction.pragma_update(None, "user_version", MARK)
 }

@@ -120,12 +120,15 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
             } else {
                 "DEK OUT OF REACH"
             };
-            let label = summary.token_label.as_deref().unwrap_or("no token yet");
             let kind = if hsm == StorageType::SoftHsm {
                 "SoftHSM"
             } else {
                 "physical HSM"
             };
+            if summary.is_for_no_token {
+                return Some(format!("{kind}, wrapped for no token, {dek}"));
+            }
+            let label = summary.token_label.as_deref().unwrap_or("no token yet");
             format!("{kind} {label:?}, {kek}{dek}")
         }
     })
@@ -167,11 +170,17 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
     let has_token = |summary: &&Summary| summary.storage.is_some_and(StorageType::is_hsm);
     let hsm = summary.filter(has_token);
     let has_password = hsm.is_none_or(|summary| summary.has_backup_password);
-    let is_kek_gone = hsm.is_some_and(|summary| summary.kek == KekState::Absent);
+    let is_for_no_token = hsm.is_some_and(|summary| summary.is_for_no_token);
+    let is_kek_gone =
+        is_for_no_token || hsm.is_some_and(|summary| summary.kek == KekState::Absent);
     let next = match outcome {
         Outcome::SetupRequired => {
             "`trustpointctl setup`: at a terminal it asks for all that it needs"
         }
+        Outcome::RecoveryRequired if is_for_no_token => recovery_without_a_token(
+            has_password,
+            is_before_a_start(report, hsm),
+        ),
         Outcome::RecoveryRequired if has_password && is_before_a_start(report, hsm) => {
             "`trustpointctl startup`, and then `trustpointctl recover` with the backup password; or \
              bring the old token back"
@@ -214,4 +223,17 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
         Outcome::Refused | Outcome::Failed => return None,
     };
     Some(next.to_owned())
+}
+
+/// No token that comes back opens the DEK.
+const fn recovery_without_a_token(has_password: bool, is_before_a_start: bool) -> &'static str {
+    match (has_password, is_before_a_start) {
+        (true, true) => {
+            "`trustpointctl startup`, and then `trustpointctl recover` with the backup password"
+        }
+        (true, false) => "`trustpointctl recover` with the backup password",
+        (false, _) => {
+            "restore a backup that has a backup password: `trustpointctl backup restore FILE`"
+        }
+    }
 }

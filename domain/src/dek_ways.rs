@@ -186,19 +186,15 @@ impl DekWays {
         }
     }
 
-    /// Whether the copy of a token may be forgotten. That of another one may where the DEK is left:
-    /// the token in use unwraps it, or a backup password is set that somebody has to know still. A
-    /// copy in use is no proof of itself, and the cache is gone with the next restart: then only
-    /// a password that was proven will do.
+    /// Whether the copy of a token may be forgotten: only where another way was proven just now. The
+    /// token in use proves it for the copy of another one, by unwrapping the DEK with its own; for
+    /// every copy a backup password does that was given and opens the DEK. One that is merely set may
+    /// be one that nobody knows, and the cache is gone with the next restart.
     #[must_use]
     pub const fn may_forget(self, which: Forgotten, is_password_proven: bool) -> bool {
-        match which {
-            _ if is_password_proven => true,
-            Forgotten::InUse => false,
-            Forgotten::OfAnother => {
-                matches!(self.kek, KekState::Unwraps) || self.has_backup_password
-            }
-        }
+        let is_opened_by_other =
+            matches!((which, self.kek), (Forgotten::OfAnother, KekState::Unwraps));
+        is_password_proven || is_opened_by_other
     }
 
     /// What to do next where the KEK does not unwrap it. Nothing that this names can lose it.

@@ -27,6 +27,8 @@ pub struct NodeRecord {
     pub active_credential: ActiveCredential,
     /// When the last backup was made, as far as the history goes back.
     pub last_backup_at: Option<OffsetDateTime>,
+    /// Whether free parts of its file may still hold what was removed: see [`NodeStore::scrub`].
+    pub is_scrub_due: bool,
 }
 
 /// What [`NodeStore::migrate`] did.
@@ -118,12 +120,20 @@ pub trait NodeStore {
     fn save_backup_copy(&self, copy: &BackupCopy, event: &Event) -> Result<(), StoreError>;
 
     /// Removes what is known of the token with this serial number, with the event; `false`, with
-    /// neither, where nothing is known of it. MUST leave every other copy as it is. The wrapped DEK
-    /// MUST NOT be left behind in parts of a file that are free.
+    /// neither, where nothing is known of it. MUST leave every other copy as it is. The same
+    /// transaction MUST note that a scrub is due: the wrapped DEK may be left in free parts of a
+    /// file until [`NodeStore::scrub`].
     ///
     /// # Errors
     /// See [`NodeStore`].
     fn forget_copy(&self, serial: &str, event: &Event) -> Result<bool, StoreError>;
+
+    /// Takes out of the file what was removed and is to leave no trace, where that is still due
+    /// ([`NodeRecord::is_scrub_due`]). It is due for as long as this has not worked.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn scrub(&self) -> Result<(), StoreError>;
 
     /// Remembers that setup was completed (C9), with the event; `false`, with neither, where it was
     /// remembered already.

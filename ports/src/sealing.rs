@@ -86,10 +86,21 @@ impl Sealing {
         }
     }
 
+    /// The copies that a token can open.
+    pub fn wrapped_copies(&self) -> impl Iterator<Item = &TokenCopy> {
+        self.copies.iter().filter(|copy| copy.wrapped.is_some())
+    }
+
+    /// Whether it is wrapped for any token.
+    #[must_use]
+    pub fn is_wrapped(&self) -> bool {
+        self.wrapped_copies().next().is_some()
+    }
+
     /// Whether there is a DEK in the database, under a KEK or under the backup password.
     #[must_use]
     pub fn has_dek(&self) -> bool {
-        self.backup.is_some() || self.copies.iter().any(|copy| copy.wrapped.is_some())
+        self.backup.is_some() || self.is_wrapped()
     }
 
     /// Whether anything is sealed under a DEK, as far as the database says.

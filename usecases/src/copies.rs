@@ -9,9 +9,8 @@ use crate::report::own::{CopyReport, Own, Recover};
 /// The wrapped copies of other tokens than the one with this serial number.
 pub fn others<'a>(sealing: &'a Sealing, serial: &str) -> impl Iterator<Item = &'a TokenCopy> {
     sealing
-        .copies
-        .iter()
-        .filter(move |copy| copy.serial != serial && copy.wrapped.is_some())
+        .wrapped_copies()
+        .filter(move |copy| copy.serial != serial)
 }
 
 /// What is to be done about such a copy.

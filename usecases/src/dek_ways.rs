@@ -45,7 +45,7 @@ pub fn contradiction(
     Contradiction::of(&DekFacts {
         storage: record.storage,
         completed,
-        has_wrapped: sealing.copies.iter().any(|copy| copy.wrapped.is_some()),
+        has_wrapped: sealing.is_wrapped(),
         has_password_blob: sealing.backup.is_some(),
         check_value: sealing.check_value.clone(),
         copy: copy.map(facts),
@@ -167,34 +167,56 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
     } else {
         set_up_again(record)
     };
+    // A token whose copy was forgotten opens nothing when it comes back.
+    let is_wrapped = record.sealing.is_wrapped();
     match ways.way_back() {
         WayBack::RotateKek => {
+            let or_token = if is_wrapped {
+                ", or bring the old token back"
+            } else {
+                ""
+            };
             let or_password = if ways.has_backup_password {
                 "; should the cache be lost first, `recover` has the DEK from the backup password"
             } else {
                 ""
             };
             format!(
-                "run {wrap}, which wraps the DEK of the cache with a new KEK, or bring the old \
-                 token back, before anything is restarted{or_password}"
+                "run {wrap}, which wraps the DEK of the cache with a new KEK{or_token}, before \
+                 anything is restarted{or_password}"
             )
         }
         WayBack::Recover if raw.is_some_and(SetupWizardState::is_auto_restore) => {
-            "bring the old token back and start again, or, where it is lost, run `trustpointctl \
-             recover` with the backup password"
-                .to_owned()
+            let recover = "run `trustpointctl recover` with the backup password";
+            if is_wrapped {
+                format!("bring the old token back and start again, or, where it is lost, {recover}")
+            } else {
+                recover.to_owned()
+            }
         }
-        WayBack::Recover => "bring the old token back, or run `trustpointctl startup` and then \
-                             `trustpointctl recover` with the backup password"
-            .to_owned(),
-        WayBack::RepairCache => format!(
-            "bring the old token back; or, if {path} is the DEK, give it to this program's user \
-             with mode 0600 and run {wrap}, before anything is restarted; if it is none, move it \
-             away"
-        ),
-        WayBack::OldToken => "bring the old token back, or restore a backup that has a backup \
-                              password"
-            .to_owned(),
+        WayBack::Recover => {
+            let recover = "run `trustpointctl startup` and then `trustpointctl recover` with the \
+                           backup password";
+            or_old_token(is_wrapped, recover)
+        }
+        WayBack::RepairCache => {
+            let repair = format!(
+                "if {path} is the DEK, give it to this program's user with mode 0600 and run \
+                 {wrap}, before anything is restarted; if it is none, move it away"
+            );
+            or_old_token(is_wrapped, &repair)
+        }
+        WayBack::OldToken => {
+            or_old_token(is_wrapped, "restore a backup that has a backup password")
+        }
+    }
+}
+
+fn or_old_token(is_wrapped: bool, other: &str) -> String {
+    if is_wrapped {
+        format!("bring the old token back, or {other}")
+    } else {
+        other.to_owned()
     }
 }
 
@@ -224,10 +246,10 @@ pub fn way_back_without_kek(node: &Node, record: &NodeRecord) -> String {
 /// The token cannot be asked.
 pub fn kek_after_login(node: &Node, record: &NodeRecord) -> Result<KekState, Error> {
     let sealing = &record.sealing;
-    if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
+    if !sealing.is_wrapped() {
         return Ok(KekState::Absent);
     }
-    storage::ensure_served(node, record.storage)?;
+    storage::ensure_served(node, record)?;
     let pin = || Ok(node.secrets.pins.user_pin()?);
     let Some(session) = session::open(node, Duration::ZERO, record, pin)? else {
         return Ok(KekState::Absent);

@@ -7,7 +7,7 @@ mod rotate;
 mod sealed_node;
 mod show;
 
-pub use forget::{Forget, forget, to_forget};
+pub use forget::{Forget, finish_forgetting, forget, to_forget};
 pub use password::{may_use_password, set, verify};
 pub use rotate::{Rotation, rotate};
 pub use show::show;

@@ -1,7 +1,7 @@
 //! The one recorder of steps: what a command did, for its report and for whoever watches.
 
 use domain::SetupWizardState;
-use ports::EventKind;
+use ports::{EventKind, StoreError};
 
 use crate::error::Error;
 use crate::node::Node;
@@ -54,6 +54,20 @@ impl<'a> Recorder<'a> {
         };
         (self.on_step)(&step);
         self.report.steps.push(step);
+    }
+
+    /// Takes out of the database's file what was removed, where that is due.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn scrub(&mut self) -> Result<(), StoreError> {
+        self.node.store.record.scrub()?;
+        self.note(
+            "scrub_database",
+            true,
+            "the file holds nothing of what was removed",
+        );
+        Ok(())
     }
 
     /// Moves the wizard.

@@ -78,7 +78,7 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     let serial = &session.info().serial;
     let own = sealing.copy_of(serial);
     let has_copy = own.is_some_and(|copy| copy.wrapped.is_some());
-    wrap_dek(recorder, &*session, sealing, has_copy, &dek)?;
+    let kek = wrap_dek(recorder, &*session, sealing, has_copy, &dek)?;
     let written = node.secrets.cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.secrets.cache.path());
     let provided = match credential {
@@ -90,7 +90,7 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
     reload(recorder);
     recorder.complete()?;
-    if !has_copy {
+    if kek.is_new {
         recorder.report.warnings.push(
             "keys that lived on the old token alone are gone; what was sealed under the DEK is \
              readable again"
@@ -208,7 +208,7 @@ struct Recoverable<'a> {
 impl<'a> Recoverable<'a> {
     fn of(node: &Node, record: &'a NodeRecord) -> Result<Self, Error> {
         ensure_schema(node, record)?;
-        storage::ensure_served(node, record.storage)?;
+        storage::ensure_served(node, record)?;
         let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
             let storage = record.storage.map_or("none", StorageType::name);
             return Err(Refused::NothingWrapped { storage }.into());
@@ -231,6 +231,15 @@ impl<'a> Recoverable<'a> {
     }
 }
 
+/// The KEK that a recovery wraps the DEK with.
+struct RecoveryKek {
+    id: KekId,
+    /// Whether it was made now, since the one from before is not on the token.
+    is_new: bool,
+    /// Whether it wraps this very DEK already.
+    is_wrapped: bool,
+}
+
 /// Has our KEK on the token wrap the DEK, where its copy is not just that already.
 fn wrap_dek(
     recorder: &mut Recorder<'_>,
@@ -238,29 +247,31 @@ fn wrap_dek(
     sealing: &Sealing,
     has_copy: bool,
     dek: &Dek,
-) -> Result<(), Error> {
+) -> Result<RecoveryKek, Error> {
     let node = recorder.node;
-    let (kek, is_wrapped) = kek(recorder, session, sealing, dek)?;
+    let kek = kek(recorder, session, sealing, dek)?;
+    let RecoveryKek { id, is_wrapped, .. } = &kek;
     let done = EventKind::Recovered;
-    if !(is_wrapped && has_copy) {
-        let keys = Keys { kek: &kek, dek };
-        return wrap::store(recorder, session, keys, sealing, Some(done));
+    if !(*is_wrapped && has_copy) {
+        let keys = Keys { kek: id, dek };
+        wrap::store(recorder, session, keys, sealing, Some(done))?;
+        return Ok(kek);
     }
-    let event = node.event(done, wrap::wrapped_by(&kek, session.info()));
+    let event = node.event(done, wrap::wrapped_by(id, session.info()));
     node.store.history.note(&event)?;
-    let detail = format!("the KEK {kek} wraps the DEK already");
+    let detail = format!("the KEK {id} wraps the DEK already");
     recorder.note("wrap_dek", false, &detail);
-    Ok(())
+    Ok(kek)
 }
 
-/// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already
-/// (the old token came back, or an earlier try came this far). Keys of others are left alone.
+/// Our KEK where the token has it (the old token came back, or an earlier try came this far), a new
+/// one otherwise. Keys of others are left alone.
 fn kek(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     sealing: &Sealing,
     dek: &Dek,
-) -> Result<(KekId, bool), Error> {
+) -> Result<RecoveryKek, Error> {
     let copy = session::copy_for(recorder.node, session, sealing)?;
     let unwrapped = copy
         .map(|copy| session::unwrap(session, copy))
@@ -274,7 +285,15 @@ fn kek(
     if let Some((kek, is_wrapped)) = wrapped {
         let found = format!("the KEK {kek} is on the token");
         recorder.note("generate_kek", false, &found);
-        return Ok((kek.clone(), is_wrapped));
+        return Ok(RecoveryKek {
+            id: kek.clone(),
+            is_new: false,
+            is_wrapped,
+        });
     }
-    wrap::new_kek(recorder, session, sealing).map(|kek| (kek, false))
+    Ok(RecoveryKek {
+        id: wrap::new_kek(recorder, session, sealing)?,
+        is_new: true,
+        is_wrapped: false,
+    })
 }

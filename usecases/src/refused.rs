@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-use ports::{CryptoError, FaultKind, TlsError, TokenError, TokenName};
+use ports::{CryptoError, FaultKind, StoreError, TlsError, TokenError, TokenName};
 
 /// An error of a port below a refusal.
 pub type Source = Box<dyn Error + Send + Sync>;
@@ -60,7 +60,7 @@ pub enum Refused {
         "{} This node is not opted in to one: hsm.physical is false",
         domain::Refusal::PhysicalHsm
     )]
-    PhysicalHsm,
+    PhysicalHsm { is_set_up: bool },
     #[error("{}: {database} names no storage", domain::Refusal::NoStorage)]
     NoStorage { database: String },
     #[error(
@@ -151,10 +151,22 @@ pub enum Refused {
         has_backup_password: bool,
     },
     #[error(
-        "the token {label:?} (serial {serial}) may be the last way to the DEK: no backup password \
-         opens it, and neither does the token in use"
+        "the token {label:?} (serial {serial}) may be the last way to the DEK: no other token was \
+         seen to open it, and no backup password was proven to"
     )]
-    LastWay { label: String, serial: String },
+    LastWay {
+        label: String,
+        serial: String,
+        has_backup_password: bool,
+    },
+    #[error(
+        "the token is forgotten already: its copy of the DEK is removed from {database}, and free \
+         parts of that file alone may still hold it"
+    )]
+    NotScrubbed {
+        database: String,
+        source: Box<StoreError>,
+    },
     #[error("{database} has no installation id")]
     NoInstallation { database: String },
     #[error("the new KEK does not unwrap what was committed; the old KEK was not touched")]
@@ -243,7 +255,7 @@ impl Refused {
             | Self::NewerSchema { .. }
             | Self::NewerRecord { .. }
             | Self::NewerBackup { .. } => FaultKind::VersionDowngrade,
-            Self::PhysicalHsm => FaultKind::StorageUnsupported,
+            Self::PhysicalHsm { .. } => FaultKind::StorageUnsupported,
             Self::LostDatabase { .. }
             | Self::WrongVersion { .. }
             | Self::Contradiction { .. }
@@ -286,6 +298,7 @@ impl Refused {
             Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {
                 source.kind()
             }
+            Self::NotScrubbed { source, .. } => source.kind(),
             Self::Defect { .. } => FaultKind::Internal,
         }
     }

@@ -61,6 +61,8 @@ pub struct Summary {
     pub storage: Option<StorageType>,
     /// The label of its token.
     pub token_label: Option<String>,
+    /// Whether it has a DEK that is wrapped for no token, since those that were are forgotten.
+    pub is_for_no_token: bool,
     /// What is known of its KEK.
     pub kek: KekState,
     /// Whether the wizard waits for the backup password already.
@@ -90,6 +92,8 @@ impl Summary {
             has_database: record.is_some(),
             storage: observed.storage().and_then(Storage::kind),
             token_label: token.map(|token| token.label.clone()),
+            is_for_no_token: sealing
+                .is_some_and(|sealing| sealing.is_sealed() && !sealing.is_wrapped()),
             kek: ways.map_or(KekState::Unknown, |ways| ways.kek),
             is_waiting: observed
                 .wizard_file()

@@ -145,7 +145,9 @@ fn set_up_token(
 }
 
 fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
-    storage::ensure_served(node, Some(request.storage))?;
+    if storage::is_refused(node, Some(request.storage)) {
+        return Err(Refused::PhysicalHsm { is_set_up: false }.into());
+    }
     request
         .backup_password
         .as_ref()

@@ -16,6 +16,7 @@ mod tests;
 use std::time::Duration;
 
 use domain::{Outcome, Plan, RestoreScenario, StartupScenario, select};
+use ports::NodeRecord;
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
@@ -79,7 +80,9 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
 
     note_token(recorder, &seen, request.mode);
     if request.mode == Mode::CarryOut {
-        return execute(recorder, &seen, selection, &plan);
+        execute(recorder, &seen, selection, &plan)?;
+        finish_scrub(recorder, record);
+        return Ok(());
     }
     for step in &plan.steps {
         recorder.push(step.name(), StepResult::Planned, step.intent());
@@ -91,6 +94,19 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
         recorder.report.warnings.extend(problem);
     }
     Ok(())
+}
+
+/// Finishes what a command that was killed has left to be done. A node is ready without it.
+fn finish_scrub(recorder: &mut Recorder<'_>, record: Option<&NodeRecord>) {
+    if record.is_none_or(|record| !record.is_scrub_due) {
+        return;
+    }
+    if let Err(fault) = recorder.scrub() {
+        recorder.report.warnings.push(format!(
+            "free parts of the database's file may still hold what was removed from it: {fault}; \
+             the next start tries again"
+        ));
+    }
 }
 
 /// How the node is after a command that changed it, at a glance. What cannot be seen now says the

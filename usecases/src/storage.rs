@@ -1,6 +1,7 @@
 //! Which storages this node serves: a physical HSM only where its operator has opted in to one.
 
 use domain::StorageType;
+use ports::NodeRecord;
 
 use crate::node::Node;
 use crate::refused::Refused;
@@ -15,9 +16,10 @@ pub fn is_refused(node: &Node, storage: Option<StorageType>) -> bool {
 ///
 /// # Errors
 /// [`Refused::PhysicalHsm`].
-pub fn ensure_served(node: &Node, storage: Option<StorageType>) -> Result<(), Refused> {
-    if is_refused(node, storage) {
-        return Err(Refused::PhysicalHsm);
+pub fn ensure_served(node: &Node, record: &NodeRecord) -> Result<(), Refused> {
+    if is_refused(node, record.storage) {
+        let is_set_up = record.setup_completed_at.is_some();
+        return Err(Refused::PhysicalHsm { is_set_up });
     }
     Ok(())
 }

@@ -48,6 +48,7 @@ fn change(database: &SqliteDatabase) -> Vec<Option<Failed>> {
         fault(database.set_storage(StorageType::SoftHsm)),
         fault(database.save_copy(&token, Some(&[8; 16]), None)),
         fault(database.forget_copy(&token.serial, &forgotten)),
+        fault(database.scrub()),
         fault(database.replace_dek(&token, &[9; 16])),
         fault(try_save(database, "one", None)),
         fault(database.seal_all(&dek)),

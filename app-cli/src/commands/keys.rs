@@ -87,6 +87,8 @@ fn forget(
 ) -> Result<Next, Failure> {
     let mut node = wire(config, Access::ReadWrite, console)?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
+    let lock_wait = Duration::from_secs(arguments.lock_wait);
+    keys::finish_forgetting(&mut console.recorder(&node, report), lock_wait)?;
     let token = keys::to_forget(&node, &arguments.serial)?;
     if !arguments.yes {
         prompt::confirm_forgetting(&token)?;
@@ -95,7 +97,7 @@ fn forget(
     let request = Forget {
         serial: arguments.serial.clone(),
         password: file.map(prompt::secret_of).transpose()?,
-        lock_wait: Duration::from_secs(arguments.lock_wait),
+        lock_wait,
     };
     let result = keys::forget(&mut console.recorder(&node, report), &request);
     report.warnings.extend(node.secrets.module.take_warnings());

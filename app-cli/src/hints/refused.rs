@@ -46,10 +46,13 @@ pub(super) fn of(refused: &Refused) -> String {
                 contradiction(found.is_about_the_kek(), *by_password)
             );
         }
-        Refused::PhysicalHsm => {
+        Refused::PhysicalHsm { is_set_up: true } => {
             "set hsm.physical to true (TRUSTPOINT_HSM_PHYSICAL=true) where this node is to use its \
-             device; else run setup with --storage software or --storage softhsm, or, where it was \
-             set up already, restore a backup of a node with such a storage; nothing was changed"
+             device; else restore a backup of a node with another storage; nothing was changed"
+        }
+        Refused::PhysicalHsm { is_set_up: false } => {
+            "set hsm.physical to true (TRUSTPOINT_HSM_PHYSICAL=true) where this node is to use its \
+             device; else run setup with --storage software or --storage softhsm; nothing was changed"
         }
         Refused::NoStorage { .. } => {
             "restore a backup or snapshot of the database; the storage is the one row of \
@@ -129,9 +132,14 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::TokenInUse {
             has_backup_password: true,
             ..
+        }
+        | Refused::LastWay {
+            has_backup_password: true,
+            ..
         } => {
-            "prove that the backup password opens the DEK, with --backup-password-file FILE: after \
-             that the next start waits for `trustpointctl recover`; nothing was changed"
+            "prove that the backup password opens the DEK, with --backup-password-file FILE (`-` asks \
+             for it at a terminal; no token is asked then), or put another token in use that opens \
+             the DEK; nothing was changed"
         }
         Refused::TokenInUse { .. } => {
             "set a backup password first, with `trustpointctl keys set-backup-password`, or put \
@@ -140,6 +148,9 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::LastWay { .. } => {
             "while the DEK is cached, `trustpointctl keys rotate-kek` wraps it for the token in use, \
              and `trustpointctl keys set-backup-password` adds a password; nothing was changed"
+        }
+        Refused::NotScrubbed { .. } => {
+            "end what reads the database; this command run again, or the next start, finishes it"
         }
         Refused::NewKekFails { .. } => "run `trustpointctl keys rotate-kek` again",
         Refused::UnusableCredential { .. } => {

@@ -8,10 +8,10 @@ use crate::mounts::Mounts;
 use crate::sandbox::{Sandbox, tool};
 
 /// A sqlite3 program that has begun a transaction and keeps it.
-struct Holder(Child);
+pub struct Holder(Child);
 
 impl Holder {
-    fn of(sandbox: &Sandbox, statements: &str) -> Self {
+    pub fn of(sandbox: &Sandbox, statements: &str) -> Self {
         let mut child = Command::new("sqlite3")
             .arg(sandbox.database())
             .stdin(Stdio::piped())

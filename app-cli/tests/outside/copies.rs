@@ -150,6 +150,9 @@ fn recover_on_the_token_of_before_names_no_other() {
     let run = recover(&sandbox).expect(0);
     assert_eq!(run.report["other_copies"], serde_json::json!([]));
     assert!(!run.warnings().contains("forget-token"));
+    // Whoever deleted the KEK, or initialised the device anew, deleted the others as well.
+    let gone = "keys that lived on the old token alone are gone";
+    assert!(run.warnings().contains(gone), "{}", run.warnings());
 }
 
 #[test]
@@ -277,6 +280,26 @@ fn what_is_wrong_with_the_copy_of_a_token_that_is_away_stops_no_node() {
     node.is_ready();
 }
 
+/// As a recovery leaves it that was killed once it had made its KEK.
+#[test]
+fn doctor_warns_of_a_token_for_which_nothing_is_wrapped() {
+    let sandbox = Sandbox::softhsm();
+    sandbox.sql("INSERT INTO pkcs11_token (label, serial) VALUES ('Trustpoint-SoftHSM', 'half')");
+    let run = sandbox.run(&["doctor"]).expect(0);
+    let checks = run.report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "token_copies");
+    let check = check.unwrap();
+    assert_eq!(check["result"], "warn");
+    let detail = check["detail"].as_str().unwrap();
+    assert!(detail.contains("half"), "{detail}");
+    let run = forget(&sandbox, "half").expect(0);
+    assert!(!run.warnings().contains("backups"), "{}", run.warnings());
+    let run = sandbox.run(&["doctor"]).expect(0);
+    let checks = run.report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "token_copies");
+    assert_eq!(check.unwrap()["result"], "pass");
+}
+
 #[test]
 fn a_backup_names_every_kek_and_opens_with_either_token() {
     let node = TwoTokens::new();
@@ -295,6 +318,10 @@ fn a_backup_names_every_kek_and_opens_with_either_token() {
     }
     forget(&node.sandbox, &node.first).expect(0);
     node.swap();
-    node.sandbox.run(&["backup", "restore", &file]).expect(0);
+    let run = node.sandbox.run(&["backup", "restore", &file]).expect(0);
+    let forget = |serial: &str| format!("`trustpointctl keys forget-token {serial}`");
+    let warnings = run.warnings();
+    assert!(warnings.contains(&forget(&node.first)), "{warnings}");
+    assert!(!warnings.contains(&forget(&node.second)), "{warnings}");
     node.is_ready();
 }

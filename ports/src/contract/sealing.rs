@@ -132,6 +132,9 @@ fn forgets(rig: &dyn StoreRig) {
     sealing.copies.remove(0);
     drop(database);
     let database = rig.store();
+    assert!(node(&*database).is_scrub_due);
+    database.scrub().unwrap();
+    assert!(!node(&*database).is_scrub_due);
     assert_eq!(node(&*database).sealing, sealing);
     let noted = noted(&*database);
     assert_eq!(noted.len(), before + 1);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::{CacheFate, SetupWizardState, WizardState};
-use ports::{Backup, BackupSource, EventKind, FaultKind, NodeRecord};
+use ports::{Backup, BackupSource, EventKind, FaultKind, NodeRecord, TokenCopy};
 
 use super::last_copy::ensure_nothing_lost;
 use super::newer::ensure_not_newer;
@@ -65,6 +65,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Restore<'_>) -> Result<Backup, 
         set_wizard(recorder, raw, &backup)?;
         staged.put_in_place()?;
         recorder.note("replace_database", true, path);
+        tell_of_restored_copies(recorder, present.as_ref(), &backup.record);
     }
     drop_other_dek(recorder, cached)?;
     // After the database: it is there that the node's history goes on.
@@ -185,6 +186,31 @@ fn set_wizard(
     backup: &Backup,
 ) -> Result<(), Error> {
     wizard_after(raw, backup).map_or(Ok(()), |state| recorder.go_to(state))
+}
+
+/// A token that was forgotten since the backup was made opens the DEK again.
+fn tell_of_restored_copies(
+    recorder: &mut Recorder<'_>,
+    present: Option<&NodeRecord>,
+    restored: &NodeRecord,
+) {
+    let Some(present) = present.filter(|present| present.installation == restored.installation)
+    else {
+        return;
+    };
+    let present = &present.sealing;
+    let is_new = |copy: &&TokenCopy| {
+        present
+            .wrapped_copies()
+            .all(|had| had.serial != copy.serial)
+    };
+    for TokenCopy { label, serial, .. } in restored.sealing.wrapped_copies().filter(is_new) {
+        recorder.report.warnings.push(format!(
+            "the database that was restored has a copy of the DEK for the token {label:?} (serial \
+             {serial}), and the one before had none: if that token was stolen, have it forgotten \
+             again: `trustpointctl keys forget-token {serial}`"
+        ));
+    }
 }
 
 /// The cache must not hold the DEK of another database (C22), unless that may be its last copy.

@@ -128,7 +128,7 @@ fn ask_token(node: &Node, backup: &Backup) -> Result<Opens, Error> {
     if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
     }
-    storage::ensure_served(node, backup.record.storage)?;
+    storage::ensure_served(node, &backup.record)?;
     let seen = session::look_for(node, Duration::ZERO, Some(&backup.record))?;
     let token = match seen.found {
         Found::Present(token) => token,

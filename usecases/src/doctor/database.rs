@@ -149,7 +149,8 @@ impl Doctor<'_> {
                 "guard the database and its backups like a key",
             ),
             (storage, _) if storage::is_refused(self.node, storage) => {
-                self.fault("storage", Refused::PhysicalHsm);
+                let is_set_up = record.setup_completed_at.is_some();
+                self.fault("storage", Refused::PhysicalHsm { is_set_up });
             }
             (Some(hsm), Some(_)) => {
                 self.pass("storage", hsm.name());

@@ -63,6 +63,11 @@ impl Doctor<'_> {
             found.is_some_and(|found| found.is_about_the_kek())
         });
         let Some(TokenCopy { label, serial, .. }) = damaged else {
+            let empty = copies.iter().find(|copy| copy.wrapped.is_none());
+            // Before there is a DEK no token can wrap it.
+            if let Some(empty) = empty.filter(|_| record.sealing.is_sealed()) {
+                return self.wraps_nothing(NAME, empty);
+            }
             let serials: Vec<_> = copies.iter().map(|copy| copy.serial.as_str()).collect();
             return match serials.as_slice() {
                 [] => self.pass(NAME, "the DEK is wrapped for no token"),
@@ -77,6 +82,23 @@ impl Doctor<'_> {
             format!(
                 "with that token in use, run `trustpointctl keys rotate-kek`; where it is gone, \
                  `trustpointctl keys forget-token {serial}`"
+            ),
+        );
+    }
+
+    /// A command was killed between the KEK that it made and the DEK that this was to wrap.
+    fn wraps_nothing(&mut self, name: &'static str, copy: &TokenCopy) {
+        let TokenCopy { label, serial, .. } = copy;
+        self.warn(
+            name,
+            format!(
+                "the DEK is not wrapped for the token {label:?} (serial {serial}): a command was cut \
+                 short"
+            ),
+            format!(
+                "with that token in use, run `trustpointctl keys rotate-kek`, or `trustpointctl \
+                 recover` where the node waits for it; where the token is gone, `trustpointctl keys \
+                 forget-token {serial}`"
             ),
         );
     }

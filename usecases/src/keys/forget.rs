@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Forgotten, KekState};
+use domain::{CacheCopy, Forgotten, KekState};
 use ports::{EventKind, Found, PinState, Sealing, Secret, TokenCopy};
 
 use super::password::prove;
@@ -33,6 +33,28 @@ pub fn to_forget(node: &Node, serial: &str) -> Result<String, Error> {
     Ok(name(known(&sealed.record.sealing, serial)?))
 }
 
+/// Finishes a removal that was cut short after its commit. The token is not known any more then, so
+/// that nobody who asks for it to be forgotten again would come to that.
+///
+/// # Errors
+/// A node without keys, or whoever keeps the database from being rebuilt.
+pub fn finish_forgetting(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Error> {
+    let node = recorder.node;
+    if !SealedNode::read(node)?.record.is_scrub_due {
+        return Ok(());
+    }
+    let _lock = lock::acquire_installed(node, lock_wait)?;
+    scrub(recorder)
+}
+
+fn scrub(recorder: &mut Recorder<'_>) -> Result<(), Error> {
+    let database = recorder.node.settings.database_path.clone();
+    recorder.scrub().map_err(|fault| {
+        let source = Box::new(fault);
+        Refused::NotScrubbed { database, source }.into()
+    })
+}
+
 /// Forgets the token.
 ///
 /// # Errors
@@ -55,7 +77,7 @@ pub fn forget(recorder: &mut Recorder<'_>, request: &Forget) -> Result<(), Error
     let removed = node.store.record.forget_copy(&copy.serial, &event)?;
     recorder.note("forget_token", removed, &name(copy));
     tell_what_is_left(recorder, &sealed.record.sealing, copy);
-    Ok(())
+    scrub(recorder)
 }
 
 fn known<'a>(sealing: &'a Sealing, serial: &str) -> Result<&'a TokenCopy, Refused> {
@@ -91,7 +113,11 @@ fn ensure_another_way(node: &Node, sealed: &SealedNode, copy: &TokenCopy) -> Res
             serial,
             has_backup_password,
         },
-        Forgotten::OfAnother => Refused::LastWay { label, serial },
+        Forgotten::OfAnother => Refused::LastWay {
+            label,
+            serial,
+            has_backup_password,
+        },
     }
     .into())
 }
@@ -133,15 +159,24 @@ fn ask_token(
 }
 
 fn tell_what_is_left(recorder: &mut Recorder<'_>, sealing: &Sealing, copy: &TokenCopy) {
-    let warnings = &mut recorder.report.warnings;
-    if copies::others(sealing, &copy.serial).next().is_none() {
-        warnings.push(
-            "no token opens the DEK any more: the backup password alone does, and `trustpointctl \
-             recover` wraps it for a token again after the next start"
-                .to_owned(),
-        );
+    if copy.wrapped.is_none() {
+        return;
     }
-    warnings.push(
+    if copies::others(sealing, &copy.serial).next().is_none() {
+        let node = recorder.node;
+        let is_cached = (node.secrets.cache.read())
+            .is_ok_and(|cached| dek_ways::cache_copy(node, sealing, &cached) == CacheCopy::Ours);
+        let next = if is_cached {
+            "the cache and the backup password alone do: `trustpointctl keys rotate-kek` wraps it for \
+             a token again, and `trustpointctl recover` where the node is restarted first"
+        } else {
+            "the backup password alone does: `trustpointctl startup` and then `trustpointctl recover` \
+             wrap it for a token again"
+        };
+        let warning = format!("no token opens the DEK any more, {next}");
+        recorder.report.warnings.push(warning);
+    }
+    recorder.report.warnings.push(
         "backups and snapshots made before this still hold what was forgotten: whoever has one of \
          them, the token and its PIN has the DEK"
             .to_owned(),

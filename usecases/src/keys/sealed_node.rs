@@ -30,7 +30,7 @@ impl SealedNode {
             let state = raw.map_or("empty", SetupWizardState::name);
             return Err(Refused::NotSetUp { state }.into());
         }
-        storage::ensure_served(node, record.storage)?;
+        storage::ensure_served(node, &record)?;
         let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
             let storage = record.storage.map_or("none", StorageType::name);
             return Err(Refused::NoKeys { storage }.into());

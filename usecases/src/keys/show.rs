@@ -175,7 +175,10 @@ impl KeyFacts {
                 "user PIN: {}",
                 token.pin.map_or("unknown", |pin| pin.0.name())
             ),
-            format!("KEK: {}, {on_token}", kek.id.unwrap_or_else(unknown)),
+            match kek.id {
+                None if self.sealing.copies.is_empty() => "KEK: none".to_owned(),
+                id => format!("KEK: {}, {on_token}", id.unwrap_or_else(unknown)),
+            },
             format!(
                 "KEK check value: {}",
                 kek.check_value.unwrap_or_else(unknown)
@@ -192,10 +195,12 @@ impl KeyFacts {
         let format = self.wrap_format;
         let check_value = self.sealing.check_value.as_deref();
         [
-            format!(
-                "DEK: wrapped with {}",
-                format.map_or("an unknown format", WrapFormat::name)
-            ),
+            if self.sealing.is_wrapped() {
+                let format = format.map_or("an unknown format", WrapFormat::name);
+                format!("DEK: wrapped with {format}")
+            } else {
+                "DEK: wrapped for no token".to_owned()
+            },
             format!(
                 "DEK check value: {}",
                 check_value.map_or_else(unknown, domain::hex)

@@ -8,7 +8,9 @@ use crate::refused::Refused;
 /// What a plan refuses, with what is known of the node.
 pub(super) fn refused(node: &Node, observed: &Observed, refusal: Refusal) -> Refused {
     match refusal {
-        Refusal::PhysicalHsm => Refused::PhysicalHsm,
+        Refusal::PhysicalHsm => Refused::PhysicalHsm {
+            is_set_up: observed.is_wizard_completed(),
+        },
         Refusal::Downgrade => downgrade(node, observed),
         Refusal::NoStorage => Refused::NoStorage {
             database: node.settings.database_path.clone(),

@@ -69,7 +69,9 @@ pub(super) fn ensure_saveable(node: &Node, observation: &Observation) -> Result<
         Storage::Software => Ok(()),
         Storage::SoftHsm(_) | Storage::PhysicalHsm(_) if observation.dek.is_some() => Ok(()),
         Storage::SoftHsm(_) | Storage::PhysicalHsm(_) => Err(Refused::DekOutOfReach),
-        Storage::RefusedHsm { .. } => Err(Refused::PhysicalHsm),
+        Storage::RefusedHsm { .. } => Err(Refused::PhysicalHsm {
+            is_set_up: observation.observed.is_wizard_completed(),
+        }),
         Storage::NotConfigured { .. } => Err(Refused::NoStorage { database }),
     }
 }

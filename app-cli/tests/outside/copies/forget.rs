@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{TwoTokens, forget, forget_with_password, is_ready, kept_for, recover, serials};
+use crate::check_ahead::Holder;
 use crate::sandbox::{PASSWORD, Sandbox};
 
 #[test]
@@ -23,9 +24,7 @@ fn a_stolen_token_is_forgotten() {
     );
     assert_eq!(serials(&node.sandbox), node.second);
     assert_eq!(kept_for(&node.sandbox, &node.second), second);
-    let bytes = fs::read(node.sandbox.database()).unwrap();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    assert!(!hex.contains(blob.trim()), "nothing of it is left");
+    assert!(!holds(&node.sandbox, blob.trim()), "nothing of it is left");
     let history = node.sandbox.run(&["history"]).expect(0);
     assert_eq!(history.text("/history/0/event"), "token_forgotten");
     let detail = history.text("/history/0/detail");
@@ -49,7 +48,10 @@ fn a_stolen_token_is_forgotten_before_the_node_is_recovered() {
     sandbox.lose_token();
     sandbox.new_container();
     sandbox.run(&["startup"]).expect(0);
-    let run = forget(&sandbox, &serial).expect(0);
+    let arguments = ["keys", "forget-token", &serial, "--yes"];
+    let said = sandbox.fails_unchanged(&arguments, 78, "config");
+    assert!(said.contains("--backup-password-file"), "{said}");
+    let run = forget_with_password(&sandbox, &serial, PASSWORD).expect(0);
     assert!(
         run.warnings().contains("the backup password alone does"),
         "{}",
@@ -87,6 +89,26 @@ fn the_last_way_to_the_dek_is_not_forgotten() {
     is_ready(&sandbox, &fingerprint);
 }
 
+/// A token that is not seen may be the one in use all the same, and a password that is set may be one
+/// that nobody knows.
+#[test]
+fn a_token_that_is_merely_not_seen_is_not_forgotten_without_a_proof() {
+    let mut sandbox = Sandbox::softhsm();
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let serial = serials(&sandbox);
+    let arguments = ["keys", "forget-token", &serial, "--yes"];
+    sandbox.fails_unchanged(&arguments, 78, "config");
+    sandbox.set("TRUSTPOINT_HSM_TOKEN_LABEL", "typo");
+    let said = sandbox.fails_unchanged(&arguments, 78, "config");
+    assert!(said.contains("last way"), "{said}");
+    sandbox.unset("TRUSTPOINT_HSM_TOKEN_LABEL");
+    sandbox.lose_token();
+    sandbox.fails_unchanged(&arguments, 78, "config");
+    sandbox.bring_token_back();
+    sandbox.new_container();
+    is_ready(&sandbox, &fingerprint);
+}
+
 /// A second copy proves nothing while its own token is away, or its KEK is gone.
 #[test]
 fn a_copy_that_nothing_opens_is_no_other_way() {
@@ -120,6 +142,40 @@ fn the_token_in_use_is_forgotten_only_with_a_password_that_is_proven() {
     node.is_ready();
 }
 
+/// The old token opens nothing any more: nobody is told to bring it back.
+#[test]
+fn what_is_said_of_a_dek_that_is_wrapped_for_no_token_is_true() {
+    let sandbox = Sandbox::softhsm();
+    let serial = serials(&sandbox);
+    let run = forget_with_password(&sandbox, &serial, PASSWORD).expect(0);
+    assert!(run.warnings().contains("rotate-kek"), "{}", run.warnings());
+    let screen = |command: &[&str]| {
+        let run = sandbox.run_human(command);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        for untrue in [
+            "no token yet",
+            "old token",
+            "unknown format",
+            "not looked for",
+        ] {
+            assert!(!said.contains(untrue), "{untrue}: {said}");
+        }
+        said
+    };
+    let said = screen(&["status"]);
+    assert!(said.contains("wrapped for no token"), "{said}");
+    assert!(said.contains("rotate-kek"), "{said}");
+    let said = screen(&["keys", "show"]);
+    assert!(said.contains("DEK: wrapped for no token"), "{said}");
+    assert!(said.contains("KEK: none"), "{said}");
+
+    sandbox.new_container();
+    let said = screen(&["startup"]);
+    assert!(said.contains("trustpointctl recover"), "{said}");
+    let said = screen(&["status"]);
+    assert!(said.contains("wrapped for no token"), "{said}");
+}
+
 #[test]
 fn a_token_that_cannot_be_asked_is_no_token_that_is_away() {
     let mut node = TwoTokens::new();
@@ -135,6 +191,49 @@ fn a_token_that_cannot_be_asked_is_no_token_that_is_away() {
     node.sandbox.unset("TRUSTPOINT_HSM_MODULE");
     node.sandbox.new_container();
     node.is_ready();
+}
+
+/// Killed after the commit, before the file was rebuilt: the mark is set, and old bytes stand in a
+/// free page.
+fn forgotten_by_a_dead_command() -> (TwoTokens, String) {
+    let node = TwoTokens::new();
+    let first = &node.first;
+    let blob = format!("SELECT hex(encrypted_dek) FROM pkcs11_token WHERE serial = '{first}'");
+    let blob = node.sandbox.sql(&blob).trim().to_owned();
+    node.sandbox.sql(&format!(
+        "PRAGMA secure_delete = OFF; PRAGMA foreign_keys = ON; CREATE TABLE t (x); \
+         INSERT INTO t SELECT encrypted_dek FROM pkcs11_token; DROP TABLE t; \
+         DELETE FROM pkcs11_token WHERE serial = '{first}'; PRAGMA user_version = 1;"
+    ));
+    assert!(holds(&node.sandbox, &blob));
+    (node, blob)
+}
+
+fn holds(sandbox: &Sandbox, blob: &str) -> bool {
+    let bytes = fs::read(sandbox.database()).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    hex.contains(blob)
+}
+
+#[test]
+fn the_next_start_finishes_a_removal_that_was_killed() {
+    let (node, blob) = forgotten_by_a_dead_command();
+    let run = node.sandbox.run(&["startup"]).expect(0);
+    assert_eq!(run.step("scrub_database"), "done");
+    assert!(!holds(&node.sandbox, &blob));
+    node.is_ready();
+}
+
+#[test]
+fn the_same_command_finishes_a_removal_that_was_killed() {
+    let (node, blob) = forgotten_by_a_dead_command();
+    let reader = Holder::of(&node.sandbox, "BEGIN; SELECT 'held' FROM app_version;");
+    let said = forget(&node.sandbox, &node.first).expect_error(69, "database_unavailable");
+    assert!(said.contains("forgotten already"), "{said}");
+    drop(reader);
+    // No token has that serial number any more.
+    forget(&node.sandbox, &node.first).expect_error(2, "usage");
+    assert!(!holds(&node.sandbox, &blob));
 }
 
 #[test]

@@ -59,6 +59,23 @@ fn a_node_of_schema_6_loses_no_key() {
     is_ready(&sandbox, FINGERPRINT_6);
 }
 
+/// No program wrote one, but a person may have, and it never counted.
+#[test]
+fn a_second_row_of_schema_6_becomes_no_copy() {
+    let sandbox = node();
+    let rows = "SELECT (SELECT count(*) FROM pkcs11_token), (SELECT count(*) FROM pkcs11_key)";
+    let before = sandbox.sql(rows);
+    sandbox.sql(
+        "INSERT INTO pkcs11_token (id, label, serial, created_at, last_updated) \
+         SELECT 2, label, serial, created_at, last_updated FROM pkcs11_token; \
+         INSERT INTO pkcs11_key (token_id, label, created_at) VALUES (2, 'stray', '')",
+    );
+    is_ready(&sandbox, FINGERPRINT_6);
+    sandbox.new_container();
+    is_ready(&sandbox, FINGERPRINT_6);
+    assert_eq!(sandbox.sql(rows), before);
+}
+
 #[test]
 fn a_backup_of_schema_6_verifies_and_is_restored() {
     let sandbox = node();

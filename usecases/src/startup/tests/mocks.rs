@@ -202,6 +202,7 @@ fn record(token: &FakeToken) -> NodeRecord {
             origin: CredentialOrigin::Generated,
         })),
         last_backup_at: None,
+        is_scrub_due: false,
     }
 }
 

@@ -34,7 +34,10 @@ fn assert_refused(said: &str) {
 #[track_caller]
 fn refused(completed: bool, cached: bool, wizard: &str, dek: &str) {
     let sandbox = physical(completed, cached);
-    assert_refused(&sandbox.fails_unchanged(&["startup"], 13, "storage_unsupported"));
+    let said = sandbox.fails_unchanged(&["startup"], 13, "storage_unsupported");
+    assert_refused(&said);
+    // Setup refuses a node that was set up.
+    assert_eq!(said.contains("--storage software"), !completed, "{said}");
     let run = sandbox.run(&["startup"]);
     let restore = format!("RESTORE_PHYSICAL_HSM_WIZARD_{wizard}_DEK_{dek}");
     assert_eq!(run.restore_scenario(), restore);
