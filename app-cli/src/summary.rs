@@ -171,16 +171,14 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
     let hsm = summary.filter(has_token);
     let has_password = hsm.is_none_or(|summary| summary.has_backup_password);
     let is_for_no_token = hsm.is_some_and(|summary| summary.is_for_no_token);
-    let is_kek_gone =
-        is_for_no_token || hsm.is_some_and(|summary| summary.kek == KekState::Absent);
+    let is_kek_gone = is_for_no_token || hsm.is_some_and(|summary| summary.kek == KekState::Absent);
     let next = match outcome {
         Outcome::SetupRequired => {
             "`trustpointctl setup`: at a terminal it asks for all that it needs"
         }
-        Outcome::RecoveryRequired if is_for_no_token => recovery_without_a_token(
-            has_password,
-            is_before_a_start(report, hsm),
-        ),
+        Outcome::RecoveryRequired if is_for_no_token => {
+            recovery_without_a_token(has_password, is_before_a_start(report, hsm))
+        }
         Outcome::RecoveryRequired if has_password && is_before_a_start(report, hsm) => {
             "`trustpointctl startup`, and then `trustpointctl recover` with the backup password; or \
              bring the old token back"

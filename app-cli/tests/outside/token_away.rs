@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use crate::sandbox::token::{Kind, kryoptic_conf};
-use crate::sandbox::{LABEL, Sandbox, run_tool};
+use crate::sandbox::{LABEL, Sandbox, put, run_tool};
 
 /// A node in a new container, and its DEK.
 fn node() -> (Sandbox, Vec<u8>) {
@@ -183,13 +183,13 @@ fn c03_another_token_of_the_label_is_not_taken_for_one_that_does_not_answer() {
     let token = sandbox.store().list().unwrap().remove(0);
     sandbox.initialise_token();
     let whole = fs::read(&token).unwrap();
-    fs::write(&token, b"no database at all").unwrap();
+    put(&token, "no database at all");
     sandbox.set("TRUSTPOINT_HSM_WAIT", "1s");
     let ledger = sandbox.database().with_file_name("pin-rejected");
     let before = fs::read_to_string(&ledger).unwrap();
     sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
     assert_eq!(fs::read_to_string(&ledger).unwrap(), before);
-    fs::write(&token, whole).unwrap();
+    put(&token, whole);
     nothing_was_lost(&sandbox, &dek);
 }
 
