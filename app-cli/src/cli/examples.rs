@@ -47,7 +47,7 @@ pub(super) const KEYS_FORGET: &str = "\
 Examples:
   # A stolen token, by its serial number in `keys show`; asks at a terminal
   trustpointctl keys forget-token a809c295803970ba
-  # The token in use, or where no other one opens the DEK: the password proves it
+  # The token in use; the backup password proves that it opens the DEK
   trustpointctl keys forget-token a809c295803970ba --yes \\
     --backup-password-file /run/secrets/backup_password";
 
