@@ -170,7 +170,11 @@ mod tests {
     #[test]
     fn every_state_of_the_runbook_is_known() {
         let text = include_str!("../../../../../docs/operations.md");
-        for remedy in crate::runbook::remedies(text).unwrap() {
+        let remedies = crate::runbook::remedies(text).unwrap();
+        let typed = remedies
+            .iter()
+            .filter(|remedy| remedy.place.as_deref() != Some("host"));
+        for remedy in typed {
             assert!(State::find(&remedy.node).unwrap().seen().is_some());
         }
     }
