@@ -42,6 +42,7 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
             SchemaState::Current => history::last_backup(db)?,
             _ => None,
         },
+        nodes: Vec::new(),
     })
 }
 
@@ -58,6 +59,7 @@ fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecor
         token: None,
         active_credential: ActiveCredential::None,
         last_backup_at: None,
+        nodes: Vec::new(),
     }
 }
 

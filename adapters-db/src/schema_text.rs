@@ -53,6 +53,11 @@ impl Object {
         })
     }
 
+    /// What makes it; empty for what SQLite makes by itself.
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
     /// Whether it holds rows, and nothing is run to read them.
     pub(crate) fn is_plain_table(&self) -> bool {
         self.kind == "table" && !self.text().to_lowercase().starts_with("createvirtual")
@@ -188,7 +193,7 @@ static MADE: Mutex<BTreeMap<Vec<u64>, Arc<[Object]>>> = Mutex::new(BTreeMap::new
 
 /// What the first `count` migrations make. They are run in memory: nothing has to be kept in step
 /// with them by hand.
-fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, StoreError> {
+pub(crate) fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, StoreError> {
     let mut migrations = runner.get_migrations().clone();
     migrations.sort();
     migrations.truncate(count);

@@ -5,7 +5,7 @@ use ports::{BackupWrappedDek, Cause, StoreError, TokenRecord, WrappedDek};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
-use crate::columns::{bytes, required, stamp, text, time as time_column};
+use crate::columns::{bytes, has_column, required, stamp, text, time as time_column};
 use crate::db::Db;
 use crate::shown::quoted;
 
@@ -19,7 +19,7 @@ const RETIRED: &str = "retired";
 /// The token, where one is stored. A schema that is behind has no rotation yet.
 pub(crate) fn read(db: &Db<'_>) -> Result<Option<TokenRecord>, StoreError> {
     let reading = db.failed("reading the token");
-    let rotates = knows_rotation(db).map_err(&reading)?;
+    let rotates = has_column(db, "pkcs11_key", "state").map_err(&reading)?;
     let since = if rotates { "bek_set_at" } else { "NULL" };
     let record = db
         .query_row(
@@ -53,14 +53,6 @@ pub(crate) fn read(db: &Db<'_>) -> Result<Option<TokenRecord>, StoreError> {
         }
     }
     Ok(Some(record))
-}
-
-fn knows_rotation(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM pragma_table_info('pkcs11_key') WHERE name = 'state')",
-        [],
-        |row| row.get(0),
-    )
 }
 
 type Key = (Option<String>, Option<Vec<u8>>);

@@ -29,7 +29,8 @@ type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 const TASKS: [Task; 8] = [
     (
         "test",
-        "[ARG…]: the whole test suite, with the programs it needs; ARGs go to `cargo test`",
+        "[--database postgres] [ARG…]: the whole test suite, with the programs it needs; ARGs go to \
+         `cargo test`; with --database the tests from outside that are of a database, on that one",
         test::run,
     ),
     ("tidy", ": the rules that no compiler checks", tidy::run),

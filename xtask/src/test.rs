@@ -17,6 +17,8 @@ enum FoundBy {
     File(&'static str),
     /// Below the library directory of this machine's architecture.
     Library(&'static str),
+    /// Below a directory of any version of it.
+    Version(&'static str, &'static str),
 }
 
 impl Need {
@@ -28,11 +30,16 @@ impl Need {
                 let directory = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
                 Path::new(&directory).join(path).exists()
             }
+            FoundBy::Version(directory, path) => std::fs::read_dir(directory)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|version| version.path().join(path).exists()),
         }
     }
 }
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 16] = [
     Need {
         package: "softhsm2",
         found_by: FoundBy::Program("softhsm2-util"),
@@ -90,17 +97,49 @@ const NEEDS: [Need; 15] = [
         found_by: FoundBy::Program("sqlite3"),
     },
     Need {
+        package: "postgresql",
+        found_by: FoundBy::Version("/usr/lib/postgresql", "bin/initdb"),
+    },
+    Need {
         package: "build-essential",
         found_by: FoundBy::Program("cc"),
     },
 ];
 
-/// Installs what is missing, runs the suite with `arguments`, and sums it up.
+/// What of the program from outside is run once more with a database on a server. The rest is about
+/// files, or about what no database has a part in.
+const ON_A_SERVER: [&str; 5] = [
+    "scenarios::",
+    "setup::",
+    "recovery::",
+    "keys::",
+    "history::",
+];
+
+/// Installs what is missing, runs the suite with `arguments`, and sums it up. `--database postgres`
+/// runs the tests from outside that are of a database, on PostgreSQL.
 pub fn run(arguments: &[String]) -> Result<()> {
     provide(&missing())?;
-    let mut child = run::cargo()
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .args(arguments)
+    let mut cargo = run::cargo();
+    match arguments {
+        [flag, database, rest @ ..] if flag == "--database" && database == "postgres" => cargo
+            .args([
+                "test",
+                "--no-fail-fast",
+                "-p",
+                "app-cli",
+                "--test",
+                "outside",
+            ])
+            .args(rest)
+            .arg("--")
+            .args(ON_A_SERVER)
+            .env("TRUSTPOINT_TEST_DATABASE", database),
+        arguments => cargo
+            .args(["test", "--workspace", "--no-fail-fast"])
+            .args(arguments),
+    };
+    let mut child = cargo
         .current_dir(run::root()?)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

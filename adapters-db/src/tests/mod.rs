@@ -7,8 +7,11 @@ mod credentials;
 mod drafts;
 mod hostile;
 mod migrations;
+mod postgres;
+mod postgres_faults;
 mod reading;
 mod records;
+mod server;
 mod snapshots;
 mod sweeps;
 

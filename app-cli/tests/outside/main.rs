@@ -10,6 +10,8 @@
 )]
 
 mod sandbox;
+#[path = "../../../adapters-db/src/tests/server.rs"]
+mod server;
 mod schema;
 
 mod backup;
@@ -19,6 +21,7 @@ mod commands;
 mod contradictions;
 mod corrections;
 mod doctor;
+mod fleet;
 mod history;
 mod interop;
 mod journals;

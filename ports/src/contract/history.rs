@@ -32,6 +32,7 @@ fn records(rig: &dyn StoreRig) {
         at: record.at,
         version: record.version,
         container_id: record.container_id,
+        node: Some(record.node),
         user_id: Some(record.user_id),
         entry: HistoryEntry::Starts(Starts {
             first_at: record.at,
@@ -84,6 +85,7 @@ fn events(rig: &dyn StoreRig) {
             at: recovered.at,
             version: recovered.version,
             container_id: recovered.container_id,
+            node: Some(recovered.node),
             user_id: Some(recovered.user_id),
             entry: HistoryEntry::Event {
                 name: "recovered".to_owned(),

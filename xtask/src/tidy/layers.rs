@@ -65,9 +65,10 @@ const LAYERS: [Layer; 8] = [
 ];
 
 /// A crate that only one of ours may know.
-const OWNED: [(&str, &str); 3] = [
+const OWNED: [(&str, &str); 4] = [
     ("rusqlite", "adapters-db"),
     ("refinery", "adapters-db"),
+    ("tokio-postgres", "adapters-db"),
     ("cryptoki", "adapters-hsm"),
 ];
 
@@ -109,7 +110,7 @@ const SQL: [&str; 10] = [
 ];
 
 /// How an operator asks for something: the command line's knowledge.
-const ADVICE: [&str; 9] = [
+const ADVICE: [&str; 10] = [
     "`trustpointctl",
     "`backup ",
     "`tls ",
@@ -118,6 +119,7 @@ const ADVICE: [&str; 9] = [
     "hsm.module",
     "hsm.token_label",
     "database.path",
+    "database.url",
     "nginx.reload",
 ];
 

@@ -127,6 +127,7 @@ impl Mocks {
                 credentials: Box::new(self.credentials),
                 backups: Box::new(NoBackups),
                 history: Box::new(self.history),
+                lock: None,
             },
             secrets: Secrets {
                 module: Box::new(self.token.clone()),
@@ -183,6 +184,7 @@ fn record(token: &FakeToken) -> NodeRecord {
             origin: CredentialOrigin::Generated,
         })),
         last_backup_at: None,
+        nodes: Vec::new(),
     }
 }
 
@@ -227,6 +229,7 @@ fn settings() -> Settings {
     Settings {
         app_version: "1.0.0".parse().unwrap(),
         container_id: "c".into(),
+        node_id: "n".into(),
         user_id: 0,
         token_label: LABEL.into(),
         token_serial: None,
@@ -237,6 +240,7 @@ fn settings() -> Settings {
         san: vec!["127.0.0.1".into()],
         san_configured: false,
         database_path: "d".into(),
+        lock_directory: ".".into(),
     }
 }
 
