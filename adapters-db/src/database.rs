@@ -5,10 +5,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use domain::{SchemaState, StorageType};
 use ports::{
-    Backup, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups,
-    CredentialStore, CredentialWithKey, Dek, Event, History, HistoryRow, MadeSnapshot, Migrated,
-    NewCredential, NodeRecord, NodeStore, Purpose, Snapshot, StagedBackup, StartRecord, StoreError,
-    StoredCredential, TokenRecord,
+    Backup, BackupCopy, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget,
+    Backups, CredentialStore, CredentialWithKey, Dek, Event, History, HistoryRow, MadeSnapshot,
+    Migrated, NewCredential, NodeRecord, NodeStore, Purpose, Snapshot, StagedBackup, StartRecord,
+    StoreError, StoredCredential, TokenCopy,
 };
 use refinery::Runner;
 use time::OffsetDateTime;
@@ -23,7 +23,7 @@ use crate::snapshot_files::Kind;
 use crate::watch::Watch;
 use crate::{
     credential, credential_list, draft, history, installation, integrity, migrate, node, schema,
-    snapshot, space, token,
+    scrub, sealing, snapshot, space,
 };
 
 /// The node's database in one SQLite file. Clones share one connection.
@@ -162,10 +162,41 @@ impl NodeStore for SqliteDatabase {
             })
     }
 
-    fn save_token(&self, token: &TokenRecord, event: Option<&Event>) -> Result<(), StoreError> {
-        self.connections.write("storing the token", |db| {
-            token::save(db, token)?;
+    fn save_copy(
+        &self,
+        copy: &TokenCopy,
+        check_value: Option<&[u8]>,
+        event: Option<&Event>,
+    ) -> Result<(), StoreError> {
+        let doing = "storing what is known of the token";
+        self.connections.write(doing, |db| {
+            sealing::save_copy(db, copy, check_value)?;
             event.map_or(Ok(()), |event| history::note(db, event))
+        })
+    }
+
+    fn replace_dek(&self, copy: &TokenCopy, check_value: &[u8]) -> Result<(), StoreError> {
+        self.connections.write("storing a new DEK", |db| {
+            sealing::replace_dek(db, copy, check_value)
+        })
+    }
+
+    fn save_backup_copy(&self, copy: &BackupCopy, event: &Event) -> Result<(), StoreError> {
+        let doing = "storing the DEK under the backup password";
+        self.connections.write(doing, |db| {
+            sealing::save_backup_copy(db, copy)?;
+            history::note(db, event)
+        })
+    }
+
+    fn forget_copy(&self, serial: &str, event: &Event) -> Result<bool, StoreError> {
+        let doing = "removing what is known of the token";
+        self.connections.write_and_scrub(doing, |db| {
+            let was_known = sealing::forget_copy(db, serial)?;
+            if was_known {
+                scrub::mark(db).map_err(db.failed(doing))?;
+            }
+            noted_where(was_known, db, event)
         })
     }
 

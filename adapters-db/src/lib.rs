@@ -35,13 +35,13 @@ mod private_copy;
 mod schema;
 mod schema_text;
 mod scrub;
+mod sealing;
 mod shown;
 mod snapshot;
 mod snapshot_files;
 mod space;
 mod sql_error;
 mod through_sqlite;
-mod token;
 mod watch;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the database says of the node.
 
 use domain::{SchemaState, StorageType};
-use ports::{ActiveCredential, NodeRecord, StoreError};
+use ports::{ActiveCredential, NodeRecord, Sealing, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use time::OffsetDateTime;
 
@@ -9,7 +9,7 @@ use crate::classify::FileContent;
 use crate::columns::{stamp, text};
 use crate::db::Db;
 use crate::shown::quoted;
-use crate::{credential, history, installation, token};
+use crate::{credential, history, installation, sealing};
 
 /// Reads the node in the transaction of the caller; `None` where there is no schema yet.
 pub(crate) fn record(db: &Db<'_>, found: FileContent) -> Result<Option<NodeRecord>, StoreError> {
@@ -36,7 +36,7 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
         installation,
         setup_completed_at,
         storage: read_storage(db)?,
-        token: token::read(db)?,
+        sealing: sealing::read(db)?,
         active_credential: credential::active(db)?,
         last_backup_at: match schema {
             SchemaState::Current => history::last_backup(db)?,
@@ -56,7 +56,7 @@ fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecor
         installation: None,
         setup_completed_at: None,
         storage: None,
-        token: None,
+        sealing: Sealing::default(),
         active_credential: ActiveCredential::None,
         last_backup_at: None,
         nodes: Vec::new(),

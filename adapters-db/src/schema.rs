@@ -27,6 +27,7 @@ macro_rules! embedded {
             embedded!($folder, "V4__history"),
             embedded!($folder, "V5__rotation"),
             embedded!($folder, "V6__event"),
+            embedded!($folder, "V7__copies"),
             embedded!($folder, "V8__nodes"),
             #[cfg(feature = "next-migration")]
             (

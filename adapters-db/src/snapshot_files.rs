@@ -1,5 +1,5 @@
 //! The files of the snapshot directory: `trustpoint-<version>-<UTC time>[-n].db` is what stood there
-//! before an upgrade, `replaced-<version>-<UTC time>[-n].db` what a restore has replaced.
+//! before an upgrade, `replaced-<version>-<UTC time>[-n].db` what a restore or a new DEK has replaced.
 
 use std::io::ErrorKind;
 
@@ -20,7 +20,8 @@ const MAX_VERSION: usize = 64;
 pub(crate) enum Kind {
     /// An upgrade came next: the oldest are removed.
     Upgrade,
-    /// A restore came next: it may be all that is left of a key, and is never removed here.
+    /// A restore or a new DEK came next: it may be all that is left of a key, and is never removed
+    /// here.
     Replaced,
 }
 

@@ -35,13 +35,33 @@ const MOST_NOTED: u8 = 9;
 #[derive(Clone, Debug)]
 pub struct PinMemoryFile {
     path: Utf8PathBuf,
+    create_parents: bool,
 }
 
 impl PinMemoryFile {
     /// The ledger in the file at `path`, which is created by the first try.
     #[must_use]
     pub fn new(path: Utf8PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            create_parents: false,
+        }
+    }
+
+    /// The same, which makes a missing directory where it may: a volume that is not mounted must not be
+    /// papered over.
+    #[must_use]
+    pub fn creating_parents(mut self, create: bool) -> Self {
+        self.create_parents = create;
+        self
+    }
+
+    fn provide_directory(&self) -> Result<(), FileError> {
+        let directory = durable::parent_of(&self.path)?;
+        if self.create_parents && !directory.exists() {
+            durable::create_dirs(directory, 0o700)?;
+        }
+        Ok(())
     }
 }
 
@@ -51,6 +71,7 @@ impl PinMemory for PinMemoryFile {
         token_serial: &str,
         wait: Duration,
     ) -> Result<Box<dyn PinLedger>, PinMemoryError> {
+        self.provide_directory()?;
         let locked = lock::locked(&self.path, wait, &mut || ())?;
         let file = locked.ok_or_else(|| PinMemoryError::Busy {
             path: self.path.to_string(),

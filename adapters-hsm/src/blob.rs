@@ -5,16 +5,20 @@
 //! ```
 //!
 //! Format 1 is CKM_AES_KEY_WRAP (40 bytes: RFC 3394 adds 8), format 2 is CKM_AES_GCM (48 bytes: a
-//! tag of 16 follows the 32). All before the IV is the associated data of GCM; for the key wrap,
-//! which has none, every field of it has one right value alone.
+//! tag of 16 follows the 32), format 4 is CKM_AES_KEY_WRAP_KWP (40 bytes: RFC 5649 adds 8). All
+//! before the IV is the associated data of GCM; for the key wraps, which have none, every field of it
+//! has one right value alone: the numbers are two bits apart, so that one flipped bit makes none of
+//! another.
 
 use domain::{DEK_EXPECTED_LENGTH, KekId};
 use ports::{DekBlobs, TokenError, WrapFormat, WrappedDek};
 
 const MAGIC: &[u8] = b"TPDK";
 const VERSION: u8 = 1;
-const KEY_WRAP_LENGTH: usize = DEK_EXPECTED_LENGTH + 8;
-const GCM_LENGTH: usize = DEK_EXPECTED_LENGTH + 16;
+/// Length of what either key wrap makes of a DEK.
+pub(crate) const KEY_WRAP_LENGTH: usize = DEK_EXPECTED_LENGTH + 8;
+/// Length of what AES-GCM makes of a DEK.
+pub(crate) const GCM_LENGTH: usize = DEK_EXPECTED_LENGTH + 16;
 
 /// Length of the IV of AES-GCM.
 pub(crate) const IV_LENGTH: usize = 12;
@@ -33,9 +37,11 @@ pub(crate) struct Blob {
 pub(crate) enum Body {
     /// Of CKM_AES_KEY_WRAP.
     KeyWrap(Vec<u8>),
+    /// Of CKM_AES_KEY_WRAP_KWP.
+    KeyWrapKwp(Vec<u8>),
     /// Of CKM_AES_GCM.
     Gcm {
-        /// Random.
+        /// Random: made here, or by a token that takes none from others.
         iv: [u8; IV_LENGTH],
         /// With the tag.
         ciphertext: Vec<u8>,
@@ -46,6 +52,7 @@ const fn code(format: WrapFormat) -> u8 {
     match format {
         WrapFormat::AesKeyWrap => 1,
         WrapFormat::AesGcm => 2,
+        WrapFormat::AesKeyWrapKwp => 4,
     }
 }
 
@@ -53,6 +60,7 @@ const fn named(code: u8) -> Option<WrapFormat> {
     match code {
         1 => Some(WrapFormat::AesKeyWrap),
         2 => Some(WrapFormat::AesGcm),
+        4 => Some(WrapFormat::AesKeyWrapKwp),
         _ => None,
     }
 }
@@ -92,6 +100,7 @@ impl Blob {
     pub(crate) const fn format(&self) -> WrapFormat {
         match self.body {
             Body::KeyWrap(_) => WrapFormat::AesKeyWrap,
+            Body::KeyWrapKwp(_) => WrapFormat::AesKeyWrapKwp,
             Body::Gcm { .. } => WrapFormat::AesGcm,
         }
     }
@@ -100,13 +109,27 @@ impl Blob {
     pub(crate) fn to_stored(&self) -> WrappedDek {
         let mut bytes = self.header.clone();
         match &self.body {
-            Body::KeyWrap(wrapped) => bytes.extend(wrapped),
+            Body::KeyWrap(wrapped) | Body::KeyWrapKwp(wrapped) => bytes.extend(wrapped),
             Body::Gcm { iv, ciphertext } => {
                 bytes.extend(iv);
                 bytes.extend(ciphertext);
             }
         }
         WrappedDek(bytes)
+    }
+
+    /// The same with one flipped bit.
+    pub(crate) fn altered(&self) -> Self {
+        let mut altered = self.clone();
+        let (Body::KeyWrap(bytes)
+        | Body::KeyWrapKwp(bytes)
+        | Body::Gcm {
+            ciphertext: bytes, ..
+        }) = &mut altered.body;
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        altered
     }
 
     /// Reads the stored form, which must name `kek`.
@@ -142,6 +165,7 @@ impl Blob {
 fn body(format: WrapFormat, rest: &[u8]) -> Result<Body, TokenError> {
     let (expected, body) = match format {
         WrapFormat::AesKeyWrap => (KEY_WRAP_LENGTH, Some(Body::KeyWrap(rest.to_vec()))),
+        WrapFormat::AesKeyWrapKwp => (KEY_WRAP_LENGTH, Some(Body::KeyWrapKwp(rest.to_vec()))),
         WrapFormat::AesGcm => (
             IV_LENGTH + GCM_LENGTH,
             rest.split_first_chunk().map(|(iv, ciphertext)| Body::Gcm {
@@ -187,11 +211,15 @@ mod tests {
         KekId::new(&[0xAB; 16]).unwrap()
     }
 
-    fn blobs() -> [Blob; 2] {
+    fn blobs() -> [Blob; 3] {
         [
             Blob {
                 header: header(WrapFormat::AesKeyWrap, &kek()),
                 body: Body::KeyWrap(vec![7; 40]),
+            },
+            Blob {
+                header: header(WrapFormat::AesKeyWrapKwp, &kek()),
+                body: Body::KeyWrapKwp(vec![7; 40]),
             },
             Blob {
                 header: header(WrapFormat::AesGcm, &kek()),

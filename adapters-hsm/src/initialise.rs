@@ -8,7 +8,6 @@ use ports::{PinState, Secret, TokenError};
 
 use crate::classify::{OrFailed as _, cause, failed, is};
 use crate::find::ensure_label;
-use crate::marker;
 use crate::module::Module;
 use crate::slots::{SlotToken, Slots};
 
@@ -19,9 +18,12 @@ pub(crate) fn initialise(
     label: &str,
     so_pin: &Secret,
     pin: &Secret,
-) -> Result<ports::TokenInfo, TokenError> {
+) -> Result<SlotToken, TokenError> {
     ensure_label(label)?;
     let slots = Slots::of(module)?;
+    if !module.quirks().may_initialise {
+        return Err(no_free_slot(&slots));
+    }
     let token = match unfinished(&slots, label)? {
         Some(token) => {
             ensure_pins(&token.info, so_pin, pin)?;
@@ -31,10 +33,7 @@ pub(crate) fn initialise(
     };
     set_pin(module, token, so_pin, pin)?;
     // Slot numbers may have changed.
-    let slots = Slots::of(module)?;
-    let token = slots.again(&token.name)?;
-    let context = module.context();
-    token.describe(context, marker::read(context, token)?)
+    Slots::of(module)?.again(&token.name)
 }
 
 /// A token with our label and no user PIN. One that has its PIN is refused: it may hold keys, and

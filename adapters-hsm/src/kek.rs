@@ -12,8 +12,20 @@ use crate::session::{UserSession, unmodifiable};
 /// AES-256.
 const KEY_LENGTH: Ulong = Ulong::new(32);
 
-/// The KEK with this id; `None` after a look at a token in which the user is logged in.
+/// The KEK with this id; `None` after a look at a token in which the user is logged in. Of one that
+/// was found before the handle is known.
 pub(crate) fn find(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandle>, TokenError> {
+    if let Some((known, handle)) = &*user.kek.borrow()
+        && known == kek
+    {
+        return Ok(Some(*handle));
+    }
+    let found = look_for(user, kek)?;
+    *user.kek.borrow_mut() = found.map(|handle| (kek.clone(), handle));
+    Ok(found)
+}
+
+fn look_for(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandle>, TokenError> {
     let found = user
         .session
         .find_objects(&[
@@ -26,7 +38,7 @@ pub(crate) fn find(user: &UserSession, kek: &KekId) -> Result<Option<ObjectHandl
         [] => user.ensure_logged_in().map(|()| None),
         [only] => Ok(Some(*only)),
         several => Err(TokenError::SeveralKeks {
-            token: user.token.clone(),
+            token: user.name.clone(),
             kek: kek.clone(),
             count: several.len(),
         }),
@@ -56,6 +68,7 @@ pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, TokenErro
     let Some(key) = find(user, kek)? else {
         return Ok(false);
     };
+    *user.kek.borrow_mut() = None;
     user.session
         .destroy_object(key)
         .map(|()| true)
@@ -63,17 +76,27 @@ pub(crate) fn destroy(user: &UserSession, kek: &KekId) -> Result<bool, TokenErro
 }
 
 /// Generates a KEK under the id, on a token that can wrap with it.
-pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError> {
-    if user.format.is_none() {
-        return Err(TokenError::NoWrapMechanism(user.token.clone()));
-    }
+pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<ObjectHandle, TokenError> {
+    user.wrap_format()?;
+    generate_key(user, id, true)
+}
+
+/// A key as a KEK is, which ends with the session.
+pub(crate) fn generate_for_session(
+    user: &UserSession,
+    id: &KekId,
+) -> Result<ObjectHandle, TokenError> {
+    generate_key(user, id, false)
+}
+
+fn generate_key(user: &UserSession, id: &KekId, is_kept: bool) -> Result<ObjectHandle, TokenError> {
     let template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::ValueLen(KEY_LENGTH),
         Attribute::Label(KEK_LABEL.as_bytes().to_vec()),
         Attribute::Id(id.as_bytes().to_vec()),
-        Attribute::Token(true),
+        Attribute::Token(is_kept),
         Attribute::Private(true),
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
@@ -86,28 +109,45 @@ pub(crate) fn generate(user: &UserSession, id: &KekId) -> Result<(), TokenError>
         user.session.generate_key(&Mechanism::AesKeyGen, template)
     })
     .or_failed(|| format!("no KEK could be generated on the {user}"))?;
-    ensure_protected(user, key, id)
+    ensure_protected(user, key, id)?;
+    Ok(key)
 }
 
 /// A token that ignores what it is asked for must not hold the KEK.
 fn ensure_protected(user: &UserSession, key: ObjectHandle, id: &KekId) -> Result<(), TokenError> {
-    let wanted = [
-        Attribute::Sensitive(true),
-        Attribute::AlwaysSensitive(true),
-        Attribute::Extractable(false),
-        Attribute::NeverExtractable(true),
-        Attribute::Private(true),
+    let mut wanted = vec![
+        (Attribute::Sensitive(true), "CKA_SENSITIVE = true"),
+        (
+            Attribute::AlwaysSensitive(true),
+            "CKA_ALWAYS_SENSITIVE = true",
+        ),
+        (Attribute::Extractable(false), "CKA_EXTRACTABLE = false"),
+        (
+            Attribute::NeverExtractable(true),
+            "CKA_NEVER_EXTRACTABLE = true",
+        ),
+        (Attribute::Private(true), "CKA_PRIVATE = true"),
     ];
-    let types: Vec<AttributeType> = wanted.iter().map(Attribute::attribute_type).collect();
+    if user.quirks.reports_local {
+        wanted.push((Attribute::Local(true), "CKA_LOCAL = true"));
+    }
+    let types: Vec<AttributeType> = (wanted.iter())
+        .map(|(attribute, _)| attribute.attribute_type())
+        .collect();
     let actual = user
         .session
         .get_attributes(key, &types)
         .or_failed(|| format!("the new KEK {id} on the {user} cannot be read back"))?;
-    if wanted.iter().all(|attribute| actual.contains(attribute)) {
+    wanted.retain(|(attribute, _)| !actual.contains(attribute));
+    if wanted.is_empty() {
         return Ok(());
     }
     user.session.destroy_object(key).or_failed(|| {
         format!("the new KEK {id} on the {user} is not protected and cannot be removed")
     })?;
-    Err(TokenError::UnprotectedKek(user.token.clone()))
+    let missing: Vec<_> = wanted.into_iter().map(|(_, name)| name).collect();
+    Err(TokenError::UnprotectedKek {
+        token: user.name.clone(),
+        attributes: missing.join(", "),
+    })
 }

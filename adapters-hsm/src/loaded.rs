@@ -26,16 +26,17 @@ impl Loaded {
         let path = config.module.clone();
         let init = config.module_init.clone();
         let module = thread.make(DOING, move |()| Module::load(path, init.as_deref()))?;
-        let info = module.call(DOING, |module| module.info())?;
+        let (description, quirks) =
+            module.call(DOING, |module| Ok((module.description()?, module.quirks())))?;
         Ok(Self {
             module: Rc::new(module),
             thread: Rc::clone(thread),
             description: match &config.daemon {
-                Some(daemon) => format!("{}, daemon {daemon}", info.description),
-                None => info.description,
+                Some(daemon) => format!("{description}, daemon {daemon}"),
+                None => description,
             },
             // A token behind a daemon is for its own host to sync.
-            needs_flush: info.quirks.needs_flush && config.daemon.is_none(),
+            needs_flush: quirks.needs_flush && config.daemon.is_none(),
         })
     }
 }

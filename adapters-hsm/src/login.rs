@@ -2,20 +2,21 @@
 
 use ports::{PinMemoryError, Secret, TokenError, TokenInfo, TryEnd};
 
-use crate::budget;
+use crate::budget::{self, Wanted};
 use crate::interrupts::Held;
 use crate::session::{Login, UserSession};
 use crate::shared::Lease;
 use crate::worker::Remote;
 
-/// Tries the PIN where it may be tried, and gives back the session in which the user is logged in.
-/// The ledger is open from before the first look until the end of the try is noted: of many
-/// processes side by side one tries, and the others read how that ended.
+/// Tries the PIN where it may be tried. The ledger is open from before the last look until the end of
+/// the try is noted: of many processes side by side one tries, and the others read how that ended.
 pub(crate) fn log_in(
     lease: &Lease,
+    session: &Remote<UserSession>,
     info: &TokenInfo,
     pin: &Secret,
-) -> Result<Remote<UserSession>, TokenError> {
+    wanted: Wanted,
+) -> Result<(), TokenError> {
     let shared = &lease.shared;
     if let Some(serial) = shared.tried.get() {
         return Err(TokenError::PinTriedAlready(serial.clone()));
@@ -33,14 +34,8 @@ pub(crate) fn log_in(
     let mut ledger = (shared.memory)
         .open(&token.serial, shared.config.call_deadline)
         .map_err(not_noted)?;
-    budget::ensure_allowed(&token, &*ledger, pin)?;
-    let named = token.clone();
-    let session = lease
-        .loaded
-        .module
-        .make("opening a session", move |module| {
-            UserSession::open(module, &named)
-        })?;
+    budget::ensure_allowed(&token, &*ledger, pin, wanted)?;
+    session.call("looking at the token again", |user| user.ensure_may_try())?;
     let _held = Held::new(&*shared.interrupts);
     ledger.note_try().map_err(not_noted)?;
     shared.tried.get_or_init(|| token.serial.clone());
@@ -48,7 +43,7 @@ pub(crate) fn log_in(
     // After an error nobody saw how it ended: the try stays noted.
     match session.call("the login", move |user| user.log_in(&tried))? {
         Login::Accepted => match ledger.end_try(TryEnd::Accepted) {
-            Ok(()) => Ok(session),
+            Ok(()) => Ok(()),
             Err(fault) => Err(TokenError::Ledger(fault.into())),
         },
         Login::NotTried(failure) => {

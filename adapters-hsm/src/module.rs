@@ -1,6 +1,7 @@
 //! The module: loaded, initialised, seen to work, and closed again. Lives on its own thread.
 
 use std::io;
+use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cryptoki::context::{Info, Pkcs11};
@@ -9,23 +10,18 @@ use cryptoki::slot::Slot;
 use ports::TokenError;
 
 use crate::classify::{OrFailed as _, cause, failed, failure_of, is};
+use crate::direct::DirectCalls;
 use crate::init_string;
 use crate::last_resort;
 use crate::quirks::{self, Quirks};
-
-/// What a module says of itself.
-#[derive(Clone, Debug)]
-pub(crate) struct ModuleInfo {
-    /// For the report.
-    pub(crate) description: String,
-    /// How it has to be treated.
-    pub(crate) quirks: Quirks,
-}
 
 /// The module, loaded and initialised.
 pub(crate) struct Module {
     path: Utf8PathBuf,
     context: Pkcs11,
+    direct: Rc<DirectCalls>,
+    info: Info,
+    quirks: Quirks,
 }
 
 impl Module {
@@ -38,13 +34,15 @@ impl Module {
         }
         let context = Pkcs11::new(&path).map_err(|error| not_loaded(&path, error))?;
         last_resort::arm();
+        // Some modules say who they are before they are initialised, and are asked then: NSS softokn
+        // says afterwards what its string says.
+        let unasked = context.get_library_info().ok();
+        if let Some(known) = &unasked {
+            ensure_init_string(&path, known, init)?;
+        }
         init_string::initialize(&context, init).map_err(|error| {
             if is(&error, RvError::ArgumentsBad) || matches!(error, Error::NulError(_)) {
-                return TokenError::InitString {
-                    module: path.to_string(),
-                    how: init.map_or("without a", |_| "with this"),
-                    source: cause(error),
-                };
+                return bad_init_string(&path, init, cause(error));
             }
             let what = if is(&error, RvError::CryptokiAlreadyInitialized) {
                 "is in use by this process"
@@ -54,25 +52,39 @@ impl Module {
             failed(format!("the PKCS#11 module {path} {what}"), error)
         })?;
         last_resort::arm();
-        Ok(Self { path, context })
+        let info = match unasked {
+            Some(info) => Ok(info),
+            None => context
+                .get_library_info()
+                .or_failed(|| format!("the PKCS#11 module {path} does not say what it is")),
+        };
+        let info = match info {
+            Ok(info) => info,
+            Err(error) => {
+                // As in `drop`.
+                let _ = context.finalize();
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            direct: Rc::new(DirectCalls::new(path.clone())),
+            quirks: quirks_of(&info),
+            path,
+            context,
+            info,
+        })
     }
 
-    /// Sees that it answers and shows slots.
-    pub(crate) fn info(&self) -> Result<ModuleInfo, TokenError> {
+    /// What it is, for the report, after it was seen that it shows slots.
+    pub(crate) fn description(&self) -> Result<String, TokenError> {
         let slots = self.slots()?.len();
-        let info = self.library_info()?;
-        let (library, manufacturer) = (
-            info.library_description().trim(),
-            info.manufacturer_id().trim(),
-        );
-        Ok(ModuleInfo {
-            description: format!(
-                "{library} {} by {manufacturer}, {slots} slot(s), module {}",
-                info.library_version(),
-                self.path
-            ),
-            quirks: quirks::of(manufacturer, library),
-        })
+        Ok(format!(
+            "{} {} by {}, {slots} slot(s), module {}",
+            self.info.library_description().trim(),
+            self.info.library_version(),
+            self.info.manufacturer_id().trim(),
+            self.path
+        ))
     }
 
     /// All slots, of which there must be one: SoftHSM always shows one, and a p11-kit client
@@ -87,14 +99,18 @@ impl Module {
         }
         Err(TokenError::NoSlots {
             module: self.path.to_string(),
-            library: self.library_info()?.library_description().trim().to_owned(),
+            library: self.info.library_description().trim().to_owned(),
         })
     }
 
-    fn library_info(&self) -> Result<Info, TokenError> {
-        self.context
-            .get_library_info()
-            .or_failed(|| format!("the PKCS#11 module {} does not say what it is", self.path))
+    /// How it has to be treated.
+    pub(crate) const fn quirks(&self) -> Quirks {
+        self.quirks
+    }
+
+    /// The calls that the binding cannot make.
+    pub(crate) fn direct(&self) -> Rc<DirectCalls> {
+        Rc::clone(&self.direct)
     }
 
     /// The initialised module, as its binding has it.
@@ -112,6 +128,36 @@ impl Drop for Module {
     fn drop(&mut self) {
         // The daemon may be gone: there is nothing left to do about a module that says so.
         let _ = self.context.clone().finalize();
+    }
+}
+
+fn quirks_of(info: &Info) -> Quirks {
+    quirks::of(
+        info.manufacturer_id().trim(),
+        info.library_description().trim(),
+    )
+}
+
+/// A string that lacks what must be in it would crash the module.
+fn ensure_init_string(path: &Utf8Path, known: &Info, init: Option<&str>) -> Result<(), TokenError> {
+    match (quirks_of(known).init_string, init) {
+        (Some(part), Some(init)) if !init.contains(part) => {
+            let why = format!("there is no {part:?} in it");
+            Err(bad_init_string(path, Some(init), why.into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn bad_init_string(
+    path: &Utf8Path,
+    init: Option<&str>,
+    source: Box<dyn std::error::Error + Send + Sync>,
+) -> TokenError {
+    TokenError::InitString {
+        module: path.to_string(),
+        how: init.map_or("without a", |_| "with this"),
+        source,
     }
 }
 

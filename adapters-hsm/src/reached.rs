@@ -3,13 +3,22 @@
 use std::thread;
 use std::time::Duration;
 
-use ports::{Found, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenQuery, TokenSession};
+use ports::{
+    Found, Patience, ReachedModule, Secret, Token, TokenError, TokenInfo, TokenName, TokenQuery,
+    TokenSession, Trial,
+};
 
+use crate::budget::Wanted;
 use crate::find::{self, Search};
 use crate::initialise;
 use crate::login;
+use crate::patience::Pauses;
+use crate::session::UserSession;
 use crate::shared::Lease;
+use crate::slots::SlotToken;
 use crate::token_session::Pkcs11Session;
+use crate::trials;
+use crate::worker::Remote;
 
 /// How often a token that must exist is looked for before it counts as absent.
 const MOST_LOOKS: u32 = 3;
@@ -18,21 +27,44 @@ const PAUSE_BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// A module that answers.
 pub(crate) struct Reached(pub(crate) Lease);
 
-impl Reached {
-    fn look(&self, query: &TokenQuery) -> Result<Search, TokenError> {
-        let query = query.clone();
-        let module = &self.0.loaded.module;
-        module.call("looking for the token", move |module| {
-            find::find(module, &query)
-        })
-    }
+/// What one look has shown.
+enum Look {
+    Absent {
+        others: Vec<TokenName>,
+        free_slot: bool,
+    },
+    Present(Opened),
+}
 
-    fn token(self, info: TokenInfo) -> Box<dyn Token> {
-        Box::new(Pkcs11Token {
-            lease: self.0,
-            info,
-        })
+/// A session on a token in which nobody is logged in, and what the token says of itself in it.
+type Opened = (Remote<UserSession>, TokenInfo);
+
+fn look(lease: &Lease, query: &TokenQuery) -> Result<Look, TokenError> {
+    let module = &lease.loaded.module;
+    let query = query.clone();
+    let search = module.call("looking for the token", move |module| {
+        find::find(module, &query)
+    })?;
+    match search {
+        Search::Absent { others, free_slot } => Ok(Look::Absent { others, free_slot }),
+        Search::Present(token) => open(lease, *token).map(Look::Present),
     }
+}
+
+fn open(lease: &Lease, token: SlotToken) -> Result<Opened, TokenError> {
+    let session = (lease.loaded.module).make("opening a session", move |module| {
+        UserSession::open(module, token)
+    })?;
+    let info = session.call("reading the marker", UserSession::describe)?;
+    Ok((session, info))
+}
+
+fn found(lease: Lease, (session, info): Opened) -> Box<dyn Token> {
+    Box::new(Pkcs11Token {
+        session,
+        info,
+        lease,
+    })
 }
 
 impl ReachedModule for Reached {
@@ -40,29 +72,37 @@ impl ReachedModule for Reached {
         &self.0.loaded.description
     }
 
-    /// SoftHSM can fail to open a token that another process is writing to, and shows it as if it
-    /// were not there. Where a token is known to exist, the module is loaded afresh and asked
-    /// again before that is believed (C3).
-    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError> {
-        let mut reached = *self;
+    /// A module may show its slots as they were when it was initialised, so it is loaded afresh
+    /// before each further look. SoftHSM can fail to open a token that another process is writing to,
+    /// and shows it as if it were not there: where a token is known to exist, that is looked at more
+    /// than once before it is believed (C3).
+    fn find(
+        self: Box<Self>,
+        query: &TokenQuery,
+        patience: &mut Patience<'_>,
+    ) -> Result<Found, TokenError> {
+        let mut lease = self.0;
         let mut looks = 1;
+        let mut pauses = Pauses::new();
         loop {
-            match reached.look(query)? {
-                Search::Present(info) => return Ok(Found::Present(reached.token(info))),
-                Search::Absent { others, free_slot }
+            match look(&lease, query) {
+                Ok(Look::Present(opened)) => return Ok(Found::Present(found(lease, opened))),
+                Ok(Look::Absent { others, free_slot })
                     if query.serial.is_none() || looks == MOST_LOOKS =>
                 {
                     return Ok(Found::Absent {
-                        module: Box::new(reached),
+                        module: Box::new(Self(lease)),
                         others,
                         free_slot,
                     });
                 }
-                Search::Absent { .. } => {}
+                Ok(Look::Absent { .. }) => {
+                    looks += 1;
+                    thread::sleep(PAUSE_BETWEEN_LOOKS);
+                }
+                Err(error) => pauses.pause(patience, error)?,
             }
-            thread::sleep(PAUSE_BETWEEN_LOOKS);
-            reached = Self(reached.0.load_afresh()?);
-            looks += 1;
+            lease = lease.load_afresh(|error| pauses.pause(patience, error))?;
         }
     }
 
@@ -72,20 +112,23 @@ impl ReachedModule for Reached {
         so_pin: &Secret,
         pin: &Secret,
     ) -> Result<Box<dyn Token>, TokenError> {
+        let lease = self.0;
         let (label, so_pin, pin) = (label.to_owned(), so_pin.clone(), pin.clone());
-        let module = &self.0.loaded.module;
-        let info = module.call("initialising the token", move |module| {
+        let token = (lease.loaded.module).call("initialising the token", move |module| {
             initialise::initialise(module, &label, &so_pin, &pin)
         })?;
-        self.0.flush(&info)?;
-        Ok(self.token(info))
+        let opened = open(&lease, token)?;
+        lease.flush(&opened.1)?;
+        Ok(found(lease, opened))
     }
 }
 
 /// A token that was found.
 struct Pkcs11Token {
-    lease: Lease,
+    // Before the lease: the session ends before the module is free again.
+    session: Remote<UserSession>,
     info: TokenInfo,
+    lease: Lease,
 }
 
 impl Token for Pkcs11Token {
@@ -94,12 +137,47 @@ impl Token for Pkcs11Token {
     }
 
     fn into_module(self: Box<Self>) -> Box<dyn ReachedModule> {
-        Box::new(Reached(self.lease))
+        let Self { session, lease, .. } = *self;
+        drop(session);
+        Box::new(Reached(lease))
+    }
+
+    fn mechanisms(&self) -> Result<Vec<String>, TokenError> {
+        self.session.call("asking for its mechanisms", |user| {
+            user.mechanisms().names()
+        })
+    }
+
+    fn examine(&self) -> Result<Vec<Trial>, TokenError> {
+        self.session
+            .call("asking what it can do", trials::without_login)
     }
 
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
-        let Self { lease, info } = *self;
-        let user = login::log_in(&lease, &info, pin)?;
-        Ok(Box::new(Pkcs11Session { user, info, lease }))
+        self.log_in_where(pin, Wanted::ByProgram)
+    }
+
+    fn log_in_as_asked(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
+        self.log_in_where(pin, Wanted::ByOperator)
+    }
+}
+
+impl Pkcs11Token {
+    fn log_in_where(
+        self,
+        pin: &Secret,
+        wanted: Wanted,
+    ) -> Result<Box<dyn TokenSession>, TokenError> {
+        let Self {
+            session,
+            info,
+            lease,
+        } = self;
+        login::log_in(&lease, &session, &info, pin, wanted)?;
+        Ok(Box::new(Pkcs11Session {
+            user: session,
+            info,
+            lease,
+        }))
     }
 }

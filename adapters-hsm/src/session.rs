@@ -1,18 +1,25 @@
 //! The session in which the user logs in. Lives on the thread of its module.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
-use cryptoki::object::Attribute;
+use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::types::RawAuthPin;
-use ports::{Secret, TokenError, TokenName, WrapFormat};
+use domain::KekId;
+use ports::{Secret, TokenError, TokenInfo, TokenName, WrapFormat};
 
 use crate::budget;
 use crate::classify::{OrFailed as _, failed, is, is_one_of};
+use crate::direct::DirectCalls;
+use crate::marker;
+use crate::mechanisms::Mechanisms;
 use crate::module::Module;
-use crate::slots::{SlotToken, Slots};
+use crate::quirks::Quirks;
+use crate::slots::SlotToken;
 
 /// What became of the one C_Login, where that is known.
 pub(crate) enum Login {
@@ -20,36 +27,97 @@ pub(crate) enum Login {
     Accepted,
     /// The token refuses this PIN.
     Rejected(TokenError),
-    /// It failed before the token looked at the PIN.
+    /// It failed before the token looked at the PIN, or locked it: no further try is possible.
     NotTried(TokenError),
 }
 
-/// The session in which the user logs in, and is from then on.
+/// The one session on a token: public at first, and the user's after the login.
 pub(crate) struct UserSession {
     pub(crate) session: Session,
-    pub(crate) token: TokenName,
+    pub(crate) token: SlotToken,
+    /// What the port calls the token.
+    pub(crate) name: TokenName,
     pub(crate) format: Option<WrapFormat>,
+    pub(crate) calls: Rc<DirectCalls>,
+    pub(crate) quirks: Quirks,
+    context: Pkcs11,
+    /// The KEK that was found last: it is looked for once.
+    pub(crate) kek: RefCell<Option<(KekId, ObjectHandle)>>,
 }
 
 impl fmt::Display for UserSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.token.fmt(f)
+        self.name.fmt(f)
     }
 }
 
 impl UserSession {
-    /// All that a login needs but the PIN. The flags of the token are looked at again, right
-    /// before the try.
-    pub(crate) fn open(module: &Module, token: &TokenName) -> Result<Self, TokenError> {
-        let slots = Slots::of(module)?;
-        let shown = slots.again(token)?;
-        budget::ensure_try_to_spare(token, shown.pin())?;
-        let context = module.context();
+    /// Opens it. Nobody is logged in.
+    pub(crate) fn open(module: &Module, token: SlotToken) -> Result<Self, TokenError> {
+        let calls = module.direct();
+        let mechanisms = Mechanisms {
+            context: module.context(),
+            calls: &calls,
+            token: &token,
+        };
+        let format = mechanisms.wrap_format()?;
         Ok(Self {
-            session: open(context, shown)?,
-            token: token.clone(),
-            format: shown.wrap_format(context)?,
+            session: open(module.context(), &token)?,
+            name: token.name.clone(),
+            format,
+            token,
+            calls,
+            quirks: module.quirks(),
+            context: module.context().clone(),
+            kek: RefCell::new(None),
         })
+    }
+
+    /// What the token says of itself without a login.
+    pub(crate) fn describe(&mut self) -> Result<TokenInfo, TokenError> {
+        let marker = marker::read(&self.session, &self.token.name)?;
+        self.name = self.token.name_by(marker.as_ref());
+        Ok(self.token.describe(marker, self.format))
+    }
+
+    /// Looks at the flags of the token again, right before a try of its PIN.
+    pub(crate) fn ensure_may_try(&self) -> Result<(), TokenError> {
+        let info = self
+            .context
+            .get_token_info(self.token.slot)
+            .or_failed(|| format!("the {self} cannot be looked at again"))?;
+        let shown = SlotToken::new(self.token.slot, info);
+        let name = || self.name.clone();
+        if shown.name != self.token.name {
+            return Err(TokenError::TokenVanished(name()));
+        }
+        if shown.info.protected_authentication_path() {
+            return Err(TokenError::PinPad(name()));
+        }
+        if !shown.info.login_required() {
+            return Err(TokenError::NoLoginRequired(name()));
+        }
+        budget::ensure_try_to_spare(&self.name, shown.pin())
+    }
+
+    /// No KEK can be kept on a token that has no mechanism to wrap with.
+    pub(crate) fn wrap_format(&self) -> Result<WrapFormat, TokenError> {
+        if let Some(format) = self.format {
+            return Ok(format);
+        }
+        Err(TokenError::NoWrapMechanism {
+            token: self.name.clone(),
+            offered: self.mechanisms().names()?.join(", "),
+        })
+    }
+
+    /// What the token offers.
+    pub(crate) fn mechanisms(&self) -> Mechanisms<'_> {
+        Mechanisms {
+            context: &self.context,
+            calls: &self.calls,
+            token: &self.token,
+        }
     }
 
     /// The one C_Login.
@@ -73,7 +141,7 @@ impl UserSession {
 
     fn refused(&self, error: Error) -> TokenError {
         if is(&error, RvError::PinLocked) {
-            return TokenError::PinLocked(self.token.clone());
+            return TokenError::PinLocked(self.name.clone());
         }
         failed(format!("the login to the {self} failed"), error)
     }
@@ -88,7 +156,7 @@ impl UserSession {
         match info.session_state() {
             SessionState::RoUser | SessionState::RwUser => Ok(()),
             SessionState::RoPublic | SessionState::RwPublic | SessionState::RwSecurityOfficer => {
-                Err(TokenError::LoginForgotten(self.token.clone()))
+                Err(TokenError::LoginForgotten(self.name.clone()))
             }
         }
     }
@@ -106,7 +174,8 @@ fn is_about_the_pin(error: &Error) -> bool {
     )
 }
 
-/// The call was refused before the PIN was looked at.
+/// The call was refused before the PIN was looked at; or the PIN is locked, by an earlier try or by
+/// this one: that says nothing of this PIN.
 fn is_before_the_pin(error: &Error) -> bool {
     is_one_of(
         error,
@@ -118,12 +187,13 @@ fn is_before_the_pin(error: &Error) -> bool {
             RvError::UserTypeInvalid,
             RvError::UserAnotherAlreadyLoggedIn,
             RvError::UserTooManyTypes,
+            RvError::PinLocked,
         ],
     )
 }
 
 /// A session that can write, where the token can be written to.
-fn open(context: &Pkcs11, token: &SlotToken) -> Result<Session, TokenError> {
+pub(crate) fn open(context: &Pkcs11, token: &SlotToken) -> Result<Session, TokenError> {
     match context.open_rw_session(token.slot) {
         Err(error) if is(&error, RvError::TokenWriteProtected) => {
             context.open_ro_session(token.slot)
@@ -150,7 +220,7 @@ pub(crate) fn unmodifiable<T>(
 }
 
 /// Whether the token does not take an attribute of the template.
-fn refuses_template(error: &Error) -> bool {
+pub(crate) fn refuses_template(error: &Error) -> bool {
     is_one_of(
         error,
         &[

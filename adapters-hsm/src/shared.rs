@@ -23,6 +23,16 @@ pub(crate) struct Shared {
     pub(crate) warnings: RefCell<Vec<String>>,
 }
 
+impl Shared {
+    /// Tells the same only once.
+    pub(crate) fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+}
+
 /// The module, for as long as somebody uses it. It stays loaded for whoever reaches it next.
 pub(crate) struct Lease {
     pub(crate) shared: Rc<Shared>,
@@ -36,14 +46,21 @@ impl Drop for Lease {
 }
 
 impl Lease {
-    /// The module, loaded anew.
-    pub(crate) fn load_afresh(self) -> Result<Self, TokenError> {
+    /// The module, loaded anew; `again` is asked after each failure whether there is a further try.
+    pub(crate) fn load_afresh(
+        self,
+        mut again: impl FnMut(TokenError) -> Result<(), TokenError>,
+    ) -> Result<Self, TokenError> {
         let (shared, thread) = (Rc::clone(&self.shared), Rc::clone(&self.loaded.thread));
         drop(self);
         // It is initialised once at a time.
         drop(shared.idle.take());
-        let loaded = Loaded::load(&shared.config, &thread)?;
-        Ok(Self { shared, loaded })
+        loop {
+            match Loaded::load(&shared.config, &thread) {
+                Ok(loaded) => return Ok(Self { shared, loaded }),
+                Err(error) => again(error)?,
+            }
+        }
     }
 
     /// What the token has written goes to the disk, before the caller commits what needs it.
@@ -53,10 +70,7 @@ impl Lease {
             return Ok(());
         }
         if let Some(warning) = flush::flush(&token.serial).map_err(TokenError::NotSynced)? {
-            let mut warnings = self.shared.warnings.borrow_mut();
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
+            self.shared.warn(warning);
         }
         Ok(())
     }

@@ -2,13 +2,11 @@
 
 use camino::Utf8Path;
 use cryptoki::context::Pkcs11;
-use cryptoki::error::RvError;
-use cryptoki::mechanism::MechanismType;
 use cryptoki::slot::{Slot, TokenInfo};
-use domain::InstallationId;
-use ports::{PinState, TokenError, TokenName, TokenQuery, WrapFormat};
+use ports::{Device, PinState, TokenError, TokenName, TokenQuery, WrapFormat};
 
-use crate::classify::{OrFailed as _, cause, is};
+use crate::classify::cause;
+use crate::marker::Marker;
 use crate::module::Module;
 
 /// An initialised token in its slot.
@@ -39,6 +37,15 @@ impl SlotToken {
         self.info.so_pin_locked() && !self.info.user_pin_initialized()
     }
 
+    /// Manufacturer and model are padded as label and serial number are.
+    fn device(&self) -> Device {
+        Device {
+            manufacturer: trimmed(self.info.manufacturer_id()),
+            model: trimmed(self.info.model()),
+            firmware: self.info.firmware_version().to_string(),
+        }
+    }
+
     /// How the token stands to user PINs.
     pub(crate) fn pin(&self) -> PinState {
         if self.info.user_pin_locked() {
@@ -54,48 +61,38 @@ impl SlotToken {
         }
     }
 
-    /// How the token wraps: CKM_AES_KEY_WRAP, else CKM_AES_GCM, and never anything without
-    /// integrity.
-    pub(crate) fn wrap_format(&self, context: &Pkcs11) -> Result<Option<WrapFormat>, TokenError> {
-        let unanswered = || format!("the {} does not say which mechanisms it has", self.name);
-        let listed = context.get_mechanism_list(self.slot);
-        let listed = listed.or_failed(unanswered)?;
-        for (format, mechanism) in [
-            (WrapFormat::AesKeyWrap, MechanismType::AES_KEY_WRAP),
-            (WrapFormat::AesGcm, MechanismType::AES_GCM),
-        ] {
-            if !listed.contains(&mechanism) {
-                continue;
-            }
-            let info = match context.get_mechanism_info(self.slot, mechanism) {
-                Err(error) if is(&error, RvError::MechanismInvalid) => continue,
-                info => info.or_failed(unanswered)?,
-            };
-            let is_offered = match format {
-                WrapFormat::AesKeyWrap => info.wrap() && info.unwrap(),
-                WrapFormat::AesGcm => info.encrypt() && info.decrypt(),
-            };
-            if is_offered {
-                return Ok(Some(format));
-            }
-        }
-        Ok(None)
+    /// Whether its serial number tells it from others. Tokens in software may all have the same one.
+    pub(crate) fn has_serial(&self) -> bool {
+        let serial = self.name.serial.as_bytes();
+        serial.iter().any(|byte| Some(byte) != serial.first())
     }
 
     /// The token as the port shows it.
     pub(crate) fn describe(
         &self,
-        context: &Pkcs11,
-        marker: Option<InstallationId>,
-    ) -> Result<ports::TokenInfo, TokenError> {
-        let TokenName { label, serial } = self.name.clone();
-        Ok(ports::TokenInfo {
-            label,
-            serial,
+        marker: Option<Marker>,
+        wrap_format: Option<WrapFormat>,
+    ) -> ports::TokenInfo {
+        let name = self.name_by(marker.as_ref());
+        ports::TokenInfo {
+            label: name.label,
+            serial: name.serial,
+            device: self.device(),
             pin: self.pin(),
-            marker,
-            wrap_format: self.wrap_format(context)?,
-        })
+            marker: marker.map(|marker| marker.installation),
+            wrap_format,
+        }
+    }
+
+    /// Its name; its marker numbers it where it has no serial number of its own.
+    pub(crate) fn name_by(&self, marker: Option<&Marker>) -> TokenName {
+        let numbered = marker
+            .filter(|_| !self.has_serial())
+            .and_then(|marker| marker.serial.clone());
+        TokenName {
+            label: self.name.label.clone(),
+            serial: numbered.unwrap_or_else(|| self.name.serial.clone()),
+        }
     }
 }
 
@@ -144,8 +141,9 @@ impl Slots {
     }
 
     /// The token, which was seen before.
-    pub(crate) fn again(&self, token: &TokenName) -> Result<&SlotToken, TokenError> {
-        self.labelled(&token.label)
+    pub(crate) fn again(self, token: &TokenName) -> Result<SlotToken, TokenError> {
+        self.tokens
+            .into_iter()
             .find(|shown| shown.name == *token)
             .ok_or_else(|| TokenError::TokenVanished(token.clone()))
     }

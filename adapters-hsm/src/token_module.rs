@@ -2,25 +2,22 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ports::{PinMemory, ReachedModule, TokenError, TokenModule};
+use ports::{Patience, PinMemory, ReachedModule, TokenError, TokenModule};
 
 use crate::config::HsmConfig;
 use crate::interrupts::Interrupts;
 use crate::loaded::Loaded;
+use crate::patience::Pauses;
 use crate::probe::probe;
 use crate::reached::Reached;
 use crate::shared::{Lease, Shared};
 use crate::worker::{Thread, Watch};
 
-/// The longest that one try to reach the daemon takes.
+/// The longest that one try to reach the daemon takes, and the shortest that it is given.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
-
-/// The pause before the first further try; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const PROBE_LEAST: Duration = Duration::from_millis(250);
 
 /// The PKCS#11 module that is configured.
 pub struct Pkcs11Module(Rc<Shared>);
@@ -73,34 +70,22 @@ impl Pkcs11Module {
 }
 
 impl TokenModule for Pkcs11Module {
-    fn reach(
-        &self,
-        patience: Duration,
-        waiting: &mut dyn FnMut(&TokenError),
-    ) -> Result<Box<dyn ReachedModule>, TokenError> {
+    fn reach(&self, patience: &mut Patience<'_>) -> Result<Box<dyn ReachedModule>, TokenError> {
         if let Some(loaded) = self.0.idle.take() {
             return Ok(self.reached(loaded));
         }
         let mut thread = None;
-        let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        let mut limit = match patience {
+        let mut pauses = Pauses::new();
+        let mut limit = match patience.left() {
             Duration::ZERO => PROBE_LIMIT,
-            patience => PROBE_LIMIT.min(patience),
+            left => PROBE_LIMIT.min(left),
         };
         loop {
-            let error = match self.try_once(limit, &mut thread) {
+            match self.try_once(limit, &mut thread) {
                 Ok(loaded) => return Ok(self.reached(loaded)),
-                Err(error) => error,
-            };
-            let left = patience.saturating_sub(start.elapsed());
-            if left <= pause || !may_pass(&error) {
-                return Err(error);
+                Err(error) => pauses.pause(patience, error)?,
             }
-            waiting(&error);
-            thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            limit = PROBE_LIMIT.min(patience.saturating_sub(start.elapsed()).max(FIRST_PAUSE));
+            limit = PROBE_LIMIT.min(patience.left().max(PROBE_LEAST));
         }
     }
 
@@ -114,17 +99,5 @@ impl TokenModule for Pkcs11Module {
 
     fn take_warnings(&self) -> Vec<String> {
         self.0.warnings.take()
-    }
-}
-
-/// Whether a later try to reach the module could work. One that hangs is not tried again: its
-/// thread is lost.
-fn may_pass(error: &TokenError) -> bool {
-    match error {
-        TokenError::Call { failure, .. } => failure.may_pass(),
-        error => matches!(
-            error,
-            TokenError::DaemonUnreachable { .. } | TokenError::NoSlots { .. }
-        ),
     }
 }

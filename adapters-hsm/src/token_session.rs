@@ -1,13 +1,13 @@
 //! The end of the chain: the session in which the user is logged in, which alone is asked for keys.
 
 use domain::{InstallationId, KekId};
-use ports::{Dek, Secret, TokenError, TokenInfo, TokenSession, WrappedDek};
+use ports::{Dek, Secret, TokenError, TokenInfo, TokenSession, Trial, WrappedDek};
 
 use crate::classify::OrFailed as _;
 use crate::session::UserSession;
 use crate::shared::Lease;
 use crate::worker::Remote;
-use crate::{kek, marker, wrap};
+use crate::{kek, marker, random, trials, wrap};
 
 /// A session after its login.
 pub(crate) struct Pkcs11Session {
@@ -48,8 +48,13 @@ impl TokenSession for Pkcs11Session {
 
     fn generate_kek_as(&self, kek: &KekId) -> Result<(), TokenError> {
         let kek = kek.clone();
-        self.user
-            .call("generating a KEK", move |user| kek::generate(user, &kek))?;
+        let leak = self.user.call("generating a KEK", move |user| {
+            let key = kek::generate(user, &kek)?;
+            Ok(wrap::gives_away(user, &kek, key).then(|| warning_of_leak(user)))
+        })?;
+        if let Some(warning) = leak {
+            self.lease.shared.warn(warning);
+        }
         self.lease.flush(&self.info)
     }
 
@@ -72,18 +77,35 @@ impl TokenSession for Pkcs11Session {
     fn random(&self, length: usize) -> Result<Secret, TokenError> {
         self.user.call("asking for random bytes", move |user| {
             let mut bytes = vec![0; length];
-            user.session
-                .generate_random_slice(&mut bytes)
-                .or_failed(|| format!("the generator of the {user} gave no random bytes"))?;
+            if user.token.info.rng() {
+                user.session
+                    .generate_random_slice(&mut bytes)
+                    .or_failed(|| format!("the generator of the {user} gave no random bytes"))?;
+            } else {
+                random::fill(&mut bytes)?;
+            }
             Ok(Secret::new(bytes))
         })
     }
 
-    fn mark(&self, installation: &InstallationId) -> Result<(), TokenError> {
+    fn try_out(&self) -> Result<Vec<Trial>, TokenError> {
+        self.user
+            .call("trying out what it can do", trials::with_a_key)
+    }
+
+    fn mark(&mut self, installation: &InstallationId) -> Result<(), TokenError> {
         let installation = installation.clone();
-        self.user.call("marking the token", move |user| {
-            marker::write(user, &installation)
+        self.info = self.user.call("marking the token", move |user| {
+            marker::write(user, &installation)?;
+            user.describe()
         })?;
         self.lease.flush(&self.info)
     }
+}
+
+fn warning_of_leak(user: &UserSession) -> String {
+    format!(
+        "the {user} wraps the KEK with itself although it is not to be extracted: whoever has the PIN \
+         can read it"
+    )
 }

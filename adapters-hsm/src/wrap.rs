@@ -1,17 +1,18 @@
 //! Wrapping and unwrapping the DEK with the KEK, inside the token (C16).
 //!
-//! CKM_AES_KEY_WRAP works on key objects, so the DEK is a session object for a moment; it is
-//! destroyed before the call returns, and at the end of the session at the latest.
+//! The key wraps work on key objects, so the DEK is a session object for a moment; it is destroyed
+//! before the call returns, and at the end of the session at the latest.
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki_sys::CKM_AES_KEY_WRAP_KWP;
 use domain::KekId;
 use ports::{CallFailure, Dek, TokenError, WrapFormat, WrappedDek};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::blob::{self, Blob, Body, IV_LENGTH, damaged};
+use crate::blob::{self, Blob, Body, GCM_LENGTH, IV_LENGTH, KEY_WRAP_LENGTH, damaged};
 use crate::classify::{self, cause, is};
 use crate::kek;
 use crate::random;
@@ -22,14 +23,11 @@ const TAG_BITS: u64 = 128;
 
 /// Wraps in the format that the token offers, unwraps what came out and compares.
 pub(crate) fn wrap(user: &UserSession, kek: &KekId, dek: &Dek) -> Result<WrappedDek, TokenError> {
-    let token = || user.token.clone();
-    let format = user
-        .format
-        .ok_or_else(|| TokenError::NoWrapMechanism(token()))?;
+    let format = user.wrap_format()?;
     let kek = Kek::on(user, kek)?;
     let blob = kek.wrap(dek, format)?;
     if !kek.unwrap(&blob).map_err(of_the_device)?.is_same(dek) {
-        return Err(TokenError::WrapMismatch(token()));
+        return Err(TokenError::WrapMismatch(user.name.clone()));
     }
     Ok(blob.to_stored())
 }
@@ -78,10 +76,36 @@ pub(crate) fn unwrap(
             match kek.self_test(blob.format()) {
                 Err(_) => Err(failed(CallFailure::Unreachable)),
                 // Once more: the first failure may have been the device's after all.
-                Ok(()) => kek.unwrap(&blob).map_err(|_| failed(CallFailure::Corrupt)),
+                Ok(_) => kek.unwrap(&blob).map_err(|_| failed(CallFailure::Corrupt)),
             }
         }
         unwrapped => unwrapped,
+    }
+}
+
+/// Wraps a throw-away key in this format with a key that is on the token, unwraps it, and does the same
+/// with an altered one: what the token says of that.
+pub(crate) fn try_out(
+    user: &UserSession,
+    id: &KekId,
+    key: ObjectHandle,
+    format: WrapFormat,
+) -> Result<String, TokenError> {
+    let kek = Kek { user, id, key };
+    let blob = kek.self_test(format)?;
+    match kek.unwrap(&blob.altered()) {
+        Err(TokenError::Call { source, .. }) => Ok(source.to_string()),
+        Err(error) => Err(error),
+        Ok(_) => Err(TokenError::WrapMismatch(user.name.clone())),
+    }
+}
+
+/// Whether the token wraps a KEK with itself: then it can be read, although it is not extractable.
+pub(crate) fn gives_away(user: &UserSession, id: &KekId, key: ObjectHandle) -> bool {
+    let kek = Kek { user, id, key };
+    match user.format {
+        Some(WrapFormat::AesGcm) | None => false,
+        Some(format) => kek.wrap_object(key, format).is_ok(),
     }
 }
 
@@ -105,7 +129,8 @@ impl<'a> Kek<'a> {
     fn wrap(&self, dek: &Dek, format: WrapFormat) -> Result<Blob, TokenError> {
         let header = blob::header(format, self.id);
         let body = match format {
-            WrapFormat::AesKeyWrap => self.key_wrap(dek)?,
+            WrapFormat::AesKeyWrap => Body::KeyWrap(self.key_wrap(dek, format)?),
+            WrapFormat::AesKeyWrapKwp => Body::KeyWrapKwp(self.key_wrap(dek, format)?),
             WrapFormat::AesGcm => self.gcm_encrypt(dek, &header)?,
         };
         let blob = Blob { header, body };
@@ -115,7 +140,9 @@ impl<'a> Kek<'a> {
 
     fn unwrap(&self, blob: &Blob) -> Result<Dek, TokenError> {
         let bytes = match &blob.body {
-            Body::KeyWrap(wrapped) => self.key_unwrap(wrapped)?,
+            Body::KeyWrap(wrapped) | Body::KeyWrapKwp(wrapped) => {
+                self.key_unwrap(wrapped, blob.format())?
+            }
             Body::Gcm { iv, ciphertext } => self.gcm_decrypt(*iv, &blob.header, ciphertext)?,
         };
         Dek::from_bytes(&bytes).ok_or_else(|| {
@@ -127,19 +154,20 @@ impl<'a> Kek<'a> {
         })
     }
 
-    /// Fails where the token does not wrap and unwrap at all.
-    fn self_test(&self, format: WrapFormat) -> Result<(), TokenError> {
+    /// Wraps and unwraps a key made for it: fails where the token does not do that at all.
+    fn self_test(&self, format: WrapFormat) -> Result<Blob, TokenError> {
         let probe = Zeroizing::new(random::bytes::<{ domain::DEK_EXPECTED_LENGTH }>()?);
-        let Some(probe) = Dek::from_bytes(probe.as_slice()) else {
-            return Ok(());
-        };
+        let probe = Dek::from_bytes(probe.as_slice()).ok_or(TokenError::NoRandomBytes)?;
         let blob = self.wrap(&probe, format)?;
-        self.unwrap(&blob).map(drop)
+        if self.unwrap(&blob)?.is_same(&probe) {
+            return Ok(blob);
+        }
+        Err(TokenError::WrapMismatch(self.user.name.clone()))
     }
 
-    fn key_wrap(&self, dek: &Dek) -> Result<Body, TokenError> {
+    fn key_wrap(&self, dek: &Dek, format: WrapFormat) -> Result<Vec<u8>, TokenError> {
         let session = &self.user.session;
-        let failed = |what| move |error| self.failed(what, WrapFormat::AesKeyWrap, error);
+        let failed = |what| move |error| self.failed(what, format, error);
         let mut template = key_template();
         template.push(Attribute::Value(dek.expose().to_vec()));
         let created = session.create_object(&template);
@@ -147,19 +175,47 @@ impl<'a> Kek<'a> {
             copy.zeroize();
         }
         let object = created.map_err(failed("loading the DEK to wrap it"))?;
-        let wrapped = session.wrap_key(&Mechanism::AesKeyWrap, self.key, object);
+        let wrapped = self.wrap_object(object, format);
         let destroyed = session.destroy_object(object);
         let wrapped = wrapped.map_err(failed("wrapping the DEK"))?;
         destroyed.map_err(failed("removing the DEK from the session"))?;
-        Ok(Body::KeyWrap(wrapped))
+        Ok(wrapped)
     }
 
-    fn key_unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    /// C_WrapKey.
+    fn wrap_object(&self, object: ObjectHandle, format: WrapFormat) -> Result<Vec<u8>, Error> {
+        let UserSession { session, calls, .. } = self.user;
+        match format {
+            WrapFormat::AesKeyWrapKwp => {
+                calls.wrap_key(session, CKM_AES_KEY_WRAP_KWP, self.key, object)
+            }
+            _ => session
+                .wrap_key(&Mechanism::AesKeyWrap, self.key, object)
+                .map(without_surplus),
+        }
+    }
+
+    fn key_unwrap(
+        &self,
+        wrapped: &[u8],
+        format: WrapFormat,
+    ) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         let session = &self.user.session;
-        let failed = |what| move |error| self.failed(what, WrapFormat::AesKeyWrap, error);
-        let object = session
-            .unwrap_key(&Mechanism::AesKeyWrap, self.key, wrapped, &key_template())
-            .map_err(failed("unwrapping the DEK"))?;
+        let failed = |what| move |error| self.failed(what, format, error);
+        let object = match format {
+            WrapFormat::AesKeyWrapKwp => {
+                let calls = &self.user.calls;
+                calls.unwrap_key(
+                    session,
+                    CKM_AES_KEY_WRAP_KWP,
+                    self.key,
+                    wrapped,
+                    &key_template(),
+                )
+            }
+            _ => session.unwrap_key(&Mechanism::AesKeyWrap, self.key, wrapped, &key_template()),
+        }
+        .map_err(failed("unwrapping the DEK"))?;
         let read = session.get_attributes(object, &[AttributeType::Value]);
         let value = read.and_then(|attributes| {
             let value = attributes
@@ -178,15 +234,21 @@ impl<'a> Kek<'a> {
 
     fn gcm_encrypt(&self, dek: &Dek, header: &[u8]) -> Result<Body, TokenError> {
         let failed = |error| self.failed("wrapping the DEK", WrapFormat::AesGcm, error);
-        let iv = random::bytes::<IV_LENGTH>()?;
-        // Some tokens write to the IV that they are given.
-        let mut given = iv;
-        let params = GcmParams::new(&mut given, header, TAG_BITS.into()).map_err(failed)?;
+        let mut iv = random::bytes::<IV_LENGTH>()?;
+        let params = GcmParams::new(&mut iv, header, TAG_BITS.into()).map_err(failed)?;
         let ciphertext = self
             .user
             .session
             .encrypt(&Mechanism::AesGcm(params), self.key, dek.expose())
             .map_err(failed)?;
+        // A token that makes its own IV writes it over the one that it was given. One that puts it
+        // among the output instead is none for us.
+        if ciphertext.len() != GCM_LENGTH {
+            return Err(TokenError::OwnIv {
+                token: self.user.name.clone(),
+                length: ciphertext.len(),
+            });
+        }
         Ok(Body::Gcm { iv, ciphertext })
     }
 
@@ -208,7 +270,7 @@ impl<'a> Kek<'a> {
     fn failed(&self, what: &str, format: WrapFormat, error: Error) -> TokenError {
         if is(&error, RvError::MechanismInvalid) {
             return TokenError::MechanismMissing {
-                token: self.user.token.clone(),
+                token: self.user.name.clone(),
                 mechanism: format.name(),
                 source: cause(error),
             };
@@ -219,6 +281,15 @@ impl<'a> Kek<'a> {
             error,
         )
     }
+}
+
+/// NSS softokn says 48 where it writes 40 bytes, and the binding takes its word for it.
+fn without_surplus(mut wrapped: Vec<u8>) -> Vec<u8> {
+    let surplus = wrapped.get(KEY_WRAP_LENGTH..).unwrap_or_default();
+    if surplus.iter().all(|byte| *byte == 0) {
+        wrapped.truncate(KEY_WRAP_LENGTH);
+    }
+    wrapped
 }
 
 fn key_template() -> Vec<Attribute> {

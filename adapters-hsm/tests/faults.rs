@@ -22,12 +22,12 @@ use common::{
     unavailable, with_daemon,
 };
 use ports::contract::token::{PIN, SO_PIN};
-use ports::{FaultKind, TokenError, TokenModule as _};
+use ports::{FaultKind, Patience, TokenError, TokenModule as _};
 
 /// Tries once more than a permanent failure allows, and counts the waits.
 fn reach(config: HsmConfig, patience: Duration) -> (TokenError, usize) {
     let mut waits = 0;
-    let reached = module(config).reach(patience, &mut |_| waits += 1);
+    let reached = module(config).reach(&mut Patience::new(patience, &mut |_| waits += 1));
     (reached.err().unwrap(), waits)
 }
 
@@ -88,15 +88,15 @@ fn a_daemon_that_refuses_is_tried_until_patience_is_over() {
 #[test]
 fn a_daemon_that_comes_up_is_reached() {
     isolated("a_daemon_that_comes_up_is_reached", &[], |sandbox| {
-        common::require_softhsm();
+        sandbox.require_module();
         let socket = sandbox.path("socket");
         let module = module(with_daemon(SOFTHSM, &format!("unix:{socket}")));
         let mut listener = None;
         let reached = module
-            .reach(Duration::from_secs(60), &mut |fault| {
+            .reach(&mut Patience::new(Duration::from_secs(60), &mut |fault| {
                 unavailable(fault, socket.as_str());
                 listener = Some(UnixListener::bind(&socket).unwrap());
-            })
+            }))
             .unwrap();
         let library = reached.description();
         assert!(library.contains("SoftHSM"), "{library}");
@@ -187,7 +187,9 @@ fn a_device_error_that_goes_away_is_survived() {
             let mut waits = 0;
             drop(
                 module
-                    .reach(Duration::from_secs(60), &mut |_| waits += 1)
+                    .reach(&mut Patience::new(Duration::from_secs(60), &mut |_| {
+                        waits += 1
+                    }))
                     .unwrap(),
             );
             assert_eq!(waits, 1);
@@ -260,7 +262,7 @@ fn an_interrupted_initialisation_is_finished_by_the_next() {
     let environment = [("SHIM_FAULT", "10:30"), ("SHIM_ONCE", "{dir}/once")];
     let test = "an_interrupted_initialisation_is_finished_by_the_next";
     isolated(test, &environment, |sandbox| {
-        common::require_softhsm();
+        sandbox.require_module();
         let path = sandbox.module("shim.c");
         let first = module(config(path.clone()));
         let fault = initialise(&first, "T", SO_PIN, PIN).err().unwrap();
@@ -329,7 +331,7 @@ fn a_string_that_the_module_does_not_take_is_a_config_fault() {
         for text in ["configdir='sql:/nonexistent'", "with a NUL \0 in it"] {
             let mut config = config(SOFTHSM);
             config.module_init = Some(text.to_owned());
-            let reached = module(config).reach(Duration::ZERO, &mut |_| ());
+            let reached = module(config).reach(&mut Patience::none());
             let error = reached.err().unwrap();
             assert!(matches!(error, TokenError::InitString { .. }), "{error}");
             assert_eq!(error.kind(), FaultKind::Config);

@@ -6,16 +6,14 @@ mod examples;
 use std::str::FromStr;
 
 use camino::Utf8PathBuf;
-use clap::builder::{
-    NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
-};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use domain::StorageType;
 
 pub use admin::{
-    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, STANDARD_STREAM,
-    TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs,
+    BackupCommand, BackupCreateArgs, BackupRestoreArgs, BackupVerifyArgs, HsmCheckArgs, HsmCommand,
+    STANDARD_STREAM, TlsActivateArgs, TlsCommand, TlsImportArgs, TlsRenewArgs,
 };
 
 /// Start-up and recovery of a Trustpoint node.
@@ -113,6 +111,9 @@ pub enum Command {
     /// Every check with pass, warn or fail, and what to do; changes nothing
     #[command(after_help = examples::DOCTOR)]
     Doctor,
+    /// The token before a node is set up on it
+    #[command(subcommand)]
+    Hsm(HsmCommand),
     /// What happened to the node: each start, and each command that changed it
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
@@ -154,7 +155,7 @@ pub struct StartupArgs {
 #[derive(Args, Clone, Debug)]
 pub struct SetupArgs {
     /// Where the node keeps its secrets; asked for at a terminal
-    #[arg(long, value_name = "software|softhsm", value_parser = storages(), hide_possible_values = true)]
+    #[arg(long, value_name = "software|softhsm|physical_hsm", value_parser = storages(), hide_possible_values = true)]
     pub storage: Option<StorageType>,
     /// File with the backup password; `-` reads standard input; asked for at a terminal
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_backup_password")]
@@ -194,6 +195,12 @@ pub enum KeysCommand {
     /// Make a new KEK and wrap the same DEK with it
     #[command(after_help = examples::KEYS_ROTATE)]
     RotateKek(RotateKekArgs),
+    /// Remove what is kept for a token that was stolen or will not come back
+    ///
+    /// The token in use is refused unless the backup password is proven to open the DEK, and so is
+    /// the last way to the DEK.
+    #[command(after_help = examples::KEYS_FORGET)]
+    ForgetToken(ForgetTokenArgs),
     /// Set or change the backup password
     #[command(after_help = examples::KEYS_SET_PASSWORD)]
     SetBackupPassword(RecoverArgs),
@@ -209,6 +216,24 @@ pub struct RotateKekArgs {
     /// before then open by their backup password alone
     #[arg(long)]
     pub destroy_old: bool,
+    /// How long to wait for another start to end
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub lock_wait: u64,
+}
+
+/// Options of `keys forget-token`.
+#[derive(Args, Clone, Debug)]
+pub struct ForgetTokenArgs {
+    /// Serial number of the token, as `keys show` shows it
+    #[arg(value_name = "SERIAL")]
+    pub serial: String,
+    /// Do not ask whether the token is to be forgotten
+    #[arg(long)]
+    pub yes: bool,
+    /// File with the backup password, to prove that it opens the DEK; `-` reads standard input. The
+    /// token is not asked then
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub backup_password_file: Option<Utf8PathBuf>,
     /// How long to wait for another start to end
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub lock_wait: u64,
@@ -271,12 +296,7 @@ fn file() -> impl TypedValueParser<Value = Utf8PathBuf> {
 
 /// The storages that setup can choose, each by the name that the configuration and reports have.
 fn storages() -> impl TypedValueParser<Value = StorageType> {
-    let values = StorageType::ALL.map(|storage| {
-        // A physical HSM is refused by setup, which says why.
-        let is_offered = storage != StorageType::PhysicalHsm;
-        PossibleValue::new(storage.name()).hide(!is_offered)
-    });
-    let parser = PossibleValuesParser::new(values);
+    let parser = PossibleValuesParser::new(StorageType::ALL.map(StorageType::name));
     parser.try_map(|name| StorageType::from_str(&name).map_err(|()| "it is no storage"))
 }
 

@@ -90,7 +90,7 @@ pub const TABLE: &[Row] = &[
     Row {
         code: 13,
         kinds: &[FaultKind::StorageUnsupported],
-        when: "physical HSM",
+        when: "physical HSM, where hsm.physical is not set",
     },
     Row {
         code: 65,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use usecases::report::own::Own;
 use usecases::report::{
-    ContextReport, ErrorReport, Moment, Name, Report, StepReport, TlsReport, VersionReport,
+    ContextReport, ErrorReport, FoundToken, Moment, Name, Report, StepReport, TlsReport,
+    VersionReport,
 };
 
 /// Version of the shape.
@@ -50,6 +51,8 @@ pub struct Start<'a> {
     version: &'a VersionReport,
     /// What selection used; null where the command failed before.
     context: Option<&'a ContextReport>,
+    /// The token that wraps the DEK; null where it was not found, or nobody looked.
+    token: Option<&'a FoundToken>,
     /// The TLS set that Nginx has; null where it has none, or nobody looked.
     tls: Option<&'a TlsReport>,
 }
@@ -164,6 +167,7 @@ fn start(report: &Report) -> Start<'_> {
         description: report.description.as_deref(),
         version: &report.version,
         context: report.context.as_ref(),
+        token: report.token.as_ref(),
         tls: report.tls.as_ref(),
     }
 }

@@ -6,7 +6,7 @@ use crate::config::{Config, OTHER_VARIABLES, VARIABLES};
 type Row = (&'static str, Option<&'static str>, &'static str);
 
 /// Every key, in the order of the example. One without a value there stands in another's place.
-const KEYS: [Row; 26] = [
+const KEYS: [Row; 27] = [
     (
         "app.version",
         Some(r#""1.4.0""#),
@@ -107,6 +107,12 @@ const KEYS: [Row; 26] = [
         "How long to wait for the token's server, and for any one call into the module.",
     ),
     (
+        "hsm.physical",
+        Some("false"),
+        "Whether a node with `physical_hsm` storage is carried out; where it is not, it is refused \
+         (13), and nothing is asked of the device.",
+    ),
+    (
         "hsm.pin_file",
         Some(r#""/run/secrets/hsm_pin""#),
         "File with the user PIN. Where neither this nor the default file is there, `HSM_PIN` counts.",
@@ -114,8 +120,8 @@ const KEYS: [Row; 26] = [
     (
         "hsm.so_pin_file",
         Some(r#""/run/secrets/hsm_so_pin""#),
-        "File with the security officer's PIN, which `setup` and `recover` may need. Else \
-         `HSM_SO_PIN` counts.",
+        "File with the security officer's PIN, which `setup` and `recover` may need for a SoftHSM \
+         token, and for no other. Else `HSM_SO_PIN` counts.",
     ),
     (
         "nginx.reload",

@@ -71,7 +71,7 @@ fn text(report: &Report, now: OffsetDateTime) -> String {
         );
     }
     if let Some(summary) = &report.summary
-        && summary.storage == Some(StorageType::SoftHsm)
+        && summary.storage.is_some_and(StorageType::is_hsm)
     {
         text.gauge(
             "trustpoint_backup_password_set",

@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8Path;
 use domain::StorageType;
-use ports::{CryptoError, FaultKind, PinError, Pins, Secret};
+use ports::{CryptoError, FaultKind, PinError, Pins, Secret, TokenInfo};
 
 use crate::config::{SecretFiles, names_in, read_password_file};
 use crate::failure::Failure;
@@ -103,8 +103,30 @@ pub fn new_password(
     }
 }
 
+/// Asks whether this token is to be forgotten, which cannot be undone.
+///
+/// # Errors
+/// [`FaultKind::Usage`] without a terminal, and where the answer is not yes.
+pub fn confirm_forgetting(token: &str) -> Result<(), Failure> {
+    need_terminal("your consent", "--yes")?;
+    say(&format!("What is kept for the {token}, is removed. Should"));
+    say("that token come back, it no longer opens the secrets of this node.");
+    let answer = hidden::ask_in_sight("Forget this token? [yes/no]: ")?;
+    if answer.trim() == "yes" {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FaultKind::Usage,
+        "the answer was not yes; nothing was changed",
+        "run the command again",
+    ))
+}
+
 /// The secret of a file; `-` at a terminal is asked for without echo.
-fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
+///
+/// # Errors
+/// The file or the terminal cannot be read.
+pub fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
     if is_typed_at(path) {
         hidden::read_hidden("Backup password: ")
     } else {
@@ -112,20 +134,28 @@ fn secret_of(path: &Utf8Path) -> Result<Secret, Failure> {
     }
 }
 
-/// The storage, from a list.
+/// The storage, from a list; a physical HSM is on it where `physical` says so.
 ///
 /// # Errors
 /// [`FaultKind::Usage`] without a terminal or without an answer that is on the list.
-pub fn storage() -> Result<StorageType, Failure> {
+pub fn storage(physical: bool) -> Result<StorageType, Failure> {
     need_terminal("the storage", "--storage")?;
     say("Where does this node keep its secrets?");
     say("  1  software  in the database, in the clear");
     say("  2  softhsm   in the database, sealed under a key that a SoftHSM token keeps");
+    let question = if physical {
+        say("  3  physical_hsm  sealed under a key that a device keeps, on a token that its");
+        say("                   security officer has initialised");
+        "Storage [1, 2, 3 or its name]: "
+    } else {
+        "Storage [1, 2 or its name]: "
+    };
     for _ in 0..TRIES {
-        let answer = hidden::ask_in_sight("Storage [1, 2 or its name]: ")?;
+        let answer = hidden::ask_in_sight(question)?;
         match answer.trim() {
             "1" | "software" => return Ok(StorageType::Software),
             "2" | "softhsm" => return Ok(StorageType::SoftHsm),
+            "3" | "physical_hsm" if physical => return Ok(StorageType::PhysicalHsm),
             _ => say("This is not on the list."),
         }
     }
@@ -159,6 +189,23 @@ pub fn names(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether a PIN may be tried on the token, for somebody at a terminal; nobody is asked elsewhere.
+///
+/// # Errors
+/// The terminal.
+pub fn may_log_in(token: &TokenInfo) -> Result<bool, PinError> {
+    if !is_terminal() {
+        return Ok(false);
+    }
+    say(&format!(
+        "Keys and wrapping are tried out after a login to the {} with the user PIN of this node.",
+        token.name()
+    ));
+    say("A wrong PIN counts against the token.");
+    let answer = hidden::ask_in_sight("Log in? [y/N]: ")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// PINs of the configured places; what is nowhere is asked for at a terminal.

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use usecases::report::own::{
-    BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, KeysShow, TlsHistory,
-    TlsShow,
+    BackupCreate, BackupRestore, BackupVerify, ConfigShow, Doctor, History, HsmCheck, KeysShow,
+    Recover, TlsHistory, TlsShow,
 };
 
 use crate::exit_code;
@@ -35,14 +35,15 @@ type Make = fn() -> Value;
 
 /// Every command as reports name it, with the schema of the whole report. The first stands for
 /// arguments that are none of a command.
-const COMMANDS: [(&str, Make); 21] = [
+const COMMANDS: [(&str, Make); 23] = [
     ("trustpointctl", of::<Document<'static, Nothing>>),
     ("startup", of::<Document<'static, Start<'static>>>),
     ("status", of::<Document<'static, Start<'static>>>),
     ("setup", of::<Tls<Nothing>>),
-    ("recover", of::<Tls<Nothing>>),
+    ("recover", own::<Tls<Recover>>),
     ("keys show", own::<Document<'static, KeysShow>>),
     ("keys rotate-kek", of::<Document<'static, Nothing>>),
+    ("keys forget-token", of::<Document<'static, Nothing>>),
     ("keys set-backup-password", of::<Document<'static, Nothing>>),
     (
         "keys verify-backup-password",
@@ -57,6 +58,7 @@ const COMMANDS: [(&str, Make); 21] = [
     ("backup verify", own::<Document<'static, BackupVerify>>),
     ("backup restore", own::<Document<'static, BackupRestore>>),
     ("doctor", own::<Document<'static, Doctor>>),
+    ("hsm check", own::<Document<'static, HsmCheck>>),
     ("history", own::<Document<'static, History>>),
     ("config show", own::<Document<'static, ConfigShow>>),
     ("completions", of::<Document<'static, Nothing>>),

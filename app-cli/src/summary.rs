@@ -32,6 +32,9 @@ pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     if let Some(summary) = &report.summary {
         let storage = storage(summary, report.outcome);
         lines.extend(storage.map(|text| Line::Labelled("storage", text)));
+        // Who asks wants to know which; a start has enough to say.
+        let token = report.token.as_ref().filter(|_| report.command == "status");
+        lines.extend(token.map(|token| Line::Labelled("device", token.device.to_string())));
         let backup = backup(summary, report.outcome);
         lines.extend(backup.map(|text| Line::Labelled("backup", text)));
     }
@@ -74,8 +77,8 @@ fn is_reload_left(report: &Report) -> bool {
 }
 
 /// Whether `status` sees what no start has seen yet: `recover` waits for that.
-fn is_before_a_start(report: &Report, softhsm: Option<&Summary>) -> bool {
-    report.command == "status" && softhsm.is_some_and(|summary| !summary.is_waiting)
+fn is_before_a_start(report: &Report, hsm: Option<&Summary>) -> bool {
+    report.command == "status" && hsm.is_some_and(|summary| !summary.is_waiting)
 }
 
 fn versions(report: &Report) -> String {
@@ -104,8 +107,8 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
             "not chosen yet: setup asks for it".to_owned()
         }
         StorageType::Software => "software: private keys stand in the database".to_owned(),
-        StorageType::PhysicalHsm => "physical HSM".to_owned(),
-        StorageType::SoftHsm => {
+        StorageType::PhysicalHsm if outcome == Some(Outcome::Refused) => "physical HSM".to_owned(),
+        hsm @ (StorageType::SoftHsm | StorageType::PhysicalHsm) => {
             let kek = match summary.kek {
                 KekState::Unwraps | KekState::OnToken => "KEK present, ",
                 KekState::Absent => "KEK NOT FOUND, ",
@@ -118,7 +121,12 @@ fn storage(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
                 "DEK OUT OF REACH"
             };
             let label = summary.token_label.as_deref().unwrap_or("no token yet");
-            format!("SoftHSM {label:?}, {kek}{dek}")
+            let kind = if hsm == StorageType::SoftHsm {
+                "SoftHSM"
+            } else {
+                "physical HSM"
+            };
+            format!("{kind} {label:?}, {kek}{dek}")
         }
     })
 }
@@ -132,7 +140,7 @@ fn backup(summary: &Summary, outcome: Option<Outcome>) -> Option<String> {
         Some(at) => format!("last backup {}", at.date()),
         None => "no backup on record".to_owned(),
     };
-    if summary.storage != Some(StorageType::SoftHsm) {
+    if !summary.storage.is_some_and(StorageType::is_hsm) {
         return Some(last);
     }
     let password = match (summary.has_backup_password, summary.backup_password_set_at) {
@@ -156,14 +164,15 @@ fn validity(not_after: OffsetDateTime, now: OffsetDateTime) -> String {
 /// What a node waits for, or what its operator should not wait with.
 fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String> {
     let summary = report.summary.as_ref();
-    let softhsm = summary.filter(|summary| summary.storage == Some(StorageType::SoftHsm));
-    let has_password = softhsm.is_none_or(|summary| summary.has_backup_password);
-    let is_kek_gone = softhsm.is_some_and(|summary| summary.kek == KekState::Absent);
+    let has_token = |summary: &&Summary| summary.storage.is_some_and(StorageType::is_hsm);
+    let hsm = summary.filter(has_token);
+    let has_password = hsm.is_none_or(|summary| summary.has_backup_password);
+    let is_kek_gone = hsm.is_some_and(|summary| summary.kek == KekState::Absent);
     let next = match outcome {
         Outcome::SetupRequired => {
             "`trustpointctl setup`: at a terminal it asks for all that it needs"
         }
-        Outcome::RecoveryRequired if has_password && is_before_a_start(report, softhsm) => {
+        Outcome::RecoveryRequired if has_password && is_before_a_start(report, hsm) => {
             "`trustpointctl startup`, and then `trustpointctl recover` with the backup password; or \
              bring the old token back"
         }

@@ -62,7 +62,10 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
             daemon: config.daemon()?,
             call_deadline: config.hsm_wait.value,
         },
-        Box::new(PinMemoryFile::new(config.beside_database("pin-rejected"))),
+        Box::new(
+            PinMemoryFile::new(config.beside_database("pin-rejected"))
+                .creating_parents(create_parents),
+        ),
         Rc::new(crate::process::ModuleCalls),
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
@@ -109,6 +112,7 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
             hsm_expected: hsm_configured || config.hsm_module.value.exists(),
             hsm_configured,
             hsm_wait: config.hsm_wait.value,
+            physical_hsm: config.hsm_physical.value,
             san: config.tls_san.value.clone(),
             san_configured: config.tls_san.is_explicit(),
             database_path,

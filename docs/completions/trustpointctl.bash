@@ -34,6 +34,9 @@ _trustpointctl() {
             trustpointctl,history)
                 cmd="trustpointctl__subcmd__history"
                 ;;
+            trustpointctl,hsm)
+                cmd="trustpointctl__subcmd__hsm"
+                ;;
             trustpointctl,keys)
                 cmd="trustpointctl__subcmd__keys"
                 ;;
@@ -106,6 +109,9 @@ _trustpointctl() {
             trustpointctl__subcmd__help,history)
                 cmd="trustpointctl__subcmd__help__subcmd__history"
                 ;;
+            trustpointctl__subcmd__help,hsm)
+                cmd="trustpointctl__subcmd__help__subcmd__hsm"
+                ;;
             trustpointctl__subcmd__help,keys)
                 cmd="trustpointctl__subcmd__help__subcmd__keys"
                 ;;
@@ -136,6 +142,12 @@ _trustpointctl() {
             trustpointctl__subcmd__help__subcmd__config,show)
                 cmd="trustpointctl__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            trustpointctl__subcmd__help__subcmd__hsm,check)
+                cmd="trustpointctl__subcmd__help__subcmd__hsm__subcmd__check"
+                ;;
+            trustpointctl__subcmd__help__subcmd__keys,forget-token)
+                cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token"
+                ;;
             trustpointctl__subcmd__help__subcmd__keys,rotate-kek)
                 cmd="trustpointctl__subcmd__help__subcmd__keys__subcmd__rotate__subcmd__kek"
                 ;;
@@ -163,6 +175,21 @@ _trustpointctl() {
             trustpointctl__subcmd__help__subcmd__tls,show)
                 cmd="trustpointctl__subcmd__help__subcmd__tls__subcmd__show"
                 ;;
+            trustpointctl__subcmd__hsm,check)
+                cmd="trustpointctl__subcmd__hsm__subcmd__check"
+                ;;
+            trustpointctl__subcmd__hsm,help)
+                cmd="trustpointctl__subcmd__hsm__subcmd__help"
+                ;;
+            trustpointctl__subcmd__hsm__subcmd__help,check)
+                cmd="trustpointctl__subcmd__hsm__subcmd__help__subcmd__check"
+                ;;
+            trustpointctl__subcmd__hsm__subcmd__help,help)
+                cmd="trustpointctl__subcmd__hsm__subcmd__help__subcmd__help"
+                ;;
+            trustpointctl__subcmd__keys,forget-token)
+                cmd="trustpointctl__subcmd__keys__subcmd__forget__subcmd__token"
+                ;;
             trustpointctl__subcmd__keys,help)
                 cmd="trustpointctl__subcmd__keys__subcmd__help"
                 ;;
@@ -177,6 +204,9 @@ _trustpointctl() {
                 ;;
             trustpointctl__subcmd__keys,verify-backup-password)
                 cmd="trustpointctl__subcmd__keys__subcmd__verify__subcmd__backup__subcmd__password"
+                ;;
+            trustpointctl__subcmd__keys__subcmd__help,forget-token)
+                cmd="trustpointctl__subcmd__keys__subcmd__help__subcmd__forget__subcmd__token"
                 ;;
             trustpointctl__subcmd__keys__subcmd__help,help)
                 cmd="trustpointctl__subcmd__keys__subcmd__help__subcmd__help"
@@ -236,7 +266,7 @@ _trustpointctl() {
 
     case "${cmd}" in
         trustpointctl)
-            opts="-q -v -h -V --root --config --format --color --log-format --quiet --verbose --help --version startup status setup recover keys tls backup doctor history config completions help"
+            opts="-q -v -h -V --root --config --format --color --log-format --quiet --verbose --help --version startup status setup recover keys tls backup doctor hsm history config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -799,7 +829,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__help)
-            opts="startup status setup recover keys tls backup doctor history config completions help"
+            opts="startup status setup recover keys tls backup doctor hsm history config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -952,9 +982,51 @@ _trustpointctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        trustpointctl__subcmd__help__subcmd__keys)
-            opts="show rotate-kek set-backup-password verify-backup-password"
+        trustpointctl__subcmd__help__subcmd__hsm)
+            opts="check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__help__subcmd__hsm__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__help__subcmd__keys)
+            opts="show rotate-kek forget-token set-backup-password verify-backup-password"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__help__subcmd__keys__subcmd__forget__subcmd__token)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1214,8 +1286,8 @@ _trustpointctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        trustpointctl__subcmd__keys)
-            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show rotate-kek set-backup-password verify-backup-password help"
+        trustpointctl__subcmd__hsm)
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1262,9 +1334,228 @@ _trustpointctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        trustpointctl__subcmd__keys__subcmd__help)
-            opts="show rotate-kek set-backup-password verify-backup-password help"
+        trustpointctl__subcmd__hsm__subcmd__check)
+            opts="-q -v -h --login --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__help)
+            opts="check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__hsm__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__keys)
+            opts="-q -v -h --root --config --format --color --log-format --quiet --verbose --help show rotate-kek forget-token set-backup-password verify-backup-password help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__keys__subcmd__forget__subcmd__token)
+            opts="-q -v -h --yes --backup-password-file --lock-wait --root --config --format --color --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --backup-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__keys__subcmd__help)
+            opts="show rotate-kek forget-token set-backup-password verify-backup-password help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        trustpointctl__subcmd__keys__subcmd__help__subcmd__forget__subcmd__token)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1651,7 +1942,7 @@ _trustpointctl() {
             fi
             case "${prev}" in
                 --storage)
-                    COMPREPLY=($(compgen -W "software softhsm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "software softhsm physical_hsm" -- "${cur}"))
                     return 0
                     ;;
                 --backup-password-file)

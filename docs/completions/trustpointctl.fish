@@ -45,6 +45,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "keys" -
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "tls" -d 'The TLS server credential'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "backup" -d 'Backups of the database'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "doctor" -d 'Every check with pass, warn or fail, and what to do; changes nothing'
+complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "hsm" -d 'The token before a node is set up on it'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "history" -d 'What happened to the node: each start, and each command that changed it'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "config" -d 'The configuration'
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "completions" -d 'A completion script for a shell, on standard output'
@@ -79,7 +80,8 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s q
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l storage -d 'Where the node keeps its secrets; asked for at a terminal' -r -f -a "software\t''
-softhsm\t''"
+softhsm\t''
+physical_hsm\t''"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l san -d 'Name or address in the TLS server certificate; may be repeated' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand setup" -l lock-wait -d 'How long to wait for another start to end' -r
@@ -111,23 +113,24 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
 json\t'One JSON object on standard output, progress as JSON lines on standard error'"
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "rotate-kek" -d 'Make a new KEK and wrap the same DEK with it'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "set-backup-password" -d 'Set or change the backup password'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "verify-backup-password" -d 'The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek set-backup-password verify-backup-password help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -f -a "rotate-kek" -d 'Make a new KEK and wrap the same DEK with it'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -f -a "forget-token" -d 'Remove what is kept for a token that was stolen or will not come back'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -f -a "set-backup-password" -d 'Set or change the backup password'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -f -a "verify-backup-password" -d 'The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and not __fish_seen_subcommand_from show rotate-kek forget-token set-backup-password verify-backup-password help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from show" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
@@ -154,6 +157,21 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from rotate-kek" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l backup-password-file -d 'File with the backup password, to prove that it opens the DEK; `-` reads standard input. The token is not asked then' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l lock-wait -d 'How long to wait for another start to end' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -l yes -d 'Do not ask whether the token is to be forgotten'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from forget-token" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l backup-password-file -d 'File with the backup password; `-` reads standard input; asked for at a terminal' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l lock-wait -d 'How long to wait for another start to end' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from set-backup-password" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
@@ -183,6 +201,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from verify-backup-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "rotate-kek" -d 'Make a new KEK and wrap the same DEK with it'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "forget-token" -d 'Remove what is kept for a token that was stolen or will not come back'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "set-backup-password" -d 'Set or change the backup password'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "verify-backup-password" -d 'The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -351,6 +370,35 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -f -a "check" -d 'Try out whether the token can keep a KEK: mechanisms, PIN flags, wrapping with a throw-away key; leaves nothing behind'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and not __fish_seen_subcommand_from check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -l format -d 'How to report' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -l color -d 'When to use colour (NO_COLOR and TERM=dumb are honoured)' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -l log-format -d 'How to say what is done: for people, or as JSON lines on standard error (else as --format)' -r -f -a "human\t'Lines for people'
+json\t'One JSON object on standard output, progress as JSON lines on standard error'"
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -l login -d 'Log in without asking; where there is no terminal to ask at and this is not given, what needs a login is left out'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from help" -f -a "check" -d 'Try out whether the token can keep a KEK: mechanisms, PIN flags, wrapping with a throw-away key; leaves nothing behind'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand hsm; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l limit -d 'At most this many rows, newest first' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand history" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
@@ -404,20 +452,22 @@ json\t'One JSON object on standard output, progress as JSON lines on standard er
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s q -l quiet -d 'Leave out progress and the summary; warnings and errors stay'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s v -l verbose -d 'Say more about what is done; twice: with the time of each line'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "startup" -d 'The main job: observe, select, plan, execute, report'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "status" -d 'The observed state and what the next start would select; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "setup" -d 'The setup wizard, from its first state to WIZARD_COMPLETED'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "recover" -d 'Bring the DEK back with the backup password, where the token has lost its KEK'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "keys" -d 'The keys: identities, a new KEK, the backup password'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "tls" -d 'The TLS server credential'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "backup" -d 'Backups of the database'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "doctor" -d 'Every check with pass, warn or fail, and what to do; changes nothing'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "history" -d 'What happened to the node: each start, and each command that changed it'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "config" -d 'The configuration'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "completions" -d 'A completion script for a shell, on standard output'
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor history config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "startup" -d 'The main job: observe, select, plan, execute, report'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "status" -d 'The observed state and what the next start would select; changes nothing'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "setup" -d 'The setup wizard, from its first state to WIZARD_COMPLETED'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "recover" -d 'Bring the DEK back with the backup password, where the token has lost its KEK'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "keys" -d 'The keys: identities, a new KEK, the backup password'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "tls" -d 'The TLS server credential'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "backup" -d 'Backups of the database'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "doctor" -d 'Every check with pass, warn or fail, and what to do; changes nothing'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "hsm" -d 'The token before a node is set up on it'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "history" -d 'What happened to the node: each start, and each command that changed it'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "config" -d 'The configuration'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "completions" -d 'A completion script for a shell, on standard output'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and not __fish_seen_subcommand_from startup status setup recover keys tls backup doctor hsm history config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "show" -d 'Token, KEK, DEK and backup password: identities and check values, never a key; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "rotate-kek" -d 'Make a new KEK and wrap the same DEK with it'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "forget-token" -d 'Remove what is kept for a token that was stolen or will not come back'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "set-backup-password" -d 'Set or change the backup password'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "verify-backup-password" -d 'The recovery drill: prove that the backup password unwraps the DEK in use; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from tls" -f -a "show" -d 'The active credential, and what Nginx has; changes nothing'
@@ -428,4 +478,5 @@ complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "create" -d 'Make a consistent copy of the live database, with a manifest'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "verify" -d 'Prove a backup whole and tell what opens it; changes nothing'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from backup" -f -a "restore" -d 'Put a backup in the database\'s place; what it replaces is kept, and never removed'
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from hsm" -f -a "check" -d 'Try out whether the token can keep a KEK: mechanisms, PIN flags, wrapping with a throw-away key; leaves nothing behind'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'The merged configuration, and where each value came from'

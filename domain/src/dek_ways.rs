@@ -116,6 +116,15 @@ impl KekState {
     }
 }
 
+/// Whose copy of the DEK an operator wants to have forgotten.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Forgotten {
+    /// That of a token that is away.
+    OfAnother,
+    /// That of the token in use.
+    InUse,
+}
+
 /// The ways to the DEK of one database, as far as they are known.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct DekWays {
@@ -174,6 +183,21 @@ impl DekWays {
                 }
             }
             (Event::NewDek, Copy::Ours | Copy::Untrusted | Copy::Unknown) => CacheFate::Refuse,
+        }
+    }
+
+    /// Whether the copy of a token may be forgotten. That of another one may where the DEK is left:
+    /// the token in use unwraps it, or a backup password is set that somebody has to know still. A
+    /// copy in use is no proof of itself, and the cache is gone with the next restart: then only
+    /// a password that was proven will do.
+    #[must_use]
+    pub const fn may_forget(self, which: Forgotten, is_password_proven: bool) -> bool {
+        match which {
+            _ if is_password_proven => true,
+            Forgotten::InUse => false,
+            Forgotten::OfAnother => {
+                matches!(self.kek, KekState::Unwraps) || self.has_backup_password
+            }
         }
     }
 

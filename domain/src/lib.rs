@@ -18,8 +18,10 @@ mod selection;
 mod version;
 mod wizard;
 
-pub use contradiction::{Contradiction, DekFacts, TokenFacts, WrappedBy};
-pub use dek_ways::{CacheCopy, CacheEvent, CacheFate, DekCacheState, DekWays, KekState, WayBack};
+pub use contradiction::{Contradiction, CopyFacts, DekFacts, WrappedBy};
+pub use dek_ways::{
+    CacheCopy, CacheEvent, CacheFate, DekCacheState, DekWays, Forgotten, KekState, WayBack,
+};
 pub use evidence::Trace;
 pub use identity::{IdentityError, InstallationId, KekId, hex};
 pub use observed::{Database, Installed, Observed, SchemaState, Storage, StorageType, Wizard};

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{DekWays, SetupWizardState, StartupScenario, Version, WizardState};
+use crate::{
+    CacheCopy, DekWays, KekState, SetupWizardState, StartupScenario, Version, WizardState,
+};
 
 /// What a start has seen.
 #[derive(Clone, Debug)]
@@ -62,8 +64,16 @@ pub enum Storage {
     Software,
     /// In the database, sealed under a DEK that a SoftHSM token wraps.
     SoftHsm(DekWays),
-    /// In the database, sealed under a DEK that a physical HSM wraps.
+    /// In the database, sealed under a DEK that a physical HSM wraps. The node is opted in to one,
+    /// so that the device was asked as a SoftHSM token is.
     PhysicalHsm(DekWays),
+    /// The same on a node that is not opted in. It is refused, so nothing was asked of the device.
+    RefusedHsm {
+        /// Whether there is a file in the DEK cache; nobody looked into it.
+        is_cached: bool,
+        /// Whether the database has a DEK under a backup password, in a valid form.
+        has_backup_password: bool,
+    },
 }
 
 /// The kind of storage, as it is configured.
@@ -122,7 +132,7 @@ impl Observed {
 
     /// The ways to the DEK, where the storage is an HSM.
     #[must_use]
-    pub const fn sealing(&self) -> Option<&DekWays> {
+    pub const fn sealing(&self) -> Option<DekWays> {
         match self.storage() {
             Some(storage) => storage.sealing(),
             None => None,
@@ -154,10 +164,19 @@ impl Observed {
         matches!(self.storage(), Some(Storage::SoftHsm(_)))
     }
 
-    /// Whether the storage is a physical HSM.
+    /// Whether the storage is a physical HSM, opted in to or not.
     #[must_use]
     pub const fn is_physical_hsm_storage(&self) -> bool {
-        matches!(self.storage(), Some(Storage::PhysicalHsm(_)))
+        matches!(
+            self.storage(),
+            Some(Storage::PhysicalHsm(_) | Storage::RefusedHsm { .. })
+        )
+    }
+
+    /// Whether the storage is a physical HSM that the node is not opted in to.
+    #[must_use]
+    pub const fn is_refused_hsm_storage(&self) -> bool {
+        matches!(self.storage(), Some(Storage::RefusedHsm { .. }))
     }
 
     /// Whether the storage is any HSM.
@@ -199,16 +218,28 @@ impl Storage {
             Self::NotConfigured { .. } => None,
             Self::Software => Some(StorageType::Software),
             Self::SoftHsm(_) => Some(StorageType::SoftHsm),
-            Self::PhysicalHsm(_) => Some(StorageType::PhysicalHsm),
+            Self::PhysicalHsm(_) | Self::RefusedHsm { .. } => Some(StorageType::PhysicalHsm),
         }
     }
 
     /// The ways to the DEK, where there is one.
     #[must_use]
-    pub const fn sealing(&self) -> Option<&DekWays> {
-        match self {
+    pub const fn sealing(&self) -> Option<DekWays> {
+        match *self {
             Self::NotConfigured { .. } | Self::Software => None,
             Self::SoftHsm(sealing) | Self::PhysicalHsm(sealing) => Some(sealing),
+            Self::RefusedHsm {
+                is_cached,
+                has_backup_password,
+            } => Some(DekWays {
+                kek: KekState::Unknown,
+                has_backup_password,
+                cache: if is_cached {
+                    CacheCopy::Ours
+                } else {
+                    CacheCopy::Absent
+                },
+            }),
         }
     }
 }
@@ -216,6 +247,12 @@ impl Storage {
 impl StorageType {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Software, Self::SoftHsm, Self::PhysicalHsm];
+
+    /// Whether a token wraps the DEK that seals the node's secrets.
+    #[must_use]
+    pub const fn is_hsm(self) -> bool {
+        matches!(self, Self::SoftHsm | Self::PhysicalHsm)
+    }
 
     /// The spelling in the database, on the command line and in reports.
     #[must_use]

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    CacheEvent, CacheFate, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
-    StartupScenario, Storage,
+    CacheEvent, CacheFate, DekWays, Observed, Outcome, RestoreScenario, Selection,
+    SetupWizardState, StartupScenario, Storage,
 };
 
 /// Which TLS set Nginx gets.
@@ -114,7 +114,7 @@ pub enum Refusal {
     /// The database is newer than the program.
     #[error("the database is newer than this program")]
     Downgrade,
-    /// The reference's words.
+    /// The node is not opted in to a physical HSM. The reference's words.
     #[error(
         "Physical HSM storage is not yet supported. Please use SOFTWARE or SOFTHSM storage methods."
     )]
@@ -137,10 +137,12 @@ impl Plan {
         if has_lost_storage(observed, selection.startup) {
             return Err(Refusal::NoStorage);
         }
+        if observed.is_refused_hsm_storage() {
+            return Err(Refusal::PhysicalHsm);
+        }
         let restore = selection
             .restore
-            .map(|restore| restore_steps(observed, restore))
-            .transpose()?;
+            .map(|restore| restore_steps(observed, restore));
         let outcome = selection
             .restore
             .map_or(Outcome::SetupRequired, RestoreScenario::outcome);
@@ -186,10 +188,12 @@ fn open_setup_steps(observed: &Observed) -> Vec<Step> {
     steps
 }
 
-fn restore_steps(observed: &Observed, restore: RestoreScenario) -> Result<Vec<Step>, Refusal> {
+/// A physical HSM is restored as SoftHSM is. That its KEK is lost is no scenario of its own, and
+/// announced all the same.
+fn restore_steps(observed: &Observed, restore: RestoreScenario) -> Vec<Step> {
     use RestoreScenario as R;
     use SetupWizardState::{AutoRestorePassword, Completed, SetupCryptoStorage};
-    Ok(match restore {
+    match restore {
         R::SoftwareWizardCompleted => {
             vec![
                 Step::ProvideTls(TlsGoal::FromDatabase),
@@ -203,37 +207,41 @@ fn restore_steps(observed: &Observed, restore: RestoreScenario) -> Result<Vec<St
             Step::SetWizard(SetupCryptoStorage),
         ],
         // The DEK comes first: the TLS key in the database is sealed under it.
-        R::SoftHsmWizardCompletedDekCached => vec![
+        R::SoftHsmWizardCompletedDekCached | R::PhysicalHsmWizardCompletedDekCached => vec![
             Step::ProvideTls(TlsGoal::FromDatabase),
             Step::CacheDek,
             Step::SetWizard(Completed),
         ],
-        R::SoftHsmWizardCompletedDekNotCached => vec![
-            Step::ProvideTls(TlsGoal::KeepOrTemporary),
-            not_ready(observed),
-            Step::SetWizard(AutoRestorePassword),
-        ],
+        R::SoftHsmWizardCompletedDekNotCached | R::PhysicalHsmWizardCompletedDekNotCached => {
+            let mut steps = vec![
+                Step::ProvideTls(TlsGoal::KeepOrTemporary),
+                not_ready(observed),
+                Step::SetWizard(AutoRestorePassword),
+            ];
+            if observed.sealing().is_some_and(DekWays::is_new_kek_scenario) {
+                steps.push(Step::AnnounceRecovery);
+            }
+            steps
+        }
         R::SoftHsmNewKekWizardCompleted => vec![
             Step::ProvideTls(TlsGoal::Temporary),
             not_ready(observed),
             Step::SetWizard(AutoRestorePassword),
             Step::AnnounceRecovery,
         ],
-        R::SoftHsmWizardIncompleteDekCached => vec![
+        R::SoftHsmWizardIncompleteDekCached | R::PhysicalHsmWizardIncompleteDekCached => vec![
             Step::ProvideTls(TlsGoal::ReuseOrGenerate),
             not_ready(observed),
             Step::SetWizard(SetupCryptoStorage),
         ],
-        R::SoftHsmWizardIncompleteDekNotCached => vec![
-            Step::ProvideTls(TlsGoal::Temporary),
-            not_ready(observed),
-            Step::SetWizard(SetupCryptoStorage),
-        ],
-        R::PhysicalHsmWizardCompletedDekCached
-        | R::PhysicalHsmWizardCompletedDekNotCached
-        | R::PhysicalHsmWizardIncompleteDekCached
-        | R::PhysicalHsmWizardIncompleteDekNotCached => return Err(Refusal::PhysicalHsm),
-    })
+        R::SoftHsmWizardIncompleteDekNotCached | R::PhysicalHsmWizardIncompleteDekNotCached => {
+            vec![
+                Step::ProvideTls(TlsGoal::Temporary),
+                not_ready(observed),
+                Step::SetWizard(SetupCryptoStorage),
+            ]
+        }
+    }
 }
 
 /// A DEK does not stay cached on a node that is not ready (C22), unless it may be the last copy.
@@ -264,7 +272,13 @@ fn has_lost_storage(observed: &Observed, startup: StartupScenario) -> bool {
                 || observed.is_wizard_completed()
                 || startup != StartupScenario::DbInitializedNoVersion
         }
-        Some(Storage::Software | Storage::SoftHsm(_) | Storage::PhysicalHsm(_)) | None => false,
+        Some(
+            Storage::Software
+            | Storage::SoftHsm(_)
+            | Storage::PhysicalHsm(_)
+            | Storage::RefusedHsm { .. },
+        )
+        | None => false,
     }
 }
 

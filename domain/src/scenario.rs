@@ -79,13 +79,13 @@ pub enum RestoreScenario {
     SoftHsmWizardIncompleteDekNotCached,
     /// SoftHSM whose token has lost our KEK, while the backup password can still open the DEK.
     SoftHsmNewKekWizardCompleted,
-    /// Physical HSM, set up, the DEK is cached.
+    /// Physical HSM, set up, the DEK is accessible.
     PhysicalHsmWizardCompletedDekCached,
-    /// Physical HSM, set up, the DEK is not cached.
+    /// Physical HSM, set up, the DEK is out of reach.
     PhysicalHsmWizardCompletedDekNotCached,
-    /// Physical HSM, not set up, the DEK is cached.
+    /// Physical HSM, not set up, the DEK is accessible.
     PhysicalHsmWizardIncompleteDekCached,
-    /// Physical HSM, not set up, the DEK is not cached.
+    /// Physical HSM, not set up, the DEK is out of reach.
     PhysicalHsmWizardIncompleteDekNotCached,
 }
 
@@ -168,35 +168,39 @@ impl RestoreScenario {
                  serve the recovery page under a temporary certificate and wait for that password"
             }
             Self::PhysicalHsmWizardCompletedDekCached => {
-                "Physical HSM, wizard completed, DEK cached: not supported"
+                "Physical HSM, wizard completed, DEK accessible: unwrap the DEK, give the TLS \
+                 server credential to Nginx"
             }
             Self::PhysicalHsmWizardCompletedDekNotCached => {
-                "Physical HSM, wizard completed, DEK not cached: not supported"
+                "Physical HSM, wizard completed, DEK out of reach: serve the recovery page and \
+                 wait for the backup password"
             }
             Self::PhysicalHsmWizardIncompleteDekCached => {
-                "Physical HSM, wizard incomplete, DEK cached: not supported"
+                "Physical HSM, wizard incomplete, DEK accessible: serve the setup page, from the \
+                 first state"
             }
             Self::PhysicalHsmWizardIncompleteDekNotCached => {
-                "Physical HSM, wizard incomplete, DEK not cached: not supported"
+                "Physical HSM, wizard incomplete, DEK out of reach: serve the setup page under a \
+                 temporary certificate, from the first state"
             }
         }
     }
 
-    /// What a start in this scenario ends with.
+    /// What a start in this scenario ends with, where it is carried out.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
-            Self::SoftwareWizardCompleted | Self::SoftHsmWizardCompletedDekCached => Outcome::Ready,
+            Self::SoftwareWizardCompleted
+            | Self::SoftHsmWizardCompletedDekCached
+            | Self::PhysicalHsmWizardCompletedDekCached => Outcome::Ready,
             Self::SoftwareWizardIncomplete
             | Self::SoftHsmWizardIncompleteDekCached
-            | Self::SoftHsmWizardIncompleteDekNotCached => Outcome::SetupRequired,
-            Self::SoftHsmWizardCompletedDekNotCached | Self::SoftHsmNewKekWizardCompleted => {
-                Outcome::RecoveryRequired
-            }
-            Self::PhysicalHsmWizardCompletedDekCached
-            | Self::PhysicalHsmWizardCompletedDekNotCached
+            | Self::SoftHsmWizardIncompleteDekNotCached
             | Self::PhysicalHsmWizardIncompleteDekCached
-            | Self::PhysicalHsmWizardIncompleteDekNotCached => Outcome::Refused,
+            | Self::PhysicalHsmWizardIncompleteDekNotCached => Outcome::SetupRequired,
+            Self::SoftHsmWizardCompletedDekNotCached
+            | Self::SoftHsmNewKekWizardCompleted
+            | Self::PhysicalHsmWizardCompletedDekNotCached => Outcome::RecoveryRequired,
         }
     }
 }

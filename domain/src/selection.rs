@@ -21,10 +21,10 @@ pub fn select(observed: &Observed, program: &Version) -> Selection {
     let startup = select_startup(observed, program);
     let restore = match startup {
         S::VersionMatch | S::VersionUpgrade => select_restore(observed),
-        // A node that was set up gets its right outcome at once (C20), and a storage that no
-        // start can serve is refused now, not at the next start.
+        // A node that was set up gets its right outcome at once (C20), and a storage that this node
+        // does not serve is refused now, not at the next start.
         S::DbInitializedNoVersion
-            if observed.is_wizard_completed() || observed.is_physical_hsm_storage() =>
+            if observed.is_wizard_completed() || observed.is_refused_hsm_storage() =>
         {
             select_restore(observed)
         }
@@ -50,20 +50,22 @@ pub fn select_restore(observed: &Observed) -> Option<RestoreScenario> {
     use RestoreScenario as R;
     use WizardState::{Completed, Incomplete};
     let wizard = observed.wizard_state();
-    Some(match observed.storage()? {
+    let storage = observed.storage()?;
+    let dek = storage.sealing().map_or(NotCached, Dek::of);
+    Some(match storage {
         Storage::NotConfigured { .. } => return None,
         Storage::Software => match wizard {
             Completed => R::SoftwareWizardCompleted,
             Incomplete => R::SoftwareWizardIncomplete,
         },
-        Storage::SoftHsm(sealing) => match (wizard, Dek::of(*sealing)) {
+        Storage::SoftHsm(_) => match (wizard, dek) {
             (Completed | Incomplete, KekLost) => R::SoftHsmNewKekWizardCompleted,
             (Completed, Cached) => R::SoftHsmWizardCompletedDekCached,
             (Completed, NotCached) => R::SoftHsmWizardCompletedDekNotCached,
             (Incomplete, Cached) => R::SoftHsmWizardIncompleteDekCached,
             (Incomplete, NotCached) => R::SoftHsmWizardIncompleteDekNotCached,
         },
-        Storage::PhysicalHsm(sealing) => match (wizard, Dek::of(*sealing)) {
+        Storage::PhysicalHsm(_) | Storage::RefusedHsm { .. } => match (wizard, dek) {
             (Completed, Cached) => R::PhysicalHsmWizardCompletedDekCached,
             (Completed, NotCached | KekLost) => R::PhysicalHsmWizardCompletedDekNotCached,
             (Incomplete, Cached) => R::PhysicalHsmWizardIncompleteDekCached,

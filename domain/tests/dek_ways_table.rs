@@ -1,6 +1,6 @@
 //! The rule about the last copy of a DEK, over its whole input space.
 
-use domain::{CacheCopy, CacheEvent, CacheFate, DekWays, KekState, WayBack};
+use domain::{CacheCopy, CacheEvent, CacheFate, DekWays, Forgotten, KekState, WayBack};
 
 fn all() -> Vec<DekWays> {
     let mut all = Vec::new();
@@ -80,5 +80,18 @@ fn no_hint_leads_away_from_a_cached_dek() {
         assert_eq!(ways.way_back(), expected, "{ways:?}");
         let alone = ways.kek == KekState::Absent && ways.cache == CacheCopy::Ours;
         assert_eq!(ways.is_in_cache_alone(), alone, "{ways:?}");
+    }
+}
+
+#[test]
+fn no_copy_is_forgotten_that_may_be_the_last() {
+    for ways in all() {
+        for which in [Forgotten::OfAnother, Forgotten::InUse] {
+            assert!(ways.may_forget(which, true), "proven: {ways:?}");
+        }
+        assert!(!ways.may_forget(Forgotten::InUse, false), "{ways:?}");
+        let is_left = ways.kek == KekState::Unwraps || ways.has_backup_password;
+        let allowed = ways.may_forget(Forgotten::OfAnother, false);
+        assert_eq!(allowed, is_left, "{ways:?}");
     }
 }

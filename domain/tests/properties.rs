@@ -51,7 +51,7 @@ fn storage() -> impl Strategy<Value = Storage> {
         any::<bool>(),
         one_of(&CacheCopy::ALL[..]),
     );
-    (0..4_u8, any::<bool>(), sealing).prop_map(|(kind, knows_token, (kek, backup, cache))| {
+    (0..5_u8, any::<bool>(), sealing).prop_map(|(kind, knows_token, (kek, backup, cache))| {
         let sealing = DekWays {
             kek,
             has_backup_password: backup,
@@ -61,7 +61,11 @@ fn storage() -> impl Strategy<Value = Storage> {
             0 => Storage::NotConfigured { knows_token },
             1 => Storage::Software,
             2 => Storage::SoftHsm(sealing),
-            _ => Storage::PhysicalHsm(sealing),
+            3 => Storage::PhysicalHsm(sealing),
+            _ => Storage::RefusedHsm {
+                is_cached: cache == CacheCopy::Ours,
+                has_backup_password: backup,
+            },
         }
     })
 }
@@ -225,7 +229,7 @@ proptest! {
     fn c22_only_a_ready_node_caches_its_dek(node in any_node()) {
         if let Some(plan) = plan_of(&node) {
             let caches = position(&plan, Step::CacheDek);
-            let expected = plan.outcome == Outcome::Ready && node.0.is_softhsm_storage();
+            let expected = plan.outcome == Outcome::Ready && node.0.is_hsm_storage();
             prop_assert_eq!(caches.is_some(), expected);
             prop_assert!(caches.is_none() || position(&plan, Step::DropDekCache).is_none());
         }

@@ -65,8 +65,20 @@ fn softhsm(case: &Case, dek: DekCacheState) -> bool {
     matches!(case.storage, Storage::SoftHsm(sealing) if accessible(sealing) == (dek == DekCacheState::Cached))
 }
 
+/// The table is the same for one that is opted in to, whose device was asked, and for one that is
+/// not, where the cache file counts.
 fn physical(case: &Case, dek: DekCacheState) -> bool {
-    matches!(case.storage, Storage::PhysicalHsm(sealing) if accessible(sealing) == (dek == DekCacheState::Cached))
+    let is_accessible = match case.storage {
+        Storage::PhysicalHsm(sealing) => accessible(sealing),
+        Storage::RefusedHsm { is_cached, .. } => is_cached,
+        _ => return false,
+    };
+    is_accessible == (dek == DekCacheState::Cached)
+}
+
+/// "Without `hsm.physical` they are refused."
+fn refused(case: &Case) -> bool {
+    matches!(case.storage, Storage::RefusedHsm { .. })
 }
 
 /// "In the cache, or unwrapped just now by the KEK."
@@ -133,28 +145,28 @@ const RESTORE_ROWS: [Row<Restored>; 12] = {
         (
             As(
                 "RESTORE_PHYSICAL_HSM_WIZARD_COMPLETED_DEK_CACHED",
-                Outcome::Refused,
+                Outcome::Ready,
             ),
             |case| physical(case, Cached) && completed(case),
         ),
         (
             As(
                 "RESTORE_PHYSICAL_HSM_WIZARD_COMPLETED_DEK_NOT_CACHED",
-                Outcome::Refused,
+                Outcome::RecoveryRequired,
             ),
             |case| physical(case, NotCached) && completed(case),
         ),
         (
             As(
                 "RESTORE_PHYSICAL_HSM_WIZARD_INCOMPLETE_DEK_CACHED",
-                Outcome::Refused,
+                Outcome::SetupRequired,
             ),
             |case| physical(case, Cached) && !completed(case),
         ),
         (
             As(
                 "RESTORE_PHYSICAL_HSM_WIZARD_INCOMPLETE_DEK_NOT_CACHED",
-                Outcome::Refused,
+                Outcome::SetupRequired,
             ),
             |case| physical(case, NotCached) && !completed(case),
         ),
@@ -170,13 +182,13 @@ const RESTORE_FOLLOWS: [Row<bool>; 2] = [
     (true, |case| {
         ["VERSION_MATCH", "VERSION_UPGRADE"].contains(&oracle_startup(case))
             || (oracle_startup(case) == "DB_INITIALIZED_NO_VERSION"
-                && (completed(case) || matches!(case.storage, Storage::PhysicalHsm(_))))
+                && (completed(case) || refused(case)))
     }),
     (false, |case| {
         ["DB_NOT_INITIALIZED", "VERSION_DOWNGRADE"].contains(&oracle_startup(case))
             || (oracle_startup(case) == "DB_INITIALIZED_NO_VERSION"
                 && !completed(case)
-                && !matches!(case.storage, Storage::PhysicalHsm(_)))
+                && !refused(case))
     }),
 ];
 
@@ -199,7 +211,10 @@ fn oracle_startup(case: &Case) -> &'static str {
 fn the_space_is_the_whole_space() {
     let cases = Case::all();
     // A database or none; versions, schemas, state directories, marks, storages.
-    assert_eq!(cases.len(), 14 + 4 * 4 * 14 * 2 * (1 + 2 + 2 * 4 * 4 * 2));
+    assert_eq!(
+        cases.len(),
+        14 + 4 * 4 * 14 * 2 * (1 + 2 + 2 * 4 * 4 * 2 + 4)
+    );
     let distinct: BTreeSet<_> = cases.iter().map(|case| format!("{case:?}")).collect();
     assert_eq!(distinct.len(), cases.len());
 }
@@ -267,11 +282,12 @@ fn oracle_outcome(case: &Case) -> Result<Outcome, Refusal> {
         && (only_row(&RESTORE_FOLLOWS, case) || completed(case) || knows_token)
     {
         Err(Refusal::NoStorage)
+    } else if case.initialised && refused(case) {
+        Err(Refusal::PhysicalHsm)
     } else if !only_row(&RESTORE_FOLLOWS, case) {
         Ok(Outcome::SetupRequired)
     } else {
         match only_row(&RESTORE_ROWS, case) {
-            Restored::As(_, Outcome::Refused) => Err(Refusal::PhysicalHsm),
             Restored::As(_, outcome) => Ok(outcome),
             Restored::NoStorage => Err(Refusal::NoStorage),
         }

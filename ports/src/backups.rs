@@ -37,8 +37,9 @@ pub struct BackupManifest {
     pub installation: Option<InstallationId>,
     /// The storage.
     pub storage: Option<StorageType>,
-    /// CKA_ID of the KEK that wraps the DEK.
-    pub kek: Option<KekId>,
+    /// CKA_IDs of the KEKs that wrap the DEK, one for each token: the one that wrapped it last is
+    /// the first. A backup of a version that knew one token names one.
+    pub keks: Vec<KekId>,
     /// Check value of the DEK.
     pub dek_check_value: Option<Vec<u8>>,
     /// Whether a backup password can unwrap the DEK.
@@ -88,8 +89,8 @@ pub struct Snapshot {
 pub enum Purpose {
     /// To go back where an upgrade was no good: the last five of those are kept.
     BeforeUpgrade,
-    /// It may hold the only copy of a key, wrapped as no other database has it: it MUST NOT be
-    /// removed with old ones.
+    /// A new DEK takes the place of one that nothing opens here: it may hold the only copy of that
+    /// one, and MUST NOT be removed with old ones.
     KeepsKey,
 }
 

@@ -38,6 +38,8 @@ pub enum EventKind {
     Recovered,
     /// A new KEK wraps the DEK.
     KekRotated,
+    /// The wrapped DEK of a token was removed.
+    TokenForgotten,
     /// The backup password was set or changed.
     PasswordSet,
     /// A TLS credential was made, and is the active one.
@@ -56,11 +58,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SetUp,
         Self::SetupReset,
         Self::Recovered,
         Self::KekRotated,
+        Self::TokenForgotten,
         Self::PasswordSet,
         Self::CertificateMade,
         Self::CertificateImported,
@@ -78,6 +81,7 @@ impl EventKind {
             Self::SetupReset => "setup_reset",
             Self::Recovered => "recovered",
             Self::KekRotated => "kek_rotated",
+            Self::TokenForgotten => "token_forgotten",
             Self::PasswordSet => "backup_password_set",
             Self::CertificateMade => "certificate_made",
             Self::CertificateImported => "certificate_imported",

@@ -23,6 +23,7 @@ mod output;
 mod pin_memory;
 mod pin_memory_error;
 mod pins;
+mod sealing;
 mod secret;
 mod store_error;
 mod tls;
@@ -63,13 +64,12 @@ pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
 pub use history::{Event, EventKind, History, HistoryEntry, HistoryRow, StartRecord, Starts};
 pub use lock::{LockError, StartLock, StartLockGuard};
-pub use node_store::{
-    BackupWrappedDek, Migrated, NodeRecord, NodeStart, NodeStore, TokenRecord, WrappedDek,
-};
+pub use node_store::{Migrated, NodeRecord, NodeStart, NodeStore};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pin_memory_error::PinMemoryError;
 pub use pins::{PinError, Pins};
+pub use sealing::{BackupCopy, BackupWrappedDek, KekCopy, Sealing, TokenCopy, WrappedDek};
 pub use secret::{Dek, Secret};
 pub use store_error::{DatabaseTrouble, ServerTrouble, StoreError};
 pub use tls::{
@@ -77,8 +77,8 @@ pub use tls::{
     TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,
 };
 pub use token::{
-    DekBlobs, Found, PinState, ReachedModule, Token, TokenInfo, TokenModule, TokenQuery,
-    TokenSession, WrapFormat,
+    DekBlobs, Device, Found, Patience, PinState, ReachedModule, Token, TokenInfo, TokenModule,
+    TokenQuery, TokenSession, Trial, TrialResult, WrapFormat,
 };
 pub use token_error::{CallFailure, TokenError, TokenName};
 pub use web_server::{Reload, WebServer, WebServerError};

@@ -1,17 +1,9 @@
 //! The node's record in its database, and the migrations. Nothing here belongs to SQLite.
 
-use domain::{InstallationId, KekId, SchemaState, StorageType};
+use domain::{InstallationId, SchemaState, StorageType};
 use time::OffsetDateTime;
 
-use crate::{ActiveCredential, Event, StoreError};
-
-/// The DEK wrapped by the KEK, in the blob format that names itself (C16).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct WrappedDek(pub Vec<u8>);
-
-/// The DEK wrapped by a key derived from the backup password, with salt and parameters (C17).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct BackupWrappedDek(pub Vec<u8>);
+use crate::{ActiveCredential, BackupCopy, Event, Sealing, StoreError, TokenCopy};
 
 /// What the database says of the node.
 #[derive(Clone, Debug)]
@@ -29,8 +21,8 @@ pub struct NodeRecord {
     pub setup_completed_at: Option<OffsetDateTime>,
     /// The storage.
     pub storage: Option<StorageType>,
-    /// The token.
-    pub token: Option<TokenRecord>,
+    /// How its secrets are sealed: nothing in it where they are not.
+    pub sealing: Sealing,
     /// The active TLS server credential.
     pub active_credential: ActiveCredential,
     /// When the last backup was made, as far as the history goes back.
@@ -49,32 +41,6 @@ pub struct NodeStart {
     pub version: String,
     /// When that start ended.
     pub at: OffsetDateTime,
-}
-
-/// What the database knows of the token.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TokenRecord {
-    /// Label.
-    pub label: String,
-    /// Serial number.
-    pub serial: String,
-    /// The module it was reached through, for people.
-    pub module_path: String,
-    /// CKA_ID of our KEK.
-    pub kek: Option<KekId>,
-    /// A KEK that is being made: its id is stored before the token generates it. Where it is
-    /// `kek` already, a rotation is not finished yet.
-    pub pending_kek: Option<KekId>,
-    /// KEKs that wrapped the DEK before and may still stand on the token, oldest first.
-    pub retired_keks: Vec<KekId>,
-    /// The DEK wrapped by the KEK.
-    pub encrypted_dek: Option<WrappedDek>,
-    /// The DEK wrapped by the backup password.
-    pub backup_encrypted_dek: Option<BackupWrappedDek>,
-    /// Since when that backup password is set, where it is known.
-    pub backup_password_set_at: Option<OffsetDateTime>,
-    /// Check value of the DEK: tells whether a cached DEK is the right one, and nothing about it.
-    pub dek_check_value: Option<Vec<u8>>,
 }
 
 /// What [`NodeStore::migrate`] did.
@@ -139,15 +105,39 @@ pub trait NodeStore {
     /// See [`NodeStore`].
     fn set_storage(&self, storage: StorageType) -> Result<bool, StoreError>;
 
-    /// Stores what is known of the token in place of what was known, and what that did to the node.
+    /// Stores what is known of one token in place of what was known of the token with that serial
+    /// number, the check value of the DEK where one is given, and what that did to the node. MUST
+    /// leave every other copy as it is.
     ///
     /// # Errors
     /// See [`NodeStore`].
-    fn save_token<'a>(
+    fn save_copy<'a>(
         &self,
-        token: &'a TokenRecord,
+        copy: &'a TokenCopy,
+        check_value: Option<&'a [u8]>,
         event: Option<&'a Event>,
     ) -> Result<(), StoreError>;
+
+    /// Stores the first copy of a new DEK. Every copy of a DEK before, under a KEK or under a backup
+    /// password, MUST be gone with it: none of them opens what is sealed from now on.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn replace_dek(&self, copy: &TokenCopy, check_value: &[u8]) -> Result<(), StoreError>;
+
+    /// Stores the DEK under a backup password in place of the one before, with the event.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn save_backup_copy(&self, copy: &BackupCopy, event: &Event) -> Result<(), StoreError>;
+
+    /// Removes what is known of the token with this serial number, with the event; `false`, with
+    /// neither, where nothing is known of it. MUST leave every other copy as it is. The wrapped DEK
+    /// MUST NOT be left behind in parts of a file that are free.
+    ///
+    /// # Errors
+    /// See [`NodeStore`].
+    fn forget_copy(&self, serial: &str, event: &Event) -> Result<bool, StoreError>;
 
     /// Remembers that setup was completed (C9), with the event; `false`, with neither, where it was
     /// remembered already.

@@ -2,7 +2,8 @@
 //! reached gives tokens, a [`Token`] that was found gives a [`TokenSession`], and keys are asked of
 //! a session alone. What has to come first is seen to by the compiler.
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use domain::{InstallationId, KekId};
 
@@ -54,19 +55,22 @@ impl PinState {
 pub enum WrapFormat {
     /// CKM_AES_KEY_WRAP (RFC 3394).
     AesKeyWrap,
+    /// CKM_AES_KEY_WRAP_KWP (RFC 5649).
+    AesKeyWrapKwp,
     /// CKM_AES_GCM with the blob's header as associated data.
     AesGcm,
 }
 
 impl WrapFormat {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::AesKeyWrap, Self::AesGcm];
+    /// All three; of those that a token offers the first is used.
+    pub const ALL: [Self; 3] = [Self::AesKeyWrap, Self::AesKeyWrapKwp, Self::AesGcm];
 
     /// The spelling in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AesKeyWrap => "AES_KEY_WRAP",
+            Self::AesKeyWrapKwp => "AES_KEY_WRAP_KWP",
             Self::AesGcm => "AES_GCM",
         }
     }
@@ -84,18 +88,85 @@ pub struct TokenQuery {
     pub installation: Option<InstallationId>,
 }
 
+/// How long the HSM is waited for from now on, and who is told that it is.
+pub struct Patience<'a> {
+    start: Instant,
+    limit: Duration,
+    waiting: Option<&'a mut dyn FnMut(&TokenError)>,
+}
+
+impl<'a> Patience<'a> {
+    /// One try alone.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            start: Instant::now(),
+            limit: Duration::ZERO,
+            waiting: None,
+        }
+    }
+
+    /// `waiting` is called before each further try.
+    pub fn new(limit: Duration, waiting: &'a mut dyn FnMut(&TokenError)) -> Self {
+        Self {
+            start: Instant::now(),
+            limit,
+            waiting: Some(waiting),
+        }
+    }
+
+    /// What is left of it.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.start.elapsed())
+    }
+
+    /// Says that there will be a further try, and why.
+    pub fn tell(&mut self, why: &TokenError) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting(why);
+        }
+    }
+}
+
+/// The device that a token is on, in its maker's words (CK_TOKEN_INFO). Displayed as
+/// `"MANUFACTURER" "MODEL", firmware VERSION`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Device {
+    /// Who made it.
+    pub manufacturer: String,
+    /// Which of the maker's devices it is.
+    pub model: String,
+    /// The version of its firmware: `2.6`.
+    pub firmware: String,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            manufacturer,
+            model,
+            firmware,
+        } = self;
+        write!(f, "{manufacturer:?} {model:?}, firmware {firmware}")
+    }
+}
+
 /// What an initialised token says of itself without a login.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenInfo {
     /// Its label.
     pub label: String,
-    /// Its serial number.
+    /// What tells it from other tokens: its serial number; for a token that has none of its own, the
+    /// number that its marker gives it.
     pub serial: String,
+    /// The device that it is on.
+    pub device: Device,
     /// Its user PIN.
     pub pin: PinState,
     /// The installation id of this project's public marker object, where it carries one (C23).
     pub marker: Option<InstallationId>,
-    /// How it can wrap; `None` where it offers no authenticated mechanism this program knows.
+    /// How it wraps; `None` where it offers no authenticated mechanism this program knows.
     pub wrap_format: Option<WrapFormat>,
 }
 
@@ -123,20 +194,16 @@ impl TokenInfo {
 /// [`crate::FaultKind::Config`] for a configuration that cannot be.
 pub trait TokenModule {
     /// Loads the module and sees that it shows at least one slot; where a daemon is configured, it
-    /// is reached first. Tries again until `patience` is over where a later try could work (a
+    /// is reached first. Tries again until the patience is over where a later try could work (a
     /// daemon that is down, no slots, a device error), and not where it could not (no such file,
-    /// no PKCS#11 module). `waiting` is called before each further try.
+    /// no PKCS#11 module).
     ///
     /// One at a time: what came of an earlier call is dropped first. The module stays loaded all
     /// the same: a later call MUST NOT load it again.
     ///
     /// # Errors
     /// See [`TokenModule`].
-    fn reach(
-        &self,
-        patience: Duration,
-        waiting: &mut dyn FnMut(&TokenError),
-    ) -> Result<Box<dyn ReachedModule>, TokenError>;
+    fn reach(&self, patience: &mut Patience<'_>) -> Result<Box<dyn ReachedModule>, TokenError>;
 
     /// Whether the daemon accepts a connection, in one try: its address. MUST be `None` where none
     /// is configured. Says nothing of the module behind it.
@@ -154,7 +221,8 @@ pub trait ReachedModule {
     /// What answered, for the report.
     fn description(&self) -> &str;
 
-    /// Looks for the token without a login.
+    /// Looks for the token without a login. Looks again until the patience is over where it may be
+    /// back then: a token that was pulled out, a slot that cannot be read.
     ///
     /// Of several tokens with the label the one with the serial number is meant, else the one with
     /// this installation's marker, else MUST be [`TokenError::Ambiguous`]. A token that carries
@@ -162,7 +230,11 @@ pub trait ReachedModule {
     ///
     /// # Errors
     /// See [`TokenModule`].
-    fn find(self: Box<Self>, query: &TokenQuery) -> Result<Found, TokenError>;
+    fn find(
+        self: Box<Self>,
+        query: &TokenQuery,
+        patience: &mut Patience<'_>,
+    ) -> Result<Found, TokenError>;
 
     /// Initialises a free slot: label, SO PIN, user PIN. MUST NOT touch a slot that holds an
     /// initialised token, but for one with this label and no user PIN yet, which it finishes. No
@@ -184,13 +256,33 @@ pub enum Found {
     Absent {
         /// The module, which can still initialise one.
         module: Box<dyn ReachedModule>,
-        /// Labels of the initialised tokens that are there.
-        others: Vec<String>,
+        /// The initialised tokens that are there.
+        others: Vec<TokenName>,
         /// Whether a slot is free to be initialised.
         free_slot: bool,
     },
     /// The token.
     Present(Box<dyn Token>),
+}
+
+/// One thing that was asked of a token.
+#[derive(Debug)]
+pub struct Trial {
+    /// Its name: `wrap_aes_gcm`.
+    pub name: &'static str,
+    /// What came of it.
+    pub result: TrialResult,
+}
+
+/// What came of a trial.
+#[derive(Debug)]
+pub enum TrialResult {
+    /// It works, and how.
+    Works(String),
+    /// It does not, and this program does without.
+    Lacks(String),
+    /// It does not, and no KEK can be kept there.
+    Fails(TokenError),
 }
 
 /// An initialised token; nobody is logged in.
@@ -200,6 +292,19 @@ pub trait Token {
 
     /// Back to its module, to finish one that has no user PIN yet.
     fn into_module(self: Box<Self>) -> Box<dyn ReachedModule>;
+
+    /// What it says of what it can do, without a login.
+    ///
+    /// # Errors
+    /// See [`TokenModule`].
+    fn examine(&self) -> Result<Vec<Trial>, TokenError>;
+
+    /// The names of all mechanisms that it offers (PKCS#11 v3.1, section 6) without their `CKM_`, in
+    /// order; the number of one that has no name here.
+    ///
+    /// # Errors
+    /// See [`TokenModule`].
+    fn mechanisms(&self) -> Result<Vec<String>, TokenError>;
 
     /// Logs in as the user, at most one C_Login in the life of the [`TokenModule`] (C18). MUST NOT
     /// try where the token says FINAL_TRY or LOCKED, nor with a PIN that the ledger knows as
@@ -211,11 +316,18 @@ pub trait Token {
     /// See [`TokenModule`]; MUST be [`crate::FaultKind::Denied`] for every refusal, and of the
     /// ledger's kind where that cannot be used.
     fn log_in(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError>;
+
+    /// The same for an operator who was asked just now and wants the try: also after
+    /// [`crate::MOST_UNSEEN_TRIES`] whose end nobody saw. All other promises hold.
+    ///
+    /// # Errors
+    /// As [`Token::log_in`].
+    fn log_in_as_asked(self: Box<Self>, pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError>;
 }
 
 /// A session in which the user is logged in.
 pub trait TokenSession {
-    /// What the token said of itself before the login.
+    /// What the token said of itself before the login, and its marker as it stands now.
     fn info(&self) -> &TokenInfo;
 
     /// Whether the token holds the KEK with this CKA_ID.
@@ -261,7 +373,8 @@ pub trait TokenSession {
     }
 
     /// Generates the KEK with this CKA_ID: AES-256, on the token, private, sensitive, never
-    /// extractable. MUST NOT be called where the token holds it.
+    /// extractable. What the token made of that MUST be read back, and destroyed where it is another
+    /// key than was asked for. MUST NOT be called where the token holds it.
     ///
     /// # Errors
     /// See [`TokenModule`].
@@ -280,18 +393,25 @@ pub trait TokenSession {
     /// See [`TokenModule`]; MUST be [`TokenError::SeveralKeks`] for two keys with the id.
     fn destroy_kek(&self, kek: &KekId) -> Result<bool, TokenError>;
 
-    /// Random bytes of the token's generator.
+    /// Random bytes of the token's generator; of the system's where the token has none.
     ///
     /// # Errors
     /// See [`TokenModule`].
     fn random(&self, length: usize) -> Result<Secret, TokenError>;
+
+    /// Tries out all that is asked of a token that keeps a KEK, on a key of this session alone. MUST
+    /// leave nothing behind.
+    ///
+    /// # Errors
+    /// See [`TokenModule`].
+    fn try_out(&self) -> Result<Vec<Trial>, TokenError>;
 
     /// Leaves this installation's marker on the token, readable without a login; one that is
     /// right already stays.
     ///
     /// # Errors
     /// See [`TokenModule`]; MUST be [`TokenError::OtherInstallation`] where another's stands there.
-    fn mark(&self, installation: &InstallationId) -> Result<(), TokenError>;
+    fn mark(&mut self, installation: &InstallationId) -> Result<(), TokenError>;
 }
 
 /// What a wrapped DEK says of itself. No token is needed for it.

@@ -176,6 +176,41 @@ pub enum TokenError {
     /// The token rejected the SO PIN.
     #[error("the {token} rejected the SO PIN")]
     SoPinRejected { token: TokenName, source: Source },
+    /// The token takes its PIN on a reader of its own.
+    #[error(
+        "the {0} takes its PIN on a keypad of its own (CKF_PROTECTED_AUTHENTICATION_PATH): no start \
+         could log in to it while nobody stands there"
+    )]
+    PinPad(TokenName),
+    /// The keys of the token are open to whoever loads the module.
+    #[error("the {0} asks for no login (no CKF_LOGIN_REQUIRED): its keys are open to everybody")]
+    NoLoginRequired(TokenName),
+    /// The token does not even show its public objects.
+    #[error(
+        "the {token} shows nothing without a login, so that nobody can see whose it is before a PIN \
+         is tried"
+    )]
+    NothingPublic { token: TokenName, source: Source },
+    /// There is a token that was never initialised, of a kind that this program does not initialise.
+    #[error(
+        "the PKCS#11 module {module} shows no token {label:?}; the one in slot {slot} was never \
+         initialised, and this program does not do that with this module"
+    )]
+    NotInitialised {
+        module: String,
+        label: String,
+        slot: u64,
+    },
+    /// The module calls its token what its configuration says, and the label is another.
+    #[error(
+        "the PKCS#11 module {module} shows no token {label:?}: its configuration calls them {}",
+        others.join(", ")
+    )]
+    OtherLabels {
+        module: String,
+        label: String,
+        others: Vec<String>,
+    },
     /// The token has no user PIN.
     #[error("the {0} has no user PIN yet")]
     NoUserPin(TokenName),
@@ -236,14 +271,30 @@ pub enum TokenError {
         count: usize,
     },
     /// The token does not protect the KEK that it was told to protect.
-    #[error("the {0} made a KEK that is not sensitive, private and unextractable")]
-    UnprotectedKek(TokenName),
+    #[error(
+        "the {token} does not protect a KEK as it was told to: it does not say {attributes} of the new \
+         one, which was destroyed"
+    )]
+    UnprotectedKek {
+        token: TokenName,
+        /// `CKA_LOCAL = true`.
+        attributes: String,
+    },
     /// The wrapped DEK that is stored cannot be right.
     #[error("the wrapped DEK in the database cannot be right: {0}")]
     WrappedDekDamaged(String),
     /// The token has no mechanism that this program wraps with.
-    #[error("the {0} offers neither AES_KEY_WRAP nor AES_GCM through this module")]
-    NoWrapMechanism(TokenName),
+    #[error(
+        "the {token} offers neither AES_KEY_WRAP nor AES_KEY_WRAP_KWP nor AES_GCM through this \
+         module; it offers {offered}"
+    )]
+    NoWrapMechanism { token: TokenName, offered: String },
+    /// The token does not encrypt under the IV that it is given, and does not say under which.
+    #[error(
+        "the {token} answers AES_GCM with {length} bytes where 48 are due, as one does that puts an \
+         IV of its own among them"
+    )]
+    OwnIv { token: TokenName, length: usize },
     /// The token lacks the mechanism that wrapped the DEK.
     #[error(
         "the DEK is wrapped with {mechanism}, which the {token} does not offer through this module"
@@ -310,12 +361,35 @@ impl TokenError {
             | Self::OtherInstallation { .. }
             | Self::AlreadyInitialised(_)
             | Self::NoFreeSlot(_)
-            | Self::UnprotectedKek(_)
-            | Self::NoWrapMechanism(_)
+            | Self::UnprotectedKek { .. }
+            | Self::NoWrapMechanism { .. }
+            | Self::OwnIv { .. }
+            | Self::PinPad(_)
+            | Self::NoLoginRequired(_)
+            | Self::NothingPublic { .. }
+            | Self::OtherLabels { .. }
+            | Self::NotInitialised { .. }
             | Self::MechanismMissing { .. } => FaultKind::Config,
             Self::ThreadEnded { .. } | Self::NoRandomBytes | Self::Defect { .. } => {
                 FaultKind::Internal
             }
+        }
+    }
+
+    /// Whether a later try could work: the token is away or busy, and what was asked changed
+    /// nothing. One that hangs is not tried again: its thread is lost.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Call { failure, .. } => failure.may_pass(),
+            _ => matches!(
+                self,
+                Self::DaemonUnreachable { .. }
+                    | Self::NoSlots { .. }
+                    | Self::SlotUnreadable { .. }
+                    | Self::SlotEmpty { .. }
+                    | Self::TokenVanished(_)
+            ),
         }
     }
 

@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use domain::{
-    CacheCopy, Contradiction, DekFacts, DekWays, KekId, KekState, SetupWizardState, TokenFacts,
-    WayBack, WizardState, WrappedBy,
+    CacheCopy, Contradiction, CopyFacts, DekFacts, DekWays, KekId, KekState, SetupWizardState,
+    StorageType, WayBack, WizardState, WrappedBy,
 };
-use ports::{CachedDek, Dek, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, NodeRecord, Sealing, TokenCopy, TokenSession};
 
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// Whether setup was completed, by the database and by the state directory.
 #[must_use]
@@ -21,31 +22,34 @@ pub fn is_completed(record: &NodeRecord, raw: Option<SetupWizardState>) -> bool 
     SetupWizardState::effective(raw, marked) == WizardState::Completed
 }
 
-/// What cannot all be true of what the database says, and of the DEK that the KEK unwrapped, where
-/// it did.
+/// What cannot all be true of what the database says, of the copy of the token that is meant, where
+/// one is known to be, and of the DEK that the KEK unwrapped, where it did.
 #[must_use]
 pub fn contradiction(
     node: &Node,
     record: &NodeRecord,
     completed: bool,
+    copy: Option<&TokenCopy>,
     unwrapped: Option<&Dek>,
 ) -> Option<Contradiction> {
-    let facts = |known: &TokenRecord| TokenFacts {
-        kek: known.kek.clone(),
-        wrapped: match &known.encrypted_dek {
+    let sealing = &record.sealing;
+    let facts = |copy: &TokenCopy| CopyFacts {
+        serial: copy.serial.clone(),
+        kek: copy.kek.clone(),
+        wrapped: match &copy.wrapped {
             None => WrappedBy::Nothing,
-            Some(blob) => {
-                (node.secrets.blobs.kek_of(blob)).map_or(WrappedBy::Unreadable, WrappedBy::Kek)
-            }
+            Some(wrapped) => (node.secrets.blobs.kek_of(&wrapped.dek))
+                .map_or(WrappedBy::Unreadable, WrappedBy::Kek),
         },
-        has_password_blob: known.backup_encrypted_dek.is_some(),
-        check_value: known.dek_check_value.clone(),
-        unwrapped: unwrapped.map(|dek| node.secrets.crypto.check_value(dek)),
     };
     Contradiction::of(&DekFacts {
         storage: record.storage,
         completed,
-        token: record.token.as_ref().map(facts),
+        has_wrapped: sealing.copies.iter().any(|copy| copy.wrapped.is_some()),
+        has_password_blob: sealing.backup.is_some(),
+        check_value: sealing.check_value.clone(),
+        copy: copy.map(facts),
+        unwrapped: unwrapped.map(|dek| node.secrets.crypto.check_value(dek)),
     })
 }
 
@@ -57,16 +61,16 @@ pub fn ensure_consistent(
     node: &Node,
     record: &NodeRecord,
     completed: bool,
+    copy: Option<&TokenCopy>,
     unwrapped: Option<&Dek>,
 ) -> Result<(), Refused> {
-    let Some(found) = contradiction(node, record, completed, unwrapped) else {
+    let Some(found) = contradiction(node, record, completed, copy, unwrapped) else {
         return Ok(());
     };
-    let known = record.token.as_ref();
     Err(Refused::Contradiction {
         database: node.settings.database_path.clone(),
         found,
-        by_password: known.is_some_and(|known| has_password(node, known)),
+        by_password: has_password(node, &record.sealing),
     })
 }
 
@@ -78,32 +82,32 @@ pub fn ensure_consistent(
 pub fn kek_by_blob(
     node: &Node,
     session: &dyn TokenSession,
-    known: &TokenRecord,
+    copy: &TokenCopy,
 ) -> Result<Option<KekId>, Error> {
-    let named = known
-        .encrypted_dek
+    let named = copy
+        .wrapped
         .as_ref()
-        .and_then(|blob| node.secrets.blobs.kek_of(blob));
+        .and_then(|wrapped| node.secrets.blobs.kek_of(&wrapped.dek));
     match named {
-        Some(named) if known.kek.as_ref() != Some(&named) && session.has_kek(&named)? => {
+        Some(named) if copy.kek.as_ref() != Some(&named) && session.has_kek(&named)? => {
             Ok(Some(named))
         }
-        Some(_) | None => Ok(known.kek.clone()),
+        Some(_) | None => Ok(copy.kek.clone()),
     }
 }
 
 /// Whether there is a DEK under the backup password that can be one.
 #[must_use]
-pub fn has_password(node: &Node, known: &TokenRecord) -> bool {
-    let blob = known.backup_encrypted_dek.as_ref();
-    blob.is_some_and(|blob| node.secrets.crypto.examine(blob).is_ok())
+pub fn has_password(node: &Node, sealing: &Sealing) -> bool {
+    let backup = sealing.backup.as_ref();
+    backup.is_some_and(|backup| node.secrets.crypto.examine(&backup.dek).is_ok())
 }
 
 /// Why the DEK under the backup password cannot be one, where there is one that cannot.
 #[must_use]
 pub fn damaged_password_blob(node: &Node, record: &NodeRecord) -> Option<Refused> {
-    let blob = record.token.as_ref()?.backup_encrypted_dek.as_ref()?;
-    let fault = node.secrets.crypto.examine(blob).err()?;
+    let backup = record.sealing.backup.as_ref()?;
+    let fault = node.secrets.crypto.examine(&backup.dek).err()?;
     Some(Refused::DamagedPasswordBlob {
         source: fault.into(),
     })
@@ -122,19 +126,17 @@ pub fn password_blob_warning(node: &Node, record: &NodeRecord) -> Option<String>
 /// Whether this is the DEK that seals the database. Where the database does not say which one does,
 /// none is proven to be (and the node contradicts itself, see [`ensure_consistent`]).
 #[must_use]
-pub fn is_dek_of(node: &Node, known: &TokenRecord, dek: &Dek) -> bool {
-    known.dek_check_value.as_ref() == Some(&node.secrets.crypto.check_value(dek))
+pub fn is_dek_of(node: &Node, sealing: &Sealing, dek: &Dek) -> bool {
+    sealing.check_value.as_ref() == Some(&node.secrets.crypto.check_value(dek))
 }
 
 /// What the cache's content is to this database.
 #[must_use]
-pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> CacheCopy {
+pub fn cache_copy(node: &Node, sealing: &Sealing, cached: &CachedDek) -> CacheCopy {
     match cached {
         CachedDek::Absent => CacheCopy::Absent,
         CachedDek::Unusable(_) => CacheCopy::Untrusted,
-        CachedDek::Present(dek) if known.is_some_and(|known| is_dek_of(node, known, dek)) => {
-            CacheCopy::Ours
-        }
+        CachedDek::Present(dek) if is_dek_of(node, sealing, dek) => CacheCopy::Ours,
         CachedDek::Present(_) => CacheCopy::Unknown,
     }
 }
@@ -143,11 +145,11 @@ pub fn copy_of(node: &Node, known: Option<&TokenRecord>, cached: &CachedDek) -> 
 ///
 /// # Errors
 /// The cache cannot be read.
-pub fn ways(node: &Node, known: &TokenRecord, kek: KekState) -> Result<DekWays, Error> {
+pub fn ways(node: &Node, sealing: &Sealing, kek: KekState) -> Result<DekWays, Error> {
     Ok(DekWays {
         kek,
-        has_backup_password: has_password(node, known),
-        cache: copy_of(node, Some(known), &node.secrets.cache.read()?),
+        has_backup_password: has_password(node, sealing),
+        cache: cache_copy(node, sealing, &node.secrets.cache.read()?),
     })
 }
 
@@ -161,9 +163,9 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
         .read()
         .map_or(None, |directory| directory.state());
     let wrap = if is_completed(record, raw) {
-        "`trustpointctl keys rotate-kek`"
+        "`trustpointctl keys rotate-kek`".to_owned()
     } else {
-        "`trustpointctl setup --storage softhsm`"
+        set_up_again(record)
     };
     match ways.way_back() {
         WayBack::RotateKek => {
@@ -196,46 +198,45 @@ pub fn way_back(node: &Node, record: &NodeRecord, ways: DekWays) -> String {
     }
 }
 
+/// The command that goes on with a setup that has come to the token.
+#[must_use]
+pub fn set_up_again(record: &NodeRecord) -> String {
+    let hsm = record.storage.filter(|storage| storage.is_hsm());
+    let storage = hsm.unwrap_or(StorageType::SoftHsm);
+    format!("`trustpointctl setup --storage {storage}`")
+}
+
 /// The same for whoever did not look at the cache.
 #[must_use]
-pub fn way_back_without_kek(node: &Node, record: &NodeRecord, known: &TokenRecord) -> String {
+pub fn way_back_without_kek(node: &Node, record: &NodeRecord) -> String {
     // A cache that cannot be read may hold the last copy: that advice loses nothing.
-    let ways = ways(node, known, KekState::Absent).unwrap_or(DekWays {
+    let ways = ways(node, &record.sealing, KekState::Absent).unwrap_or(DekWays {
         kek: KekState::Absent,
-        has_backup_password: has_password(node, known),
+        has_backup_password: has_password(node, &record.sealing),
         cache: CacheCopy::Untrusted,
     });
     way_back(node, record, ways)
-}
-
-/// Whether the database has sealed anything under a DEK.
-#[must_use]
-pub fn is_sealed(known: &TokenRecord) -> bool {
-    known.encrypted_dek.is_some()
-        || known.backup_encrypted_dek.is_some()
-        || known.dek_check_value.is_some()
 }
 
 /// Whether the KEK on the token unwraps the DEK in use; absent is also one that does not. Logs in.
 ///
 /// # Errors
 /// The token cannot be asked.
-pub fn kek_after_login(
-    node: &Node,
-    record: &NodeRecord,
-    known: &TokenRecord,
-) -> Result<KekState, Error> {
-    if known.kek.is_none() || known.encrypted_dek.is_none() {
+pub fn kek_after_login(node: &Node, record: &NodeRecord) -> Result<KekState, Error> {
+    let sealing = &record.sealing;
+    if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
         return Ok(KekState::Absent);
     }
-    let module = session::reach(node, Duration::ZERO)?;
-    let Some(session) =
-        session::open(node, module, record, || Ok(node.secrets.pins.user_pin()?))?
-    else {
+    storage::ensure_served(node, record.storage)?;
+    let pin = || Ok(node.secrets.pins.user_pin()?);
+    let Some(session) = session::open(node, Duration::ZERO, record, pin)? else {
         return Ok(KekState::Absent);
     };
-    Ok(match session::unwrap(&*session, known)? {
-        Unwrapped::Dek(dek) if is_dek_of(node, known, &dek) => KekState::Unwraps,
+    let Some(copy) = session::copy_for(node, &*session, sealing)? else {
+        return Ok(KekState::Absent);
+    };
+    Ok(match session::unwrap(&*session, copy)? {
+        Unwrapped::Dek(dek) if is_dek_of(node, sealing, &dek) => KekState::Unwraps,
         Unwrapped::Dek(_)
         | Unwrapped::NoKek
         | Unwrapped::NothingWrapped

@@ -10,6 +10,7 @@ use ports::{FaultKind, NodeRecord};
 
 use crate::error::Error;
 use crate::node::Node;
+use crate::storage;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -193,8 +194,9 @@ impl Doctor<'_> {
             "deal with what failed above, then run `trustpointctl doctor` again",
         );
     }
-}
 
-fn is_softhsm(record: Option<&NodeRecord>) -> bool {
-    record.is_some_and(|record| record.storage == Some(domain::StorageType::SoftHsm))
+    /// Whether the node has a token that it may ask.
+    fn has_token(&self, record: Option<&NodeRecord>) -> bool {
+        record.is_some_and(|record| storage::has_token(self.node, record.storage))
+    }
 }

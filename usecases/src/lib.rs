@@ -7,11 +7,13 @@
 //! no file system and no terminal is named here.
 
 pub mod backup;
+mod copies;
 mod credential;
 mod dek_ways;
 pub mod doctor;
 pub mod error;
 pub mod history;
+pub mod hsm_check;
 pub mod keys;
 mod lock;
 pub mod node;
@@ -23,5 +25,7 @@ pub mod report;
 mod session;
 pub mod setup;
 pub mod startup;
+mod storage;
 pub mod tls_admin;
 pub mod token;
+mod wrap;

@@ -35,6 +35,8 @@ pub struct Settings {
     pub hsm_configured: bool,
     /// How long to wait for the HSM.
     pub hsm_wait: Duration,
+    /// Whether somebody opted in to physical HSMs.
+    pub physical_hsm: bool,
     /// Names and addresses in a generated certificate.
     pub san: Vec<String>,
     /// Whether somebody configured them.

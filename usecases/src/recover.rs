@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use domain::{KekId, Outcome, SetupWizardState, StorageType};
-use ports::{Dek, EventKind, NodeRecord, Secret, TlsSource, TokenRecord, TokenSession};
+use ports::{Dek, EventKind, NodeRecord, Sealing, Secret, TlsSource, TokenSession};
 
+use crate::copies;
 use crate::credential::Active;
 use crate::dek_ways;
 use crate::error::Error;
@@ -19,8 +20,10 @@ use crate::report::TlsReport;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
 use crate::startup::{self, TlsProvider};
+use crate::storage;
 use crate::tls_admin::reload;
-use crate::token::{self, TokenAccess};
+use crate::token::TokenAccess;
+use crate::wrap::{self, Keys};
 
 /// What the operator wants.
 pub struct Request {
@@ -44,14 +47,15 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
     let record = record::read(node)?;
-    let known = ensure_recoverable(node, &record)?;
+    let lost = Recoverable::of(node, &record)?;
+    let sealing = &record.sealing;
     let access = match waiting(node, &record)? {
         Waiting::Yes => None,
-        Waiting::No(state) => Some(open_broken(node, &record, known, state)?),
-        Waiting::NotSetUp(state) => return Err(not_waiting(state)),
+        Waiting::No(state) => Some(open_broken(node, lost, state)?),
+        Waiting::NotSetUp(state) => Some(open_unfinished(node, lost, state)?),
     };
     // Before anything is changed; on a node that waits, before the token is asked for anything.
-    let dek = unwrap_with_password(node, known, &request.password)?;
+    let dek = unwrap_with_password(node, sealing, &request.password)?;
     let work = TlsProvider {
         node,
         dek: Some(&dek),
@@ -65,24 +69,15 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     };
     let access = match access {
         Some(access) => access,
-        None => TokenAccess::look(node, Some(&record))?,
+        None => lost.look(node)?,
     };
 
     recorder.note("unwrap_dek", false, "the backup password unwraps the DEK");
     let session = access.open(recorder)?;
-    let (kek, is_wrapped) = kek(recorder, &*session, known, &dek)?;
-    let done = EventKind::Recovered;
-    if is_wrapped && known.serial == session.info().serial {
-        let event = node.event(done, token::wrapped_by(&kek, session.info()));
-        node.store.history.note(&event)?;
-        recorder.note(
-            "wrap_dek",
-            false,
-            &format!("the KEK {kek} wraps the DEK already"),
-        );
-    } else {
-        token::store(recorder, &*session, &kek, &dek, Some(known), Some(done))?;
-    }
+    let serial = &session.info().serial;
+    let own = sealing.copy_of(serial);
+    let has_copy = own.is_some_and(|copy| copy.wrapped.is_some());
+    wrap_dek(recorder, &*session, sealing, has_copy, &dek)?;
     let written = node.secrets.cache.write(&dek)?;
     recorder.note("cache_dek", written, &node.secrets.cache.path());
     let provided = match credential {
@@ -94,13 +89,14 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     recorder.report.tls = Some(TlsReport::new(provided.source, &provided.facts));
     reload(recorder);
     recorder.complete()?;
-    if known.serial != session.info().serial {
+    if !has_copy {
         recorder.report.warnings.push(
             "keys that lived on the old token alone are gone; what was sealed under the DEK is \
              readable again"
                 .into(),
         );
     }
+    copies::tell_of_others(recorder, sealing, serial);
     recorder.report.outcome = Some(Outcome::Ready);
     Ok(())
 }
@@ -111,10 +107,11 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 /// Why not.
 pub fn may_recover(node: &Node) -> Result<(), Error> {
     let record = record::read(node)?;
-    ensure_recoverable(node, &record)?;
+    let lost = Recoverable::of(node, &record)?;
     match waiting(node, &record)? {
-        // Whether its wrapped DEK is broken is seen under the lock.
+        // Whether its wrapped DEK is broken, or its KEK lost, is seen under the lock.
         Waiting::Yes | Waiting::No(_) => Ok(()),
+        Waiting::NotSetUp(_) if lost.hsm == StorageType::PhysicalHsm => Ok(()),
         Waiting::NotSetUp(state) => Err(not_waiting(state)),
     }
 }
@@ -149,48 +146,87 @@ fn not_waiting(state: Option<SetupWizardState>) -> Error {
 /// no key lost. The password has the DEK all the same.
 fn open_broken(
     node: &Node,
-    record: &NodeRecord,
-    known: &TokenRecord,
+    lost: Recoverable<'_>,
     state: Option<SetupWizardState>,
 ) -> Result<TokenAccess, Error> {
-    let access = TokenAccess::look(node, Some(record))?;
-    let contradiction = dek_ways::contradiction(node, record, true, None);
+    let Recoverable { record, .. } = lost;
+    let access = lost.look(node)?;
+    let sealing = &record.sealing;
+    let copy = match access.session() {
+        Some(session) => session::copy_for(node, session, sealing)?,
+        None => sealing.only_copy(),
+    };
+    let contradiction = dek_ways::contradiction(node, record, true, copy, None);
     if contradiction.is_some_and(|found| found.is_about_the_kek()) {
         return Ok(access);
     }
-    if known.kek.is_none() || known.encrypted_dek.is_none() {
-        return Err(not_waiting(state));
-    }
-    let Some(session) = access.session() else {
+    let (Some(session), Some(copy)) = (access.session(), copy) else {
         return Err(not_waiting(state));
     };
-    match session::unwrap(session, known)? {
+    match session::unwrap(session, copy)? {
         Unwrapped::NoKek | Unwrapped::NothingWrapped => Err(not_waiting(state)),
-        Unwrapped::Dek(dek) if dek_ways::is_dek_of(node, known, &dek) => Err(not_waiting(state)),
+        Unwrapped::Dek(dek) if dek_ways::is_dek_of(node, sealing, &dek) => Err(not_waiting(state)),
         Unwrapped::Dek(_) | Unwrapped::Damaged(_) => Ok(access),
     }
 }
 
-/// The node must have SoftHSM storage and a backup password.
-fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a TokenRecord, Error> {
-    ensure_schema(node, record)?;
-    if record.storage != Some(StorageType::SoftHsm) {
-        let storage = record.storage.map_or("none", StorageType::name);
-        return Err(Refused::NothingWrapped { storage }.into());
+/// A physical HSM that has lost the KEK of a node whose setup was begun again. With SoftHSM a start
+/// makes such a node wait for the password, whatever the wizard says; here it stays in setup, which
+/// refuses to make a new DEK in place of one that the password opens.
+fn open_unfinished(
+    node: &Node,
+    lost: Recoverable<'_>,
+    state: Option<SetupWizardState>,
+) -> Result<TokenAccess, Error> {
+    if lost.hsm != StorageType::PhysicalHsm {
+        return Err(not_waiting(state));
     }
-    if record.token.is_none() {
-        dek_ways::ensure_consistent(node, record, true, None)?;
-    }
-    let nothing = |way_back: Option<String>| {
-        let database = node.settings.database_path.clone();
-        Err(Refused::NoPassword { database, way_back }.into())
+    let access = lost.look(node)?;
+    let Some(session) = access.session() else {
+        return Err(not_waiting(state));
     };
-    match record.token.as_ref() {
-        None => nothing(None),
-        Some(known) if known.backup_encrypted_dek.is_none() => {
-            nothing(Some(dek_ways::way_back_without_kek(node, record, known)))
+    let Some(copy) = session::copy_for(node, session, &lost.record.sealing)? else {
+        return Ok(access);
+    };
+    match session::unwrap(session, copy)? {
+        Unwrapped::NoKek => Ok(access),
+        Unwrapped::NothingWrapped | Unwrapped::Damaged(_) | Unwrapped::Dek(_) => {
+            Err(not_waiting(state))
         }
-        Some(known) => Ok(known),
+    }
+}
+
+/// A node with an HSM and a backup password.
+#[derive(Clone, Copy)]
+struct Recoverable<'a> {
+    record: &'a NodeRecord,
+    /// Its storage, which is an HSM.
+    hsm: StorageType,
+}
+
+impl<'a> Recoverable<'a> {
+    fn of(node: &Node, record: &'a NodeRecord) -> Result<Self, Error> {
+        ensure_schema(node, record)?;
+        storage::ensure_served(node, record.storage)?;
+        let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
+            let storage = record.storage.map_or("none", StorageType::name);
+            return Err(Refused::NothingWrapped { storage }.into());
+        };
+        if !record.sealing.is_sealed() {
+            dek_ways::ensure_consistent(node, record, true, None, None)?;
+        }
+        if record.sealing.backup.is_some() {
+            return Ok(Self { record, hsm });
+        }
+        Err(Refused::NoPassword {
+            database: node.settings.database_path.clone(),
+            way_back: dek_ways::way_back_without_kek(node, record),
+        }
+        .into())
+    }
+
+    fn look(&self, node: &Node) -> Result<TokenAccess, Error> {
+        TokenAccess::look(node, self.hsm, Some(self.record))
     }
 }
 
@@ -201,20 +237,43 @@ fn ensure_recoverable<'a>(node: &Node, record: &'a NodeRecord) -> Result<&'a Tok
 /// DEK.
 pub fn unwrap_with_password(
     node: &Node,
-    known: &TokenRecord,
+    sealing: &Sealing,
     password: &Secret,
 ) -> Result<Dek, Error> {
-    let Some(blob) = &known.backup_encrypted_dek else {
+    let Some(backup) = &sealing.backup else {
         return Err(Refused::PasswordNotSet.into());
     };
-    let dek = node.secrets.crypto.unwrap_with_password(blob, password)?;
+    let crypto = &node.secrets.crypto;
+    let dek = crypto.unwrap_with_password(&backup.dek, password)?;
     // Where the database does not say which DEK seals it, the password's word is the only one there
     // is, and recovery stores it.
-    if known.dek_check_value.is_some() && !dek_ways::is_dek_of(node, known, &dek) {
+    if sealing.check_value.is_some() && !dek_ways::is_dek_of(node, sealing, &dek) {
         let database = node.settings.database_path.clone();
         return Err(Refused::OtherDek { database }.into());
     }
     Ok(dek)
+}
+
+/// Has our KEK on the token wrap the DEK, where its copy is not just that already.
+fn wrap_dek(
+    recorder: &mut Recorder<'_>,
+    session: &dyn TokenSession,
+    sealing: &Sealing,
+    has_copy: bool,
+    dek: &Dek,
+) -> Result<(), Error> {
+    let node = recorder.node;
+    let (kek, is_wrapped) = kek(recorder, session, sealing, dek)?;
+    let done = EventKind::Recovered;
+    if !(is_wrapped && has_copy) {
+        let keys = Keys { kek: &kek, dek };
+        return wrap::store(recorder, session, keys, sealing, Some(done));
+    }
+    let event = node.event(done, wrap::wrapped_by(&kek, session.info()));
+    node.store.history.note(&event)?;
+    let detail = format!("the KEK {kek} wraps the DEK already");
+    recorder.note("wrap_dek", false, &detail);
+    Ok(())
 }
 
 /// Our KEK where the token has it, a new one otherwise; and whether it wraps this very DEK already
@@ -222,19 +281,23 @@ pub fn unwrap_with_password(
 fn kek(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
-    known: &TokenRecord,
+    sealing: &Sealing,
     dek: &Dek,
 ) -> Result<(KekId, bool), Error> {
-    let wrapped = match (&known.kek, session::unwrap(session, known)?) {
-        (None, _) | (_, Unwrapped::NoKek) => None,
-        (Some(kek), Unwrapped::Dek(unwrapped)) => Some((kek, unwrapped.is_same(dek))),
+    let copy = session::copy_for(recorder.node, session, sealing)?;
+    let unwrapped = copy
+        .map(|copy| session::unwrap(session, copy))
+        .transpose()?;
+    let wrapped = match (copy.and_then(|copy| copy.kek.as_ref()), unwrapped) {
+        (None, _) | (_, None | Some(Unwrapped::NoKek)) => None,
+        (Some(kek), Some(Unwrapped::Dek(unwrapped))) => Some((kek, unwrapped.is_same(dek))),
         // The password has the DEK: a broken blob is made anew.
-        (Some(kek), Unwrapped::NothingWrapped | Unwrapped::Damaged(_)) => Some((kek, false)),
+        (Some(kek), Some(Unwrapped::NothingWrapped | Unwrapped::Damaged(_))) => Some((kek, false)),
     };
     if let Some((kek, is_wrapped)) = wrapped {
         let found = format!("the KEK {kek} is on the token");
         recorder.note("generate_kek", false, &found);
         return Ok((kek.clone(), is_wrapped));
     }
-    token::new_kek(recorder, session, Some(known)).map(|kek| (kek, false))
+    wrap::new_kek(recorder, session, sealing).map(|kek| (kek, false))
 }

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 
 use domain::{Contradiction, VersionError};
-use ports::{CryptoError, FaultKind, TlsError, TokenError};
+use ports::{CryptoError, FaultKind, TlsError, TokenError, TokenName};
 
 /// An error of a port below a refusal.
 pub type Source = Box<dyn Error + Send + Sync>;
@@ -56,18 +56,19 @@ pub enum Refused {
         found: Contradiction,
         by_password: bool,
     },
-    #[error("{}", domain::Refusal::PhysicalHsm)]
+    #[error(
+        "{} This node is not opted in to one: hsm.physical is false",
+        domain::Refusal::PhysicalHsm
+    )]
     PhysicalHsm,
-    #[error("{}", domain::Refusal::PhysicalHsm)]
-    PhysicalHsmAtSetup,
     #[error("{}: {database} names no storage", domain::Refusal::NoStorage)]
     NoStorage { database: String },
     #[error(
-        "this node has no SoftHSM storage (it has {storage}): it has no KEK, no DEK and no backup \
-         password"
+        "no token is needed on this node (its storage is {storage}): it has no KEK, no DEK and no \
+         backup password"
     )]
     NoKeys { storage: &'static str },
-    #[error("this node has no SoftHSM storage (it has {storage})")]
+    #[error("no token is needed on this node (its storage is {storage})")]
     NothingWrapped { storage: &'static str },
     #[error("this node is set up already (the wizard state is {state})")]
     SetUpAlready {
@@ -85,10 +86,7 @@ pub enum Refused {
     #[error("no backup password is set")]
     PasswordNotSet,
     #[error("{database} holds no DEK under a backup password: no password can help")]
-    NoPassword {
-        database: String,
-        way_back: Option<String>,
-    },
+    NoPassword { database: String, way_back: String },
     #[error("no backup password can bring the DEK back: {source}")]
     DamagedPasswordBlob { source: Box<CryptoError> },
     #[error("the backup password unwraps a DEK, but not the one that seals {database}")]
@@ -135,8 +133,28 @@ pub enum Refused {
         "no token is named {label:?} and no slot is free for one; initialised tokens: {others}"
     )]
     NoFreeSlot { label: String, others: String },
-    #[error("{database} knows of no token")]
-    NoToken { database: String },
+    #[error("no token {wanted} is there; {there}")]
+    NoInitialisedToken { wanted: String, there: String },
+    #[error("the {token} has no user PIN yet, and this program sets none on a physical token")]
+    NoUserPin { token: TokenName },
+    #[error("{database} knows of no token with the serial number {serial}")]
+    NoToken { database: String, serial: String },
+    #[error("no copy of the DEK is kept for a token with the serial number {serial}")]
+    UnknownToken { serial: String, known: Vec<String> },
+    #[error(
+        "the token {label:?} (serial {serial}) is the one in use, and nothing proves that there is \
+         another way to the DEK"
+    )]
+    TokenInUse {
+        label: String,
+        serial: String,
+        has_backup_password: bool,
+    },
+    #[error(
+        "the token {label:?} (serial {serial}) may be the last way to the DEK: no backup password \
+         opens it, and neither does the token in use"
+    )]
+    LastWay { label: String, serial: String },
     #[error("{database} has no installation id")]
     NoInstallation { database: String },
     #[error("the new KEK does not unwrap what was committed; the old KEK was not touched")]
@@ -225,7 +243,7 @@ impl Refused {
             | Self::NewerSchema { .. }
             | Self::NewerRecord { .. }
             | Self::NewerBackup { .. } => FaultKind::VersionDowngrade,
-            Self::PhysicalHsm | Self::PhysicalHsmAtSetup => FaultKind::StorageUnsupported,
+            Self::PhysicalHsm => FaultKind::StorageUnsupported,
             Self::LostDatabase { .. }
             | Self::WrongVersion { .. }
             | Self::Contradiction { .. }
@@ -254,10 +272,15 @@ impl Refused {
             | Self::LastCopy { .. }
             | Self::ForeignToken { .. }
             | Self::NoFreeSlot { .. }
-            | Self::NoToken { .. } => FaultKind::Config,
+            | Self::NoInitialisedToken { .. }
+            | Self::NoToken { .. }
+            | Self::TokenInUse { .. }
+            | Self::LastWay { .. } => FaultKind::Config,
             Self::ShortPassword { .. }
+            | Self::UnknownToken { .. }
             | Self::UnknownFingerprint { .. }
             | Self::AmbiguousFingerprint { .. } => FaultKind::Usage,
+            Self::NoUserPin { .. } => FaultKind::Denied,
             Self::NewKekFails { .. } => FaultKind::HsmUnavailable,
             Self::NotImported { source, .. } => source.kind(),
             Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {

@@ -3,12 +3,15 @@
 pub mod own;
 mod spelling;
 
+use std::fmt;
+
 use domain::{
     DekCacheState, KekState, Observed, Outcome, RestoreScenario, Selection, SetupWizardState,
     StartupScenario, Storage, StorageType, WizardState,
 };
 use ports::{
-    ActiveCredential, CertificateFacts, CredentialOrigin, FaultKind, NodeRecord, TlsSource,
+    ActiveCredential, CertificateFacts, CredentialOrigin, Device, FaultKind, NodeRecord, Sealing,
+    TlsSource, TokenInfo,
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -36,6 +39,8 @@ pub struct Report {
     pub context: Option<ContextReport>,
     /// The steps, in their order.
     pub steps: Vec<StepReport>,
+    /// The token, where it was looked for and found.
+    pub token: Option<FoundToken>,
     /// The TLS set that Nginx has.
     pub tls: Option<TlsReport>,
     /// What has to be dealt with.
@@ -77,26 +82,93 @@ impl Summary {
     /// Of what was observed and what the database says.
     #[must_use]
     pub fn of(observed: &Observed, record: Option<&NodeRecord>) -> Self {
-        let sealing = observed.sealing();
-        let token = record.and_then(|record| record.token.as_ref());
+        let ways = observed.sealing();
+        let sealing = record.map(|record| &record.sealing);
+        let token = sealing.and_then(Sealing::newest_copy);
+        let backup = sealing.and_then(|sealing| sealing.backup.as_ref());
         let active = record.map(|record| &record.active_credential);
         Self {
             has_database: record.is_some(),
             storage: observed.storage().and_then(Storage::kind),
             token_label: token.map(|token| token.label.clone()),
-            kek: sealing.map_or(KekState::Unknown, |sealing| sealing.kek),
+            kek: ways.map_or(KekState::Unknown, |ways| ways.kek),
             is_waiting: observed
                 .wizard_file()
                 .is_some_and(SetupWizardState::is_auto_restore),
-            is_dek_cached: sealing.is_some_and(|sealing| sealing.is_dek_cached()),
-            has_backup_password: sealing.is_some_and(|sealing| sealing.has_backup_password),
-            backup_password_set_at: token.and_then(|token| token.backup_password_set_at),
+            is_dek_cached: ways.is_some_and(|ways| ways.is_dek_cached()),
+            has_backup_password: ways.is_some_and(|ways| ways.has_backup_password),
+            backup_password_set_at: backup.and_then(|backup| backup.set_at),
             origin: match active {
                 Some(ActiveCredential::Stored(stored)) => Some(stored.origin),
                 _ => None,
             },
             last_backup_at: record.and_then(|record| record.last_backup_at),
         }
+    }
+}
+
+/// A token that was found.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FoundToken {
+    /// Its label.
+    pub label: String,
+    /// The device that it is on.
+    pub device: DeviceReport,
+}
+
+/// The device that a token is on, in its maker's words.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeviceReport {
+    /// Who made it.
+    pub manufacturer: String,
+    /// Which of the maker's devices it is.
+    pub model: String,
+    /// The token's serial number.
+    pub serial: String,
+    /// The version of its firmware, like `2.6`.
+    pub firmware: String,
+}
+
+impl From<&TokenInfo> for DeviceReport {
+    fn from(token: &TokenInfo) -> Self {
+        let Device {
+            manufacturer,
+            model,
+            firmware,
+        } = token.device.clone();
+        Self {
+            manufacturer,
+            model,
+            serial: token.serial.clone(),
+            firmware,
+        }
+    }
+}
+
+impl From<&TokenInfo> for FoundToken {
+    fn from(token: &TokenInfo) -> Self {
+        Self {
+            label: token.label.clone(),
+            device: token.into(),
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for DeviceReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            manufacturer,
+            model,
+            serial,
+            firmware,
+        } = self;
+        write!(
+            f,
+            "{manufacturer:?} {model:?}, serial {serial}, firmware {firmware}"
+        )
     }
 }
 
@@ -134,19 +206,17 @@ pub struct ContextReport {
 
 impl From<&Observed> for ContextReport {
     fn from(observed: &Observed) -> Self {
-        let sealing = observed.sealing();
+        let ways = observed.sealing();
         let storage = observed.storage().and_then(Storage::kind);
         Self {
             db_initialized: observed.database().is_some(),
             wizard_state: Name(observed.wizard_state()),
             wizard_state_raw: observed.wizard_file().map(Name),
             storage_type: storage.map(Name),
-            dek_cache_state: sealing.map(|sealing| Name(sealing.dek_cache_state())),
-            has_kek: sealing.and_then(|sealing| sealing.kek.is_on_token()),
+            dek_cache_state: ways.map(|ways| Name(ways.dek_cache_state())),
+            has_kek: ways.and_then(|ways| ways.kek.is_on_token()),
             has_backup_encrypted_dek: match observed {
-                Observed::Installed(_) => {
-                    Some(sealing.is_some_and(|sealing| sealing.has_backup_password))
-                }
+                Observed::Installed(_) => Some(ways.is_some_and(|ways| ways.has_backup_password)),
                 Observed::NoDatabase { .. } | Observed::Newer(_) => None,
             },
         }
@@ -248,6 +318,7 @@ impl Report {
             version: VersionReport::default(),
             context: None,
             steps: Vec::new(),
+            token: None,
             tls: None,
             warnings: Vec::new(),
             error: None,
@@ -277,16 +348,21 @@ impl Report {
         self.summary = Some(Summary::of(observed, record));
     }
 
-    /// What was selected.
-    pub fn set_selection(&mut self, selection: Selection) {
+    /// What was selected, and whether it is refused.
+    pub fn set_selection(&mut self, selection: Selection, is_refused: bool) {
         self.startup_scenario = Some(selection.startup);
         self.description = Some(selection.startup.description().to_owned());
         let Some(restore) = selection.restore else {
             return;
         };
         self.restore_scenario = Some(restore);
+        let refused = if is_refused {
+            ". Here it is refused, and nothing is changed"
+        } else {
+            ""
+        };
         self.description = Some(format!(
-            "{}. {}",
+            "{}. {}{refused}",
             selection.startup.description(),
             restore.description()
         ));

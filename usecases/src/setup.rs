@@ -8,7 +8,7 @@ mod keys;
 use std::time::Duration;
 
 use domain::{SchemaState, SetupWizardState, StorageType};
-use ports::{ActiveCredential, Dek, EventKind, NodeRecord, Secret};
+use ports::{ActiveCredential, Dek, EventKind, NodeRecord, Sealing, Secret};
 
 use crate::error::Error;
 use crate::lock;
@@ -17,8 +17,12 @@ use crate::recorder::Recorder;
 use crate::refused::Refused;
 
 use crate::dek_ways;
+use crate::keys::store_password;
 use crate::startup::{self, Mode};
-use crate::token::{self, TokenAccess};
+use crate::token::TokenAccess;
+use crate::wrap::{self, Keys};
+use crate::{record, session, storage};
+use keys::SetUpKeys;
 
 /// How many characters a backup password has at least.
 pub const MIN_PASSWORD_CHARS: usize = 12;
@@ -47,20 +51,24 @@ pub fn run(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
 
 fn set_up(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
     let node = recorder.node;
-    ensure_possible(request)?;
+    ensure_possible(node, request)?;
     let _lock = lock::acquire(node, request.lock_wait)?;
     let record = begin(node)?;
     ensure_node(node, request, record.as_ref())?;
     let access = match request.storage {
-        StorageType::SoftHsm => {
-            let access = TokenAccess::look(node, record.as_ref())?;
+        hsm @ (StorageType::SoftHsm | StorageType::PhysicalHsm) => {
+            let access = TokenAccess::look(node, hsm, record.as_ref())?;
             if let Some(record) = &record {
-                dek_ways::ensure_consistent(node, record, false, None)?;
+                let copy = match access.session() {
+                    Some(session) => session::copy_for(node, session, &record.sealing)?,
+                    None => record.sealing.only_copy(),
+                };
+                dek_ways::ensure_consistent(node, record, false, copy, None)?;
                 keys::ensure_nothing_replaced(node, record, access.session())?;
             }
             Some(access)
         }
-        StorageType::Software | StorageType::PhysicalHsm => None,
+        StorageType::Software => None,
     };
 
     let migrated = node.store.record.migrate()?;
@@ -125,16 +133,22 @@ fn set_up_token(
     recorder: &mut Recorder<'_>,
 ) -> Result<Dek, Error> {
     let session = access.open(recorder)?;
-    let known = record.and_then(|record| record.token.as_ref());
-    let (kek, dek) = keys::keys(recorder, &*session, record)?;
-    token::store(recorder, &*session, &kek, &dek, known, None)?;
+    let sealing = record.map_or_else(Sealing::default, |record| record.sealing.clone());
+    let SetUpKeys { kek, dek, is_new } = keys::keys(recorder, &*session, record)?;
+    let keys = Keys {
+        kek: &kek,
+        dek: &dek,
+    };
+    if is_new {
+        wrap::store_new_dek(recorder, &*session, keys, &sealing)?;
+    } else {
+        wrap::store(recorder, &*session, keys, &sealing, None)?;
+    }
     Ok(dek)
 }
 
-fn ensure_possible(request: &Request) -> Result<(), Error> {
-    if request.storage == StorageType::PhysicalHsm {
-        return Err(Refused::PhysicalHsmAtSetup.into());
-    }
+fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
+    storage::ensure_served(node, Some(request.storage))?;
     request
         .backup_password
         .as_ref()
@@ -191,11 +205,7 @@ pub fn may_set_up(node: &Node) -> Result<(), Error> {
 fn ensure_node(node: &Node, request: &Request, record: Option<&NodeRecord>) -> Result<(), Error> {
     ensure_not_set_up(node, record)?;
     let Some(record) = record else { return Ok(()) };
-    let sealed = record
-        .token
-        .as_ref()
-        .is_some_and(|token| token.encrypted_dek.is_some() || token.backup_encrypted_dek.is_some());
-    if sealed && request.storage == StorageType::Software {
+    if record.sealing.has_dek() && request.storage == StorageType::Software {
         let database = node.settings.database_path.clone();
         return Err(Refused::SealedSecrets { database }.into());
     }
@@ -246,7 +256,7 @@ fn ensure_not_newer(node: &Node, record: &NodeRecord) -> Result<(), Error> {
 impl Recorder<'_> {
     fn set_backup_password(&mut self, request: &Request, dek: &Dek) -> Result<(), Error> {
         let Some(password) = &request.backup_password else {
-            if token::stored(self.node)?.backup_encrypted_dek.is_some() {
+            if record::read(self.node)?.sealing.backup.is_some() {
                 self.note("set_backup_password", false, "the one of before is kept");
                 return Ok(());
             }
@@ -257,12 +267,7 @@ impl Recorder<'_> {
             self.note("set_backup_password", false, "none, as asked for");
             return Ok(());
         };
-        let blob = self.node.secrets.crypto.wrap_with_password(dek, password)?;
-        let mut token = token::stored(self.node)?;
-        token.backup_encrypted_dek = Some(blob);
-        token.backup_password_set_at = Some(self.node.host.clock.now());
-        let event = self.node.event(EventKind::PasswordSet, "");
-        self.node.store.record.save_token(&token, Some(&event))?;
+        store_password(self.node, dek, password)?;
         self.note(
             "set_backup_password",
             true,

@@ -71,13 +71,14 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     };
     let seen = open_token(node, looked, request.mode, request.accept_new_database)?;
     recorder.report.set_observed(&seen.observed, &seen.warnings);
+    recorder.report.token = seen.token.as_ref().map(Into::into);
     let record = seen.record.as_ref();
     recorder.report.set_summary(&seen.observed, record);
 
     let selection = select(&seen.observed, program);
-    recorder.report.set_selection(selection);
-    let plan = Plan::of(&seen.observed, selection)
-        .map_err(|refusal| refusal::refused(node, &seen.observed, refusal))?;
+    let plan = Plan::of(&seen.observed, selection);
+    recorder.report.set_selection(selection, plan.is_err());
+    let plan = plan.map_err(|refusal| refusal::refused(node, &seen.observed, refusal))?;
     node.host.output.debug(&announce(recorder.report));
     recorder.report.outcome = Some(plan.outcome);
     let warnings = warnings::standing(node, &seen);

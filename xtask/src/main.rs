@@ -18,6 +18,8 @@ mod screens;
 mod svg;
 mod test;
 mod tidy;
+#[expect(dead_code, reason = "the tests that include it use the rest")]
+mod token;
 
 use std::process::ExitCode;
 
@@ -29,8 +31,8 @@ type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 const TASKS: [Task; 8] = [
     (
         "test",
-        "[--database postgres] [ARG…]: the whole test suite, with the programs it needs; ARGs go to \
-         `cargo test`; with --database the tests from outside that are of a database, on that one",
+        "[--token softhsm|kryoptic|softokn | --database postgres | ARG…]: the whole test suite, with the \
+         programs it needs, or what runs on every token or database on this one; ARGs go to `cargo test`",
         test::run,
     ),
     ("tidy", ": the rules that no compiler checks", tidy::run),

@@ -1,275 +1,107 @@
 //! `cargo xtask test`: the programs that the tests run, then the tests.
 
+mod databases;
+mod needs;
+pub mod suites;
+
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::run::{self, Result};
+use crate::token::Kind;
 
-/// A Debian package that the tests need, and how to see that it is there.
-struct Need {
-    package: &'static str,
-    found_by: FoundBy,
-}
-
-enum FoundBy {
-    Program(&'static str),
-    File(&'static str),
-    /// Below the library directory of this machine's architecture.
-    Library(&'static str),
-    /// Below a directory of any version of it.
-    Version(&'static str, &'static str),
-}
-
-impl Need {
-    fn is_met(&self) -> bool {
-        match self.found_by {
-            FoundBy::Program(name) => run::has_program(name),
-            FoundBy::File(path) => Path::new(path).exists(),
-            FoundBy::Library(path) => {
-                let directory = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-                Path::new(&directory).join(path).exists()
-            }
-            FoundBy::Version(directory, path) => std::fs::read_dir(directory)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .any(|version| version.path().join(path).exists()),
-        }
-    }
-}
-
-const NEEDS: [Need; 16] = [
-    Need {
-        package: "softhsm2",
-        found_by: FoundBy::Program("softhsm2-util"),
-    },
-    Need {
-        package: "softhsm2",
-        found_by: FoundBy::File("/usr/lib/softhsm/libsofthsm2.so"),
-    },
-    Need {
-        package: "nginx-light",
-        found_by: FoundBy::Program("nginx"),
-    },
-    Need {
-        package: "openssl",
-        found_by: FoundBy::Program("openssl"),
-    },
-    Need {
-        package: "opensc",
-        found_by: FoundBy::Program("pkcs11-tool"),
-    },
-    Need {
-        package: "opensc-pkcs11",
-        found_by: FoundBy::Library("pkcs11-spy.so"),
-    },
-    Need {
-        package: "p11-kit",
-        found_by: FoundBy::Program("p11-kit"),
-    },
-    Need {
-        package: "p11-kit-modules",
-        found_by: FoundBy::Library("pkcs11/p11-kit-client.so"),
-    },
-    Need {
-        package: "age",
-        found_by: FoundBy::Program("age"),
-    },
-    Need {
-        package: "bsdutils",
-        found_by: FoundBy::Program("script"),
-    },
-    Need {
-        package: "strace",
-        found_by: FoundBy::Program("strace"),
-    },
-    Need {
-        package: "gettext",
-        found_by: FoundBy::Program("msgfmt"),
-    },
-    Need {
-        package: "gettext",
-        found_by: FoundBy::Program("msgunfmt"),
-    },
-    Need {
-        package: "sqlite3",
-        found_by: FoundBy::Program("sqlite3"),
-    },
-    Need {
-        package: "postgresql",
-        found_by: FoundBy::Version("/usr/lib/postgresql", "bin/initdb"),
-    },
-    Need {
-        package: "build-essential",
-        found_by: FoundBy::Program("cc"),
-    },
-];
-
-/// What of the program from outside is run once more with a database on a server. The rest is about
-/// files, or about what no database has a part in.
-const ON_A_SERVER: [&str; 5] = [
-    "scenarios::",
-    "setup::",
-    "recovery::",
-    "keys::",
-    "history::",
-];
-
-/// Installs what is missing, runs the suite with `arguments`, and sums it up. `--database postgres`
-/// runs the tests from outside that are of a database, on PostgreSQL.
+/// Installs what is missing and runs the tests: all of them with `arguments`, and where there are
+/// none those of the token once more on the other tokens, and those of the database on PostgreSQL;
+/// with `--token NAME` those of the token on this one, with `--database postgres` those of the database
+/// on that.
 pub fn run(arguments: &[String]) -> Result<()> {
-    provide(&missing())?;
-    let mut cargo = run::cargo();
-    match arguments {
-        [flag, database, rest @ ..] if flag == "--database" && database == "postgres" => cargo
-            .args([
-                "test",
-                "--no-fail-fast",
-                "-p",
-                "app-cli",
-                "--test",
-                "outside",
-            ])
-            .args(rest)
-            .arg("--")
-            .args(ON_A_SERVER)
-            .env("TRUSTPOINT_TEST_DATABASE", database),
-        arguments => cargo
-            .args(["test", "--workspace", "--no-fail-fast"])
-            .args(arguments),
+    let token = match arguments {
+        [flag, name] if flag == "--token" => Some(Kind::named(name)?),
+        [flag, ..] if flag == "--token" => return Err("--token takes one name".to_owned()),
+        _ => None,
     };
-    let mut child = cargo
-        .current_dir(run::root()?)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cargo test: {error}"))?;
+    let on_postgres = match arguments {
+        [flag, name] if flag == "--database" && name == "postgres" => true,
+        [flag, ..] if flag == "--database" => return Err("--database takes postgres".to_owned()),
+        _ => false,
+    };
+    needs::provide()?;
+    suites::build_kryoptic()?;
     let mut tally = Tally::default();
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.map_err(|error| format!("output of cargo test: {error}"))?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            tally.add(&line);
+    let mut failed = Vec::new();
+    let mut end = |what: String, ended: Result<()>| {
+        failed.extend(ended.err().map(|error| format!("{what}: {error}")));
+    };
+    match token {
+        Some(kind) => end(kind.name().to_owned(), suites::run(kind, &mut tally)),
+        None if on_postgres => end(
+            "postgres".to_owned(),
+            databases::run_on_postgres(&mut tally),
+        ),
+        None => {
+            let mut all = run::cargo();
+            all.args(["test", "--workspace", "--no-fail-fast"]);
+            end("all".to_owned(), tally.run(all.args(arguments)));
+            if arguments.is_empty() {
+                for kind in [Kind::Kryoptic, Kind::Softokn] {
+                    end(kind.name().to_owned(), suites::run(kind, &mut tally));
+                }
+                end(
+                    "postgres".to_owned(),
+                    databases::run_on_postgres(&mut tally),
+                );
+            }
         }
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("cargo test: {error}"))?;
     println!(
         "{} passed, {} failed, {} skipped",
         tally.passed, tally.failed, tally.skipped
     );
-    if !status.success() {
-        return Err(format!("cargo test ended with {status}"));
-    }
-    if tally.passed == 0 {
-        return Err("not one test ran".to_owned());
-    }
-    Ok(())
-}
-
-fn missing() -> Vec<&'static str> {
-    let mut packages: Vec<_> = NEEDS
-        .iter()
-        .filter(|need| !need.is_met())
-        .map(|need| need.package)
-        .collect();
-    packages.dedup();
-    packages
-}
-
-fn provide(packages: &[&str]) -> Result<()> {
-    if packages.is_empty() {
-        return Ok(());
-    }
-    if !(is_root() && run::has_program("apt-get")) {
-        return Err(format!(
-            "the tests need programs that are not here; install them with\n    \
-             apt-get install --no-install-recommends {}",
-            packages.join(" ")
-        ));
-    }
-    println!("installing {}", packages.join(" "));
-    let _no_services = NoServices::declare()?;
-    run::run(apt_get().arg("update"))?;
-    run::run(
-        apt_get()
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(packages),
-    )?;
-    let still = missing();
-    if still.is_empty() {
+    if failed.is_empty() {
         Ok(())
     } else {
-        Err(format!(
-            "installed, and still not here: {}",
-            still.join(" ")
-        ))
-    }
-}
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command
-        .arg("-q")
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null());
-    command
-}
-
-fn is_root() -> bool {
-    run::text_of(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0")
-}
-
-/// While this lives, a package that is installed starts no service of its own (Debian Policy
-/// 9.3.3.1): the tests run their own nginx. A policy that the machine has already is left alone.
-struct NoServices(Option<&'static Path>);
-
-impl NoServices {
-    fn declare() -> Result<Self> {
-        let policy = Path::new("/usr/sbin/policy-rc.d");
-        if policy.exists() {
-            return Ok(Self(None));
-        }
-        let in_words = |error| format!("{}: {error}", policy.display());
-        std::fs::copy("/bin/false", policy).map_err(in_words)?;
-        let guard = Self(Some(policy));
-        replace_with_script(policy).map_err(in_words)?;
-        Ok(guard)
-    }
-}
-
-/// The copy brought the executable's mode along; what is in it must answer 101, "not allowed".
-fn replace_with_script(policy: &Path) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .truncate(true)
-        .open(policy)?;
-    file.write_all(b"#!/bin/sh\nexit 101\n")
-}
-
-impl Drop for NoServices {
-    fn drop(&mut self) {
-        if let Some(policy) = self.0
-            && let Err(error) = std::fs::remove_file(policy)
-        {
-            eprintln!("{}: {error}; remove it by hand", policy.display());
-        }
+        Err(failed.join("; "))
     }
 }
 
 /// The sum over all test binaries.
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Tally {
+pub struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,
 }
 
 impl Tally {
+    /// Runs `cargo test`, shows what it says, and adds what it closes with.
+    fn run(&mut self, tests: &mut Command) -> Result<()> {
+        let before = self.passed;
+        let mut child = tests
+            .current_dir(run::root()?)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cargo test: {error}"))?;
+        if let Some(stdout) = child.stdout.take() {
+            for line in BufReader::new(stdout).split(b'\n') {
+                let line = line.map_err(|error| format!("output of cargo test: {error}"))?;
+                let line = String::from_utf8_lossy(&line);
+                println!("{line}");
+                self.add(&line);
+            }
+        }
+        let status = child
+            .wait()
+            .map_err(|error| format!("cargo test: {error}"))?;
+        if !status.success() {
+            return Err(format!("cargo test ended with {status}"));
+        }
+        if self.passed == before {
+            return Err("not one test ran".to_owned());
+        }
+        Ok(())
+    }
+
     /// Adds a closing line like `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else {

@@ -11,7 +11,8 @@ use std::os::unix::fs::FileExt as _;
 use data_encoding::HEXLOWER;
 use domain::{InstallationId, KekId};
 use ports::{
-    BackupError, BackupManifest, BackupOrigin, Cause, NodeRecord, ResultExt as _, StoreError,
+    BackupError, BackupManifest, BackupOrigin, Cause, NodeRecord, ResultExt as _, Sealing,
+    StoreError,
 };
 use rusqlite::Connection;
 use time::OffsetDateTime;
@@ -29,6 +30,8 @@ const FORMAT_OF_TABLE: u32 = 1;
 const TABLE: &str = "backup_manifest";
 const HEAD: &str = "\nTrustpoint backup manifest\n";
 const DIGEST: &str = "sha256: ";
+/// The KEKs of every token. A program that knew one token alone wrote and reads `kek_id`.
+const KEKS: &str = "kek_ids";
 /// Far more than a manifest has.
 const LONGEST: u64 = 64 << 10;
 
@@ -39,10 +42,12 @@ pub(super) fn lines(
     origin: &BackupOrigin,
 ) -> Result<String, StoreError> {
     let schema = newest_migration(db).map_err(db.failed("reading the migration history"))?;
-    let token = record.token.as_ref();
     let optional = |text: Option<String>| text.unwrap_or_default();
-    let kek = token.and_then(|token| token.kek.as_ref());
-    let check_value = token.and_then(|token| token.dek_check_value.as_ref());
+    let keks: Vec<String> = keks(&record.sealing)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let check_value = record.sealing.check_value.as_ref();
     let lines = [
         ("format", FORMAT.to_string()),
         ("application_version", origin.application_version.clone()),
@@ -56,14 +61,15 @@ pub(super) fn lines(
             "storage",
             optional(record.storage.map(|storage| storage.to_string())),
         ),
-        ("kek_id", optional(kek.map(ToString::to_string))),
+        ("kek_id", optional(keks.first().cloned())),
+        (KEKS, keks.join(" ")),
         (
             "dek_check_value",
             optional(check_value.map(|value| HEXLOWER.encode(value))),
         ),
         (
             "backup_password_set",
-            yes_no(token.is_some_and(|token| token.backup_encrypted_dek.is_some())),
+            yes_no(record.sealing.backup.is_some()),
         ),
         (
             "setup_completed",
@@ -72,6 +78,17 @@ pub(super) fn lines(
     ]
     .map(|(name, value)| format!("{name}: {}\n", value.replace('\n', " ")));
     Ok(format!("{HEAD}{}{DIGEST}", lines.concat()))
+}
+
+/// The KEKs that wrap the DEK: the one that wrapped it last first.
+fn keks(sealing: &Sealing) -> Vec<&KekId> {
+    let newest = sealing.newest_copy();
+    let others = sealing.copies.iter().filter(|copy| Some(*copy) != newest);
+    newest
+        .into_iter()
+        .chain(others)
+        .filter_map(|copy| copy.kek.as_ref())
+        .collect()
 }
 
 /// Puts the manifest after the `size` bytes of the database, of which a digest may be taken already.
@@ -215,13 +232,22 @@ impl Values {
                 .map(str::parse)
                 .transpose()
                 .map_err(|()| wrong("storage", None))?,
-            kek: optional("kek_id")?.map(kek).transpose()?,
+            keks: self.keks()?,
             dek_check_value: optional("dek_check_value")?
                 .map(|text| bytes("dek_check_value", text))
                 .transpose()?,
             backup_password_set: self.get("backup_password_set")? == "yes",
             setup_completed: self.get("setup_completed")? == "yes",
         })
+    }
+
+    /// Those of every token; of an older program the one that it knew.
+    fn keks(&self) -> Result<Vec<KekId>, BackupError> {
+        let text = match self.0.get(KEKS) {
+            Some(text) => text,
+            None => self.get("kek_id")?,
+        };
+        text.split_whitespace().map(kek).collect()
     }
 
     fn get(&self, name: &str) -> Result<&str, BackupError> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use domain::{SchemaState, StorageType, Version};
 use ports::{
-    Backup, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups,
-    CredentialStore, CredentialWithKey, DatabaseTrouble, Dek, Event, History, HistoryRow,
+    Backup, BackupCopy, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget,
+    Backups, CredentialStore, CredentialWithKey, DatabaseTrouble, Dek, Event, History, HistoryRow,
     MadeSnapshot, Migrated, NewCredential, NodeRecord, NodeStart, NodeStore, Purpose,
-    ServerTrouble, Snapshot, StagedBackup, StartRecord, StoreError, StoredCredential, TokenRecord,
+    ServerTrouble, Snapshot, StagedBackup, StartRecord, StoreError, StoredCredential, TokenCopy,
 };
 use rusqlite::types::Value;
 use time::OffsetDateTime;
@@ -28,8 +28,8 @@ use crate::db::Db;
 use crate::snapshot_files::Kind;
 use crate::watch::Watch;
 use crate::{
-    credential, credential_list, history, installation, integrity, node, scrub, snapshot, space,
-    token,
+    credential, credential_list, history, installation, integrity, node, scrub, sealing, snapshot,
+    space,
 };
 
 /// So many rows of starts are kept, of all nodes.
@@ -141,11 +141,12 @@ impl PostgresDatabase {
         }
     }
 
-    /// Takes a key that is sealed now out of the file of its table. What the server has logged of it
-    /// is out of reach.
+    /// Takes a key that is sealed now, or a copy of the DEK that is forgotten, out of the files of their
+    /// tables. What the server has logged of it is out of reach.
     fn scrub(&self, doing: &'static str) -> Result<(), StoreError> {
-        self.connections
-            .read(doing, |opened| opened.run("VACUUM FULL credential"))
+        self.connections.read(doing, |opened| {
+            opened.run("VACUUM FULL credential, pkcs11_token")
+        })
     }
 
     /// A mirror of every row; `None` where there is no schema yet.
@@ -246,9 +247,38 @@ impl NodeStore for PostgresDatabase {
         })
     }
 
-    fn save_token(&self, token: &TokenRecord, event: Option<&Event>) -> Result<(), StoreError> {
-        self.write("storing the token", event, |db| {
-            Ok((token::save(db, token)?, true))
+    fn save_copy(
+        &self,
+        copy: &TokenCopy,
+        check_value: Option<&[u8]>,
+        event: Option<&Event>,
+    ) -> Result<(), StoreError> {
+        self.write("storing what is known of the token", event, |db| {
+            Ok((sealing::save_copy(db, copy, check_value)?, true))
+        })
+    }
+
+    fn replace_dek(&self, copy: &TokenCopy, check_value: &[u8]) -> Result<(), StoreError> {
+        self.write("storing a new DEK", None, |db| {
+            Ok((sealing::replace_dek(db, copy, check_value)?, false))
+        })
+    }
+
+    fn save_backup_copy(&self, copy: &BackupCopy, event: &Event) -> Result<(), StoreError> {
+        let doing = "storing the DEK under the backup password";
+        self.write(doing, Some(event), |db| {
+            Ok((sealing::save_backup_copy(db, copy)?, true))
+        })
+    }
+
+    fn forget_copy(&self, serial: &str, event: &Event) -> Result<bool, StoreError> {
+        let doing = "removing what is known of the token";
+        self.write(doing, Some(event), |db| {
+            let was_known = sealing::forget_copy(db, serial)?;
+            if was_known {
+                scrub::mark(db).map_err(db.failed(doing))?;
+            }
+            Ok((was_known, was_known))
         })
     }
 

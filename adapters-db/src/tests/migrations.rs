@@ -2,7 +2,7 @@
 
 use domain::SchemaState;
 use ports::contract::failed::Failed;
-use ports::contract::store::{event, moment};
+use ports::contract::store::{event, known_sealing, moment};
 use ports::{EventKind, FaultKind, Migrated, NodeStore as _};
 use refinery::{Migration, Runner};
 
@@ -171,6 +171,41 @@ fn every_schema_of_the_past_is_ours_and_is_brought_up_to_date() {
         let rig = behind(count);
         rig.open().migrate().unwrap();
         assert_eq!(node(&rig.open()).schema, SchemaState::Current, "{count}");
+    }
+}
+
+/// What the programs of these schemas have written: of a token as much as each of them knew.
+#[test]
+fn every_key_of_the_past_is_there_before_and_after_its_migration() {
+    let token = "INSERT INTO pkcs11_token (id, label, serial, module_path, encrypted_dek, \
+                 bek_encrypted_dek, dek_check_value) \
+                 VALUES (1, 'Contract-Token', '0123abcd', '/usr/lib/module.so', X'010203', \
+                 X'040506', X'08080808080808080808080808080808'); \
+                 INSERT INTO pkcs11_key (token_id, label, key_id) \
+                 VALUES (1, 'trustpoint-kek', X'07070707070707070707070707070707');";
+    let rotation = "UPDATE pkcs11_token SET bek_set_at = '2026-09-21T14:13:20Z'; \
+                    UPDATE pkcs11_key SET state = 'current'; \
+                    INSERT INTO pkcs11_key (token_id, label, key_id, state) VALUES \
+                    (1, 'trustpoint-kek', X'06060606060606060606060606060606', 'retired'), \
+                    (1, 'trustpoint-kek', X'05050505050505050505050505050505', 'retired'), \
+                    (1, 'trustpoint-kek', X'09090909090909090909090909090909', 'pending');";
+    for count in 4..7 {
+        let rig = behind(count);
+        rig.edit(token);
+        let mut expected = known_sealing();
+        let copy = &mut expected.copies[0];
+        // When a token has wrapped it was not known before there was more than one.
+        copy.wrapped.as_mut().unwrap().at = None;
+        if count < 5 {
+            copy.pending_kek = None;
+            copy.retired_keks.clear();
+            expected.backup.as_mut().unwrap().set_at = None;
+        } else {
+            rig.edit(rotation);
+        }
+        assert_eq!(node(&rig.open_read_only()).sealing, expected, "{count}");
+        rig.open().migrate().unwrap();
+        assert_eq!(node(&rig.open()).sealing, expected, "{count}");
     }
 }
 

@@ -2,7 +2,9 @@
 
 use domain::{KekId, StorageType};
 use ports::contract::failed::Failed;
-use ports::contract::store::{event, known_token, moment, save, start, try_save};
+use ports::contract::store::{
+    event, known_sealing, known_token, moment, save, save_sealing, start, try_save,
+};
 use ports::{Dek, EventKind, FaultKind, Purpose};
 
 use super::every_port::*;
@@ -13,7 +15,7 @@ fn full() -> Rig {
     let rig = Rig::migrated();
     let database = rig.open();
     database.set_storage(StorageType::SoftHsm).unwrap();
-    database.save_token(&known_token(), None).unwrap();
+    save_sealing(&database, &known_sealing());
     save(&database, "one", None);
     database
         .mark_setup_completed(&event(EventKind::SetUp, moment(0)))
@@ -37,13 +39,16 @@ fn look(database: &SqliteDatabase) -> Vec<Option<Failed>> {
 /// And all that is changed in the life of a node.
 fn change(database: &SqliteDatabase) -> Vec<Option<Failed>> {
     let dek = Dek::from_bytes(&[1; 32]).unwrap();
-    let mut token = known_token();
-    token.pending_kek = Some(KekId::new(&[9; 16]).unwrap());
+    let mut token = known_token("0123abcd");
+    token.pending_kek = Some(KekId::new(&[11; 16]).unwrap());
+    let forgotten = event(EventKind::TokenForgotten, moment(1));
     vec![
         fault(database.migrate()),
         fault(database.snapshot(Purpose::BeforeUpgrade, moment(1))),
         fault(database.set_storage(StorageType::SoftHsm)),
-        fault(database.save_token(&token, None)),
+        fault(database.save_copy(&token, Some(&[8; 16]), None)),
+        fault(database.forget_copy(&token.serial, &forgotten)),
+        fault(database.replace_dek(&token, &[9; 16])),
         fault(try_save(database, "one", None)),
         fault(database.seal_all(&dek)),
         fault(database.mark_setup_completed(&event(EventKind::SetUp, moment(1)))),

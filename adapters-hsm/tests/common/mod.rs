@@ -1,10 +1,13 @@
 //! What the tests on real modules share.
 //!
-//! SoftHSM reads its configuration from the environment and once per process, and a module that
-//! hangs takes its process along. So each test runs its body in a process of its own: the test
-//! binary runs itself again for that one test.
+//! A module reads its configuration from the environment and once per process, and one that hangs
+//! takes its process along. So each test runs its body in a process of its own: the test binary
+//! runs itself again for that one test.
 
 #![expect(dead_code, reason = "each test binary uses its own part")]
+
+#[path = "../../../xtask/src/token.rs"]
+pub mod token;
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -18,37 +21,36 @@ use camino::Utf8PathBuf;
 use ports::contract::token::{PIN, Rig, SO_PIN, in_full};
 use ports::fake::FakePinMemory;
 use ports::{
-    DekBlobs, FaultKind, PinMemory, ReachedModule, Secret, Token, TokenError, TokenModule,
-    TokenQuery, TokenSession,
+    DekBlobs, FaultKind, Patience, PinMemory, ReachedModule, Secret, Token, TokenError,
+    TokenModule, TokenQuery, TokenSession,
 };
+use token::{CHOICE, Kind, Store};
 
 /// SoftHSM's module.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 const CHILD: &str = "HSM_TEST_CHILD";
 
-/// Runs `body` in a process of its own, with an empty token directory and `environment`, in which
-/// `{dir}` stands for the directory of the test. `name` is the name of the test.
+/// Runs `body` in a process of its own, with an empty store of the tokens of this run, or of those that
+/// `environment` names, and with `environment`, in which `{dir}` stands for the directory of the test.
+/// `name` is the name of the test.
 pub fn isolated(name: &str, environment: &[(&str, &str)], body: impl FnOnce(&Sandbox)) {
     if std::env::var_os(CHILD).is_some_and(|child| child == name) {
         return body(&Sandbox::of_child());
     }
     let dir = tempfile::tempdir().unwrap();
-    let tokens = dir.path().join("tokens");
-    fs::create_dir(&tokens).unwrap();
-    let conf = dir.path().join("softhsm2.conf");
-    let text = format!(
-        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-        tokens.display()
-    );
-    write(&conf, text.as_bytes());
+    let named = environment.iter().find(|(key, _)| *key == CHOICE);
+    let kind = named.map_or_else(Kind::of_this_run, |(_, name)| Kind::named(name));
+    let store = Store::new(kind.unwrap(), dir.path());
+    store.create().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, name)
         .env("HSM_TEST_DIR", dir.path())
-        .env("SOFTHSM2_CONF", &conf)
+        .env("SHIM_MODULE", store.kind().module())
         .env("XDG_RUNTIME_DIR", dir.path())
+        .envs(store.environment())
         .stdin(Stdio::null());
     for (key, value) in environment {
         child.env(key, value.replace("{dir}", dir.path().to_str().unwrap()));
@@ -63,17 +65,19 @@ pub fn isolated(name: &str, environment: &[(&str, &str)], body: impl FnOnce(&San
     assert!(text.contains("1 passed"), "{name} did not run:\n{text}");
 }
 
-/// The directory of one test, with its token directory.
+/// The directory of one test, with its tokens.
 #[derive(Clone)]
 pub struct Sandbox {
     dir: PathBuf,
+    /// The tokens.
+    pub store: Store,
 }
 
 impl Sandbox {
     fn of_child() -> Self {
-        Self {
-            dir: std::env::var_os("HSM_TEST_DIR").unwrap().into(),
-        }
+        let dir: PathBuf = std::env::var_os("HSM_TEST_DIR").unwrap().into();
+        let store = Store::new(Kind::of_this_run().unwrap(), &dir);
+        Self { dir, store }
     }
 
     /// A path in the directory.
@@ -104,25 +108,44 @@ impl Sandbox {
         path
     }
 
-    /// A token made by SoftHSM's own tool.
+    /// A token made by another tool.
     pub fn token(&self, label: &str) {
-        require_softhsm();
-        run(Command::new("softhsm2-util").args([
-            "--init-token",
-            "--free",
-            "--label",
-            label,
-            "--so-pin",
-            SO_PIN,
-            "--pin",
-            PIN,
-        ]));
+        self.require_module();
+        self.store.initialise(label, SO_PIN, PIN).unwrap();
+    }
+
+    /// Fails where the module is not there: a suite that skips proves nothing.
+    pub fn require_module(&self) {
+        let module = self.store.kind().module();
+        let is_there = module.exists();
+        assert!(
+            is_there,
+            "{} is missing; `cargo xtask test` provides it",
+            module.display()
+        );
+    }
+
+    /// The module of the tokens, as they are now.
+    pub fn direct(&self) -> HsmConfig {
+        self.behind(Utf8PathBuf::from_path_buf(self.store.kind().module()).unwrap())
+    }
+
+    /// The same behind the shim of `tests/modules`, which fails as the environment tells it.
+    pub fn shimmed(&self) -> HsmConfig {
+        self.behind(self.module("shim.c"))
+    }
+
+    fn behind(&self, module: Utf8PathBuf) -> HsmConfig {
+        HsmConfig {
+            module_init: self.store.module_init().unwrap(),
+            ..config(module)
+        }
     }
 
     /// Every file of the token directory with its content.
     pub fn tokens(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
-        let mut open = vec![self.dir.join("tokens")];
+        let mut open = vec![self.store.tokens()];
         while let Some(dir) = open.pop() {
             for entry in fs::read_dir(dir).unwrap() {
                 let path = entry.unwrap().path();
@@ -155,14 +178,6 @@ pub fn run(command: &mut Command) -> String {
     );
     assert!(output.status.success(), "{command:?}: {text}");
     text
-}
-
-/// Fails where SoftHSM is not installed: a suite that skips proves nothing.
-pub fn require_softhsm() {
-    assert!(
-        Path::new(SOFTHSM).exists(),
-        "{SOFTHSM} is missing: install the package softhsm2"
-    );
 }
 
 /// A configuration without a daemon.
@@ -211,19 +226,18 @@ pub fn ledger(memory: &dyn PinMemory, serial: &str) -> (u8, Vec<String>) {
 
 /// SoftHSM.
 pub fn softhsm() -> Pkcs11Module {
-    require_softhsm();
     module(config(SOFTHSM))
 }
 
 /// The module, reached in one try.
 pub fn reach(module: &Pkcs11Module) -> Result<Box<dyn ReachedModule>, TokenError> {
-    module.reach(Duration::ZERO, &mut |_| {})
+    module.reach(&mut Patience::none())
 }
 
 /// Why the token with this label could not be looked for.
 pub fn not_found(module: &Pkcs11Module, label: &str) -> TokenError {
     reach(module)
-        .and_then(|reached| reached.find(&query(label)))
+        .and_then(|reached| reached.find(&query(label), &mut Patience::none()))
         .err()
         .unwrap()
 }
@@ -273,19 +287,19 @@ pub fn logged_in(module: &Pkcs11Module, label: &str) -> Box<dyn TokenSession> {
     log_in(module, label, PIN).unwrap()
 }
 
-/// A rig on a module that shows SoftHSM's tokens. Each new rig empties the token directory.
-pub struct SoftHsmRig {
+/// A rig on the tokens of a sandbox. Each new rig empties them.
+pub struct StoreRig {
     sandbox: Sandbox,
     module: Utf8PathBuf,
     book: FakePinMemory,
 }
 
-impl SoftHsmRig {
+impl StoreRig {
+    /// Over a module that shows the tokens.
     pub fn new(sandbox: &Sandbox, module: impl Into<Utf8PathBuf>) -> Self {
-        require_softhsm();
-        let tokens = sandbox.path("tokens");
-        fs::remove_dir_all(&tokens).unwrap();
-        fs::create_dir(&tokens).unwrap();
+        sandbox.require_module();
+        fs::remove_dir_all(sandbox.store.tokens()).unwrap();
+        sandbox.store.create().unwrap();
         Self {
             sandbox: sandbox.clone(),
             module: module.into(),
@@ -294,9 +308,10 @@ impl SoftHsmRig {
     }
 }
 
-impl Rig for SoftHsmRig {
+impl Rig for StoreRig {
     fn module(&self) -> Box<dyn TokenModule> {
-        Box::new(module_with(config(self.module.clone()), &self.book))
+        let config = self.sandbox.behind(self.module.clone());
+        Box::new(module_with(config, &self.book))
     }
 
     fn blobs(&self) -> Box<dyn DekBlobs> {

@@ -1,4 +1,4 @@
-//! Options of the commands that look after a node: `tls`, `backup`, `doctor`.
+//! Options of the commands that look after a node: `tls`, `backup`, `hsm`.
 
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueHint};
@@ -69,6 +69,27 @@ pub struct TlsActivateArgs {
     /// How long to wait for another start to end
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub lock_wait: u64,
+}
+
+/// Commands of `hsm`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HsmCommand {
+    /// Try out whether the token can keep a KEK: mechanisms, PIN flags, wrapping with a throw-away
+    /// key; leaves nothing behind
+    ///
+    /// It asks before it logs in: a wrong PIN counts against the token. What it prints can be pasted
+    /// into an issue.
+    #[command(after_help = examples::HSM_CHECK)]
+    Check(HsmCheckArgs),
+}
+
+/// Options of `hsm check`.
+#[derive(Args, Clone, Debug)]
+pub struct HsmCheckArgs {
+    /// Log in without asking; where there is no terminal to ask at and this is not given, what needs a
+    /// login is left out
+    #[arg(long)]
+    pub login: bool,
 }
 
 /// What stands for standard input or output in the place of a file.

@@ -43,6 +43,16 @@ Examples:
   # A new KEK, and the old ones destroyed once it is proven
   trustpointctl keys rotate-kek --destroy-old";
 
+pub(super) const KEYS_FORGET: &str = "\
+Examples:
+  # The serial numbers
+  trustpointctl keys show
+  # A token that was stolen; asks at a terminal whether it is to be forgotten
+  trustpointctl keys forget-token a809c295803970ba
+  # The token in use, where the backup password is proven to open the DEK
+  trustpointctl keys forget-token a809c295803970ba --yes \\
+    --backup-password-file /run/secrets/backup_password";
+
 pub(super) const KEYS_SET_PASSWORD: &str = "\
 Examples:
   # Asks for the new password at a terminal, twice
@@ -120,6 +130,13 @@ Examples:
   trustpointctl doctor
   # Every check in JSON
   trustpointctl --format json doctor";
+
+pub(super) const HSM_CHECK: &str = "\
+Examples:
+  # The token of the configuration; asks before it logs in
+  trustpointctl hsm check
+  # In JSON, in a script that has made sure of the PIN
+  trustpointctl --format json hsm check --login";
 
 pub(super) const HISTORY: &str = "\
 Examples:

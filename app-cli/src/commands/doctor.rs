@@ -23,20 +23,29 @@ pub fn run(config: &Config, console: Console, report: &mut Report) -> Result<Nex
     let node = wire(config, Access::ReadOnly, console)?;
     let runtime = config.runtime_dir.value.as_str();
     let checks = doctor::run(&node, &places(config, &node), runtime);
+    report.own = Some(Own::Doctor(own::Doctor {
+        checks: checks.iter().map(reported).collect(),
+    }));
+    end(&checks, console)
+}
+
+/// Shows the checks, and ends as the first of them that fails.
+///
+/// # Errors
+/// That one, by its kind.
+pub(super) fn end(checks: &[Check], console: Console) -> Result<Next, Failure> {
     if console.is_human() {
         let advised: Vec<_> = checks.iter().map(|check| (check, hint(check))).collect();
         console.checks(&advised);
     }
-    report.own = Some(Own::Doctor(own::Doctor {
-        checks: checks.iter().map(reported).collect(),
-    }));
-    match doctor::first_failure(&checks) {
+    match doctor::first_failure(checks) {
         None => Ok(Next::Exit),
-        Some((first, kind)) => Err(failure(&checks, first, kind)),
+        Some((first, kind)) => Err(failure(checks, first, kind)),
     }
 }
 
-fn reported(check: &Check) -> CheckReport {
+/// A check for the report.
+pub(super) fn reported(check: &Check) -> CheckReport {
     CheckReport {
         group: Name(check.group),
         name: check.name,

@@ -1,15 +1,16 @@
-//! `keys show`, `keys rotate-kek`, `keys set-backup-password`, `keys verify-backup-password`.
+//! `keys show`, `keys rotate-kek`, `keys forget-token`, `keys set-backup-password`,
+//! `keys verify-backup-password`.
 
 use std::time::Duration;
 
 use super::Next;
-use crate::cli::{KeysCommand, RecoverArgs, RotateKekArgs, VerifyPasswordArgs};
+use crate::cli::{ForgetTokenArgs, KeysCommand, RecoverArgs, RotateKekArgs, VerifyPasswordArgs};
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::prompt::{self, AskedPins};
 use crate::wire::{Access, wire};
-use usecases::keys::{self, Rotation};
+use usecases::keys::{self, Forget, Rotation};
 use usecases::report::Report;
 use usecases::report::own::{KeysShow, Own};
 use usecases::setup::check_password;
@@ -27,6 +28,7 @@ pub fn run(
     match command {
         KeysCommand::Show => show(config, console, report),
         KeysCommand::RotateKek(arguments) => rotate(config, arguments, console, report),
+        KeysCommand::ForgetToken(arguments) => forget(config, arguments, console, report),
         KeysCommand::SetBackupPassword(arguments) => set(config, arguments, console, report),
         KeysCommand::VerifyBackupPassword(arguments) => verify(config, arguments, console, report),
     }
@@ -38,6 +40,7 @@ pub fn name(command: &KeysCommand) -> &'static str {
     match command {
         KeysCommand::Show => "keys show",
         KeysCommand::RotateKek(_) => "keys rotate-kek",
+        KeysCommand::ForgetToken(_) => "keys forget-token",
         KeysCommand::SetBackupPassword(_) => "keys set-backup-password",
         KeysCommand::VerifyBackupPassword(_) => "keys verify-backup-password",
     }
@@ -71,6 +74,30 @@ fn rotate(
     let mut node = wire(config, Access::ReadWrite, console)?;
     node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
     let result = keys::rotate(&mut console.recorder(&node, report), request);
+    report.warnings.extend(node.secrets.module.take_warnings());
+    result?;
+    Ok(Next::Exit)
+}
+
+fn forget(
+    config: &Config,
+    arguments: &ForgetTokenArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Failure> {
+    let mut node = wire(config, Access::ReadWrite, console)?;
+    node.secrets.pins = Box::new(AskedPins(config.secrets.clone()));
+    let token = keys::to_forget(&node, &arguments.serial)?;
+    if !arguments.yes {
+        prompt::confirm_forgetting(&token)?;
+    }
+    let file = arguments.backup_password_file.as_deref();
+    let request = Forget {
+        serial: arguments.serial.clone(),
+        password: file.map(prompt::secret_of).transpose()?,
+        lock_wait: Duration::from_secs(arguments.lock_wait),
+    };
+    let result = keys::forget(&mut console.recorder(&node, report), &request);
     report.warnings.extend(node.secrets.module.take_warnings());
     result?;
     Ok(Next::Exit)

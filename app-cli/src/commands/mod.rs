@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod doctor;
 mod history;
+mod hsm;
 mod keys;
 mod program;
 mod recover;
@@ -12,7 +13,7 @@ mod setup;
 mod startup;
 mod tls;
 
-use crate::cli::{BackupCommand, Cli, Command, TlsCommand};
+use crate::cli::{BackupCommand, Cli, Command, HsmCommand, TlsCommand};
 use crate::config::{Config, unknown_variables};
 use crate::console::Console;
 use crate::failure::Failure;
@@ -50,6 +51,9 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fai
         Command::Tls(command) => tls::run(&config, command, console, report),
         Command::Backup(command) => backup::run(&config, command, console, report),
         Command::Doctor => doctor::run(&config, console, report),
+        Command::Hsm(HsmCommand::Check(arguments)) => {
+            hsm::check(&config, arguments, console, report)
+        }
         Command::History(arguments) => history::run(&config, arguments, console, report),
         Command::Config(_) => Ok(config::show(&config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
@@ -78,6 +82,7 @@ pub fn name(command: &Command) -> &'static str {
             BackupCommand::Restore(_) => "backup restore",
         },
         Command::Doctor => "doctor",
+        Command::Hsm(HsmCommand::Check(_)) => "hsm check",
         Command::History(_) => "history",
         Command::Config(_) => "config show",
         Command::Completions { .. } => "completions",

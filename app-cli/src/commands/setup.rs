@@ -37,7 +37,7 @@ pub fn run(
         setup::run(&mut console.recorder(&node, report), &request).map(|()| Some(storage))
     };
     report.warnings.extend(node.secrets.module.take_warnings());
-    if result? == Some(StorageType::SoftHsm) {
+    if result?.is_some_and(StorageType::is_hsm) {
         report.warnings.extend(prompt::typed_pin(&config.secrets));
     }
     Ok(Next::Exit)
@@ -49,7 +49,7 @@ fn request(node: &Node, arguments: &SetupArgs) -> Result<Request, Failure> {
         Some(storage) => (storage, arguments.san.clone()),
         None => {
             prompt::before_asking(None, || setup::may_set_up(node))?;
-            let storage = prompt::storage()?;
+            let storage = prompt::storage(node.settings.physical_hsm)?;
             (storage, names(node, arguments)?)
         }
     };
@@ -74,13 +74,13 @@ fn backup_password(
     storage: StorageType,
 ) -> Result<Option<Secret>, Failure> {
     let file = arguments.backup_password_file.as_deref();
-    if file.is_none() && (storage != StorageType::SoftHsm || arguments.no_backup_password) {
+    if file.is_none() && (!storage.is_hsm() || arguments.no_backup_password) {
         return Ok(None);
     }
     if file.is_none() && !prompt::is_terminal() {
         return Err(Failure::new(
             FaultKind::Usage,
-            "setup with SoftHSM storage needs a backup password",
+            format!("setup with {storage} storage needs a backup password"),
             "give it with --backup-password-file, or go without one by --no-backup-password",
         ));
     }

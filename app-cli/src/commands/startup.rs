@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adapters_fs::durable;
-use domain::{Outcome, StorageType};
+use domain::Outcome;
 
 use super::{Next, program};
 use crate::cli::StartupArgs;
@@ -71,7 +71,7 @@ pub fn startup(
 /// for the application.
 fn has_dek(report: &Report) -> bool {
     let storage = (report.context.as_ref()).and_then(|context| context.storage_type);
-    report.outcome == Some(Outcome::Ready) && storage == Some(Name(StorageType::SoftHsm))
+    report.outcome == Some(Outcome::Ready) && storage.is_some_and(|Name(storage)| storage.is_hsm())
 }
 
 /// What the next start would select.

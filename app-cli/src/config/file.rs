@@ -89,6 +89,7 @@ pub struct Hsm {
     pub uri: Option<String>,
     pub daemon: Option<String>,
     pub wait: Option<String>,
+    pub physical: Option<bool>,
     pub pin_file: Option<Utf8PathBuf>,
     pub so_pin_file: Option<Utf8PathBuf>,
 }

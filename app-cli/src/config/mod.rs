@@ -62,6 +62,8 @@ pub struct Config {
     pub hsm_module_init: Setting<Option<String>>,
     /// How long to wait for the daemon and for any one call into the module.
     pub hsm_wait: Setting<Duration>,
+    /// Whether physical HSMs are opted in to.
+    pub hsm_physical: Setting<bool>,
     /// Command that has nginx take up a new TLS set; empty where there is none.
     pub nginx_reload: Setting<Vec<String>>,
     /// Files of the PINs.
@@ -264,6 +266,13 @@ impl Config {
                     || "30s".to_owned(),
                 )?
                 .and_then(|text| duration("hsm.wait", "TRUSTPOINT_HSM_WAIT", &text))?,
+            hsm_physical: layers.value(
+                "TRUSTPOINT_HSM_PHYSICAL",
+                file.hsm.physical,
+                "hsm.physical",
+                |text| yes_or_no(&text),
+                || false,
+            )?,
             secrets: SecretFiles {
                 pin: layers.pick_path("HSM_PIN_FILE", file.hsm.pin_file, "hsm.pin_file")?,
                 so_pin: layers.pick_path(
@@ -370,6 +379,7 @@ impl Config {
             row("hsm.wait", &self.hsm_wait, |wait| {
                 humantime::format_duration(*wait).to_string()
             }),
+            row("hsm.physical", &self.hsm_physical, ToString::to_string),
             row("nginx.reload", &self.nginx_reload, |items| list(items)),
             row("static.sources", &self.static_sources, |items| list(items)),
             row("static.root", &self.static_root, option),
@@ -422,6 +432,17 @@ fn hsm_value(key: &str, error: &ConfigValueError) -> Failure {
         }
     };
     Failure::new(FaultKind::Config, format!("{key}: {error}"), hint)
+}
+
+fn yes_or_no(text: &str) -> Result<bool, Failure> {
+    text.parse().map_err(|error| {
+        Failure::new(
+            FaultKind::Config,
+            format!("hsm.physical: {text:?} is neither true nor false"),
+            "write true or false into TRUSTPOINT_HSM_PHYSICAL, or take it away: false is the default",
+        )
+        .because(error)
+    })
 }
 
 fn duration(key: &str, variable: &str, text: &str) -> Result<Duration, Failure> {

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 25] = [
+pub const TABLE: [(&str, &str); 26] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -46,6 +46,10 @@ pub const TABLE: [(&str, &str); 25] = [
     (
         "TRUSTPOINT_HSM_MODULE_INIT",
         "String that the module is given at C_Initialize: hsm.module_init.",
+    ),
+    (
+        "TRUSTPOINT_HSM_PHYSICAL",
+        "Whether physical HSMs are carried out, true or false: hsm.physical.",
     ),
     (
         "TRUSTPOINT_HSM_TOKEN_LABEL",
@@ -203,11 +207,7 @@ mod tests {
     #[test]
     fn what_the_containers_document_names_reaches_the_container() {
         let document = include_str!("../../../docs/containers.md");
-        let compose = [
-            include_str!("../../../containers/compose.yaml"),
-            include_str!("../../../containers/compose.tls.yaml"),
-        ]
-        .concat();
+        let compose = compose_files();
         let named = TABLE.iter().filter(|(name, _)| document.contains(name));
         let named: Vec<&str> = named.map(|(name, _)| *name).collect();
         assert!(named.len() > 3, "{named:?}");
@@ -244,10 +244,17 @@ mod tests {
             "TRUSTPOINT_HSM_DAEMON",
             "the socket is in a volume; compose.tls.yaml has another way",
         ),
-        ("TRUSTPOINT_HSM_MODULE", "the image has one"),
+        (
+            "TRUSTPOINT_HSM_MODULE",
+            "the image has one; compose.kryoptic.yaml has another",
+        ),
         (
             "TRUSTPOINT_HSM_MODULE_INIT",
             "the image's module takes none",
+        ),
+        (
+            "TRUSTPOINT_HSM_PHYSICAL",
+            "the compose file's token is a SoftHSM; that of compose.kryoptic.yaml is not",
         ),
         (
             "TRUSTPOINT_ROOT",
@@ -270,6 +277,15 @@ mod tests {
             .collect()
     }
 
+    fn compose_files() -> String {
+        [
+            include_str!("../../../containers/compose.yaml"),
+            include_str!("../../../containers/compose.tls.yaml"),
+            include_str!("../../../containers/compose.kryoptic.yaml"),
+        ]
+        .concat()
+    }
+
     #[test]
     fn every_setting_reaches_the_container_or_is_left_out_for_a_reason() {
         let compose = include_str!("../../../containers/compose.yaml");
@@ -287,11 +303,7 @@ mod tests {
 
     #[test]
     fn what_the_compose_files_read_is_known() {
-        let compose = [
-            include_str!("../../../containers/compose.yaml"),
-            include_str!("../../../containers/compose.tls.yaml"),
-        ]
-        .concat();
+        let compose = compose_files();
         let read = compose.split("${").skip(1);
         let read: Vec<&str> = read.filter_map(|rest| rest.split(':').next()).collect();
         assert!(read.len() > 4, "{read:?}");

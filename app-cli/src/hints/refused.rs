@@ -8,8 +8,6 @@ use super::common::RESTORE;
 pub(super) fn of(refused: &Refused) -> String {
     const REPORT: &str = "report this with the output of `trustpointctl --format json status`";
     const NEWER: &str = "run the newer program again";
-    const STORAGE: &str =
-        "restore a backup of a node with SOFTWARE or SOFTHSM storage; nothing was changed";
     match refused {
         Refused::NoDatabase { .. } => "run `trustpointctl startup` first, or restore a backup",
         Refused::LostDatabase { .. } => {
@@ -48,8 +46,11 @@ pub(super) fn of(refused: &Refused) -> String {
                 contradiction(found.is_about_the_kek(), *by_password)
             );
         }
-        Refused::PhysicalHsm => STORAGE,
-        Refused::PhysicalHsmAtSetup => "run setup with --storage software or --storage softhsm",
+        Refused::PhysicalHsm => {
+            "set hsm.physical to true (TRUSTPOINT_HSM_PHYSICAL=true) where this node is to use its \
+             device; else run setup with --storage software or --storage softhsm, or, where it was \
+             set up already, restore a backup of a node with such a storage; nothing was changed"
+        }
         Refused::NoStorage { .. } => {
             "restore a backup or snapshot of the database; the storage is the one row of \
              key_storage_config"
@@ -86,11 +87,7 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::DamagedPasswordBlob { .. } => {
             "while the DEK is accessible, `trustpointctl keys set-backup-password` makes it anew"
         }
-        Refused::NoPassword { way_back: None, .. } => "run `trustpointctl startup`",
-        Refused::NoPassword {
-            way_back: Some(way_back),
-            ..
-        }
+        Refused::NoPassword { way_back, .. }
         | Refused::LostDek { way_back, .. }
         | Refused::DekReplaced { way_back, .. } => return way_back.clone(),
         Refused::CacheAlone(found) => return found.way_back.clone(),
@@ -109,8 +106,40 @@ pub(super) fn of(refused: &Refused) -> String {
             "name one of them with hsm.token_label, or add a slot; an initialised token is never \
              overwritten"
         }
-        Refused::NoToken { .. } => {
-            "this node has no HSM storage; `trustpointctl setup --storage softhsm` makes one"
+        Refused::NoInitialisedToken { .. } => {
+            "name the token that is meant with hsm.token_label or hsm.uri, or have the device's security \
+             officer initialise one with this label and set its user PIN: this program initialises \
+             none on a physical HSM (of SoftHSM `setup --storage softhsm` makes one); nothing was \
+             changed"
+        }
+        Refused::NoUserPin { .. } => {
+            "have the device's security officer set it (pkcs11-tool --login --login-type so \
+             --init-pin); nothing was changed"
+        }
+        Refused::NoToken { .. } => "run the command again; `trustpointctl keys show` lists the tokens",
+        Refused::UnknownToken { known, .. } if known.is_empty() => {
+            "no token is known: there is nothing to forget"
+        }
+        Refused::UnknownToken { known, .. } => {
+            return format!(
+                "there is one for {}; `trustpointctl keys show` tells more of each",
+                known.join(", ")
+            );
+        }
+        Refused::TokenInUse {
+            has_backup_password: true,
+            ..
+        } => {
+            "prove that the backup password opens the DEK, with --backup-password-file FILE: after \
+             that the next start waits for `trustpointctl recover`; nothing was changed"
+        }
+        Refused::TokenInUse { .. } => {
+            "set a backup password first, with `trustpointctl keys set-backup-password`, or put \
+             another token in its place; nothing was changed"
+        }
+        Refused::LastWay { .. } => {
+            "while the DEK is cached, `trustpointctl keys rotate-kek` wraps it for the token in use, \
+             and `trustpointctl keys set-backup-password` adds a password; nothing was changed"
         }
         Refused::NewKekFails { .. } => "run `trustpointctl keys rotate-kek` again",
         Refused::UnusableCredential { .. } => {

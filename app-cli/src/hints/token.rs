@@ -108,9 +108,9 @@ pub(super) fn of(error: &E) -> String {
         }
         E::UnseenTries { .. } => {
             return format!(
-                "make sure of the PIN {PIN_PLACE}, and with `pkcs11-tool --list-slots` that the \
-                 token answers and is not on its last try; then remove the file pin-rejected \
-                 beside the database and start again"
+                "make sure of the PIN {PIN_PLACE}, and let `trustpointctl hsm check` log in with it: it \
+                 shows how the token stands to PINs and asks first, and a login that works ends \
+                 this; so does removing the file pin-rejected beside the database"
             );
         }
         E::RejectedPinUnreadable { .. } => {
@@ -130,14 +130,41 @@ pub(super) fn of(error: &E) -> String {
             "find out with `pkcs11-tool --login --list-objects` which of them this program \
              generated, and who made the other; remove neither before the DEK is unwrapped"
         }
-        E::UnprotectedKek(_) => "use a token that keeps its keys, for example SoftHSM",
+        E::UnprotectedKek { .. } => {
+            "see in the manual of the token whether its configuration forbids that; else use another, \
+             SoftHSM for example"
+        }
         E::WrappedDekDamaged(_) => {
             "restore a backup of the database that belongs to this token (`backup restore`), or \
              bring the DEK back by the backup password (`recover`); nothing was changed"
         }
-        E::NoWrapMechanism(_) => {
+        E::NoWrapMechanism { .. } => {
             "load the token's own module in process (hsm.module), or reach it through p11-kit \
-             0.25.5 or newer; AES_ECB is never used"
+             0.25.5 or newer; a token that has none of the three cannot hold a KEK"
+        }
+        E::OwnIv { .. } => {
+            "this program cannot use the AES_GCM of this token; let it offer AES_KEY_WRAP or \
+             AES_KEY_WRAP_KWP (its manual says how), or use another token"
+        }
+        E::PinPad(_) => {
+            "let the officer of the token switch the keypad off, so that the PIN comes from the \
+             program, or use a token without one"
+        }
+        E::NoLoginRequired(_) => {
+            "give the token a user PIN (NSS softokn: certutil -W -d sql:DIRECTORY), then start again"
+        }
+        E::NothingPublic { .. } => {
+            "let the officer of the token allow public objects to be read without a login, or use \
+             another token"
+        }
+        E::NotInitialised { .. } => {
+            "see that hsm.module_init names the directory of the token and that its volume is mounted; a \
+             new token is made with the module's own tool (NSS softokn: certutil -N -d \
+             sql:DIRECTORY); no key is taken for lost"
+        }
+        E::OtherLabels { .. } => {
+            "make hsm.token_label one of these, or name the token in hsm.module_init \
+             (dbTokenDescription='LABEL' for NSS softokn); no key is taken for lost"
         }
         E::MechanismMissing { .. } => {
             "reach the token in process (hsm.module of the token itself), or through a daemon that \

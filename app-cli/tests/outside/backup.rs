@@ -38,7 +38,7 @@ fn sql_in(file: &str, statement: &str) -> String {
 
 /// A value of the manifest, as anybody can read it: lines at the end of the file.
 fn manifest(file: &str, name: &str) -> String {
-    let lines = tool("sh", ["-c", "tail -n 12 \"$1\" | cat -v", "sh", file]);
+    let lines = tool("sh", ["-c", "tail -n 13 \"$1\" | cat -v", "sh", file]);
     let (_, lines) = lines.split_once("Trustpoint backup manifest\n").unwrap();
     let mut values = lines.lines().filter_map(|line| line.split_once(": "));
     let value = values.find_map(|(seen, value)| (seen == name).then_some(value));
@@ -77,7 +77,7 @@ fn sqlite3_opens_a_backup_and_it_says_what_it_is() {
         ),
         (
             "dek_check_value",
-            of_node("SELECT lower(hex(dek_check_value)) FROM pkcs11_token"),
+            of_node("SELECT lower(hex(dek_check_value)) FROM sealing"),
         ),
         (
             "schema",

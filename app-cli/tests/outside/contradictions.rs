@@ -88,7 +88,7 @@ fn a_kek_that_the_database_does_not_name() {
 fn c19_a_completed_node_without_a_token_row_is_not_one_without_a_password() {
     for is_cached in [true, false] {
         let sandbox = Sandbox::softhsm();
-        sandbox.sql("DELETE FROM pkcs11_key; DELETE FROM pkcs11_token");
+        sandbox.sql("DELETE FROM pkcs11_key; DELETE FROM pkcs11_token; DELETE FROM sealing");
         if !is_cached {
             sandbox.new_container();
         }
@@ -103,7 +103,7 @@ fn c19_a_completed_node_without_a_token_row_is_not_one_without_a_password() {
 fn a_token_row_that_does_not_say_which_dek_is_in_use() {
     for is_cached in [true, false] {
         let sandbox = Sandbox::softhsm();
-        sandbox.sql("UPDATE pkcs11_token SET dek_check_value = NULL");
+        sandbox.sql("UPDATE sealing SET dek_check_value = NULL");
         if !is_cached {
             sandbox.new_container();
         }
@@ -115,9 +115,9 @@ fn a_token_row_that_does_not_say_which_dek_is_in_use() {
 #[test]
 fn a_check_value_of_another_dek_names_both() {
     let sandbox = Sandbox::softhsm();
-    let column = "SELECT lower(hex(dek_check_value)) FROM pkcs11_token";
+    let column = "SELECT lower(hex(dek_check_value)) FROM sealing";
     let right = sandbox.sql(column);
-    sandbox.sql("UPDATE pkcs11_token SET dek_check_value = x'00112233445566778899aabbccddeeff'");
+    sandbox.sql("UPDATE sealing SET dek_check_value = x'00112233445566778899aabbccddeeff'");
     let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
     for part in [right.trim(), "00112233445566778899aabbccddeeff"] {
         assert!(said.contains(part), "{said}");
@@ -183,7 +183,7 @@ fn c19_a_damaged_password_blob_is_said_and_promises_nothing() {
     for damage in ["x'00'", "substr(bek_encrypted_dek, 1, 60)", "x''"] {
         let sandbox = Sandbox::softhsm();
         sandbox.sql(&format!(
-            "UPDATE pkcs11_token SET bek_encrypted_dek = CAST({damage} AS BLOB)"
+            "UPDATE sealing SET bek_encrypted_dek = CAST({damage} AS BLOB)"
         ));
         let run = sandbox.run(&["startup"]).expect(0);
         assert_eq!(run.outcome(), "ready");

@@ -72,6 +72,7 @@ fn a_healthy_node_passes_every_check() {
         "pin",
         "kek",
         "dek",
+        "token_copies",
         "dek_cache",
         "certificate",
         "certificate_validity",
@@ -159,7 +160,7 @@ fn a_module_and_a_daemon_that_cannot_be_reached() {
     assert!(run.code == 69 || run.code == 78, "{}", run.stdout);
     assert_eq!(checks(&run)["hsm_module"], "fail");
     assert_eq!(checks(&run)["hsm_token"], "warn");
-    sandbox.unset("TRUSTPOINT_HSM_MODULE");
+    sandbox.configure_module();
     sandbox.set("TRUSTPOINT_HSM_DAEMON", "unix:/nonexistent/daemon");
     assert_check(&doctor(&sandbox), "hsm_daemon", "fail", 69);
     assert_check(&doctor(&sandbox), "hsm_module", "warn", 69);
@@ -211,9 +212,17 @@ fn c18_a_wrong_pin_is_tried_once_and_not_again() {
         assert!(said.contains("not tried again"), "{said}");
         assert!(!said.contains("CKR_PIN_INCORRECT"), "{said}");
     }
-    assert_check(&doctor(&sandbox), "pin_budget", "warn", 77);
     sandbox.set("HSM_PIN", crate::sandbox::PIN);
     doctor(&sandbox).expect(0);
+}
+
+#[test]
+fn c18_a_count_of_wrong_pins_that_is_low_is_warned_about() {
+    let mut sandbox = Sandbox::softhsm();
+    sandbox.new_container();
+    sandbox.set("HSM_PIN", "0000-0000");
+    assert_check(&doctor(&sandbox), "pin", "fail", 77);
+    assert_check(&doctor(&sandbox), "pin_budget", "warn", 77);
 }
 
 #[test]

@@ -8,7 +8,10 @@ const URL: &str = "TRUSTPOINT_DATABASE_URL";
 #[test]
 fn a_node_on_a_server_is_set_up_started_and_started_again() {
     let sandbox = Sandbox::on_server();
-    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "setup_required");
+    assert_eq!(
+        sandbox.run(&["startup"]).expect(0).outcome(),
+        "setup_required"
+    );
     sandbox.setup_softhsm();
     sandbox.run(&["startup", "--require-ready"]).expect(0);
     assert!(!sandbox.database().exists(), "nothing of it is a file");

@@ -10,19 +10,21 @@
 )]
 
 mod sandbox;
+mod schema;
 #[path = "../../../adapters-db/src/tests/server.rs"]
 mod server;
-mod schema;
 
 mod backup;
 mod bad_input;
 mod check_ahead;
 mod commands;
 mod contradictions;
+mod copies;
 mod corrections;
 mod doctor;
 mod fleet;
 mod history;
+mod hsm_check;
 mod interop;
 mod journals;
 mod key_durability;

@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::reference_faults::hsm::shim;
 use crate::sandbox::{SOFTHSM, Sandbox, put, tool};
 
 /// A SoftHSM node in a new container, whose module does this.
 fn disturbed(fault: &str) -> Sandbox {
     let mut sandbox = Sandbox::softhsm();
-    let module = shim(&sandbox);
-    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
+    sandbox.use_shim();
     sandbox.set("SHIM_FAULT", fault);
     sandbox.new_container();
     sandbox

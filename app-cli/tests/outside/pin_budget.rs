@@ -1,6 +1,6 @@
-//! The PIN budget (C18) and what is kept of secrets (C21), on a real token behind a spy.
+//! The PIN budget (C18) and what is kept of secrets (C21), on a real token, every C_Login counted.
 
-mod ledger;
+pub mod ledger;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -9,39 +9,27 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::sandbox::{NOBODY, PASSWORD, PIN, Run, SO_PIN, SOFTHSM, Sandbox, is_root, put, wrapped};
+use crate::sandbox::{NOBODY, PASSWORD, PIN, Run, SO_PIN, Sandbox, is_root, put, wrapped};
 
 const WRONG: &str = "3141-5926";
 
-/// A ready SoftHSM node, each call into whose module is written down from now on.
+/// A ready SoftHSM node, each login to whose token is counted from now on.
 fn watched() -> Sandbox {
     let mut sandbox = Sandbox::softhsm();
-    sandbox.set("TRUSTPOINT_HSM_MODULE", spy().to_str().unwrap());
-    sandbox.set("PKCS11SPY", SOFTHSM);
-    let calls = sandbox.path("calls").display().to_string();
-    sandbox.set("PKCS11SPY_OUTPUT", &calls);
+    count_logins(&mut sandbox);
     sandbox
 }
 
-fn spy() -> PathBuf {
-    let name = format!(
-        "/usr/lib/{}-linux-gnu/pkcs11-spy.so",
-        std::env::consts::ARCH
-    );
-    assert!(
-        Path::new(&name).exists(),
-        "{name} is missing: install the package opensc"
-    );
-    name.into()
+/// Each login of later runs adds a byte to a file.
+pub fn count_logins(sandbox: &mut Sandbox) {
+    sandbox.use_shim();
+    let counter = sandbox.path("logins").display().to_string();
+    sandbox.set("SHIM_LOGINS", &counter);
 }
 
 /// How often a module was asked to log in, so far.
-fn logins(sandbox: &Sandbox) -> usize {
-    let calls = fs::read_to_string(sandbox.path("calls")).unwrap_or_default();
-    calls
-        .lines()
-        .filter(|line| line.ends_with(": C_Login"))
-        .count()
+pub fn logins(sandbox: &Sandbox) -> usize {
+    fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
 }
 
 /// A watched node whose token has rejected [`WRONG`] once.
@@ -63,6 +51,32 @@ fn c18_a_start_logs_in_once() {
     let sandbox = watched();
     sandbox.run(&["startup"]).expect(0);
     assert_eq!(logins(&sandbox), 1);
+}
+
+#[test]
+fn a_ready_start_makes_no_more_calls_than_it_needs() {
+    let mut sandbox = watched();
+    let calls = sandbox.path("calls").display().to_string();
+    sandbox.set("SHIM_CALLS", &calls);
+    sandbox.run(&["startup"]).expect(0);
+    let calls = fs::read(calls).unwrap();
+    // By their place in CK_FUNCTION_LIST.
+    for (place, function, times) in [
+        (0, "C_Initialize", 1),
+        (12, "C_OpenSession", 1),
+        // Whose token it is is seen before it is given a PIN (C23), and the KEK only after that.
+        (26, "C_FindObjectsInit", 2),
+        (18, "C_Login", 1),
+        (61, "C_UnwrapKey", 1),
+        (60, "C_WrapKey", 0),
+        (20, "C_CreateObject", 0),
+        (58, "C_GenerateKey", 0),
+        (13, "C_CloseSession", 1),
+        (1, "C_Finalize", 1),
+    ] {
+        let made = calls.iter().filter(|call| **call == place).count();
+        assert_eq!(made, times, "{function}");
+    }
 }
 
 #[test]
@@ -123,8 +137,7 @@ fn c18_a_look_never_logs_in_with_a_rejected_pin() {
 fn put_cache_back(sandbox: &Sandbox) {
     let kept = fs::read(memory(sandbox)).unwrap();
     let mut start = sandbox.command(&["startup"]);
-    let calls = sandbox.path("other-calls");
-    start.env("HSM_PIN", PIN).env("PKCS11SPY_OUTPUT", calls);
+    start.env("HSM_PIN", PIN).env_remove("SHIM_LOGINS");
     Run::end_of(&mut start).expect(0);
     put(&memory(sandbox), kept);
 }

@@ -5,9 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::sandbox::{
-    PASSWORD, PIN, Run, SO_PIN, SOFTHSM, Sandbox, openssl_fingerprint, put, tool,
-};
+use crate::sandbox::{PASSWORD, PIN, Run, SOFTHSM, Sandbox, openssl_fingerprint, put, tool};
 
 const LOST: &str = "RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED";
 const READY: &str = "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED";
@@ -59,30 +57,7 @@ fn assert_is_back(sandbox: &Sandbox, fingerprint: &str) {
 }
 
 fn tokens(sandbox: &Sandbox) -> BTreeMap<PathBuf, String> {
-    Sandbox::picture_below(&sandbox.path("tokens"))
-}
-
-/// CKA_IDs of the secret keys on the token.
-fn keys_on_token(sandbox: &Sandbox) -> Vec<String> {
-    let listing = sandbox.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
-    let mut ids: Vec<_> = listing
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("ID:"))
-        .map(|id| id.trim().to_owned())
-        .collect();
-    ids.sort();
-    ids
-}
-
-fn softhsm2_util(sandbox: &Sandbox, arguments: &[&str]) -> String {
-    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
-    tool(
-        "env",
-        [&conf, "softhsm2-util"]
-            .iter()
-            .copied()
-            .chain(arguments.iter().copied()),
-    )
+    Sandbox::picture_below(&sandbox.store().tokens())
 }
 
 #[test]
@@ -127,13 +102,13 @@ fn the_old_token_back_needs_no_password() {
 fn the_old_token_back_while_the_node_waits_is_used_by_recover() {
     let (sandbox, fingerprint) = waiting();
     sandbox.bring_token_back();
-    let keys = keys_on_token(&sandbox);
+    let keys = sandbox.keys_on_token();
     let run = recover(&sandbox, PASSWORD).expect(0);
     for step in ["initialise_token", "generate_kek", "wrap_dek"] {
         assert_eq!(run.step(step), "unchanged", "{step}");
     }
     assert_eq!(
-        keys_on_token(&sandbox),
+        sandbox.keys_on_token(),
         keys,
         "no key is made where ours is"
     );
@@ -141,26 +116,10 @@ fn the_old_token_back_while_the_node_waits_is_used_by_recover() {
 }
 
 #[test]
-fn the_old_token_in_the_place_of_the_recovered_one_is_a_lost_token_again() {
-    let (sandbox, fingerprint) = waiting();
-    recover(&sandbox, PASSWORD).expect(0);
-    sandbox.bring_token_back();
-    sandbox.new_container();
-    let run = sandbox.run(&["startup"]).expect(0);
-    assert_eq!(run.restore_scenario(), LOST);
-    recover(&sandbox, PASSWORD).expect(0);
-    assert_is_back(&sandbox, &fingerprint);
-}
-
-#[test]
 fn both_tokens_under_one_label_the_one_in_use_is_meant() {
-    let (sandbox, fingerprint) = waiting();
+    let (mut sandbox, fingerprint) = waiting();
     recover(&sandbox, PASSWORD).expect(0);
-    for entry in fs::read_dir(sandbox.path("tokens.lost")).unwrap() {
-        let entry = entry.unwrap();
-        let to = sandbox.path("tokens").join(entry.file_name());
-        fs::rename(entry.path(), to).unwrap();
-    }
+    sandbox.bring_token_back_beside();
     assert_is_back(&sandbox, &fingerprint);
 }
 
@@ -170,30 +129,14 @@ fn a_token_that_was_initialised_beforehand_is_used_as_it_is() {
     sandbox.initialise_token();
     let run = recover(&sandbox, PASSWORD).expect(0);
     assert_eq!(run.step("initialise_token"), "unchanged");
-    assert_eq!(
-        softhsm2_util(&sandbox, &["--show-slots"])
-            .matches("Trustpoint-SoftHSM")
-            .count(),
-        1
-    );
+    assert_eq!(sandbox.store().count().unwrap(), 1);
     assert_is_back(&sandbox, &fingerprint);
 }
 
 #[test]
 fn a_token_whose_user_pin_was_never_set_is_finished() {
     let (sandbox, fingerprint) = waiting();
-    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
-    let init = [
-        &conf,
-        "pkcs11-tool",
-        "--module",
-        SOFTHSM,
-        "--init-token",
-        "--slot-index",
-        "0",
-    ];
-    let with = ["--label", "Trustpoint-SoftHSM", "--so-pin", SO_PIN];
-    tool("env", init.into_iter().chain(with));
+    sandbox.half_initialise_token();
     recover(&sandbox, PASSWORD).expect(0);
     assert_is_back(&sandbox, &fingerprint);
 }
@@ -217,7 +160,7 @@ fn a_foreign_kek_under_our_label_is_left_alone() {
     sandbox.initialise_token();
     sandbox.add_foreign_kek();
     recover(&sandbox, PASSWORD).expect(0);
-    let keys = keys_on_token(&sandbox);
+    let keys = sandbox.keys_on_token();
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert!(keys.contains(&"4711".to_owned()), "{keys:?}");
     assert_is_back(&sandbox, &fingerprint);
@@ -241,22 +184,20 @@ fn a_kek_that_was_deleted_is_made_anew_on_its_token() {
 fn tokens_of_other_labels_are_never_touched() {
     let (sandbox, fingerprint) = waiting();
     for label in ["Other", "Another"] {
-        let init = [
-            "--init-token",
-            "--free",
-            "--label",
-            label,
-            "--pin",
-            "1111-2222",
-        ];
-        softhsm2_util(&sandbox, &[&init[..], &["--so-pin", "3333-4444"]].concat());
+        sandbox
+            .store()
+            .initialise(label, "3333-4444", "1111-2222")
+            .unwrap();
     }
-    let before = tokens(&sandbox);
+    let others = sandbox.store().list().unwrap();
+    let picture = || -> Vec<_> {
+        let each = others.iter().map(|token| Sandbox::picture_below(token));
+        each.collect()
+    };
+    let before = picture();
+    assert_eq!(before.len(), 2);
     recover(&sandbox, PASSWORD).expect(0);
-    let after = tokens(&sandbox);
-    for (path, picture) in before.iter().filter(|(path, _)| path.is_file()) {
-        assert_eq!(after.get(path), Some(picture), "{}", path.display());
-    }
+    assert!(picture() == before, "another token was changed");
     assert_is_back(&sandbox, &fingerprint);
 }
 
@@ -297,15 +238,10 @@ impl Drop for OneToken {
 #[test]
 fn without_a_free_slot_the_tokens_there_are_named_and_left_alone() {
     let (mut sandbox, _) = waiting();
-    let init = [
-        "--init-token",
-        "--free",
-        "--label",
-        "Other",
-        "--pin",
-        "1111-2222",
-    ];
-    softhsm2_util(&sandbox, &[&init[..], &["--so-pin", "3333-4444"]].concat());
+    sandbox
+        .store()
+        .initialise("Other", "3333-4444", "1111-2222")
+        .unwrap();
     let before = tokens(&sandbox);
     let _server = OneToken::start(&mut sandbox, "Other");
     let file = sandbox.password_file(PASSWORD);
@@ -322,7 +258,7 @@ fn without_a_free_slot_the_tokens_there_are_named_and_left_alone() {
 fn recover_is_refused_where_nothing_is_to_be_recovered() {
     for (sandbox, word) in [
         (Sandbox::new(), "no database"),
-        (Sandbox::software(), "no SoftHSM storage"),
+        (Sandbox::software(), "no token is needed"),
         (Sandbox::softhsm(), "does not wait"),
     ] {
         let file = sandbox.password_file(PASSWORD);
@@ -367,14 +303,14 @@ fn an_altered_blob_is_no_wrong_password_where_it_can_be_told() {
         ),
         ("substr(bek_encrypted_dek, 1, 93) || x'00'", 77, "denied"),
     ] {
-        let right = sandbox.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+        let right = sandbox.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
         sandbox.sql(&format!(
-            "UPDATE pkcs11_token SET bek_encrypted_dek = CAST({change} AS BLOB)"
+            "UPDATE sealing SET bek_encrypted_dek = CAST({change} AS BLOB)"
         ));
         sandbox.fails_unchanged(&arguments, code, kind);
         let right = right.trim();
         sandbox.sql(&format!(
-            "UPDATE pkcs11_token SET bek_encrypted_dek = x'{right}'"
+            "UPDATE sealing SET bek_encrypted_dek = x'{right}'"
         ));
     }
     recover(&sandbox, PASSWORD).expect(0);
@@ -384,11 +320,9 @@ fn an_altered_blob_is_no_wrong_password_where_it_can_be_told() {
 fn a_password_of_another_dek_is_corrupt_and_changes_nothing() {
     let (sandbox, _) = waiting();
     let (other, _) = waiting();
-    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM pkcs11_token");
+    let blob = other.sql("SELECT hex(bek_encrypted_dek) FROM sealing");
     let blob = blob.trim();
-    sandbox.sql(&format!(
-        "UPDATE pkcs11_token SET bek_encrypted_dek = x'{blob}'"
-    ));
+    sandbox.sql(&format!("UPDATE sealing SET bek_encrypted_dek = x'{blob}'"));
     let file = sandbox.password_file(PASSWORD);
     let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
     let said = sandbox.fails_unchanged(&arguments, 65, "data_corrupt");
@@ -447,16 +381,7 @@ fn a_token_whose_initialisation_was_cut_short_is_finished_by_recover() {
     let sandbox = Sandbox::softhsm();
     sandbox.lose_runtime();
     sandbox.lose_token();
-    let conf = format!("SOFTHSM2_CONF={}", sandbox.path("softhsm2.conf").display());
-    let initialise = [
-        "--init-token",
-        "--slot-index",
-        "0",
-        "--label",
-        "Trustpoint-SoftHSM",
-    ];
-    let module = ["pkcs11-tool", "--module", SOFTHSM, "--so-pin", SO_PIN];
-    tool("env", [&[conf.as_str()][..], &module, &initialise].concat());
+    sandbox.half_initialise_token();
     let run = sandbox.run(&["startup"]).expect(0);
     assert_eq!(
         run.restore_scenario(),
@@ -498,23 +423,6 @@ fn setup_on_a_node_that_waits_names_recover_and_status_names_what_comes_first() 
     let said = sandbox.fails_unchanged(&["setup", "--storage", "software"], 78, "config");
     assert!(said.contains("`trustpointctl recover`"), "{said}");
     assert!(!said.contains("--reset"), "{said}");
-}
-
-#[test]
-fn what_only_the_lost_token_opens_is_kept_through_any_number_of_upgrades() {
-    let mut sandbox = waiting().0;
-    let run = recover(&sandbox, PASSWORD).expect(0);
-    let kept = run.text("/warnings/0");
-    let kept = kept
-        .split(' ')
-        .find(|word| word.contains("/snapshots/"))
-        .unwrap();
-    let kept = kept.trim_matches('`').to_owned();
-    for version in 2..9 {
-        sandbox.set("TRUSTPOINT_APP_VERSION", &format!("{version}.0.0"));
-        sandbox.run(&["startup"]).expect(0);
-    }
-    sandbox.run(&["backup", "verify", &kept]).expect(0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use time::Duration;
 
 use crate::corrections::save_credential;
 use crate::sandbox::{PASSWORD, Run, Sandbox, put, tool};
+use crate::scenarios::physical;
 use crate::tls_admin::pki::{KINDS, Pki};
 
 const RUNBOOK: &str = include_str!("../../../docs/operations.md");
@@ -38,11 +39,17 @@ fn node(state: &str) -> Sandbox {
             sandbox
         }
         "without a backup password" => Sandbox::softhsm_without_password(),
+        "fresh with a physical HSM" => {
+            let sandbox = physical::opted_in();
+            sandbox.initialise_token();
+            sandbox
+        }
+        "physical HSM replaced" => physical::ready(),
         "newer database" => Sandbox::software(),
         _ => Sandbox::softhsm(),
     };
     fs::create_dir_all(backups(&sandbox)).unwrap();
-    if state != "fresh" && state != "without a backup password" {
+    if !state.starts_with("fresh") && state != "without a backup password" {
         let file = backups(&sandbox).join("node.backup");
         let create = ["backup", "create", file.to_str().unwrap()];
         sandbox.run(&create).expect(0);
@@ -58,12 +65,17 @@ fn bring_about(sandbox: &Sandbox, state: &str) {
     };
     match state {
         "fresh"
+        | "fresh with a physical HSM"
         | "ready"
         | "certificate ends soon"
         | "certificate of a CA ends soon"
         | "without a backup password" => {}
         "KEK lost, DEK cached" => {
             sandbox.delete_keks();
+        }
+        "physical HSM replaced" => {
+            physical::replace_token(sandbox);
+            sandbox.run(&["startup"]).expect(0);
         }
         "token lost and back" => {
             sandbox.lose_token();
@@ -75,7 +87,7 @@ fn bring_about(sandbox: &Sandbox, state: &str) {
             lose_dek();
         }
         "token lost without a backup password" => {
-            sandbox.sql("UPDATE pkcs11_token SET bek_encrypted_dek = NULL");
+            sandbox.sql("UPDATE sealing SET bek_encrypted_dek = NULL");
             sandbox.lose_token();
             lose_dek();
         }
@@ -135,6 +147,10 @@ fn script_for(sandbox: &Sandbox, remedy: &Remedy) -> String {
             "FINGERPRINT",
             &listed.text("/credentials/1/sha256_fingerprint"),
         );
+    }
+    if script.contains("SERIAL") {
+        let shown = sandbox.run(&["keys", "show"]).expect(0);
+        script = script.replace("SERIAL", &shown.text("/keys/copies/0/serial"));
     }
     if script.contains("RECIPIENT") {
         let key = sandbox.path("node.key");

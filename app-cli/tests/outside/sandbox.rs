@@ -1,6 +1,9 @@
-//! A node in a directory of its own, on a tmpfs, with a SoftHSM token directory beside it.
+//! A node in a directory of its own, on a tmpfs, with a store of tokens beside it.
 
 mod run;
+#[path = "../../../xtask/src/token.rs"]
+pub mod token;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,6 +15,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 pub use run::Run;
+use token::{Kind, Store};
 
 use crate::server::{Server, new_name};
 
@@ -30,6 +34,7 @@ pub struct Sandbox {
     variables: BTreeMap<String, String>,
     /// Where its database stands on the tests' server, where it is not a file.
     schema: Option<String>,
+    store: Store,
 }
 
 /// Whether the databases of this run stand on a server (`cargo xtask test --database postgres`).
@@ -44,19 +49,20 @@ impl Sandbox {
             .prefix("trustpoint-")
             .tempdir_in("/dev/shm")
             .unwrap();
+        let store = Store::new(Kind::of_this_run().unwrap(), dir.path());
         let mut sandbox = Self {
             dir,
             variables: BTreeMap::new(),
             schema: None,
+            store,
         };
         if is_on_server() {
             sandbox.move_to_server();
         }
-        sandbox.new_token_directory();
         sandbox.set("HSM_PIN", PIN);
         sandbox.set("HSM_SO_PIN", SO_PIN);
-        let conf = sandbox.path("softhsm2.conf").display().to_string();
-        sandbox.set("SOFTHSM2_CONF", &conf);
+        sandbox.new_tokens();
+        sandbox.configure_module();
         sandbox
     }
 
@@ -292,83 +298,6 @@ impl Sandbox {
         fs::create_dir_all(self.root("run/trustpoint")).unwrap();
     }
 
-    /// Deletes every secret key from the token, and leaves the token.
-    pub fn delete_keks(&self) {
-        let listing = self.pkcs11_tool(&["--list-objects", "--type", "secrkey"]);
-        let ids: Vec<_> = listing
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("ID:"))
-            .map(str::trim)
-            .collect();
-        assert!(!ids.is_empty(), "{listing}");
-        for id in ids {
-            self.pkcs11_tool(&["--delete-object", "--type", "secrkey", "--id", id]);
-        }
-    }
-
-    /// Runs pkcs11-tool on the token as its user, and gives back what it printed.
-    #[track_caller]
-    pub fn pkcs11_tool(&self, arguments: &[&str]) -> String {
-        let conf = format!("SOFTHSM2_CONF={}", self.path("softhsm2.conf").display());
-        let login = [
-            &conf,
-            "pkcs11-tool",
-            "--module",
-            SOFTHSM,
-            "--token-label",
-            "Trustpoint-SoftHSM",
-            "--login",
-            "--pin",
-            PIN,
-        ];
-        tool(
-            "env",
-            login.iter().copied().chain(arguments.iter().copied()),
-        )
-    }
-
-    /// Somebody else's AES key under the label of our KEK, with the CKA_ID 4711.
-    pub fn add_foreign_kek(&self) {
-        let key = ["--keygen", "--key-type", "AES:32", "--id", "4711"];
-        self.pkcs11_tool(&[&key[..], &["--label", "trustpoint-kek"]].concat());
-    }
-
-    /// A new, empty SoftHSM: the old token directory is kept aside, and given back.
-    pub fn lose_token(&self) -> PathBuf {
-        let aside = self.path("tokens.lost");
-        let _ = fs::remove_dir_all(&aside);
-        fs::rename(self.path("tokens"), &aside).unwrap();
-        self.new_token_directory();
-        aside
-    }
-
-    /// The old token directory is back.
-    pub fn bring_token_back(&self) {
-        fs::remove_dir_all(self.path("tokens")).unwrap();
-        fs::rename(self.path("tokens.lost"), self.path("tokens")).unwrap();
-    }
-
-    /// Initialises the token beforehand, as an operator would.
-    #[track_caller]
-    pub fn initialise_token(&self) {
-        let output = Command::new("softhsm2-util")
-            .args(["--init-token", "--free", "--label", "Trustpoint-SoftHSM"])
-            .args(["--pin", PIN, "--so-pin", SO_PIN])
-            .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-
-    fn new_token_directory(&self) {
-        fs::create_dir_all(self.path("tokens")).unwrap();
-        let conf = format!(
-            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-            self.path("tokens").display()
-        );
-        put(&self.path("softhsm2.conf"), conf);
-    }
-
     /// Every file below the root with its kind, mode and content, but the lock file, `pin-rejected`
     /// and the last report with its directory, which a start that fails may write.
     pub fn picture(&self) -> BTreeMap<PathBuf, String> {
@@ -506,10 +435,14 @@ pub fn put(path: &Path, bytes: impl AsRef<[u8]>) {
 /// Runs a program that must work, and gives back its standard output.
 #[track_caller]
 pub fn tool<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output();
+    run_tool(Command::new(program).args(arguments))
+}
+
+/// The same of a command with an environment of its own.
+#[track_caller]
+pub fn run_tool(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output();
+    let program = command.get_program().display();
     let output = output.unwrap_or_else(|error| {
         panic!("{program} cannot be run ({error}); `cargo xtask test` installs it")
     });

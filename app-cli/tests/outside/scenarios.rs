@@ -1,6 +1,6 @@
 //! Each of the sixteen scenarios, produced through the program.
 
-mod physical;
+pub mod physical;
 mod softhsm;
 mod software;
 mod version;
@@ -70,7 +70,8 @@ impl Expected<'_> {
 
     fn step_names(&self) -> String {
         // The token is opened before anything is decided.
-        let token = match (self.context[2] == "softhsm", self.outcome) {
+        let has_token = self.context[2] == "softhsm" || self.context[2] == "physical_hsm";
+        let token = match (has_token, self.outcome) {
             (true, "ready") => "check_hsm unwrap_dek ",
             (true, _) => "check_hsm ",
             (false, _) => "",

@@ -113,7 +113,7 @@ fn a_field_that_is_not_described_is_found_wherever_it_is() {
         "schema": 2, "command": "startup", "time": "2026-11-28T14:00:00Z", "outcome": "ready",
         "exit_code": 0, "startup_scenario": "VERSION_MATCH", "restore_scenario": null,
         "description": null, "version": { "database": "1.0.0", "current": "1.0.0" },
-        "context": null, "tls": null, "warnings": [], "error": null,
+        "context": null, "token": null, "tls": null, "warnings": [], "error": null,
         "steps": [{ "step": "migrate_database", "result": "done", "detail": "" }],
     });
     assert_eq!(mismatch("startup", &right), None);

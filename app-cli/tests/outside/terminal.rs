@@ -4,6 +4,7 @@ pub mod pty;
 
 use std::fs;
 
+use crate::copies::TwoTokens;
 use crate::sandbox::{PASSWORD, PIN, SO_PIN, Sandbox};
 use pty::{Ended, Terminal};
 
@@ -60,6 +61,26 @@ fn questions_read_the_terminal_where_standard_input_is_a_pipe() {
     terminal.answer_unseen("Backup password: ", PASSWORD);
     terminal.end().expect(0).never_shows(PASSWORD);
     assert_eq!(sandbox.run(&["status"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn forgetting_a_token_is_asked_about() {
+    let node = TwoTokens::new();
+    let question = "Forget this token? [yes/no]: ";
+    let arguments = ["keys", "forget-token", &node.first];
+    for answer in ["no", "", "y"] {
+        let mut terminal = Terminal::run(&node.sandbox, &arguments);
+        terminal.expect(&node.first);
+        terminal.answer(question, answer);
+        assert!(terminal.end().expect(2).shown.contains("not yes"));
+    }
+    let shown = node.sandbox.run(&["keys", "show"]).expect(0);
+    assert_eq!(shown.text("/keys/copies/0/serial"), node.first);
+    let mut terminal = Terminal::run(&node.sandbox, &arguments);
+    terminal.answer(question, "yes");
+    terminal.end().expect(0);
+    // Nobody is asked about a token that is not known.
+    Terminal::run(&node.sandbox, &arguments).end().expect(2);
 }
 
 #[test]

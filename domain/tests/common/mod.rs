@@ -117,6 +117,14 @@ fn wizards() -> Vec<Wizard> {
 /// Every storage.
 pub fn storages() -> Vec<Storage> {
     let mut storages = vec![Storage::Software];
+    for is_cached in [false, true] {
+        storages.extend(
+            [false, true].map(|has_backup_password| Storage::RefusedHsm {
+                is_cached,
+                has_backup_password,
+            }),
+        );
+    }
     storages.extend([false, true].map(|knows_token| Storage::NotConfigured { knows_token }));
     for kek in KekState::ALL {
         for cache in CacheCopy::ALL {

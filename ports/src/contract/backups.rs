@@ -1,11 +1,11 @@
 //! Contract suite of [`Backups`].
 
-use domain::StorageType;
+use domain::{KekId, StorageType};
 
-use crate::contract::store::{StoreRig, known_token, moment, start};
+use crate::contract::store::{StoreRig, known_sealing, known_token, moment, save_sealing, start};
 use crate::{
     BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget, Backups, FaultKind,
-    NodeRecord, Purpose,
+    KekCopy, NodeRecord, Purpose, Sealing, TokenCopy,
 };
 
 /// A place for one database and its backups; nothing stands there yet.
@@ -38,18 +38,19 @@ const CASES: [Case; 9] = [
         let before = format!("{:?}", node(rig));
         let manifest = create(rig, &file, false);
         assert_eq!(format!("{:?}", node(rig)), before);
-        let token = known_token();
+        let (sealing, other) = (sealing(), other_token());
         assert_eq!(manifest.format, 2);
         assert_eq!(manifest.application_version, "1.2.3");
         assert_eq!(manifest.created_at, moment(7));
         assert_eq!(manifest.installation, node(rig).installation);
         assert_eq!(manifest.storage, Some(StorageType::SoftHsm));
-        assert_eq!(manifest.kek, token.kek);
-        assert_eq!(manifest.dek_check_value, token.dek_check_value);
+        let keks = [other.kek, known_token("0123abcd").kek];
+        assert_eq!(manifest.keks, keks.map(Option::unwrap));
+        assert_eq!(manifest.dek_check_value, sealing.check_value);
         assert!(manifest.backup_password_set && !manifest.setup_completed);
         let backup = rig.backups().verify(BackupSource::File(&file)).unwrap();
         assert_eq!(backup.manifest, Some(manifest));
-        assert_eq!(backup.record.token, Some(token));
+        assert_eq!(backup.record.sealing, sealing);
     }),
     (
         "c09: a setup that the database does not know of yet",
@@ -193,7 +194,24 @@ fn prepare(rig: &dyn BackupsRig) {
     let database = rig.store();
     database.migrate().unwrap();
     database.set_storage(StorageType::SoftHsm).unwrap();
-    database.save_token(&known_token(), None).unwrap();
+    save_sealing(&*database, &sealing());
+}
+
+/// A second token, which wrapped the DEK after the first.
+fn other_token() -> TokenCopy {
+    let mut other = known_token("4567cdef");
+    other.kek = Some(KekId::new(&[3; 16]).unwrap());
+    other.wrapped = other.wrapped.map(|wrapped| KekCopy {
+        at: Some(moment(1)),
+        ..wrapped
+    });
+    other
+}
+
+fn sealing() -> Sealing {
+    let mut sealing = known_sealing();
+    sealing.copies.push(other_token());
+    sealing
 }
 
 fn create(rig: &dyn BackupsRig, file: &str, setup_completed: bool) -> BackupManifest {

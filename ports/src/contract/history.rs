@@ -67,10 +67,9 @@ fn events(rig: &dyn StoreRig) {
     database.record_start(&start("1.0.0", moment(0))).unwrap();
     assert!(database.note(&made).unwrap());
     let recovered = event(EventKind::Recovered, moment(2));
-    database
-        .save_token(&known_token(), Some(&recovered))
-        .unwrap();
-    database.save_token(&known_token(), None).unwrap();
+    let token = known_token("0123abcd");
+    database.save_copy(&token, None, Some(&recovered)).unwrap();
+    database.save_copy(&token, None, None).unwrap();
     // Not the newest row: one of its own, in the order in which it happened.
     database.record_start(&start("1.0.0", moment(3))).unwrap();
     drop(database);

@@ -8,6 +8,7 @@ pub mod failed;
 pub mod files;
 mod history;
 mod rig;
+mod sealing;
 pub mod store;
 pub mod surroundings;
 pub mod token;

@@ -4,8 +4,9 @@ use domain::KekId;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    BackupWrappedDek, Backups, CredentialStore, Event, EventKind, History, HistoryEntry,
-    HistoryRow, NodeRecord, NodeStore, StartRecord, TokenRecord, WrappedDek,
+    BackupCopy, BackupWrappedDek, Backups, CredentialStore, Event, EventKind, History,
+    HistoryEntry, HistoryRow, KekCopy, NodeRecord, NodeStore, Sealing, StartRecord, TokenCopy,
+    WrappedDek,
 };
 
 /// All ports of one database.
@@ -27,20 +28,48 @@ pub fn moment(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap() + Duration::seconds(seconds)
 }
 
-/// A token with all that can be known of one.
+/// A token with all that can be known of one, by its serial number.
 #[must_use]
-pub fn known_token() -> TokenRecord {
-    TokenRecord {
+pub fn known_token(serial: &str) -> TokenCopy {
+    TokenCopy {
         label: "Contract-Token".to_owned(),
-        serial: "0123abcd".to_owned(),
+        serial: serial.to_owned(),
         module_path: "/usr/lib/module.so".to_owned(),
         kek: Some(KekId::new(&[7; 16]).unwrap()),
         pending_kek: Some(KekId::new(&[9; 16]).unwrap()),
         retired_keks: vec![KekId::new(&[6; 16]).unwrap(), KekId::new(&[5; 16]).unwrap()],
-        encrypted_dek: Some(WrappedDek(vec![1, 2, 3])),
-        backup_encrypted_dek: Some(BackupWrappedDek(vec![4, 5, 6])),
-        backup_password_set_at: Some(moment(0)),
-        dek_check_value: Some(vec![8; 16]),
+        wrapped: Some(KekCopy {
+            dek: WrappedDek(vec![1, 2, 3]),
+            at: Some(moment(-5)),
+        }),
+    }
+}
+
+/// A node's sealing with all that can be known of one.
+#[must_use]
+pub fn known_sealing() -> Sealing {
+    Sealing {
+        check_value: Some(vec![8; 16]),
+        backup: Some(BackupCopy {
+            dek: BackupWrappedDek(vec![4, 5, 6]),
+            set_at: Some(moment(0)),
+        }),
+        copies: vec![known_token("0123abcd")],
+    }
+}
+
+/// Stores all of a sealing.
+///
+/// # Panics
+/// Panics where that does not work.
+pub fn save_sealing(store: &dyn NodeStore, sealing: &Sealing) {
+    let check_value = sealing.check_value.as_deref();
+    for copy in &sealing.copies {
+        store.save_copy(copy, check_value, None).unwrap();
+    }
+    if let Some(backup) = &sealing.backup {
+        let set = event(EventKind::PasswordSet, moment(0));
+        store.save_backup_copy(backup, &set).unwrap();
     }
 }
 

@@ -1,27 +1,29 @@
 //! Contract suite of the ports of a node's database: [`NodeStore`], [`CredentialStore`],
-//! [`History`] (in `history.rs`), and the snapshots of [`Backups`].
+//! [`History`] (in `history.rs`; the copies of the DEK are in `sealing.rs`), and the snapshots of [`Backups`].
 
-use domain::{KekId, SchemaState, StorageType};
+use domain::{SchemaState, StorageType};
 
 use crate::{
     ActiveCredential, CertificateFacts, CredentialOrigin, CredentialStore, CredentialWithKey, Dek,
-    EventKind, Migrated, NewCredential, NodeStore, Purpose, Secret, StoreError, StoredKey,
-    TlsCredential, WrappedDek,
+    EventKind, Migrated, NewCredential, NodeStore, Purpose, Sealing, Secret, StoreError, StoredKey,
+    TlsCredential,
 };
 
 use super::history::{self, noted};
 use super::rig::{Case, migrated, nothing_there};
-pub use super::rig::{Store, StoreRig, event, known_token, moment, node, start, starts_of};
+pub use super::rig::{
+    Store, StoreRig, event, known_sealing, known_token, moment, node, save_sealing, start,
+    starts_of,
+};
+use super::sealing;
 
-const CASES: [Case; 20] = [
+const CASES: [Case; 18] = [
     ("c04: nothing there is not initialised", nothing_there),
     ("reading creates nothing", reading_creates_nothing),
     ("writing before the first migration is refused", too_early),
     ("migrate initialises, once", migrates),
     ("c23: the installation id stays", identity_stays),
     ("the storage is configured once, and set at will", storage),
-    ("the token replaces what was known", token),
-    ("an empty blob is not an absent one", empty_blob),
     ("no active credential is none", no_credential),
     ("a clear credential reads back", clear_credential),
     (
@@ -54,7 +56,11 @@ const CASES: [Case; 20] = [
     reason = "the name of the promise stands above the panic that broke it"
 )]
 pub fn suite(make: &mut dyn FnMut() -> Box<dyn StoreRig>) {
-    for (name, case) in CASES.into_iter().chain(history::CASES) {
+    for (name, case) in CASES
+        .into_iter()
+        .chain(sealing::CASES)
+        .chain(history::CASES)
+    {
         println!("store contract: {name}");
         case(&*make());
     }
@@ -175,7 +181,7 @@ fn migrates(rig: &dyn StoreRig) {
     assert_eq!(record.container_id, None);
     assert_eq!(record.setup_completed_at, None);
     assert_eq!(record.storage, None);
-    assert_eq!(record.token, None);
+    assert_eq!(record.sealing, Sealing::default());
 }
 
 fn identity_stays(rig: &dyn StoreRig) {
@@ -195,34 +201,6 @@ fn storage(rig: &dyn StoreRig) {
         assert!(!database.set_storage(storage).unwrap());
         assert_eq!(node(&*database).storage, Some(storage));
     }
-}
-
-fn token(rig: &dyn StoreRig) {
-    let database = migrated(rig);
-    let mut token = known_token();
-    database.save_token(&token, None).unwrap();
-    assert_eq!(node(&*database).token, Some(token.clone()));
-    token.serial = "ffff".to_owned();
-    token.kek = Some(KekId::new(&[9; 16]).unwrap());
-    token.encrypted_dek = Some(WrappedDek(vec![9]));
-    database.save_token(&token, None).unwrap();
-    database.save_token(&token, None).unwrap();
-    drop(database);
-    assert_eq!(node(&*rig.store()).token, Some(token.clone()));
-    token.kek = None;
-    token.encrypted_dek = None;
-    token.backup_encrypted_dek = None;
-    token.dek_check_value = None;
-    rig.store().save_token(&token, None).unwrap();
-    assert_eq!(node(&*rig.store()).token, Some(token));
-}
-
-fn empty_blob(rig: &dyn StoreRig) {
-    let database = migrated(rig);
-    let mut token = known_token();
-    token.encrypted_dek = Some(WrappedDek(Vec::new()));
-    database.save_token(&token, None).unwrap();
-    assert_eq!(node(&*database).token, Some(token));
 }
 
 fn no_credential(rig: &dyn StoreRig) {

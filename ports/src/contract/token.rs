@@ -5,8 +5,9 @@ use std::error::Error as _;
 use domain::{InstallationId, KekId};
 
 use crate::{
-    Dek, DekBlobs, FaultKind, Found, MOST_UNSEEN_TRIES, PinMemory, PinState, ReachedModule, Secret,
-    Token, TokenError, TokenInfo, TokenModule, TokenQuery, TokenSession, TryEnd, WrappedDek,
+    Dek, DekBlobs, Device, FaultKind, Found, MOST_UNSEEN_TRIES, Patience, PinMemory, PinState,
+    ReachedModule, Secret, Token, TokenError, TokenInfo, TokenModule, TokenQuery, TokenSession,
+    TryEnd, WrappedDek,
 };
 
 /// A store of tokens that belongs to one case alone.
@@ -85,13 +86,16 @@ pub fn by_label(label: &str) -> TokenQuery {
 /// The module, reached.
 pub fn reach(module: &dyn TokenModule) -> Box<dyn ReachedModule> {
     module
-        .reach(std::time::Duration::ZERO, &mut |fault| panic!("{fault}"))
+        .reach(&mut Patience::none())
         .expect("the module is reached")
 }
 
 /// The token that is meant, which must be there.
 pub fn present(module: &dyn TokenModule, query: &TokenQuery) -> Box<dyn Token> {
-    match reach(module).find(query).expect("the token is looked for") {
+    match reach(module)
+        .find(query, &mut Patience::none())
+        .expect("the token is looked for")
+    {
         Found::Present(token) => token,
         Found::Absent { others, .. } => panic!("{query:?} must be found beside {others:?}"),
     }
@@ -107,7 +111,7 @@ fn log_in(module: &dyn TokenModule, pin: &str) -> Result<Box<dyn TokenSession>, 
 
 /// A session on a token that this makes where there is none.
 fn logged_in(rig: &dyn Rig) -> Box<dyn TokenSession> {
-    let found = reach(&*rig.module()).find(&by_label(LABEL));
+    let found = reach(&*rig.module()).find(&by_label(LABEL), &mut Patience::none());
     let token = match found.expect("looked for") {
         Found::Present(token) => token,
         Found::Absent { module, .. } => initialise(module, LABEL).expect("a free slot"),
@@ -145,7 +149,10 @@ pub fn in_full(error: &TokenError) -> String {
 fn fresh(rig: &dyn Rig) {
     let module = reach(&*rig.module());
     assert!(!module.description().is_empty(), "it says what answered");
-    match module.find(&by_label(LABEL)).expect("looked for") {
+    match module
+        .find(&by_label(LABEL), &mut Patience::none())
+        .expect("looked for")
+    {
         Found::Absent {
             others, free_slot, ..
         } => assert!(others.is_empty() && free_slot),
@@ -168,6 +175,7 @@ fn initialised(rig: &dyn Rig) {
     drop(token);
     assert_eq!(made.label, LABEL);
     assert!(!made.serial.is_empty());
+    assert_is_told(&made.device);
     assert_eq!(made.pin, PinState::Fine);
     assert_eq!(made.marker, None);
     assert!(made.wrap_format.is_some());
@@ -175,15 +183,22 @@ fn initialised(rig: &dyn Rig) {
     drop(module);
     let module = rig.module();
     assert_eq!(info(&*module, &by_label(LABEL)), made, "after a restart");
-    let other = reach(&*module).find(&by_label("Other"));
+    let other = reach(&*module).find(&by_label("Other"), &mut Patience::none());
     match other.expect("looked for") {
         Found::Absent {
             others, free_slot, ..
         } => {
-            assert_eq!(others, [LABEL]);
+            assert_eq!(others, [made.name()]);
             assert!(free_slot);
         }
         Found::Present(token) => panic!("{:?}", token.info()),
+    }
+}
+
+/// What pads the fields of CK_TOKEN_INFO is no part of them.
+fn assert_is_told(device: &Device) {
+    for text in [&device.manufacturer, &device.model, &device.firmware] {
+        assert!(!text.is_empty() && text.trim_end() == text, "{device:?}");
     }
 }
 
@@ -210,14 +225,14 @@ fn untouched(rig: &dyn Rig) {
 
 fn several(rig: &dyn Rig) {
     rig.add_token(LABEL);
-    let session = logged_in(rig);
+    let mut session = logged_in(rig);
     let serial = session.info().serial.clone();
     let ours = InstallationId::from_random([1; 16]);
     session.mark(&ours).expect("marked");
     drop(session);
     rig.add_token(LABEL);
     let module = rig.module();
-    let find = |query: &TokenQuery| reach(&*module).find(query).map(drop);
+    let find = |query: &TokenQuery| reach(&*module).find(query, &mut Patience::none()).map(drop);
     let ambiguous = find(&by_label(LABEL)).expect_err("ambiguous");
     assert!(
         matches!(&ambiguous, TokenError::Ambiguous { serials, .. } if serials.contains(&serial)),
@@ -434,7 +449,7 @@ fn altered(rig: &dyn Rig) {
 }
 
 fn marker(rig: &dyn Rig) {
-    let session = logged_in(rig);
+    let mut session = logged_in(rig);
     let ours = InstallationId::from_random([1; 16]);
     session.mark(&ours).expect("marked");
     session.mark(&ours).expect("marked again");

@@ -34,10 +34,11 @@ pub fn run(recorder: &mut Recorder<'_>, request: Create<'_>) -> Result<BackupMan
     recorder.report.warnings.extend(clear_keys(node, &record)?);
     let damaged = crate::dek_ways::password_blob_warning(node, &record);
     recorder.report.warnings.extend(damaged);
-    if record.storage == Some(StorageType::SoftHsm) && !manifest.backup_password_set {
+    let is_hsm = record.storage.is_some_and(StorageType::is_hsm);
+    if is_hsm && !manifest.backup_password_set {
         recorder.report.warnings.push(
-            "no backup password is set: this backup opens with the token that is in use now, and \
-             with nothing else"
+            "no backup password is set: this backup opens with the tokens that `keys show` lists now, \
+             and with nothing else"
                 .into(),
         );
     }
@@ -60,7 +61,7 @@ fn setup_completed(recorder: &mut Recorder<'_>, record: &NodeRecord) -> bool {
 }
 
 fn clear_keys(node: &Node, record: &NodeRecord) -> Result<Option<String>, Error> {
-    let in_the_clear = record.storage != Some(StorageType::SoftHsm)
+    let in_the_clear = !record.storage.is_some_and(StorageType::is_hsm)
         || node
             .store
             .credentials

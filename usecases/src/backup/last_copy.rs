@@ -1,9 +1,9 @@
 //! What becomes of the cached DEK where another database takes the place of the present one.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, DekWays, KekState, StorageType};
-use ports::{BackupSource, CachedDek, NodeRecord, TokenRecord};
+use ports::{BackupSource, CachedDek, NodeRecord};
 
-use crate::dek_ways::{self, copy_of};
+use crate::dek_ways::{self, cache_copy};
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
@@ -19,43 +19,37 @@ pub fn ensure_nothing_lost(
     next: &NodeRecord,
 ) -> Result<CacheFate, Error> {
     let cached = node.secrets.cache.read()?;
-    if copy_of(node, next.token.as_ref(), &cached) == CacheCopy::Ours {
+    if cache_copy(node, &next.sealing, &cached) == CacheCopy::Ours {
         return Ok(CacheFate::Keep);
     }
-    let known = present.and_then(|record| {
-        let known = record
-            .token
-            .as_ref()
-            .filter(|known| dek_ways::is_sealed(known));
-        known.map(|known| (record, known))
-    });
-    let is_judged = |known| copy_of(node, Some(known), &cached) != CacheCopy::Unknown;
-    match (known, present) {
-        (Some((record, known)), _) if is_judged(known) => {
-            let (ways, why) = ways(node, record, known)?;
+    let is_judged =
+        |record: &NodeRecord| cache_copy(node, &record.sealing, &cached) != CacheCopy::Unknown;
+    match present {
+        Some(record) if record.sealing.is_sealed() && is_judged(record) => {
+            let (ways, why) = ways(node, record)?;
             match ways.fate(CacheEvent::OtherDatabase) {
                 CacheFate::Refuse => Err(last_copy(node, record, ways, why).into()),
                 fate => Ok(fate),
             }
         }
         // Nothing is sealed here, and a file in the cache is nobody's.
-        (None, Some(record)) if record.storage != Some(StorageType::SoftHsm) => Ok(CacheFate::Drop),
+        Some(record)
+            if !record.sealing.is_sealed() && !record.storage.is_some_and(StorageType::is_hsm) =>
+        {
+            Ok(CacheFate::Drop)
+        }
         _ => replaced_before(node, &cached),
     }
 }
 
 /// The ways to the DEK. Without a password it is the token's word that counts; why it could not be
 /// asked, where it could not.
-fn ways(
-    node: &Node,
-    record: &NodeRecord,
-    known: &TokenRecord,
-) -> Result<(DekWays, Option<Error>), Error> {
-    let ways = dek_ways::ways(node, known, KekState::Unknown)?;
+fn ways(node: &Node, record: &NodeRecord) -> Result<(DekWays, Option<Error>), Error> {
+    let ways = dek_ways::ways(node, &record.sealing, KekState::Unknown)?;
     if ways.fate(CacheEvent::OtherDatabase) != CacheFate::Refuse {
         return Ok((ways, None));
     }
-    let (kek, why) = match dek_ways::kek_after_login(node, record, known) {
+    let (kek, why) = match dek_ways::kek_after_login(node, record) {
         Ok(kek) => (kek, None),
         Err(fault) => (KekState::Unknown, Some(fault)),
     };
@@ -77,11 +71,8 @@ fn replaced_before(node: &Node, cached: &CachedDek) -> Result<CacheFate, Error> 
         else {
             continue;
         };
-        let Some(known) = &backup.record.token else {
-            continue;
-        };
-        if copy_of(node, Some(known), cached) == CacheCopy::Ours {
-            let (ways, _) = ways(node, &backup.record, known)?;
+        if cache_copy(node, &backup.record.sealing, cached) == CacheCopy::Ours {
+            let (ways, _) = ways(node, &backup.record)?;
             return Ok(match ways.fate(CacheEvent::OtherDatabase) {
                 CacheFate::Drop => CacheFate::Drop,
                 // There is nothing to be done first: its database is not in place.

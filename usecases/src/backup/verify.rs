@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::StorageType;
-use ports::{Backup, BackupSource, Dek, FaultKind, Found, Secret, TokenRecord};
+use ports::{Backup, BackupSource, Dek, FaultKind, Found, Sealing, Secret};
 
 use super::newer::ensure_not_newer;
 use crate::dek_ways;
@@ -13,6 +13,7 @@ use crate::refused::Refused;
 use crate::report::Report;
 use crate::report::own::Answer;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// What the operator wants to know.
 pub struct Verify<'a> {
@@ -87,14 +88,15 @@ pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Veri
              integrity check alone"
         ));
     }
-    let sealed = (backup.record.token.as_ref())
-        .filter(|_| backup.record.storage == Some(StorageType::SoftHsm));
-    let (token, backup_password) = match sealed {
-        None => (Opens::NothingSealed, Opens::NothingSealed),
-        Some(known) => (
-            by_token(node, &backup, known),
-            by_password(node, &name, backup_password.as_ref(), known)?,
-        ),
+    let sealing = &backup.record.sealing;
+    let is_hsm = backup.record.storage.is_some_and(StorageType::is_hsm);
+    let (token, backup_password) = if is_hsm && sealing.is_sealed() {
+        (
+            by_token(node, &backup),
+            by_password(node, &name, backup_password.as_ref(), sealing)?,
+        )
+    } else {
+        (Opens::NothingSealed, Opens::NothingSealed)
     };
     let is_open = |opens: &Opens| matches!(opens, Opens::Yes | Opens::NothingSealed);
     if !is_open(&token) && !is_open(&backup_password) {
@@ -111,22 +113,24 @@ pub fn run(node: &Node, request: Verify<'_>, report: &mut Report) -> Result<Veri
     })
 }
 
-fn by_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Opens {
+fn by_token(node: &Node, backup: &Backup) -> Opens {
     if !node.settings.hsm_expected {
         return Opens::Unknown("no HSM is configured here".into());
     }
-    ask_token(node, backup, known).unwrap_or_else(|fault| match fault.kind() {
+    ask_token(node, backup).unwrap_or_else(|fault| match fault.kind() {
         FaultKind::DataCorrupt => Opens::No(fault.to_string()),
         _ => Opens::Unknown(fault.to_string()),
     })
 }
 
-fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens, Error> {
-    let (Some(kek), Some(_)) = (&known.kek, &known.encrypted_dek) else {
+fn ask_token(node: &Node, backup: &Backup) -> Result<Opens, Error> {
+    let sealing = &backup.record.sealing;
+    if sealing.copies.iter().all(|copy| copy.wrapped.is_none()) {
         return Ok(Opens::No("it holds no DEK that a KEK has wrapped".into()));
-    };
-    let module = session::reach(node, Duration::ZERO)?;
-    let token = match module.find(&session::query(node, Some(&backup.record)))? {
+    }
+    storage::ensure_served(node, backup.record.storage)?;
+    let seen = session::look_for(node, Duration::ZERO, Some(&backup.record))?;
+    let token = match seen.found {
         Found::Present(token) => token,
         Found::Absent { .. } => {
             let label = &node.settings.token_label;
@@ -142,12 +146,20 @@ fn ask_token(node: &Node, backup: &Backup, known: &TokenRecord) -> Result<Opens,
         )));
     }
     let session = token.log_in(&node.secrets.pins.user_pin()?)?;
-    match session::unwrap(&*session, known)? {
-        Unwrapped::Dek(dek) => Ok(judge(node, known, &dek, "the KEK unwraps")),
+    let Some(copy) = session::copy_for(node, &*session, sealing)? else {
+        let why = format!("it has no copy of the DEK for this token (serial {serial})");
+        return Ok(Opens::No(why));
+    };
+    match session::unwrap(&*session, copy)? {
+        Unwrapped::Dek(dek) => Ok(judge(node, sealing, &dek, "the KEK unwraps")),
         Unwrapped::Damaged(fault) => Err(fault),
-        Unwrapped::NoKek | Unwrapped::NothingWrapped => Ok(Opens::No(format!(
-            "the KEK {kek} is not on the token (serial {serial})"
-        ))),
+        Unwrapped::NoKek | Unwrapped::NothingWrapped => {
+            let kek = copy.kek.as_ref();
+            let kek = kek.map_or("that wraps it".to_owned(), ToString::to_string);
+            Ok(Opens::No(format!(
+                "the KEK {kek} is not on the token (serial {serial})"
+            )))
+        }
     }
 }
 
@@ -155,9 +167,9 @@ fn by_password(
     node: &Node,
     name: &str,
     password: Option<&Secret>,
-    known: &TokenRecord,
+    sealing: &Sealing,
 ) -> Result<Opens, Error> {
-    let Some(blob) = &known.backup_encrypted_dek else {
+    let Some(backup) = &sealing.backup else {
         return Ok(Opens::No(
             "it was made while no backup password was set".into(),
         ));
@@ -170,18 +182,18 @@ fn by_password(
     let dek = node
         .secrets
         .crypto
-        .unwrap_with_password(blob, password)
+        .unwrap_with_password(&backup.dek, password)
         .map_err(|fault| Refused::BackupPassword {
             backup: name.to_owned(),
             source: fault.into(),
         })?;
-    Ok(judge(node, known, &dek, "it unwraps"))
+    Ok(judge(node, sealing, &dek, "it unwraps"))
 }
 
-fn judge(node: &Node, known: &TokenRecord, dek: &Dek, what_unwraps: &str) -> Opens {
-    if dek_ways::is_dek_of(node, known, dek) {
+fn judge(node: &Node, sealing: &Sealing, dek: &Dek, what_unwraps: &str) -> Opens {
+    if dek_ways::is_dek_of(node, sealing, dek) {
         Opens::Yes
-    } else if known.dek_check_value.is_some() {
+    } else if sealing.check_value.is_some() {
         Opens::No(format!("{what_unwraps} another DEK than the one in use"))
     } else {
         Opens::Unknown("the backup does not say which DEK seals it".into())

@@ -4,7 +4,8 @@ use domain::{SchemaState, SetupWizardState, StorageType, Version};
 use ports::{FaultKind, NodeRecord};
 
 use super::Doctor;
-use crate::dek_ways;
+use crate::refused::Refused;
+use crate::{dek_ways, storage};
 
 impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
@@ -117,10 +118,11 @@ impl Doctor<'_> {
         let completed = dek_ways::is_completed(record, raw);
         match raw {
             Some(state) if state.is_auto_restore() => {
-                let hint = record.token.as_ref().map_or_else(
-                    || "run `trustpointctl startup`".to_owned(),
-                    |known| dek_ways::way_back_without_kek(self.node, record, known),
-                );
+                let hint = if record.sealing.is_sealed() {
+                    dek_ways::way_back_without_kek(self.node, record)
+                } else {
+                    "run `trustpointctl startup`".to_owned()
+                };
                 let waits = format!("{name}: the node waits for its backup password");
                 self.warn(NAME, waits, hint);
             }
@@ -140,33 +142,30 @@ impl Doctor<'_> {
 
     fn backup_password(&mut self, record: &NodeRecord) {
         const NAME: &str = "backup_password";
-        match (record.storage, &record.token) {
+        match (record.storage, &record.sealing.backup) {
             (Some(StorageType::Software), _) => self.warn(
                 "storage",
                 "software storage: private keys stand in the database in the clear",
                 "guard the database and its backups like a key",
             ),
-            (Some(StorageType::SoftHsm), Some(token)) if token.backup_encrypted_dek.is_some() => {
-                self.pass("storage", "softhsm");
+            (storage, _) if storage::is_refused(self.node, storage) => {
+                self.fault("storage", Refused::PhysicalHsm);
+            }
+            (Some(hsm), Some(_)) => {
+                self.pass("storage", hsm.name());
                 match dek_ways::damaged_password_blob(self.node, record) {
                     None => self.pass(NAME, "one is set"),
                     Some(refused) => self.fault(NAME, refused),
                 }
             }
-            (Some(StorageType::SoftHsm), _) => {
-                self.pass("storage", "softhsm");
+            (Some(hsm), None) => {
+                self.pass("storage", hsm.name());
                 self.warn(
                     NAME,
                     "none is set: if the token is lost, so is everything that is sealed",
                     "run `trustpointctl keys set-backup-password`",
                 );
             }
-            (Some(StorageType::PhysicalHsm), _) => self.fail(
-                "storage",
-                FaultKind::StorageUnsupported,
-                domain::Refusal::PhysicalHsm.to_string(),
-                "restore a backup of a node with SOFTWARE or SOFTHSM storage",
-            ),
             (None, _) if record.setup_completed_at.is_some() => self.fail(
                 "storage",
                 FaultKind::Config,

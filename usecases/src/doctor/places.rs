@@ -2,7 +2,7 @@
 
 use ports::{FaultKind, NodeRecord, PathFacts};
 
-use super::{Advice, Doctor, Place, Verdict, is_softhsm};
+use super::{Advice, Doctor, Place, Verdict};
 use crate::error::Error;
 
 /// A start cannot record itself below this.
@@ -82,7 +82,7 @@ impl Doctor<'_> {
         match self.node.secrets.cache.check().map_err(Error::from) {
             Ok(None) => self.pass(NAME, format!("{directory} is, or would be, on a tmpfs")),
             Ok(Some(warning)) => self.warn(NAME, warning, format!("mount a tmpfs at {directory}")),
-            Err(fault) if is_softhsm(record) => self.fault(NAME, fault),
+            Err(fault) if self.has_token(record) => self.fault(NAME, fault),
             // No DEK, no harm yet.
             Err(fault) => self.add(
                 NAME,

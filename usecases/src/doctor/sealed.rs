@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use domain::{CacheCopy, KekState};
 use ports::{
-    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, ReachedModule, Token, TokenRecord,
-    TokenSession,
+    CachedDek, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenCopy, TokenSession,
 };
 
-use super::{Doctor, is_softhsm};
+use super::Doctor;
 use crate::error::Error;
 use crate::refused::CacheAlone;
-use crate::{dek_ways, session};
+use crate::token::listed;
+use crate::{dek_ways, session, storage};
 
 impl Doctor<'_> {
     /// Gives back the DEK, where it is accessible.
@@ -19,14 +19,21 @@ impl Doctor<'_> {
         if let Some(record) = record {
             self.agreement(record);
         }
-        if !is_softhsm(record) {
-            self.pass("hsm", "no HSM is needed: the storage is not SoftHSM");
-            return None;
-        }
-        let record = record?;
+        let record = match record {
+            Some(record) if self.has_token(Some(record)) => record,
+            Some(record) if storage::is_refused(self.node, record.storage) => {
+                self.not_asked("hsm", "physical HSMs are not opted in to");
+                return None;
+            }
+            Some(_) | None => {
+                self.pass("hsm", "no HSM is needed: no token belongs to the storage");
+                return None;
+            }
+        };
+        self.copies(record);
         let unwrapped = self
             .module()
-            .and_then(|module| self.token(module, record))
+            .and_then(|()| self.token(record))
             .and_then(|token| self.keys(token, record));
         self.cache(record, unwrapped)
     }
@@ -40,21 +47,50 @@ impl Doctor<'_> {
             .read()
             .map_or(None, |found| found.state());
         let completed = dek_ways::is_completed(record, raw);
-        match dek_ways::ensure_consistent(self.node, record, completed, None) {
+        let copy = record.sealing.only_copy();
+        match dek_ways::ensure_consistent(self.node, record, completed, copy, None) {
             Ok(()) => self.pass("keys_agree", "what the database says of the keys agrees"),
             Err(refused) => self.fault("keys_agree", refused),
         }
     }
 
-    /// What to do where the KEK does not give the DEK.
-    fn way_back(&self, record: &NodeRecord) -> String {
-        record.token.as_ref().map_or_else(
-            || "run `trustpointctl setup --storage softhsm`".to_owned(),
-            |known| dek_ways::way_back_without_kek(self.node, record, known),
-        )
+    /// The tokens that the DEK is wrapped for, and whether what is kept for each can be right.
+    fn copies(&mut self, record: &NodeRecord) {
+        const NAME: &str = "token_copies";
+        let copies = &record.sealing.copies;
+        let damaged = copies.iter().find(|copy| {
+            let found = dek_ways::contradiction(self.node, record, false, Some(copy), None);
+            found.is_some_and(|found| found.is_about_the_kek())
+        });
+        let Some(TokenCopy { label, serial, .. }) = damaged else {
+            let serials: Vec<_> = copies.iter().map(|copy| copy.serial.as_str()).collect();
+            return match serials.as_slice() {
+                [] => self.pass(NAME, "the DEK is wrapped for no token"),
+                serials => self.pass(NAME, format!("for serial {}", serials.join(", "))),
+            };
+        };
+        self.warn(
+            NAME,
+            format!(
+                "what is kept for the token {label:?} (serial {serial}) names two KEKs, or none"
+            ),
+            format!(
+                "with that token in use, run `trustpointctl keys rotate-kek`; where it is gone, \
+                 `trustpointctl keys forget-token {serial}`"
+            ),
+        );
     }
 
-    fn module(&mut self) -> Option<Box<dyn ReachedModule>> {
+    /// What to do where the KEK does not give the DEK.
+    fn way_back(&self, record: &NodeRecord) -> String {
+        if record.sealing.is_sealed() {
+            dek_ways::way_back_without_kek(self.node, record)
+        } else {
+            format!("run {}", dek_ways::set_up_again(record))
+        }
+    }
+
+    fn module(&mut self) -> Option<()> {
         match self.node.secrets.module.probe_daemon() {
             Ok(None) => self.pass(
                 "hsm_daemon",
@@ -68,10 +104,10 @@ impl Doctor<'_> {
                 return None;
             }
         }
-        match session::reach(self.node, Duration::ZERO) {
+        match session::reach(self.node) {
             Ok(module) => {
                 self.pass("hsm_module", module.description());
-                Some(module)
+                Some(())
             }
             Err(fault) => {
                 self.fault("hsm_module", fault);
@@ -81,20 +117,17 @@ impl Doctor<'_> {
         }
     }
 
-    fn token(
-        &mut self,
-        module: Box<dyn ReachedModule>,
-        record: &NodeRecord,
-    ) -> Option<Box<dyn Token>> {
+    fn token(&mut self, record: &NodeRecord) -> Option<Box<dyn Token>> {
         const NAME: &str = "hsm_token";
-        let token = match session::find(self.node, module, Some(record)) {
+        let seen = session::find(self.node, Duration::ZERO, Some(record));
+        let token = match seen.map(|seen| seen.found) {
             Ok(Found::Present(token)) => token,
             Ok(Found::Absent { others, .. }) => {
                 let label = &self.node.settings.token_label;
                 let others = if others.is_empty() {
                     "there is no initialised one".to_owned()
                 } else {
-                    format!("there are: {}", others.join(", "))
+                    format!("there are: {}", listed(&others))
                 };
                 let detail = format!("no token is named {label:?}; {others}");
                 self.kek_lost = true;
@@ -112,7 +145,8 @@ impl Doctor<'_> {
             }
         };
         let info = token.info();
-        self.pass(NAME, format!("{:?}, serial {}", info.label, info.serial));
+        let seen = format!("{:?}, serial {}; {}", info.label, info.serial, info.device);
+        self.pass(NAME, seen);
         self.pin_budget(info.pin);
         Some(token)
     }
@@ -163,27 +197,37 @@ impl Doctor<'_> {
             }
         };
         self.pass("pin", "the token accepts it");
-        let Some(known) = &record.token else {
+        if !record.sealing.is_sealed() {
             self.warn(
                 "kek",
                 "the database knows of no KEK yet",
-                "run `trustpointctl setup --storage softhsm`",
+                format!("run {}", dek_ways::set_up_again(record)),
             );
             return None;
-        };
-        self.kek(&*session, record, known)
-            .then(|| self.dek(&*session, record, known))
-            .flatten()
+        }
+        match session::copy_for(self.node, &*session, &record.sealing) {
+            Ok(Some(copy)) if self.kek(&*session, record, copy) => {
+                self.dek(&*session, record, copy)
+            }
+            Ok(Some(_)) => None,
+            Ok(None) => {
+                let serial = &session.info().serial;
+                let detail = format!("the DEK is not wrapped for this token (serial {serial})");
+                self.kek_lost = true;
+                let kind = FaultKind::HsmUnavailable;
+                self.fail("kek", kind, detail, self.way_back(record));
+                None
+            }
+            Err(fault) => {
+                self.fault("kek", fault);
+                None
+            }
+        }
     }
 
-    fn kek(
-        &mut self,
-        session: &dyn TokenSession,
-        record: &NodeRecord,
-        known: &TokenRecord,
-    ) -> bool {
+    fn kek(&mut self, session: &dyn TokenSession, record: &NodeRecord, copy: &TokenCopy) -> bool {
         const NAME: &str = "kek";
-        let Some(kek) = &known.kek else {
+        let Some(kek) = &copy.kek else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
@@ -219,10 +263,10 @@ impl Doctor<'_> {
         &mut self,
         session: &dyn TokenSession,
         record: &NodeRecord,
-        known: &TokenRecord,
+        copy: &TokenCopy,
     ) -> Option<Dek> {
         const NAME: &str = "dek";
-        let (Some(kek), Some(blob)) = (&known.kek, &known.encrypted_dek) else {
+        let (Some(kek), Some(wrapped)) = (&copy.kek, &copy.wrapped) else {
             self.fail(
                 NAME,
                 FaultKind::DataCorrupt,
@@ -231,23 +275,11 @@ impl Doctor<'_> {
             );
             return None;
         };
-        match session.unwrap_dek(kek, blob).map_err(Error::from) {
-            Ok(dek) => match dek_ways::ensure_consistent(self.node, record, false, Some(&dek)) {
-                Ok(()) => {
-                    self.pass(
-                        NAME,
-                        "the KEK unwraps it: 32 bytes, the one of this database",
-                    );
-                    Some(dek)
-                }
-                Err(refused) => {
-                    self.fault(NAME, refused);
-                    None
-                }
-            },
+        match session.unwrap_dek(kek, &wrapped.dek).map_err(Error::from) {
+            Ok(dek) => self.judge(record, copy, dek),
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => {
                 self.kek_lost = true;
-                let ways = dek_ways::ways(self.node, known, KekState::Absent);
+                let ways = dek_ways::ways(self.node, &record.sealing, KekState::Absent);
                 let fault = match ways {
                     Ok(ways) if ways.is_in_cache_alone() => {
                         let way_back = dek_ways::way_back(self.node, record, ways);
@@ -265,6 +297,22 @@ impl Doctor<'_> {
         }
     }
 
+    /// Whether what the KEK unwraps is the DEK of this database.
+    fn judge(&mut self, record: &NodeRecord, copy: &TokenCopy, dek: Dek) -> Option<Dek> {
+        const NAME: &str = "dek";
+        match dek_ways::ensure_consistent(self.node, record, false, Some(copy), Some(&dek)) {
+            Ok(()) => {
+                let right = "the KEK unwraps it: 32 bytes, the one of this database";
+                self.pass(NAME, right);
+                Some(dek)
+            }
+            Err(refused) => {
+                self.fault(NAME, refused);
+                None
+            }
+        }
+    }
+
     fn cache(&mut self, record: &NodeRecord, unwrapped: Option<Dek>) -> Option<Dek> {
         const NAME: &str = "dek_cache";
         let path = self.node.secrets.cache.path();
@@ -275,7 +323,7 @@ impl Doctor<'_> {
                 return unwrapped;
             }
         };
-        let copy = dek_ways::copy_of(self.node, record.token.as_ref(), &cached);
+        let copy = dek_ways::cache_copy(self.node, &record.sealing, &cached);
         match cached {
             CachedDek::Present(dek) if copy == CacheCopy::Ours => {
                 self.pass(NAME, format!("{path} holds the DEK of this database"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ports::{EventKind, Secret};
+use ports::{BackupCopy, Dek, EventKind, Secret};
 
 use super::sealed_node::SealedNode;
 use crate::error::Error;
@@ -11,9 +11,7 @@ use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::recover::unwrap_with_password;
 use crate::refused::Refused;
-
 use crate::setup::check_password;
-use crate::token;
 
 /// Whether this node can have a backup password, before anybody is asked for it.
 ///
@@ -38,13 +36,8 @@ pub fn set(
     let _lock = lock::acquire_installed(node, lock_wait)?;
     let sealed = SealedNode::read(node)?;
     let dek = sealed.dek(node)?;
-    let had_one = sealed.token.backup_encrypted_dek.is_some();
-    let blob = node.secrets.crypto.wrap_with_password(&dek, password)?;
-    let mut record = token::stored(node)?;
-    record.backup_encrypted_dek = Some(blob);
-    record.backup_password_set_at = Some(node.host.clock.now());
-    let event = node.event(EventKind::PasswordSet, "");
-    node.store.record.save_token(&record, Some(&event))?;
+    let had_one = sealed.record.sealing.backup.is_some();
+    store(node, &dek, password)?;
     recorder.note(
         "set_backup_password",
         true,
@@ -59,6 +52,19 @@ pub fn set(
     Ok(())
 }
 
+/// Wraps the DEK with the password, and stores that.
+///
+/// # Errors
+/// A primitive that fails, the database.
+pub fn store(node: &Node, dek: &Dek, password: &Secret) -> Result<(), Error> {
+    let copy = BackupCopy {
+        dek: node.secrets.crypto.wrap_with_password(dek, password)?,
+        set_at: Some(node.host.clock.now()),
+    };
+    let event = node.event(EventKind::PasswordSet, "");
+    Ok(node.store.record.save_backup_copy(&copy, &event)?)
+}
+
 /// The recovery drill: proves that the password unwraps the DEK in use, and changes nothing.
 ///
 /// # Errors
@@ -66,16 +72,24 @@ pub fn set(
 /// [`ports::FaultKind::DataCorrupt`] where what it unwraps is not the DEK in use.
 pub fn verify(recorder: &mut Recorder<'_>, password: &Secret) -> Result<(), Error> {
     let node = recorder.node;
-    let sealed = SealedNode::read(node)?;
-    if sealed.token.dek_check_value.is_none() {
-        let database = node.settings.database_path.clone();
-        return Err(Refused::UnknownDek { database }.into());
-    }
-    unwrap_with_password(node, &sealed.token, password)?;
+    prove(node, &SealedNode::read(node)?, password)?;
     recorder.note(
         "verify_backup_password",
         false,
         "the backup password unwraps the DEK in use",
     );
     Ok(())
+}
+
+/// Proves that the password unwraps the DEK in use.
+///
+/// # Errors
+/// As [`verify`].
+pub(super) fn prove(node: &Node, sealed: &SealedNode, password: &Secret) -> Result<(), Error> {
+    let sealing = &sealed.record.sealing;
+    if sealing.check_value.is_none() {
+        let database = node.settings.database_path.clone();
+        return Err(Refused::UnknownDek { database }.into());
+    }
+    unwrap_with_password(node, sealing, password).map(drop)
 }

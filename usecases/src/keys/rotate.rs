@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use domain::KekId;
-use ports::{Dek, FaultKind, TokenError, TokenRecord, TokenSession};
+use ports::{Dek, FaultKind, TokenCopy, TokenError, TokenSession};
 
 use super::sealed_node::SealedNode;
 use crate::error::Error;
@@ -16,8 +16,9 @@ use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
 
-use crate::dek_ways;
-use crate::token::{self, TokenAccess};
+use crate::copies;
+use crate::token::TokenAccess;
+use crate::wrap::{self, Keys};
 
 /// What the operator wants.
 #[derive(Clone, Copy, Debug)]
@@ -35,25 +36,32 @@ pub struct Rotation {
 pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire_installed(node, request.lock_wait)?;
-    let mut sealed = SealedNode::read(node)?;
-    let access = TokenAccess::look(node, Some(&sealed.record))?;
-    if let Some(session) = access.session() {
-        // Where the database names another KEK, this is the one that is retired.
-        sealed.token.kek = dek_ways::kek_by_blob(node, session, &sealed.token)?;
-    }
-    let dek = dek(node, &sealed, access.session())?;
-    let known = &sealed.token;
+    let sealed = SealedNode::read(node)?;
+    let access = TokenAccess::look(node, sealed.hsm, Some(&sealed.record))?;
+    // Where the database names another KEK than the wrapped DEK, that one is retired.
+    let known = match access.session() {
+        Some(session) => sealed.copy_for(node, session)?,
+        None => None,
+    };
+    let dek = dek(node, &sealed, access.session(), known.as_ref())?;
 
     let session = access.open(recorder)?;
-    match committed(&*session, known)? {
+    let serial = session.info().serial.clone();
+    match committed(&*session, known.as_ref())? {
         Some(kek) => recorder.note(
             "generate_kek",
             false,
             &format!("the rotation to the KEK {kek}, which was cut short, is finished"),
         ),
         None => {
-            let kek = token::new_kek(recorder, &*session, Some(known))?;
-            token::store_rotated(recorder, &*session, &kek, &dek, known)?;
+            let sealing = &sealed.record.sealing;
+            let kek = &wrap::new_kek(recorder, &*session, sealing)?;
+            let keys = Keys { kek, dek: &dek };
+            wrap::store_rotated(recorder, &*session, keys, sealing, known.as_ref())?;
+            if known.is_none_or(|known| known.wrapped.is_none()) {
+                let others = copies::others(sealing, &serial).map(copies::advice);
+                recorder.report.warnings.extend(others);
+            }
         }
     }
     let stored = verify(recorder, &*session, &dek)?;
@@ -61,10 +69,15 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Erro
 }
 
 /// The DEK: unwrapped by the KEK, or of the cache where the KEK is gone or its blob is broken.
-fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> Result<Dek, Error> {
-    let unwrapped = match session {
-        Some(session) => sealed.unwrapped(node, session),
-        None => Ok(None),
+fn dek(
+    node: &Node,
+    sealed: &SealedNode,
+    session: Option<&dyn TokenSession>,
+    copy: Option<&TokenCopy>,
+) -> Result<Dek, Error> {
+    let unwrapped = match (session, copy) {
+        (Some(session), Some(copy)) => sealed.unwrapped(node, session, copy),
+        (None, _) | (_, None) => Ok(None),
     };
     let fault = match unwrapped {
         Ok(Some(dek)) => return Ok(dek),
@@ -76,13 +89,16 @@ fn dek(node: &Node, sealed: &SealedNode, session: Option<&dyn TokenSession>) -> 
 }
 
 /// The new KEK of a rotation that was committed and not finished.
-fn committed(session: &dyn TokenSession, known: &TokenRecord) -> Result<Option<KekId>, Error> {
-    match (&known.kek, &known.pending_kek) {
-        (Some(kek), Some(pending)) if kek == pending && session.has_kek(kek)? => {
-            Ok(Some(kek.clone()))
-        }
-        _ => Ok(None),
-    }
+fn committed(
+    session: &dyn TokenSession,
+    known: Option<&TokenCopy>,
+) -> Result<Option<KekId>, Error> {
+    let own = known.filter(|known| known.serial == session.info().serial);
+    let Some((Some(kek), Some(pending))) = own.map(|own| (&own.kek, &own.pending_kek)) else {
+        return Ok(None);
+    };
+    let is_committed = kek == pending && session.has_kek(kek)?;
+    Ok(is_committed.then(|| kek.clone()))
 }
 
 /// Reads what was committed and unwraps it.
@@ -90,16 +106,16 @@ fn verify(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     dek: &Dek,
-) -> Result<TokenRecord, Error> {
-    let stored = token::stored(recorder.node)?;
+) -> Result<TokenCopy, Error> {
+    let stored = wrap::stored(recorder.node, session.info())?;
     let wrong = |source: Option<TokenError>| Refused::NewKekFails {
         source: source.map(Box::new),
     };
-    let (Some(kek), Some(blob)) = (&stored.kek, &stored.encrypted_dek) else {
+    let (Some(kek), Some(wrapped)) = (&stored.kek, &stored.wrapped) else {
         return Err(wrong(None).into());
     };
     let unwrapped = session
-        .unwrap_dek(kek, blob)
+        .unwrap_dek(kek, &wrapped.dek)
         .map_err(|error| wrong(Some(error)))?;
     if !unwrapped.is_same(dek) {
         return Err(wrong(None).into());
@@ -113,7 +129,7 @@ fn verify(
 fn finish(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
-    mut stored: TokenRecord,
+    mut stored: TokenCopy,
     destroy_old: bool,
 ) -> Result<(), Error> {
     let node = recorder.node;
@@ -131,5 +147,5 @@ fn finish(
         ));
     }
     stored.pending_kek = None;
-    Ok(node.store.record.save_token(&stored, None)?)
+    Ok(node.store.record.save_copy(&stored, None, None)?)
 }

@@ -1,19 +1,20 @@
 //! A node whose DEK a token wraps, and which is set up.
 
 use domain::{CacheCopy, SchemaState, SetupWizardState, StorageType};
-use ports::{CachedDek, Dek, NodeRecord, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, NodeRecord, TokenCopy, TokenSession};
 
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
 use crate::session::{self, Unwrapped};
 use crate::setup::ensure_schema;
-use crate::{dek_ways, record, token};
+use crate::{dek_ways, record, storage};
 
 /// The record of a node whose DEK a token wraps, and which is set up.
 pub(super) struct SealedNode {
+    /// Its storage, which is an HSM.
+    pub(super) hsm: StorageType,
     pub(super) record: NodeRecord,
-    pub(super) token: TokenRecord,
 }
 
 impl SealedNode {
@@ -29,17 +30,15 @@ impl SealedNode {
             let state = raw.map_or("empty", SetupWizardState::name);
             return Err(Refused::NotSetUp { state }.into());
         }
-        if record.storage != Some(StorageType::SoftHsm) {
+        storage::ensure_served(node, record.storage)?;
+        let Some(hsm) = record.storage.filter(|storage| storage.is_hsm()) else {
             let storage = record.storage.map_or("none", StorageType::name);
             return Err(Refused::NoKeys { storage }.into());
+        };
+        if !record.sealing.is_sealed() {
+            dek_ways::ensure_consistent(node, &record, true, None, None)?;
         }
-        match record.token.clone() {
-            Some(token) => Ok(Self { record, token }),
-            None => {
-                dek_ways::ensure_consistent(node, &record, true, None)?;
-                token::stored(node).map(|token| Self { record, token })
-            }
-        }
+        Ok(Self { hsm, record })
     }
 
     /// The DEK: of the cache where it is there, which needs no login, else unwrapped by the KEK.
@@ -48,9 +47,12 @@ impl SealedNode {
             return Ok(dek);
         }
         let pin = node.secrets.pins.user_pin()?;
-        let module = session::reach(node, node.settings.hsm_wait)?;
-        let unwrapped = match session::open(node, module, &self.record, || Ok(pin))? {
-            Some(session) => self.unwrapped(node, &*session)?,
+        let wait = node.settings.hsm_wait;
+        let unwrapped = match session::open(node, wait, &self.record, || Ok(pin))? {
+            Some(session) => match self.copy_for(node, &*session)? {
+                Some(copy) => self.unwrapped(node, &*session, &copy)?,
+                None => None,
+            },
             None => None,
         };
         unwrapped.ok_or_else(|| self.out_of_reach(node).into())
@@ -59,11 +61,27 @@ impl SealedNode {
     /// The cached DEK, where it is the one that seals this database.
     pub(super) fn cached(&self, node: &Node) -> Result<Option<Dek>, Error> {
         let cached = node.secrets.cache.read()?;
-        let is_ours = dek_ways::copy_of(node, Some(&self.token), &cached) == CacheCopy::Ours;
+        let is_ours = dek_ways::cache_copy(node, &self.record.sealing, &cached) == CacheCopy::Ours;
         Ok(match cached {
             CachedDek::Present(dek) if is_ours => Some(dek),
             CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,
         })
+    }
+
+    /// The copy that this token is asked for, with the KEK that its wrapped DEK names where the
+    /// database names another or none.
+    pub(super) fn copy_for(
+        &self,
+        node: &Node,
+        session: &dyn TokenSession,
+    ) -> Result<Option<TokenCopy>, Error> {
+        let Some(copy) = session::copy_for(node, session, &self.record.sealing)? else {
+            return Ok(None);
+        };
+        Ok(Some(TokenCopy {
+            kek: dek_ways::kek_by_blob(node, session, copy)?,
+            ..copy.clone()
+        }))
     }
 
     /// The DEK that the KEK on the token unwraps; `None` where the KEK is not there.
@@ -71,23 +89,16 @@ impl SealedNode {
         &self,
         node: &Node,
         session: &dyn TokenSession,
+        copy: &TokenCopy,
     ) -> Result<Option<Dek>, Error> {
-        if self.token.encrypted_dek.is_none() {
+        if copy.wrapped.is_none() {
             return Ok(None);
         }
-        let known = TokenRecord {
-            kek: dek_ways::kek_by_blob(node, session, &self.token)?,
-            ..self.token.clone()
-        };
-        match session::unwrap(session, &known)? {
+        match session::unwrap(session, copy)? {
             Unwrapped::NoKek | Unwrapped::NothingWrapped => Ok(None),
             Unwrapped::Damaged(fault) => Err(fault),
             Unwrapped::Dek(dek) => {
-                let record = NodeRecord {
-                    token: Some(known),
-                    ..self.record.clone()
-                };
-                dek_ways::ensure_consistent(node, &record, true, Some(&dek))?;
+                dek_ways::ensure_consistent(node, &self.record, true, Some(copy), Some(&dek))?;
                 Ok(Some(dek))
             }
         }
@@ -96,7 +107,7 @@ impl SealedNode {
     pub(super) fn out_of_reach(&self, node: &Node) -> Refused {
         Refused::LostDek {
             label: node.settings.token_label.clone(),
-            way_back: dek_ways::way_back_without_kek(node, &self.record, &self.token),
+            way_back: dek_ways::way_back_without_kek(node, &self.record),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What only one command reports, beside what every report has.
 
 mod backup;
+mod hsm;
 mod keys;
 mod tls;
 
@@ -14,13 +15,19 @@ pub use backup::{
     Answer, BackupContents, BackupCreate, BackupRestore, BackupVerify, CreatedBackup,
     ManifestReport, OpensReport, OpensWith, RecordReport, RestoredBackup, VerifiedBackup,
 };
-pub use keys::{BackupPasswordReport, DekReport, KekReport, KeysReport, KeysShow, TokenReport};
+pub use hsm::{CheckedToken, HsmCheck};
+pub use keys::{
+    BackupPasswordReport, CopyReport, DekReport, KekReport, KeysReport, KeysShow, Recover,
+    TokenReport,
+};
 pub use tls::{ActiveReport, CredentialReport, TlsHistory, TlsShow};
 
 /// The part of a report that only one command has: its fields stand beside those of every report.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Own {
+    /// Of `recover`.
+    Recover(Recover),
     /// Of `keys show`.
     KeysShow(KeysShow),
     /// Of `tls show`.
@@ -35,6 +42,8 @@ pub enum Own {
     BackupRestore(BackupRestore),
     /// Of `doctor`.
     Doctor(Doctor),
+    /// Of `hsm check`.
+    HsmCheck(HsmCheck),
     /// Of `history`.
     History(History),
     /// Of `config show`.

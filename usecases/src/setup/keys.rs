@@ -1,13 +1,23 @@
 //! WIZARD_SETUP_HSM: KEK and DEK.
 
 use domain::{CacheCopy, CacheEvent, CacheFate, KekId, KekState};
-use ports::{CachedDek, Dek, FaultKind, NodeRecord, Purpose, TokenRecord, TokenSession};
+use ports::{CachedDek, Dek, FaultKind, NodeRecord, Purpose, Sealing, TokenCopy, TokenSession};
 
 use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::{dek_ways, token};
+use crate::{dek_ways, session, wrap};
+
+/// The keys of a node that is set up.
+pub struct SetUpKeys {
+    /// The KEK.
+    pub kek: KekId,
+    /// The DEK.
+    pub dek: Dek,
+    /// Whether the DEK was made just now.
+    pub is_new: bool,
+}
 
 /// The KEK and DEK of an earlier try where they work, new ones otherwise.
 ///
@@ -17,16 +27,18 @@ pub fn keys(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     record: Option<&NodeRecord>,
-) -> Result<(KekId, Dek), Error> {
+) -> Result<SetUpKeys, Error> {
     let node = recorder.node;
-    let known = record.and_then(|record| record.token.as_ref());
-    let kek = match known.and_then(|known| known.kek.as_ref()) {
+    let nothing = Sealing::default();
+    let sealing = record.map_or(&nothing, |record| &record.sealing);
+    let copy = session::copy_for(node, session, sealing)?;
+    let kek = match copy.and_then(|copy| copy.kek.as_ref()) {
         Some(kek) if session.has_kek(kek)? => Some(kek.clone()),
         Some(_) | None => None,
     };
-    let dek = match (record, known) {
-        (Some(record), Some(known)) => earlier_dek(recorder, session, record, known, kek.as_ref())?,
-        _ => None,
+    let dek = match record {
+        Some(record) => earlier_dek(recorder, session, record, copy, kek.as_ref())?,
+        None => None,
     };
     let kek = match kek {
         Some(kek) => {
@@ -34,13 +46,14 @@ pub fn keys(
             recorder.note("generate_kek", false, &used);
             kek
         }
-        None => token::new_kek(recorder, session, known)?,
+        None => wrap::new_kek(recorder, session, sealing)?,
     };
+    let is_new = dek.is_none();
     let dek = match dek {
         Some(dek) => dek,
         None => new_dek(node, session)?,
     };
-    Ok((kek, dek))
+    Ok(SetUpKeys { kek, dek, is_new })
 }
 
 /// Refuses where an earlier DEK would be replaced that can still be had; asked before setup changes
@@ -53,20 +66,13 @@ pub fn ensure_nothing_replaced(
     record: &NodeRecord,
     session: Option<&dyn TokenSession>,
 ) -> Result<(), Error> {
-    let Some(known) = record
-        .token
-        .as_ref()
-        .filter(|known| dek_ways::is_sealed(known))
-    else {
+    let sealing = &record.sealing;
+    if !sealing.is_sealed() {
         return Ok(());
-    };
-    let has_kek = match (&known.kek, session) {
-        (Some(kek), Some(session)) => session.has_kek(kek)?,
-        _ => false,
-    };
-    let ways = dek_ways::ways(node, known, KekState::Absent)?;
+    }
+    let ways = dek_ways::ways(node, sealing, KekState::Absent)?;
     // One that the KEK has or the cache proves is used again, and nothing is replaced.
-    if (has_kek && known.encrypted_dek.is_some()) || ways.cache == CacheCopy::Ours {
+    if is_wrapped_here(node, sealing, session)? || ways.cache == CacheCopy::Ours {
         return Ok(());
     }
     if ways.fate(CacheEvent::NewDek) != CacheFate::Refuse {
@@ -83,23 +89,39 @@ pub fn ensure_nothing_replaced(
     .into())
 }
 
+/// Whether the token has the KEK of a wrapped DEK.
+fn is_wrapped_here(
+    node: &Node,
+    sealing: &Sealing,
+    session: Option<&dyn TokenSession>,
+) -> Result<bool, Error> {
+    let Some(session) = session else {
+        return Ok(false);
+    };
+    let copy = session::copy_for(node, session, sealing)?.filter(|copy| copy.wrapped.is_some());
+    match copy.and_then(|copy| copy.kek.as_ref()) {
+        Some(kek) => Ok(session.has_kek(kek)?),
+        None => Ok(false),
+    }
+}
+
 /// The DEK of an earlier setup: unwrapped, or of the cache; none, once a snapshot keeps what a new
 /// DEK replaces.
 fn earlier_dek(
     recorder: &mut Recorder<'_>,
     session: &dyn TokenSession,
     record: &NodeRecord,
-    known: &TokenRecord,
+    copy: Option<&TokenCopy>,
     kek: Option<&KekId>,
 ) -> Result<Option<Dek>, Error> {
     let node = recorder.node;
-    if known.encrypted_dek.is_none() && known.backup_encrypted_dek.is_none() {
+    if !record.sealing.has_dek() {
         return Ok(None);
     }
-    let damaged = match (kek, &known.encrypted_dek) {
-        (Some(kek), Some(blob)) => match session.unwrap_dek(kek, blob) {
+    let damaged = match (kek, copy.and_then(|copy| copy.wrapped.as_ref())) {
+        (Some(kek), Some(wrapped)) => match session.unwrap_dek(kek, &wrapped.dek) {
             Ok(dek) => {
-                dek_ways::ensure_consistent(node, record, false, Some(&dek))?;
+                dek_ways::ensure_consistent(node, record, false, copy, Some(&dek))?;
                 return Ok(Some(dek));
             }
             Err(fault) if fault.kind() == FaultKind::DataCorrupt => Some(fault),
@@ -107,7 +129,7 @@ fn earlier_dek(
         },
         _ => None,
     };
-    if let Some(dek) = cached_dek(node, known)? {
+    if let Some(dek) = cached_dek(node, &record.sealing)? {
         return Ok(Some(dek));
     }
     if let Some(fault) = damaged {
@@ -127,9 +149,9 @@ fn earlier_dek(
 }
 
 /// The DEK of the cache, where it is the one of this database.
-fn cached_dek(node: &Node, known: &TokenRecord) -> Result<Option<Dek>, Error> {
+fn cached_dek(node: &Node, sealing: &Sealing) -> Result<Option<Dek>, Error> {
     let cached = node.secrets.cache.read()?;
-    let is_ours = dek_ways::copy_of(node, Some(known), &cached) == CacheCopy::Ours;
+    let is_ours = dek_ways::cache_copy(node, sealing, &cached) == CacheCopy::Ours;
     Ok(match cached {
         CachedDek::Present(dek) if is_ours => Some(dek),
         CachedDek::Present(_) | CachedDek::Absent | CachedDek::Unusable(_) => None,

@@ -110,7 +110,7 @@ impl Execution<'_> {
             Step::DropDekCache => self.drop_dek_cache(),
             Step::KeepDekCache => self.keep_dek_cache(),
             Step::SetWizard(state) => self.set_wizard(state),
-            Step::AnnounceRecovery => Ok(announce_recovery()),
+            Step::AnnounceRecovery => Ok(self.announce_recovery()),
             Step::RecordStart => self.record_start(changes),
         }
     }
@@ -247,6 +247,20 @@ impl Execution<'_> {
         Ok(StepNote::changed(moved, detail))
     }
 
+    fn announce_recovery(&self) -> StepNote {
+        // Of a SoftHSM token that is missing `recover` makes a new one.
+        let first = if self.observation.observed.is_physical_hsm_storage() {
+            ". A new device is first initialised, and given its user PIN, by its security officer"
+        } else {
+            ""
+        };
+        StepNote::unchanged(format!(
+            "`trustpointctl recover` will (1) unwrap the DEK with the backup password, before \
+             anything is changed, (2) generate a new KEK on the token, (3) wrap the DEK with it, \
+             (4) give Nginx the real TLS credential and complete the wizard{first}"
+        ))
+    }
+
     fn record_start(&self, changes: &str) -> Result<StepNote, Error> {
         let settings = &self.node.settings;
         self.node.store.history.record_start(&StartRecord {
@@ -268,14 +282,6 @@ impl Execution<'_> {
             settings.app_version, settings.container_id
         )))
     }
-}
-
-fn announce_recovery() -> StepNote {
-    StepNote::unchanged(
-        "`trustpointctl recover` will (1) unwrap the DEK with the backup password, before anything \
-         is changed, (2) generate a new KEK on the token, (3) wrap the DEK with it, (4) give Nginx \
-         the real TLS credential and complete the wizard",
-    )
 }
 
 /// Names of the steps that changed something, for the history.

@@ -10,6 +10,7 @@ use crate::dek_ways;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
+use crate::storage;
 
 /// What the files and the database say.
 pub enum Look {
@@ -84,12 +85,17 @@ pub fn look(node: &Node) -> Result<Look, Error> {
         return Ok(Look::Newer(database, Box::new(record)));
     }
     let completed = database.wizard.state() == domain::WizardState::Completed;
-    dek_ways::ensure_consistent(node, &record, completed, None)?;
+    if !storage::is_refused(node, record.storage) {
+        // Of several copies it is the token that says which one is meant.
+        let copy = record.sealing.only_copy();
+        dek_ways::ensure_consistent(node, &record, completed, copy, None)?;
+    }
     let mut warnings = Vec::new();
     warnings.extend(dek_ways::password_blob_warning(node, &record));
-    let (cached, cache) = match record.storage {
-        Some(domain::StorageType::SoftHsm) => cached_dek(node, &record, &mut warnings)?,
-        _ => (None, CacheCopy::Absent),
+    let (cached, cache) = if storage::has_token(node, record.storage) {
+        cached_dek(node, &record, &mut warnings)?
+    } else {
+        (None, CacheCopy::Absent)
     };
     Ok(Look::Installed(Box::new(Installed {
         database,
@@ -128,7 +134,7 @@ fn cached_dek(
 ) -> Result<(Option<Dek>, CacheCopy), Error> {
     let path = node.secrets.cache.path();
     let cached = node.secrets.cache.read()?;
-    let copy = dek_ways::copy_of(node, record.token.as_ref(), &cached);
+    let copy = dek_ways::cache_copy(node, &record.sealing, &cached);
     let dek = match cached {
         CachedDek::Absent => None,
         CachedDek::Unusable(why) => {

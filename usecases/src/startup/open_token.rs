@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use domain::{
-    CacheCopy, DekWays, Installed, KekState, Observed, SetupWizardState, Storage, StorageType,
-};
+use domain::{DekWays, Installed, KekState, Observed, SetupWizardState, Storage, StorageType};
 use ports::{
-    ActiveCredential, Dek, FaultKind, Found, NodeRecord, PinState, Token, TokenInfo, TokenRecord,
+    ActiveCredential, Dek, FaultKind, Found, NodeRecord, PinState, Sealing, Token, TokenCopy,
+    TokenInfo,
 };
 
 use super::look::{self, Look, look};
@@ -18,6 +17,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::refused::CacheAlone;
 use crate::session::{self, Unwrapped};
+use crate::storage;
 
 /// What a start is to do: how long it waits for the HSM, and whether it logs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -140,40 +140,37 @@ fn no_database(
 }
 
 fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Observation, Error> {
-    let known = seen.record.token.as_ref();
+    let sealing = &seen.record.sealing;
     let unasked = DekWays {
         kek: KekState::Unknown,
-        has_backup_password: known.is_some_and(|known| dek_ways::has_password(node, known)),
+        has_backup_password: dek_ways::has_password(node, sealing),
         cache: seen.cache,
     };
+    let ask_token = |storage: fn(DekWays) -> Storage| -> Result<_, Error> {
+        let sealed = SealedNode {
+            node,
+            seen: &seen,
+            mode,
+        };
+        let answer = sealed.open(unasked)?;
+        let kek = answer.kek;
+        Ok((storage(DekWays { kek, ..unasked }), answer))
+    };
     let (storage, answer) = match seen.record.storage {
+        kind if storage::is_refused(node, kind) => {
+            let storage = Storage::RefusedHsm {
+                is_cached: node.secrets.cache.exists()?,
+                has_backup_password: unasked.has_backup_password,
+            };
+            (storage, Answer::default())
+        }
         None => {
-            let knows_token = known.is_some();
+            let knows_token = !sealing.copies.is_empty() || sealing.is_sealed();
             (Storage::NotConfigured { knows_token }, Answer::default())
         }
         Some(StorageType::Software) => (Storage::Software, Answer::default()),
-        Some(StorageType::SoftHsm) => {
-            let answer = SoftHsm {
-                node,
-                seen: &seen,
-                mode,
-            }
-            .open(unasked)?;
-            let kek = answer.kek;
-            (Storage::SoftHsm(DekWays { kek, ..unasked }), answer)
-        }
-        Some(StorageType::PhysicalHsm) => {
-            // Nothing is asked of the device: what counts is whether the cache file is there.
-            let cache = if node.secrets.cache.exists()? {
-                CacheCopy::Ours
-            } else {
-                CacheCopy::Absent
-            };
-            (
-                Storage::PhysicalHsm(DekWays { cache, ..unasked }),
-                Answer::default(),
-            )
-        }
+        Some(StorageType::SoftHsm) => ask_token(Storage::SoftHsm)?,
+        Some(StorageType::PhysicalHsm) => ask_token(Storage::PhysicalHsm)?,
     };
     let unwrapped = answer.dek.map(|dek| AccessibleDek {
         dek,
@@ -221,22 +218,22 @@ impl Default for Answer {
     }
 }
 
-/// A node whose DEK a SoftHSM token wraps.
-struct SoftHsm<'a> {
+/// A node whose DEK a token wraps.
+struct SealedNode<'a> {
     node: &'a Node,
     seen: &'a look::Installed,
     mode: Mode,
 }
 
-impl SoftHsm<'_> {
+impl SealedNode<'_> {
     fn open(&self, unasked: DekWays) -> Result<Answer, Error> {
-        let module = session::reach(self.node, self.mode.wait(self.node))?;
+        let record = &self.seen.record;
+        let seen = session::find(self.node, self.mode.wait(self.node), Some(record))?;
         let mut answer = Answer {
-            hsm: Some(module.description().to_owned()),
+            hsm: Some(seen.hsm),
             ..Answer::default()
         };
-        let record = &self.seen.record;
-        match session::find(self.node, module, Some(record))? {
+        match seen.found {
             Found::Absent { .. } => answer.kek = KekState::Absent,
             Found::Present(token) => {
                 let info = token.info().clone();
@@ -248,14 +245,15 @@ impl SoftHsm<'_> {
                 }
                 // A token that was just initialised holds no key, whatever it held before.
                 let is_blank = info.pin == PinState::NotInitialised;
-                match record.token.as_ref().filter(|_| !is_blank) {
-                    None => answer.kek = KekState::Absent,
-                    Some(_) if self.mode != Mode::CarryOut && self.seen.cached.is_some() => {}
-                    Some(known) => {
-                        (answer.kek, answer.dek) = self
-                            .unwrap_dek(token, known)
-                            .map_err(|fault| self.with_way_back(fault, unasked))?;
-                    }
+                if is_blank || record.sealing.copies.is_empty() {
+                    answer.kek = KekState::Absent;
+                } else if self.mode != Mode::CarryOut && self.seen.cached.is_some() {
+                    let copy = record.sealing.copy_of(&info.serial);
+                    dek_ways::ensure_consistent(self.node, record, true, copy, None)?;
+                } else {
+                    (answer.kek, answer.dek) = self
+                        .unwrap_dek(token)
+                        .map_err(|fault| self.with_way_back(fault, unasked))?;
                 }
                 answer.token = Some(info);
             }
@@ -280,26 +278,26 @@ impl SoftHsm<'_> {
     /// Not to see a token is no proof that it is lost (C3); nor is not to see the KEK on it, since
     /// its directory may go while it is looked at.
     fn warn_of_missing_token(&self, answer: &Answer) -> Option<String> {
-        let known = self.seen.record.token.as_ref()?;
-        let label = &known.label;
+        let sealing = &self.seen.record.sealing;
+        let none_is_there = none_is_there(sealing)?;
+        let is_opened = matches!(answer.kek, KekState::Unwraps | KekState::OnToken);
         let missed = match &answer.token {
-            None => format!(
-                "the token {label:?} of this database (serial {}) is not there: no token with this label is shown",
-                known.serial
-            ),
-            Some(token) if !known.serial.is_empty() && token.serial != known.serial => format!(
-                "the token {label:?} of this database (serial {}) is not there: the token shown is \
-                 another one (serial {})",
-                known.serial, token.serial
-            ),
-            Some(token) if answer.kek == KekState::Absent => {
-                let kek = known.kek.as_ref()?;
-                format!(
-                    "the token {label:?} (serial {}) is shown, and the KEK {kek} is not on it",
+            None => format!("{none_is_there}: no token with this label is shown"),
+            Some(_) if is_opened => return None,
+            Some(token) => match sealing.copy_of(&token.serial) {
+                None => format!(
+                    "{none_is_there}: the token shown is another one (serial {})",
                     token.serial
-                )
-            }
-            Some(_) => return None,
+                ),
+                Some(_) if answer.kek == KekState::Unknown => return None,
+                Some(copy) => {
+                    let kek = copy.kek.as_ref()?;
+                    format!(
+                        "the token {:?} (serial {}) is shown, and the KEK {kek} is not on it",
+                        token.label, token.serial
+                    )
+                }
+            },
         };
         Some(format!(
             "{missed}. See first that its directory or device is whole, mounted and readable and \
@@ -309,25 +307,48 @@ impl SoftHsm<'_> {
     }
 
     /// Logs in, looks for the KEK and unwraps the DEK.
-    fn unwrap_dek(
-        &self,
-        token: Box<dyn Token>,
-        known: &TokenRecord,
-    ) -> Result<(KekState, Option<Dek>), Error> {
-        if known.kek.is_none() {
+    fn unwrap_dek(&self, token: Box<dyn Token>) -> Result<(KekState, Option<Dek>), Error> {
+        let record = &self.seen.record;
+        let has_kek = |copy: &TokenCopy| copy.kek.is_some() || copy.wrapped.is_some();
+        if !record.sealing.copies.iter().any(has_kek) {
             return Ok((KekState::Absent, None));
         }
         let session = token.log_in(&self.node.secrets.pins.user_pin()?)?;
-        match session::unwrap(&*session, known)? {
+        let Some(copy) = session::copy_for(self.node, &*session, &record.sealing)? else {
+            return Ok((KekState::Absent, None));
+        };
+        // What is stored of an unfinished setup has a check value too: it is stored with the DEK.
+        let ensure_consistent = |dek: Option<&Dek>| {
+            let is_wrapped = copy.wrapped.is_some();
+            dek_ways::ensure_consistent(self.node, record, is_wrapped, Some(copy), dek)
+        };
+        ensure_consistent(None)?;
+        match session::unwrap(&*session, copy)? {
             Unwrapped::NoKek => Ok((KekState::Absent, None)),
             Unwrapped::NothingWrapped => Ok((KekState::OnToken, None)),
             Unwrapped::Damaged(fault) => Err(fault),
             Unwrapped::Dek(dek) => {
-                // What is stored of an unfinished setup has a check value too: it is stored with
-                // the DEK.
-                dek_ways::ensure_consistent(self.node, &self.seen.record, true, Some(&dek))?;
+                ensure_consistent(Some(&dek))?;
                 Ok((KekState::Unwraps, Some(dek)))
             }
+        }
+    }
+}
+
+/// Says that no token of this database is there; `None` where it knows of none.
+fn none_is_there(sealing: &Sealing) -> Option<String> {
+    match sealing.copies.as_slice() {
+        [] => None,
+        [TokenCopy { label, serial, .. }] => Some(format!(
+            "the token {label:?} of this database (serial {serial}) is not there"
+        )),
+        several => {
+            let name = |copy: &TokenCopy| format!("{:?} (serial {})", copy.label, copy.serial);
+            let names: Vec<_> = several.iter().map(name).collect();
+            Some(format!(
+                "none of the tokens of this database is there, which are {}",
+                names.join(", ")
+            ))
         }
     }
 }

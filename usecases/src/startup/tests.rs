@@ -97,11 +97,39 @@ fn c03_an_hsm_that_fails_in_any_way_changes_nothing() {
             let token = FakeToken::default();
             token.fail_at(call, with);
             // No change is expected.
-            let (report, fault) = start(Mocks::softhsm(&token, CachedDek::Absent));
-            assert_eq!(fault, Some(FaultKind::HsmUnavailable), "{call:?} {with:?}");
-            assert!(report.steps.is_empty(), "{report:?}");
+            for mocks in [
+                Mocks::softhsm(&token, CachedDek::Absent),
+                Mocks::physical(&token, CachedDek::Absent, true),
+            ] {
+                let (report, fault) = start(mocks);
+                assert_eq!(fault, Some(FaultKind::HsmUnavailable), "{call:?} {with:?}");
+                assert!(report.steps.is_empty(), "{report:?}");
+            }
         }
     }
+}
+
+#[test]
+fn a_physical_hsm_that_is_not_opted_in_to_is_not_even_reached() {
+    for cached in [CachedDek::Absent, CachedDek::Present(mocks::dek())] {
+        let token = FakeToken::default();
+        token.fail_at(Call::Reach, Failure::Hangs);
+        // No change is expected, and the file in the cache is not read.
+        let (report, fault) = start(Mocks::physical(&token, cached, false));
+        assert_eq!(fault, Some(FaultKind::StorageUnsupported));
+        assert!(report.steps.is_empty(), "{report:?}");
+    }
+}
+
+#[test]
+fn a_physical_hsm_that_is_opted_in_to_is_logged_in_to_once() {
+    let token = FakeToken::default();
+    let mut mocks = Mocks::physical(&token, CachedDek::Absent, true);
+    mocks.allow_changes();
+    let (report, fault) = start(mocks);
+    let ended = (report.outcome, fault);
+    assert_eq!(ended, (Some(Outcome::Ready), None), "{report:?}");
+    assert_eq!(token.logins(), 1);
 }
 
 #[test]

@@ -78,8 +78,7 @@ pub(super) fn find(
 /// Where somebody configured an HSM, it is waited for: a node whose volumes are missing must not
 /// slip through because its HSM comes up a moment later.
 fn marked_token(node: &Node, wait: Duration) -> Result<Option<Trace>, Error> {
-    let module = session::reach(node, wait)?;
-    Ok(match module.find(&session::query(node, None))? {
+    Ok(match session::look_for(node, wait, None)?.found {
         Found::Present(token) => {
             let info = token.info();
             let marked = |installation| Trace::TokenMarker {

@@ -20,7 +20,7 @@ pub(super) fn standing(node: &Node, observation: &Observation) -> Vec<String> {
         );
     }
     warnings.extend(older_nodes(node, observation));
-    if observed.is_softhsm_storage() {
+    if observed.is_hsm_storage() {
         warnings.extend(dek_warnings(node, observation));
     }
     warnings
@@ -75,14 +75,13 @@ fn stray_state(observed: &Observed) -> Option<String> {
 /// What is to be said of the ways to the DEK.
 fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
     let mut warnings = Vec::new();
-    let sealing = observation.observed.sealing().copied();
+    let sealing = observation.observed.sealing();
     let (Some(sealing), Some(record)) = (sealing, &observation.record) else {
         return warnings;
     };
     let way_back = || crate::dek_ways::way_back(node, record, sealing);
     let completed = observation.observed.is_wizard_completed();
-    let known = record.token.as_ref();
-    let is_unset = known.is_some_and(|known| known.backup_encrypted_dek.is_none());
+    let is_unset = record.sealing.backup.is_none();
     if completed && observation.dek.is_none() && !sealing.has_backup_password {
         let why = if is_unset {
             "no backup password was ever set"

@@ -67,9 +67,9 @@ pub(super) fn ensure_saveable(node: &Node, observation: &Observation) -> Result<
     }
     match installed.storage {
         Storage::Software => Ok(()),
-        Storage::SoftHsm(_) if observation.dek.is_some() => Ok(()),
-        Storage::SoftHsm(_) => Err(Refused::DekOutOfReach),
-        Storage::PhysicalHsm(_) => Err(Refused::PhysicalHsm),
+        Storage::SoftHsm(_) | Storage::PhysicalHsm(_) if observation.dek.is_some() => Ok(()),
+        Storage::SoftHsm(_) | Storage::PhysicalHsm(_) => Err(Refused::DekOutOfReach),
+        Storage::RefusedHsm { .. } => Err(Refused::PhysicalHsm),
         Storage::NotConfigured { .. } => Err(Refused::NoStorage { database }),
     }
 }

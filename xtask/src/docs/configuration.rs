@@ -23,7 +23,7 @@ trustpointctl config show
 
 prints what holds, and where each value came from. `--root DIR` goes in front of every default path
 but those of the PINs and of the module, so that a node can live in any directory. A path that you
-configure stays as it is.
+configure stays as it is. What a token needs of the keys `hsm.…` is told in [Tokens](tokens.md).
 ";
 
 /// The page.

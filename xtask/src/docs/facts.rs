@@ -28,7 +28,8 @@ pub struct Answer {
     pub outcome: Outcome,
 }
 
-/// The second table, where the database and the program are of one version.
+/// The second table, where the database and the program are of one version and the storage is one
+/// that the node serves: a physical HSM that it is not opted in to is refused, whatever else holds.
 ///
 /// # Errors
 /// The facts do not decide: the same row has two answers.
@@ -37,7 +38,10 @@ pub fn restores() -> Result<Vec<(Facts, Answer)>> {
     for case in Case::all() {
         let observed = case.observed();
         let selection = select(&observed, &program());
-        let Some(storage) = observed.storage() else {
+        let Some(storage) = observed
+            .storage()
+            .filter(|_| !observed.is_refused_hsm_storage())
+        else {
             continue;
         };
         if selection.startup != StartupScenario::VersionMatch {
@@ -75,8 +79,11 @@ fn facts(storage: &Storage, wizard: WizardState) -> Facts {
         Storage::SoftHsm(sealing) if sealing.is_new_kek_scenario() => {
             ("softhsm", "any", "KEK lost")
         }
-        Storage::SoftHsm(sealing) => ("softhsm", wizard, dek(sealing)),
-        Storage::PhysicalHsm(sealing) => ("physical_hsm", wizard, dek(sealing)),
+        Storage::SoftHsm(sealing) => ("softhsm", wizard, dek(*sealing)),
+        Storage::PhysicalHsm(_) | Storage::RefusedHsm { .. } => {
+            let sealing = storage.sealing();
+            ("physical_hsm", wizard, sealing.map_or("", dek))
+        }
     };
     Facts {
         storage,
@@ -85,7 +92,7 @@ fn facts(storage: &Storage, wizard: WizardState) -> Facts {
     }
 }
 
-fn dek(sealing: &DekWays) -> &'static str {
+fn dek(sealing: DekWays) -> &'static str {
     if sealing.is_dek_cached() {
         "cached"
     } else {
@@ -112,7 +119,7 @@ pub struct Follows {
     pub restores: bool,
 }
 
-/// What follows each start-up scenario, in the order of `ALL`.
+/// What follows each start-up scenario, in the order of `ALL`, where the node serves its storage.
 ///
 /// # Errors
 /// A scenario without a restore ends in two ways.
@@ -120,6 +127,9 @@ pub fn follows() -> Result<[(StartupScenario, Follows); StartupScenario::ALL.len
     let mut all = StartupScenario::ALL.map(|startup| (startup, Follows::default()));
     for case in Case::all() {
         let observed = case.observed();
+        if observed.is_refused_hsm_storage() {
+            continue;
+        }
         let selection = select(&observed, &program());
         let Some((_, follows)) = (all.iter_mut()).find(|(name, _)| *name == selection.startup)
         else {
@@ -157,6 +167,25 @@ mod tests {
             assert_eq!(row.1.scenario, Ok(*scenario));
             assert_eq!(row.1.outcome, scenario.outcome());
         }
+    }
+
+    #[test]
+    fn a_physical_hsm_that_is_not_opted_in_to_is_refused_in_every_scenario() {
+        let mut refused = std::collections::BTreeSet::new();
+        for case in Case::all() {
+            let observed = case.observed();
+            if !observed.is_refused_hsm_storage() {
+                continue;
+            }
+            let selection = select(&observed, &program());
+            assert_eq!(
+                Plan::of(&observed, selection),
+                Err(Refusal::PhysicalHsm),
+                "{case:?}"
+            );
+            refused.extend(selection.restore.map(RestoreScenario::name));
+        }
+        assert_eq!(refused.len(), 4, "{refused:?}");
     }
 
     #[test]

@@ -25,9 +25,12 @@ pub fn document() -> Result<Document> {
     let text = format!(
         "{INTRODUCTION}\n## Database and version\n\n{}\n## Storage, wizard and DEK\n\n\
          Where the database and the program fit each other, a restore follows; without a version \
-         record, only on a node that was set up or has a physical HSM. \"KEK lost\" is: not cached, \
-         known not to be on the token, and a backup password is set. What could not be asked is \
-         never a lost KEK (C3).\n\n{}\n## The steps of a start\n\n{}",
+         record, only on a node that was set up. \"KEK lost\" is: not cached, known not to be on the \
+         token, and a backup password is set. What could not be asked is never a lost KEK (C3).\n\n{}\n\
+         The rows of `physical_hsm` hold where `hsm.physical` is true. Where it is not, the same four \
+         scenarios are selected, also without a version record, the DEK counts as cached where there is \
+         a cache file, and each of them is refused: exit code 13, nothing is changed, and nothing is \
+         asked of the device.\n\n## The steps of a start\n\n{}",
         startup_table()?,
         restore_table()?,
         steps_table()
@@ -140,9 +143,10 @@ fn steps_table() -> String {
          *first*, WIZARD_SETUP_CRYPTO_STORAGE; *password*, WIZARD_AUTO_RESTORE_PASSWORD; \
          *completed*, WIZARD_COMPLETED. An upgrade (VERSION_UPGRADE) makes `snapshot_database` \
          first. In a new database that was asked for beside the traces of an installed node, the \
-         wizard moves first. Columns 4 to 8 ask the token before anything is decided, and report that as \
+         wizard moves first. Columns 4 to 12 ask the token before anything is decided, and report that as \
          `check_hsm` and `unwrap_dek`. `record_start` is left out in column 8 where the version is the \
-         same: the database is not touched.\n",
+         same: the database is not touched. `announce_recovery` is left out in column 10 where the \
+         KEK is not known to be lost.\n",
     );
     text
 }

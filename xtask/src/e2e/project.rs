@@ -23,9 +23,11 @@ const KEPT: [(&str, &str); 4] = [
 ];
 
 /// What of the folder `containers` a project needs: not the secrets of a node that somebody has.
-const COPIED: [&str; 5] = [
+const COPIED: [&str; 7] = [
     ".env",
+    "compose.kryoptic.yaml",
     "compose.yaml",
+    "hsm",
     "softhsm",
     "trustpoint",
     "trustpointctl",
@@ -50,11 +52,26 @@ pub struct Project<'a> {
     folder: TempDir,
     /// Where the host reaches the page.
     address: String,
+    /// Image of the node.
+    image: &'a str,
 }
 
 impl<'a> Project<'a> {
-    /// What compose is called here.
-    pub fn compose() -> Option<&'static str> {
+    /// What compose is called here; `None`, with a note, where the story cannot be told. In CI that is a
+    /// failure.
+    pub fn compose_of_docker(world: &World<'_>) -> Result<Option<&'static str>> {
+        if world.stage.engine.is_podman() {
+            world.note("skipped: the compose program is Docker's");
+            return Ok(None);
+        }
+        let compose = Self::compose();
+        if compose.is_none() {
+            world.skip("neither docker-compose nor `docker compose` is here")?;
+        }
+        Ok(compose)
+    }
+
+    fn compose() -> Option<&'static str> {
         ["docker-compose", "docker compose"]
             .into_iter()
             .find(|words| {
@@ -81,6 +98,7 @@ impl<'a> Project<'a> {
             world,
             folder,
             address: free_address()?,
+            image: &world.stage.images.node,
         };
         if compose != "docker-compose" {
             // The documents write its name with a hyphen.
@@ -105,7 +123,13 @@ impl<'a> Project<'a> {
         Ok(project)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// The same with another image of the node.
+    pub fn with_image(self, image: &'a str) -> Self {
+        Self { image, ..self }
+    }
+
+    /// A path in the project's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -130,12 +154,11 @@ impl<'a> Project<'a> {
                 command.env_remove(&name);
             }
         }
-        let images = &self.world.stage.images;
         command
             .env("COMPOSE_PROJECT_NAME", self.world.prefix())
             .env("TRUSTPOINT_ADDRESS", &self.address)
-            .env("TRUSTPOINT_IMAGE", &images.node)
-            .env("TRUSTPOINT_SOFTHSM_IMAGE", &images.softhsm)
+            .env("TRUSTPOINT_IMAGE", self.image)
+            .env("TRUSTPOINT_SOFTHSM_IMAGE", &self.world.stage.images.softhsm)
             .env("PATH", self.search_path());
         run::capture(&mut command)
     }
@@ -163,11 +186,18 @@ impl<'a> Project<'a> {
 
     /// Creates and starts the containers: the node's.
     pub fn up(&self) -> Result<Container<'a>> {
+        let node = self.up_by("docker-compose -f containers/compose.yaml up --detach");
+        self.service("softhsm")?;
+        node
+    }
+
+    /// The same by this command.
+    pub fn up_by(&self, command: &str) -> Result<Container<'a>> {
         self.own_secrets()?;
-        let up = self.typed("docker-compose -f containers/compose.yaml up --detach");
+        let up = self.typed(command);
         // Whatever is there by now is to be shown and removed.
-        self.service("softhsm").and(up)?;
-        self.service("trustpoint")
+        let node = self.service("trustpoint");
+        up.and(node)
     }
 
     fn service(&self, name: &str) -> Result<Container<'a>> {
@@ -195,6 +225,12 @@ impl<'a> Project<'a> {
         // Without the volumes: compose is to make them.
         let script = "chown 10001:10001 /run/secrets/* && chmod 0400 /run/secrets/*";
         self.run_with(&[self.secrets()], script).map(drop)
+    }
+
+    /// Runs a script as root in the project's folder `containers/hsm`, whoever runs the stories.
+    pub fn on_hsm_folder(&self, script: &str) -> Result<String> {
+        let mount = format!("{}:/hsm", self.path("containers/hsm").display());
+        self.run_with(&[mount], &format!("set -eu\ncd /hsm\n{script}"))
     }
 
     /// Keeps the node under this name; it must not run.

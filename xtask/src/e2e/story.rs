@@ -10,6 +10,7 @@ mod runbook;
 mod setup;
 mod together;
 mod upgrade;
+mod vendor;
 mod volumes;
 
 use super::world::World;
@@ -72,6 +73,12 @@ const STORIES: &[Story] = &[
         name: "tcp",
         what: "the token over TCP with mutual TLS",
         play: outage::tcp,
+    },
+    Story {
+        number: 17,
+        name: "vendor",
+        what: "another token by compose.kryoptic.yaml: ready; pulled out: 69; a second one: recover",
+        play: vendor::vendor,
     },
     Story {
         number: 5,

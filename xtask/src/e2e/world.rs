@@ -113,6 +113,15 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Says that something is left out; in CI that is a failure.
+    pub fn skip(&self, why: &str) -> Result<()> {
+        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+            return Err(why.to_owned());
+        }
+        self.note(format!("skipped: {why}"));
+        Ok(())
+    }
+
     /// Something worth a line in the output.
     pub fn note(&self, text: impl Into<String>) {
         if let Ok(mut seen) = self.seen.lock() {

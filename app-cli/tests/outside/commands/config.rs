@@ -76,6 +76,7 @@ fn config_show_has_every_documented_key_and_no_secret() {
             "hsm.uri",
             "hsm.daemon",
             "hsm.wait",
+            "hsm.physical",
             "hsm.pin_file",
             "hsm.so_pin_file",
         ] {

@@ -1,9 +1,8 @@
 //! `startup --dry-run`: the steps of the start that would follow, and not a trace of itself.
 
-use std::fs;
-
 use super::{changes_nothing, steps};
 use crate::sandbox::Sandbox;
+use crate::scenarios::physical;
 
 /// A dry run changes nothing, and the start that follows does what it planned.
 #[track_caller]
@@ -35,7 +34,7 @@ fn on_a_fresh_node() {
     let sandbox = Sandbox::new();
     sandbox.run(&["startup", "--dry-run"]).expect(0);
     assert!(!sandbox.path("root").exists(), "not even a directory");
-    assert_eq!(fs::read_dir(sandbox.path("tokens")).unwrap().count(), 0);
+    assert_eq!(sandbox.store().count().unwrap(), 0);
 }
 
 #[test]
@@ -62,6 +61,17 @@ fn on_softhsm_nodes() {
     plans_what_the_start_does(&sandbox);
     sandbox.bring_token_back();
     plans_what_the_start_does(&sandbox);
+    sandbox.run(&["setup", "--reset"]).expect(0);
+    plans_what_the_start_does(&sandbox);
+}
+
+#[test]
+fn on_nodes_with_a_physical_hsm() {
+    let sandbox = physical::ready();
+    plans_what_the_start_does(&sandbox);
+    physical::replace_token(&sandbox);
+    plans_what_the_start_does(&sandbox);
+    sandbox.bring_token_back();
     sandbox.run(&["setup", "--reset"]).expect(0);
     plans_what_the_start_does(&sandbox);
 }

@@ -7,18 +7,20 @@ use super::lock::Holder;
 use crate::sandbox::{Sandbox, put};
 
 /// Every command, some of them twice; `@` means a file of the sandbox.
-const CALLS: [&str; 25] = [
+const CALLS: [&str; 27] = [
     "no-such-command",
     "status",
     "doctor",
     "history",
     "config show",
+    "hsm check --login",
     "startup --dry-run",
     "startup --lock-wait 0",
     "keys show",
     "keys verify-backup-password --backup-password-file @backup-password",
     "keys set-backup-password --lock-wait 0 --backup-password-file @backup-password",
     "keys rotate-kek --lock-wait 0",
+    "keys forget-token --lock-wait 0 --yes --backup-password-file @backup-password SERIAL",
     "tls show",
     "tls history",
     "tls renew --lock-wait 0",
@@ -44,10 +46,13 @@ impl Seen {
     fn walk(&mut self, sandbox: &Sandbox) -> String {
         let mut of_status = String::new();
         let mut fingerprint = "AB".to_owned();
+        let mut serial = "0815".to_owned();
         for call in CALLS {
             let words = call.split(' ').map(|word| match word.strip_prefix('@') {
                 Some(file) => sandbox.path(file).display().to_string(),
-                None => word.replace("FINGERPRINT", &fingerprint),
+                None => word
+                    .replace("FINGERPRINT", &fingerprint)
+                    .replace("SERIAL", &serial),
             });
             let words: Vec<_> = words.collect();
             let words: Vec<_> = words.iter().map(String::as_str).collect();
@@ -59,6 +64,7 @@ impl Seen {
                 "tls history" if kind.is_empty() => {
                     fingerprint = run.text("/credentials/0/sha256_fingerprint");
                 }
+                "keys show" if kind.is_empty() => serial = run.text("/keys/token/serial"),
                 _ => {}
             }
             self.0.insert((command, kind));

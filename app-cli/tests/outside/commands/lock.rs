@@ -103,9 +103,8 @@ fn sigterm_ends_a_start_that_waits_for_the_hsm() {
 #[test]
 fn sigterm_ends_a_start_whose_module_hangs() {
     let mut sandbox = Sandbox::softhsm();
-    let module = crate::reference_faults::hsm::shim(&sandbox);
     let hung = sandbox.path("hung");
-    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
+    sandbox.use_shim();
     sandbox.set("TRUSTPOINT_HSM_WAIT", "3s");
     sandbox.set("SHIM_FAULT", "4:hang");
     sandbox.set("SHIM_ONCE", hung.to_str().unwrap());

@@ -1,7 +1,6 @@
 //! Signals while the module is at work: SoftHSM writes its token anew in each C_Login.
 
 use super::Running;
-use crate::reference_faults::hsm::shim;
 use crate::sandbox::{Sandbox, wrapped};
 use std::fs;
 
@@ -10,8 +9,7 @@ const SIGNALS: [(&str, i32); 4] = [("TERM", 143), ("INT", 130), ("HUP", 129), ("
 /// A SoftHSM node in a new container, whose module does this in C_Login.
 fn disturbed(fault: &str) -> Sandbox {
     let mut sandbox = Sandbox::softhsm();
-    let module = shim(&sandbox);
-    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
+    sandbox.use_shim();
     for (variable, file) in [("SHIM_LOGINS", "logins"), ("SHIM_LOGGED", "logged")] {
         let file = sandbox.path(file).display().to_string();
         sandbox.set(variable, &file);

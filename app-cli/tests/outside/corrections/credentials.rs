@@ -182,7 +182,7 @@ fn c20_without_a_version_the_dek_is_looked_for_and_the_credential_kept() {
 fn c20_without_a_version_and_without_the_dek_the_credential_is_temporary() {
     let sandbox = Sandbox::softhsm();
     sandbox.run(&["setup", "--reset"]).expect(0);
-    let without_password = "UPDATE pkcs11_token SET bek_encrypted_dek = NULL";
+    let without_password = "UPDATE sealing SET bek_encrypted_dek = NULL";
     sandbox.sql(without_password);
     let sandbox = lost(sandbox);
     sandbox.sql("DELETE FROM app_version");

@@ -100,8 +100,7 @@ fn c14_a_token_that_was_initialised_beforehand_is_no_trace() {
 /// Two nodes that were set up, and the second now looks at the token of the first.
 fn mixed_up() -> (Sandbox, Sandbox) {
     let (first, mut second) = (Sandbox::softhsm(), Sandbox::softhsm());
-    let conf = first.path("softhsm2.conf").display().to_string();
-    second.set("SOFTHSM2_CONF", &conf);
+    second.take_tokens_of(&first);
     (first, second)
 }
 
@@ -132,8 +131,7 @@ fn c23_a_setup_refuses_the_token_of_another_installation() {
     let before = token_of(&first);
     let mut second = Sandbox::new();
     second.run(&["startup"]).expect(0);
-    let conf = first.path("softhsm2.conf").display().to_string();
-    second.set("SOFTHSM2_CONF", &conf);
+    second.take_tokens_of(&first);
     let setup = ["setup", "--storage", "softhsm", "--no-backup-password"];
     let said = second.fails_unchanged(&setup, 78, "config");
     assert!(said.contains(theirs.trim()), "{said}");

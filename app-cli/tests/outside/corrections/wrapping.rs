@@ -3,12 +3,6 @@
 use super::lost;
 use crate::sandbox::Sandbox;
 
-fn generate(sandbox: &Sandbox, id: &str) {
-    let arguments = ["--keygen", "--key-type", "AES:32", "--id", id];
-    let label = ["--label", "trustpoint-kek", "--sensitive"];
-    sandbox.pkcs11_tool(&[&arguments[..], &label].concat());
-}
-
 fn kek_id(sandbox: &Sandbox) -> String {
     let id = sandbox.sql("SELECT lower(hex(key_id)) FROM pkcs11_key");
     id.trim().to_owned()
@@ -23,7 +17,7 @@ fn delete(sandbox: &Sandbox, id: &str) {
 fn c16_another_kek_of_the_same_label_is_not_ours() {
     let sandbox = Sandbox::softhsm();
     sandbox.lose_runtime();
-    generate(&sandbox, "0102030405060708");
+    sandbox.generate_key("0102030405060708");
     let run = sandbox.run(&["startup"]).expect(0);
     assert_eq!(run.outcome(), "ready", "ours is found beside it");
 
@@ -43,7 +37,7 @@ fn c16_another_key_under_our_id_unwraps_nothing() {
     sandbox.lose_runtime();
     let id = kek_id(&sandbox);
     delete(&sandbox, &id);
-    generate(&sandbox, &id);
+    sandbox.generate_key(&id);
     sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
     assert!(!sandbox.dek_cache().exists());
 }
@@ -72,7 +66,8 @@ fn c16_one_flipped_bit_is_noticed() {
 }
 
 fn blob(sandbox: &Sandbox, column: &str) -> Vec<u8> {
-    let hex = sandbox.sql(&format!("SELECT hex({column}) FROM pkcs11_token"));
+    let select = format!("SELECT hex({column}) FROM pkcs11_token, sealing");
+    let hex = sandbox.sql(&select);
     let digits: Vec<_> = hex.trim().chars().collect();
     digits
         .chunks(2)

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use crate::reference_faults::hsm::shim;
 use crate::sandbox::{NOBODY, Sandbox, is_root, put, tool};
 
 const SETUP: [&str; 4] = ["setup", "--storage", "softhsm", "--no-backup-password"];
@@ -61,8 +60,7 @@ fn a_ready_start_syncs_nothing_of_the_token() {
 #[test]
 fn files_of_the_token_that_are_not_found_are_a_warning() {
     let mut sandbox = Sandbox::new();
-    let module = shim(&sandbox);
-    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
+    sandbox.use_shim();
     put(
         &sandbox.path("other.conf"),
         "directories.tokendir = /nowhere\n",

@@ -4,29 +4,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Stdio};
 
-use super::{WRONG, logins, memory, rejected, watched};
+use super::{WRONG, count_logins, logins, memory, rejected, watched};
 use crate::mounts::Mounts;
-use crate::reference_faults::hsm::shim;
 use crate::sandbox::{NOBODY, PIN, Run, Sandbox, put};
 
-/// A SoftHSM node in a new container, whose module counts logins by bytes of a file.
+/// A watched node in a new container, whose module fails as it is told.
 fn counted(fault: &str) -> Sandbox {
-    let mut sandbox = Sandbox::softhsm();
-    count(&mut sandbox, fault);
+    let mut sandbox = watched();
+    sandbox.set("SHIM_FAULT", fault);
     sandbox.new_container();
     sandbox
-}
-
-fn count(sandbox: &mut Sandbox, fault: &str) {
-    let module = shim(sandbox);
-    let counter = sandbox.path("logins").display().to_string();
-    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
-    sandbox.set("SHIM_LOGINS", &counter);
-    sandbox.set("SHIM_FAULT", fault);
-}
-
-fn counted_logins(sandbox: &Sandbox) -> usize {
-    fs::read(sandbox.path("logins")).map_or(0, |bytes| bytes.len())
 }
 
 fn text(sandbox: &Sandbox) -> String {
@@ -34,7 +21,7 @@ fn text(sandbox: &Sandbox) -> String {
 }
 
 /// After C_Login has come back from the token.
-const KILLED: &str = "18:kill";
+pub const KILLED: &str = "18:kill";
 
 #[test]
 fn c18_looks_side_by_side_use_one_try_in_all() {
@@ -69,7 +56,7 @@ fn c18_starts_that_are_killed_right_after_the_login_use_two_tries_in_all() {
                 assert!(said.contains("remove the file pin-rejected"), "{said}");
             }
         }
-        assert_eq!(counted_logins(&sandbox), 2);
+        assert_eq!(logins(&sandbox), 2);
     }
 }
 
@@ -77,13 +64,14 @@ fn c18_starts_that_are_killed_right_after_the_login_use_two_tries_in_all() {
 fn c18_a_setup_that_is_killed_right_after_the_login_uses_two_tries_in_all() {
     let mut sandbox = Sandbox::new();
     sandbox.initialise_token();
-    count(&mut sandbox, KILLED);
+    count_logins(&mut sandbox);
+    sandbox.set("SHIM_FAULT", KILLED);
     sandbox.set("HSM_PIN", WRONG);
     let setup = ["setup", "--storage", "softhsm", "--no-backup-password"];
     for code in [-1, -1, 77, 77] {
         sandbox.run(&setup).expect(code);
     }
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
     sandbox.set("HSM_PIN", PIN);
     sandbox.unset("SHIM_FAULT");
     fs::remove_file(memory(&sandbox)).unwrap();
@@ -112,9 +100,9 @@ fn c18_a_power_cut_in_the_login_costs_nothing_and_two_in_a_row_need_somebody_to_
         sandbox.run(&["startup"]).expect(-1);
     }
     sandbox.unset("SHIM_FAULT");
-    let before = counted_logins(&sandbox);
+    let before = logins(&sandbox);
     sandbox.fails_unchanged(&["startup"], 77, "denied");
-    assert_eq!(counted_logins(&sandbox), before);
+    assert_eq!(logins(&sandbox), before);
     fs::remove_file(memory(&sandbox)).unwrap();
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }
@@ -130,7 +118,7 @@ fn c18_a_login_that_never_answers_is_a_try() {
     ] {
         sandbox.run(&["startup"]).expect_error(code, kind);
     }
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
 }
 
 /// CKR_SESSION_HANDLE_INVALID: the token did not look at the PIN.
@@ -157,7 +145,7 @@ fn c18_an_error_that_may_hide_a_wrong_pin_is_a_try_whose_end_nobody_saw() {
         for _ in 0..3 {
             sandbox.fails_unchanged(&["startup"], 77, "denied");
         }
-        assert_eq!(counted_logins(&sandbox), 2, "{code}");
+        assert_eq!(logins(&sandbox), 2, "{code}");
         sandbox.unset("SHIM_FAULT");
         fs::remove_file(memory(&sandbox)).unwrap();
         sandbox.run(&["startup"]).expect(0);
@@ -206,7 +194,7 @@ fn c18_nobody_logs_in_on_a_read_only_volume() {
                 assert!(said.contains(word), "{said}");
             }
         }
-        assert_eq!(counted_logins(&sandbox), 0);
+        assert_eq!(logins(&sandbox), 0);
     }
 }
 
@@ -232,10 +220,10 @@ fn c18_nobody_logs_in_on_a_full_volume_that_has_no_ledger() {
             assert!(said.contains(word), "{said}");
         }
     }
-    assert_eq!(counted_logins(&sandbox), 0);
+    assert_eq!(logins(&sandbox), 0);
     mounts.shell(&sandbox, "rm $1/var/lib/trustpoint/filler");
     mounts.run(&sandbox, &["status"]).expect_error(77, "denied");
-    assert_eq!(counted_logins(&sandbox), 1);
+    assert_eq!(logins(&sandbox), 1);
 }
 
 #[test]
@@ -255,7 +243,7 @@ fn c18_a_rejection_on_a_full_volume_allows_one_more_try() {
         let said = mounts.run(&sandbox, &["status"]).expect_error(77, "denied");
         assert!(said.contains(word), "{said}");
     }
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
 }
 
 #[test]
@@ -276,7 +264,7 @@ fn c18_a_rejection_without_memory_for_its_hash_allows_one_more_try() {
         let said = limited(60_000).expect_error(77, "denied");
         assert!(said.contains(word), "{said}");
     }
-    assert_eq!(counted_logins(&sandbox), 2);
+    assert_eq!(logins(&sandbox), 2);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::sandbox::{PIN, Sandbox, put, tool};
+use crate::sandbox::{PIN, Sandbox, put};
 
 /// Where Debian puts p11-kit's client module.
 const P11_KIT_CLIENT: [&str; 2] = [
@@ -75,7 +75,7 @@ fn f02_a_module_that_does_not_load_is_no_lost_kek() {
         let said = sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
         assert!(said.contains(module), "{said}");
     }
-    sandbox.unset("TRUSTPOINT_HSM_MODULE");
+    sandbox.configure_module();
     nothing_was_lost(&sandbox, &dek);
 }
 
@@ -90,7 +90,7 @@ fn f02_an_open_port_with_a_dead_daemon_is_no_lost_kek() {
     sandbox.set("P11_KIT_SERVER_ADDRESS", "unix:path=/nonexistent/pkcs11");
     sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
     sandbox.unset("TRUSTPOINT_HSM_DAEMON");
-    sandbox.unset("TRUSTPOINT_HSM_MODULE");
+    sandbox.configure_module();
     nothing_was_lost(&sandbox, &dek);
 }
 
@@ -165,20 +165,8 @@ fn f10_a_daemon_that_accepts_and_never_answers_is_unavailable() {
     sandbox.set("P11_KIT_SERVER_ADDRESS", &format!("unix:path={socket}"));
     ends_with_unavailable(&sandbox);
     sandbox.unset("TRUSTPOINT_HSM_DAEMON");
-    sandbox.unset("TRUSTPOINT_HSM_MODULE");
+    sandbox.configure_module();
     nothing_was_lost(&sandbox, &dek);
-}
-
-/// The module of the HSM adapter's tests: SoftHSM that fails as it is told.
-pub fn shim(sandbox: &Sandbox) -> PathBuf {
-    let source = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../adapters-hsm/tests/modules/shim.c"
-    );
-    let module = sandbox.path("shim.so");
-    let built = module.to_str().unwrap();
-    tool("cc", ["-shared", "-fPIC", "-o", built, source, "-ldl"]);
-    module
 }
 
 /// 10: each call in turn, by its place in CK_FUNCTION_LIST: C_Initialize, C_GetSlotList, C_Login,
@@ -186,8 +174,7 @@ pub fn shim(sandbox: &Sandbox) -> PathBuf {
 #[test]
 fn f10_a_module_that_hangs_in_a_call_is_unavailable() {
     let (mut sandbox, dek) = in_a_new_container();
-    let module = shim(&sandbox);
-    sandbox.set("TRUSTPOINT_HSM_MODULE", module.to_str().unwrap());
+    sandbox.use_shim();
     for function in [0, 4, 18, 26] {
         sandbox.set("SHIM_FAULT", &format!("{function}:hang"));
         ends_with_unavailable(&sandbox);

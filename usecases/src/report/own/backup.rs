@@ -95,9 +95,15 @@ pub struct ManifestReport {
     pub installation_id: Option<String>,
     /// The storage that is configured in it; null where none is.
     pub storage: Option<Name<StorageType>>,
-    /// CKA_ID of the KEK that wraps its DEK: lowercase hexadecimal; null where none does.
+    /// CKA_ID of the KEK that wrapped its DEK last: lowercase hexadecimal; null where none does.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
     pub kek_id: Option<String>,
+    /// CKA_IDs of all KEKs that wrap its DEK, one for each token: lowercase hexadecimal.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(inner(regex(pattern = "^([0-9a-f]{2})+$")))
+    )]
+    pub kek_ids: Vec<String>,
     /// Check value of its DEK: lowercase hexadecimal; null where it has none.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})*$")))]
     pub dek_check_value: Option<String>,

@@ -6,11 +6,11 @@ use domain::{DEK_EXPECTED_LENGTH, InstallationId, SchemaState, SetupWizardState,
 use ports::{
     ActiveCredential, AssetReport, Backup, BackupError, BackupManifest, BackupOrigin, BackupSource,
     BackupTarget, Backups, CachedDek, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek,
-    Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache, MockDekCrypto,
-    MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins, MockStaticFiles,
-    MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord, Output, Published,
-    Purpose, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard, StoredKey, SystemClock,
-    TlsCredential, TlsView, TokenRecord, TokenSession as _, WizardDirectory,
+    KekCopy, Level, LockError, MadeSnapshot, Migrated, MockCredentialStore, MockDekCache,
+    MockDekCrypto, MockFileSystem, MockHistory, MockMessages, MockNodeStore, MockPins,
+    MockStaticFiles, MockTlsIssuer, MockTlsStore, MockWebServer, MockWizardStore, NodeRecord,
+    Output, Published, Purpose, Sealing, Secret, Snapshot, StagedBackup, StartLock, StartLockGuard,
+    StoredKey, SystemClock, TlsCredential, TlsView, TokenCopy, TokenSession as _, WizardDirectory,
 };
 use time::OffsetDateTime;
 
@@ -33,6 +33,7 @@ pub struct Mocks {
     pub wizard: MockWizardStore,
     token: FakeToken,
     cached: CachedDek,
+    is_opted_in: bool,
 }
 
 /// The DEK of the node.
@@ -56,6 +57,7 @@ impl Mocks {
             wizard: MockWizardStore::new(),
             token: FakeToken::default(),
             cached: CachedDek::Absent,
+            is_opted_in: false,
         }
     }
 
@@ -68,6 +70,16 @@ impl Mocks {
             cached,
             ..Self::without_database()
         }
+    }
+
+    /// The same with a physical HSM, opted in to or not.
+    pub fn physical(token: &FakeToken, cached: CachedDek, is_opted_in: bool) -> Self {
+        let mut mocks = Self::softhsm(token, cached);
+        if let Some(record) = &mut mocks.record {
+            record.storage = Some(StorageType::PhysicalHsm);
+        }
+        mocks.is_opted_in = is_opted_in;
+        mocks
     }
 
     /// Every change works that is not expected otherwise: mockall asks the oldest expectation
@@ -150,7 +162,10 @@ impl Mocks {
                 clock: Box::new(SystemClock),
                 output: Box::new(Silent),
             },
-            settings: settings(),
+            settings: Settings {
+                physical_hsm: self.is_opted_in,
+                ..settings()
+            },
         }
     }
 }
@@ -164,18 +179,22 @@ fn record(token: &FakeToken) -> NodeRecord {
         installation: Some(InstallationId::from_random([1; 16])),
         setup_completed_at: Some(OffsetDateTime::UNIX_EPOCH),
         storage: Some(StorageType::SoftHsm),
-        token: Some(TokenRecord {
-            label: LABEL.to_owned(),
-            serial: token.serial(),
-            module_path: "m".to_owned(),
-            encrypted_dek: Some(token.wrap_dek(&kek, &dek()).unwrap()),
-            kek: Some(kek),
-            pending_kek: None,
-            retired_keks: Vec::new(),
-            backup_encrypted_dek: None,
-            backup_password_set_at: None,
-            dek_check_value: Some(check_value(&dek())),
-        }),
+        sealing: Sealing {
+            check_value: Some(check_value(&dek())),
+            backup: None,
+            copies: vec![TokenCopy {
+                label: LABEL.to_owned(),
+                serial: token.serial(),
+                module_path: "m".to_owned(),
+                wrapped: Some(KekCopy {
+                    dek: token.wrap_dek(&kek, &dek()).unwrap(),
+                    at: None,
+                }),
+                kek: Some(kek),
+                pending_kek: None,
+                retired_keks: Vec::new(),
+            }],
+        },
         active_credential: ActiveCredential::Stored(Box::new(CredentialWithKey {
             sha256_fingerprint: FINGERPRINT.to_owned(),
             certificate_pem: "certificate".to_owned(),
@@ -237,6 +256,7 @@ fn settings() -> Settings {
         hsm_expected: false,
         hsm_configured: false,
         hsm_wait: Duration::ZERO,
+        physical_hsm: false,
         san: vec!["127.0.0.1".into()],
         san_configured: false,
         database_path: "d".into(),

@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use domain::{InstallationId, KekId};
 use ports::{
-    Dek, DekBlobs, Found, PinState, ReachedModule, Secret, Token, TokenError, TokenInfo,
-    TokenModule, TokenQuery, TokenSession, WrapFormat, WrappedDek,
+    Dek, DekBlobs, Device, Found, Patience, PinState, ReachedModule, Secret, Token, TokenError,
+    TokenInfo, TokenModule, TokenQuery, TokenSession, Trial, WrapFormat, WrappedDek,
 };
 
 /// The label of the token.
@@ -77,6 +76,7 @@ impl Default for FakeToken {
             info: TokenInfo {
                 label: LABEL.into(),
                 serial: "0123456789abcdef".into(),
+                device: Device::default(),
                 pin: PinState::Fine,
                 marker: None,
                 wrap_format: Some(WrapFormat::AesKeyWrap),
@@ -121,11 +121,7 @@ impl FakeToken {
 }
 
 impl TokenModule for FakeToken {
-    fn reach(
-        &self,
-        _patience: Duration,
-        _waiting: &mut dyn FnMut(&TokenError),
-    ) -> Result<Box<dyn ReachedModule>, TokenError> {
+    fn reach(&self, _patience: &mut Patience<'_>) -> Result<Box<dyn ReachedModule>, TokenError> {
         self.check(Call::Reach)?;
         Ok(Box::new(self.clone()))
     }
@@ -144,7 +140,11 @@ impl ReachedModule for FakeToken {
         "a module"
     }
 
-    fn find(mut self: Box<Self>, _query: &TokenQuery) -> Result<Found, TokenError> {
+    fn find(
+        mut self: Box<Self>,
+        _query: &TokenQuery,
+        _patience: &mut Patience<'_>,
+    ) -> Result<Found, TokenError> {
         self.check(Call::Find)?;
         self.info.marker = self.state.borrow().marker.clone();
         Ok(Found::Present(self))
@@ -167,6 +167,21 @@ impl Token for FakeToken {
 
     fn into_module(self: Box<Self>) -> Box<dyn ReachedModule> {
         self
+    }
+
+    fn examine(&self) -> Result<Vec<Trial>, TokenError> {
+        unasked()
+    }
+
+    fn mechanisms(&self) -> Result<Vec<String>, TokenError> {
+        unasked()
+    }
+
+    fn log_in_as_asked(
+        self: Box<Self>,
+        _pin: &Secret,
+    ) -> Result<Box<dyn TokenSession>, TokenError> {
+        unasked()
     }
 
     fn log_in(self: Box<Self>, _pin: &Secret) -> Result<Box<dyn TokenSession>, TokenError> {
@@ -213,7 +228,11 @@ impl TokenSession for FakeToken {
         unasked()
     }
 
-    fn mark(&self, _installation: &InstallationId) -> Result<(), TokenError> {
+    fn try_out(&self) -> Result<Vec<Trial>, TokenError> {
+        unasked()
+    }
+
+    fn mark(&mut self, _installation: &InstallationId) -> Result<(), TokenError> {
         unasked()
     }
 }

@@ -17,8 +17,8 @@ const APART: i32 = 13;
 /// What the arrows say, in one sentence each.
 pub const IN_WORDS: &str = "setup makes a node ready; setup --reset begins setup again; a lost token \
      makes a ready node wait for recovery when it starts without its DEK; recover with the backup \
-     password, or the old token brought back, makes it ready; an older program or a physical HSM is \
-     refused until the newer program runs again or a backup is restored; a start that failed is \
+     password, or the old token brought back, makes it ready; an older program, or a physical HSM \
+     without hsm.physical, is refused until the newer program runs again or a backup is restored; a start that failed is \
      repeated when its cause is mended.";
 
 /// From one line of text to the next.
@@ -156,16 +156,18 @@ impl Layout {
     }
 }
 
-const BEFORE_A_REFUSAL: [Label; 3] = [
+const BEFORE_A_REFUSAL: [Label; 4] = [
     ("", "an older program, or"),
-    ("", "physical HSM storage:"),
+    ("", "physical HSM storage"),
+    ("", "without hsm.physical:"),
     ("command", "startup"),
 ];
 
-const AFTER_A_REFUSAL: [Label; 3] = [
-    ("", "the newer program again, or"),
+const AFTER_A_REFUSAL: [Label; 4] = [
+    ("", "the newer program, hsm.physical,"),
+    ("", "or a backup first:"),
     ("command", "backup restore SNAPSHOT"),
-    ("", "first, then startup"),
+    ("command", "startup"),
 ];
 
 const NOTES: [&str; 2] = [

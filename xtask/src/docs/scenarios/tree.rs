@@ -273,14 +273,14 @@ const fn at_once(startup: StartupScenario) -> &'static str {
         StartupScenario::DbNotInitialized => {
             "a new node: the database is made, the setup page opens"
         }
-        StartupScenario::DbInitializedNoVersion => "never set up, and no physical HSM",
+        StartupScenario::DbInitializedNoVersion => "never set up",
         StartupScenario::VersionDowngrade => "nothing is changed",
         StartupScenario::VersionMatch | StartupScenario::VersionUpgrade => "",
     }
 }
 
 /// When the scenario that can do both goes on to a restore.
-const RESTORES_AFTER_ALL: &str = "set up before, or a physical HSM: goes on below";
+const RESTORES_AFTER_ALL: &str = "set up before: goes on below";
 
 #[cfg(test)]
 mod tests {
@@ -327,9 +327,10 @@ mod tests {
         for case in Case::all() {
             let observed = case.observed();
             let selection = domain::select(&observed, &program());
-            let has_storage = !matches!(case.storage, domain::Storage::NotConfigured { .. });
+            let has_storage = !matches!(case.storage, domain::Storage::NotConfigured { .. })
+                && !observed.is_refused_hsm_storage();
             if selection.startup == StartupScenario::DbInitializedNoVersion && has_storage {
-                let said = observed.is_wizard_completed() || observed.is_physical_hsm_storage();
+                let said = observed.is_wizard_completed();
                 assert_eq!(selection.restore.is_some(), said, "{case:?}");
             }
         }

@@ -27,7 +27,7 @@ pub const WORDS: &str = r#"
     lose_kek() { find $tokens -name '*.object' ! -name token.object -delete; }
     lose_token() { find $tokens -mindepth 1 -delete; }
     bring_token_back() { cp -a /saved/ready/tokens/. $tokens; }
-    lose_password() { sql 'UPDATE pkcs11_token SET bek_encrypted_dek = NULL'; }
+    lose_password() { sql 'UPDATE sealing SET bek_encrypted_dek = NULL'; }
     damage_dek() { sql "UPDATE pkcs11_token SET encrypted_dek = x'00'"; }
     import_ending() {
         node trustpointctl startup

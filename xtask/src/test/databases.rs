@@ -1,0 +1,30 @@
+//! The tests from outside that are of a database, with one on a server.
+
+use super::Tally;
+use crate::run::{self, Result};
+
+/// What the names of the tests begin with. The rest is about files, or about what no database has a
+/// part in.
+const MODULES: [&str; 5] = [
+    "history::",
+    "keys::",
+    "recovery::",
+    "scenarios::",
+    "setup::",
+];
+
+/// What is about a database in a file.
+const LEFT_OUT: [&str; 0] = [];
+
+/// Runs them on PostgreSQL, which the tests start themselves.
+pub fn run_on_postgres(tally: &mut Tally) -> Result<()> {
+    let mut command = run::cargo();
+    command
+        .args(["test", "--package", "app-cli", "--test", "outside", "--"])
+        .args(MODULES)
+        .env("TRUSTPOINT_TEST_DATABASE", "postgres");
+    for test in LEFT_OUT {
+        command.args(["--skip", test]);
+    }
+    tally.run(&mut command)
+}
