@@ -64,7 +64,7 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
         },
         Box::new(
             PinMemoryFile::new(config.beside_database("pin-rejected"))
-                .creating_parents(create_parents),
+                .creating_parents(may_create_parents(config)),
         ),
         Rc::new(crate::process::ModuleCalls),
     );

@@ -25,9 +25,11 @@ const RELATIONS: &str = "SELECT c.relname::text, c.relkind::text, a.attname::tex
      LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
      ORDER BY c.relname, a.attnum";
-/// Whether the schema is there, and whether tables may be made in it, or it itself.
+/// Whether the schema is there, whether tables may be made in it, or it itself, and whether what is in
+/// it may be named: else the server says that it does not exist.
 const RIGHTS: &str = "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'CREATE'), \
-     has_database_privilege(current_database(), 'CREATE')) \
+     has_database_privilege(current_database(), 'CREATE')), \
+     coalesce(has_schema_privilege(n.oid, 'USAGE'), true) \
      FROM (SELECT to_regnamespace($1)::oid AS oid) n";
 /// The applied migrations, oldest first.
 const APPLIED: &str = "SELECT version::bigint, name::text, applied_on::text, checksum::text \
@@ -49,6 +51,7 @@ pub(super) struct Catalogue {
     pub(super) relations: BTreeMap<String, Relation>,
     pub(super) has_schema: bool,
     may_create: bool,
+    pub(super) may_use: bool,
 }
 
 impl Catalogue {
@@ -88,6 +91,7 @@ impl Catalogue {
             relations: found,
             has_schema: right(0),
             may_create: right(1),
+            may_use: right(2),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use domain::SchemaState;
-use ports::StoreError;
+use ports::{DatabaseTrouble, ServerTrouble, StoreError};
 use rusqlite::types::Value;
 
 use super::catalogue::Catalogue;
@@ -100,7 +100,17 @@ impl Opened {
         if !answers.iter().skip(1).all(is_held) {
             return Err(self.lock_lost());
         }
-        Ok(self.catalogue.insert(Catalogue::of(relations, rights)))
+        let catalogue = Catalogue::of(relations, rights);
+        if !catalogue.may_use {
+            let (user, schema) = (self.target.address.user.clone(), &self.target.schema);
+            return Err(Ended::Failed(StoreError::Failed {
+                path: self.target.name(),
+                doing: self.doing,
+                source: format!("{user} may not use the schema {}", schema.as_str()).into(),
+                trouble: DatabaseTrouble::Server(ServerTrouble::NoRight { user }),
+            }));
+        }
+        Ok(self.catalogue.insert(catalogue))
     }
 
     pub(super) fn lock_lost(&self) -> Ended {

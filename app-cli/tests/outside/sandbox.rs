@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
 use tempfile::TempDir;
 
@@ -35,6 +36,18 @@ pub struct Sandbox {
     /// Where its database stands on the tests' server, where it is not a file.
     schema: Option<String>,
     store: Store,
+}
+
+/// The tests' server, with a function that SQLite has, too.
+fn server() -> &'static Server {
+    static PREPARED: Once = Once::new();
+    let server = Server::shared();
+    PREPARED.call_once(|| {
+        let hex = "CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql \
+                   AS 'SELECT upper(encode($1, ''hex''))'";
+        server.sql("postgres", hex);
+    });
+    server
 }
 
 /// Whether the databases of this run stand on a server (`cargo xtask test --database postgres`).
@@ -87,7 +100,7 @@ impl Sandbox {
     }
 
     fn use_schema(&mut self, schema: String) {
-        let url = Server::shared().url("tests", "postgres");
+        let url = server().url("tests", "postgres");
         self.set("TRUSTPOINT_DATABASE_URL", &url);
         self.set("TRUSTPOINT_DATABASE_SCHEMA", &schema);
         self.schema = Some(schema);
@@ -259,8 +272,13 @@ impl Sandbox {
     #[track_caller]
     pub fn sql(&self, statement: &str) -> String {
         if let Some(schema) = &self.schema {
-            let statement = format!("SET search_path = {schema}; {statement}");
-            return Server::shared().sql("postgres", &statement) + "\n";
+            // The few words that are not the same.
+            let statement = ["x'", "X'"]
+                .iter()
+                .fold(statement.to_owned(), |sql, word| sql.replace(word, "'\\x"))
+                .replace("AS BLOB", "AS BYTEA");
+            let statement = format!("SET search_path = {schema}, public; {statement}");
+            return server().sql("postgres", &statement) + "\n";
         }
         tool("sqlite3", [self.database().as_os_str(), statement.as_ref()])
     }
