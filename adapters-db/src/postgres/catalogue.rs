@@ -7,7 +7,7 @@ use ports::StoreError;
 use refinery::Runner;
 use rusqlite::types::Value;
 
-use super::mirror::Mirror;
+use super::mirror::{Columns, Mirror, listed};
 use super::session::{Ask, Rows};
 use super::target::Target;
 use crate::classify::FileContent;
@@ -34,6 +34,15 @@ const RIGHTS: &str = "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.
 /// The applied migrations, oldest first.
 const APPLIED: &str = "SELECT version::bigint, name::text, applied_on::text, checksum::text \
      FROM refinery_schema_history ORDER BY version";
+
+/// How much of a database is mirrored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scope {
+    /// All but the history, of which the newest start of each node and the last backup stay.
+    Record,
+    /// Every row.
+    All,
+}
 
 /// A table or a view.
 #[derive(Clone, Debug, Default)]
@@ -241,4 +250,28 @@ pub(super) fn history_table() -> String {
         "CREATE TABLE {HISTORY_TABLE} (version INT4 PRIMARY KEY, name VARCHAR(255), \
          applied_on VARCHAR(255), checksum VARCHAR(255));\n"
     )
+}
+
+/// How the tables are asked for, in the order of their names, and their columns.
+pub(super) fn ask_rows(seen: &Catalogue, scope: Scope) -> Vec<(String, Columns, Ask)> {
+    let tables = seen
+        .relations
+        .iter()
+        .filter(|(name, _)| *name != HISTORY_TABLE);
+    tables
+        .map(|(name, relation)| {
+            let knows_nodes = relation.columns.iter().any(|(column, _)| column == "node");
+            let condition = match (scope, name.as_str()) {
+                (Scope::Record, "startup_history") if knows_nodes => {
+                    "WHERE id IN (SELECT max(id) FROM startup_history GROUP BY node) ORDER BY id"
+                }
+                (Scope::Record, "startup_history") => "WHERE false",
+                (Scope::Record, "event") => "WHERE event = 'backup_made' ORDER BY id DESC LIMIT 1",
+                _ => "ORDER BY id",
+            };
+            let columns = relation.columns.clone();
+            let sql = format!("SELECT {} FROM \"{name}\" {condition}", listed(&columns));
+            (name.clone(), columns, Ask::from(sql.as_str()))
+        })
+        .collect()
 }

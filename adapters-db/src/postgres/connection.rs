@@ -8,9 +8,9 @@ use domain::SchemaState;
 use ports::{DatabaseTrouble, ServerTrouble, StoreError};
 use rusqlite::types::Value;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Scope, ask_rows};
 use super::error::{Class, Failure};
-use super::mirror::{Mirror, Scope, ask_rows, is_mirrored};
+use super::mirror::{Mirror, is_mirrored};
 use super::session::{Ask, Rows, Session};
 use super::target::Target;
 use crate::classify::FileContent;

@@ -5,32 +5,24 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use domain::{SchemaState, StorageType, Version};
 use ports::{
-    Backup, BackupCopy, BackupError, BackupManifest, BackupOrigin, BackupSource, BackupTarget,
-    Backups, CredentialStore, CredentialWithKey, DatabaseTrouble, Dek, Event, History, HistoryRow,
-    MadeSnapshot, Migrated, NewCredential, NodeRecord, NodeStart, NodeStore, Purpose,
-    ServerTrouble, Snapshot, StagedBackup, StartRecord, StoreError, StoredCredential, TokenCopy,
+    BackupCopy, CredentialStore, CredentialWithKey, DatabaseTrouble, Dek, Event, History,
+    HistoryRow, Migrated, NewCredential, NodeRecord, NodeStart, NodeStore, ServerTrouble,
+    StartRecord, StoreError, StoredCredential, TokenCopy,
 };
 use rusqlite::types::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::catalogue::{history_table, migrations};
+use super::catalogue::{Scope, history_table, migrations};
 use super::connection::{Access, Connections, Ended, Opened, State};
-use super::lock::Held;
-use super::mirror::Scope;
-use super::restore::Staged;
+use super::held::Held;
 use super::session::Ask;
 use super::target::Target;
-use crate::backup;
 use crate::classify::FileContent;
 use crate::columns::{has_column, required, text, time as time_column};
 use crate::db::Db;
-use crate::snapshot_files::Kind;
 use crate::watch::Watch;
-use crate::{
-    credential, credential_list, history, installation, integrity, node, scrub, sealing, snapshot,
-    space,
-};
+use crate::{credential, credential_list, history, installation, integrity, node, scrub, sealing};
 
 /// So many rows of starts are kept, of all nodes.
 const KEPT_STARTS: i64 = 10_000;
@@ -150,7 +142,7 @@ impl PostgresDatabase {
     }
 
     /// A mirror of every row; `None` where there is no schema yet.
-    fn mirror_of_all(&self) -> Result<Option<State>, StoreError> {
+    pub(super) fn mirror_of_all(&self) -> Result<Option<State>, StoreError> {
         let state = self.connections.read("reading", |opened| {
             opened.begin(Access::Read, &[])?;
             opened.state(Scope::All, &[], &["COMMIT".into()])
@@ -358,7 +350,8 @@ fn nodes(db: &Db<'_>) -> Result<Vec<NodeStart>, StoreError> {
     read().map_err(db.failed("reading the history"))
 }
 
-fn not_initialised(path: &Utf8Path) -> StoreError {
+/// A write before the first migration.
+pub(super) fn not_initialised(path: &Utf8Path) -> StoreError {
     crate::connections::not_initialised(path)
 }
 
@@ -468,66 +461,5 @@ impl PostgresDatabase {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Backups for PostgresDatabase {
-    fn check_snapshot(&self) -> Result<(), BackupError> {
-        Ok(space::check_snapshot(&self.beside, &self.snapshots)?)
-    }
-
-    fn snapshot(&self, purpose: Purpose, now: OffsetDateTime) -> Result<MadeSnapshot, BackupError> {
-        let kind = match purpose {
-            Purpose::BeforeUpgrade => Kind::Upgrade,
-            Purpose::KeepsKey => Kind::Replaced,
-        };
-        let name = self.name();
-        let state = self
-            .mirror_of_all()?
-            .ok_or_else(|| not_initialised(&name))?;
-        let db = Db::new(&name, &state.mirror.connection);
-        let (beside, snapshots) = (&self.beside, &self.snapshots);
-        Ok(snapshot::make(
-            &db,
-            None,
-            beside,
-            snapshots,
-            kind,
-            now,
-            &self.watch,
-        )?)
-    }
-
-    fn snapshots(&self) -> Result<Vec<Snapshot>, BackupError> {
-        Ok(snapshot::all(&self.snapshots)?)
-    }
-
-    fn create(
-        &self,
-        target: BackupTarget<'_>,
-        origin: &BackupOrigin,
-    ) -> Result<BackupManifest, BackupError> {
-        let name = self.name();
-        let state = self.mirror_of_all()?;
-        let state = state.ok_or_else(|| BackupError::NoDatabase {
-            path: name.to_string(),
-        })?;
-        let db = Db::new(&name, &state.mirror.connection);
-        backup::create(
-            &db,
-            &self.beside,
-            &self.snapshots,
-            target,
-            origin,
-            &self.watch,
-        )
-    }
-
-    fn verify(&self, source: BackupSource<'_>) -> Result<Backup, BackupError> {
-        backup::read(source, &self.snapshots, &self.watch)
-    }
-
-    fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, BackupError> {
-        Ok(Box::new(Staged::of(source, self.clone())?))
     }
 }

@@ -1,24 +1,20 @@
 //! One node at a time: an advisory lock of the server, which a session keeps for its life.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ports::{LockError, StartLock, StartLockGuard};
-use ring::digest::{SHA256, digest};
 use rusqlite::types::Value;
 
 use super::connection::{Ended, Opened};
 use super::database::PostgresDatabase;
+use super::held::{Held, key};
 use super::session::Ask;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Whether `$1` is locked by the backend `$2`. A key of 64 bits stands in two columns.
-const IS_HELD: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted \
-     AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = $2)";
-/// The same of this very backend, and which it is.
+/// Which backend this is, and whether it holds the lock. A key of 64 bits stands in two columns.
 const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, EXISTS (SELECT FROM pg_locks \
      WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
      AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = pg_backend_pid())";
@@ -29,48 +25,6 @@ const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.ap
      FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
      AND (l.classid::bigint << 32 | l.objid::bigint) = $1";
-
-/// A key that is the same on every node, and different for every schema and purpose.
-fn key(schema: &str, purpose: &str) -> Value {
-    let text = format!("trustpointctl/{purpose}/{schema}");
-    let digest = digest(&SHA256, text.as_bytes());
-    let bytes = digest.as_ref().first_chunk().copied().unwrap_or_default();
-    Value::Integer(i64::from_be_bytes(bytes))
-}
-
-/// The backend that holds the lock for this process, for as long as it does.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    schema: String,
-    backend: Arc<AtomicI64>,
-}
-
-impl Held {
-    pub(super) fn of(schema: &str) -> Self {
-        Self {
-            schema: schema.to_owned(),
-            backend: Arc::default(),
-        }
-    }
-
-    /// Whether the lock is still held, where this process took it: a transaction asks that before it
-    /// writes. The lock goes with its session.
-    pub(super) fn ask(&self) -> Option<Ask> {
-        let backend = self.backend.load(Ordering::SeqCst);
-        (backend != 0).then(|| {
-            let values = vec![key(&self.schema, "start"), Value::Integer(backend)];
-            Ask::new(IS_HELD, values)
-        })
-    }
-
-    /// Waits for whoever makes the tables in this moment, until the end of the transaction.
-    pub(super) fn creation(&self) -> Ask {
-        Ask::new(
-            "SELECT true FROM pg_advisory_xact_lock($1)",
-            vec![key(&self.schema, "create")],
-        )
-    }
-}
 
 /// The lock of a database that nodes share.
 pub struct AdvisoryLock {
@@ -150,7 +104,7 @@ impl StartLock for AdvisoryLock {
         loop {
             if let Some(backend) = self.try_take(&own)? {
                 let held = self.database.held.clone();
-                held.backend.store(backend, Ordering::SeqCst);
+                held.by(backend);
                 return Ok(Box::new(Guard {
                     held,
                     _session: Mutex::new(own),
@@ -182,6 +136,6 @@ impl StartLockGuard for Guard {}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.held.backend.store(0, Ordering::SeqCst);
+        self.held.by(0);
     }
 }

@@ -12,23 +12,13 @@ use rusqlite::hooks::Action;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
-use super::catalogue::Catalogue;
 use super::session::{Ask, Rows};
 use crate::schema::{APPLICATION_ID, HISTORY_TABLE, runner};
 use crate::schema_text::made_by;
 use crate::sql_error::defect;
 
-/// How much of a database is mirrored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Scope {
-    /// All but the history, of which the newest start of each node and the last backup stay.
-    Record,
-    /// Every row.
-    All,
-}
-
 /// Columns and their types, as PostgreSQL calls them.
-type Columns = Vec<(String, String)>;
+pub(super) type Columns = Vec<(String, String)>;
 
 /// Tables, and the ids of their rows that were changed, in the order of the changes; none while nobody
 /// wants to know.
@@ -228,30 +218,6 @@ fn fitting(kind: &str, value: Value) -> Value {
     }
 }
 
-/// How the tables are asked for, in the order of their names, and their columns.
-pub(super) fn ask_rows(seen: &Catalogue, scope: Scope) -> Vec<(String, Columns, Ask)> {
-    let tables = seen
-        .relations
-        .iter()
-        .filter(|(name, _)| *name != HISTORY_TABLE);
-    tables
-        .map(|(name, relation)| {
-            let knows_nodes = relation.columns.iter().any(|(column, _)| column == "node");
-            let condition = match (scope, name.as_str()) {
-                (Scope::Record, "startup_history") if knows_nodes => {
-                    "WHERE id IN (SELECT max(id) FROM startup_history GROUP BY node) ORDER BY id"
-                }
-                (Scope::Record, "startup_history") => "WHERE false",
-                (Scope::Record, "event") => "WHERE event = 'backup_made' ORDER BY id DESC LIMIT 1",
-                _ => "ORDER BY id",
-            };
-            let columns = relation.columns.clone();
-            let sql = format!("SELECT {} FROM \"{name}\" {condition}", listed(&columns));
-            (name.clone(), columns, Ask::from(sql.as_str()))
-        })
-        .collect()
-}
-
 /// The state of the schema that a mirror is of; one that is not known here has no mirror but of its
 /// version.
 pub(super) fn is_mirrored(state: SchemaState) -> bool {
@@ -275,7 +241,8 @@ fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Columns>
     rows.collect()
 }
 
-fn listed(columns: &Columns) -> String {
+/// As they are named in a statement.
+pub(super) fn listed(columns: &Columns) -> String {
     let quoted = columns.iter().map(|(name, _)| format!("\"{name}\""));
     quoted.collect::<Vec<_>>().join(", ")
 }

@@ -3,10 +3,12 @@
 //! Nothing here is touched where a node has its database in a file: no runtime is made, and no thread.
 
 mod address;
+mod backups;
 mod catalogue;
 mod connection;
 mod database;
 mod error;
+mod held;
 mod lock;
 mod mirror;
 mod restore;

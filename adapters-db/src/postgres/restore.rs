@@ -4,10 +4,10 @@ use domain::SchemaState;
 use ports::{Backup, BackupError, BackupSource, FaultKind, StagedBackup, StoreError};
 use time::OffsetDateTime;
 
-use super::catalogue::{history_table, migrations};
+use super::catalogue::{Scope, history_table, migrations};
 use super::connection::{Access, Ended, Opened, State};
 use super::database::PostgresDatabase;
-use super::mirror::{Mirror, Scope, all_rows};
+use super::mirror::{Mirror, all_rows};
 use super::session::Ask;
 use crate::backup::taken_in;
 use crate::classify::FileContent;

@@ -237,7 +237,7 @@ mod tests {
         ),
         (
             "TRUSTPOINT_DATABASE_PASSWORD_FILE",
-            "the secret is mounted where the default is",
+            "a secret of that name is mounted where the default is",
         ),
         ("TRUSTPOINT_DEK_FILE", "a start sets it for its CMD"),
         (
