@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use super::connection::{Ended, Opened};
 use super::database::PostgresDatabase;
 use super::held::{Held, key};
-use super::session::Ask;
+use super::session::{Ask, Rows};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -52,23 +52,45 @@ impl AdvisoryLock {
         self.ensure_own(own).map(Some)
     }
 
+    /// Whether this connection has a backend of its own. Asked before the lock is taken: one that was
+    /// taken through a pooler would stay with the backend that happened to be given.
+    fn ensure_session(&self, own: &Opened) -> Result<(), LockError> {
+        let ask = Ask::from("SELECT pg_backend_pid()::bigint");
+        let before = own.ask(std::slice::from_ref(&ask));
+        let before = before.map_err(|ended| self.failed(ended))?;
+        match before == self.ask_beside_another(own, &ask)? {
+            true => Ok(()),
+            false => Err(self.not_kept()),
+        }
+    }
+
+    fn ensure_own(&self, own: &Opened) -> Result<i64, LockError> {
+        let ask = Ask::new(IS_OWN, vec![self.key()]);
+        let answers = self.ask_beside_another(own, &ask)?;
+        match answers.into_iter().flatten().next().as_deref() {
+            Some([Value::Integer(backend), Value::Integer(1)]) => Ok(*backend),
+            _ => Err(self.not_kept()),
+        }
+    }
+
     /// A pooler between transactions gives each of them whichever backend is free. So another
     /// connection keeps one busy meanwhile, most likely the one that was free last.
-    fn ensure_own(&self, own: &Opened) -> Result<i64, LockError> {
+    fn ask_beside_another(&self, own: &Opened, ask: &Ask) -> Result<Vec<Rows>, LockError> {
         let answers = self.database.connections.read("taking the lock", |other| {
             other.ask(&[
                 "BEGIN READ ONLY".into(),
                 "SELECT pg_backend_pid()::bigint".into(),
             ])?;
-            let answers = own.ask(&[Ask::new(IS_OWN, vec![self.key()])])?;
+            let answers = own.ask(std::slice::from_ref(ask))?;
             other.ask(&["COMMIT".into()])?;
             Ok(answers)
-        })?;
-        match answers.into_iter().flatten().next().as_deref() {
-            Some([Value::Integer(backend), Value::Integer(1)]) => Ok(*backend),
-            _ => Err(LockError::NotKept {
-                database: self.database.name().into_string(),
-            }),
+        });
+        Ok(answers?)
+    }
+
+    fn not_kept(&self) -> LockError {
+        LockError::NotKept {
+            database: self.database.name().into_string(),
         }
     }
 
@@ -99,6 +121,7 @@ impl StartLock for AdvisoryLock {
         waiting: &mut dyn FnMut(),
     ) -> Result<Box<dyn StartLockGuard>, LockError> {
         let own = self.database.connections.open("taking the lock")?;
+        self.ensure_session(&own)?;
         let end = Instant::now() + wait;
         let mut told = false;
         loop {
