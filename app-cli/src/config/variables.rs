@@ -217,7 +217,7 @@ mod tests {
     }
 
     /// What the compose file does not give to the node, and why.
-    const LEFT_OUT: [(&str, &str); 17] = [
+    const LEFT_OUT: [(&str, &str); 18] = [
         ("HSM_PIN", "the PIN comes as a file, a secret"),
         ("HSM_PIN_FILE", "the secret is mounted where the default is"),
         ("HSM_SO_PIN", "the PIN comes as a file, a secret"),
