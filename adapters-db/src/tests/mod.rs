@@ -1,6 +1,7 @@
 //! The adapter on real files.
 
 mod backups;
+mod between;
 mod classification;
 mod copies;
 mod credentials;

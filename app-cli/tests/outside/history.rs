@@ -21,7 +21,14 @@ fn events(sandbox: &Sandbox) -> Vec<String> {
 #[track_caller]
 fn last(sandbox: &Sandbox) -> (String, String) {
     let row = rows(sandbox).remove(0);
-    for key in ["first_at", "last_at", "version", "container_id", "node", "user_id"] {
+    for key in [
+        "first_at",
+        "last_at",
+        "version",
+        "container_id",
+        "node",
+        "user_id",
+    ] {
         assert!(!row[key].is_null(), "{key}: {row}");
     }
     assert_eq!(row["result"], "done");
