@@ -21,7 +21,7 @@ pub use variables::{OTHERS as OTHER_VARIABLES, TABLE as VARIABLES};
 use crate::cli::Global;
 use crate::failure::Failure;
 use file::{ConfigFile, Names};
-use layers::{Environment, Layers};
+use layers::{Environment, Layers, duration};
 
 /// The merged configuration.
 #[derive(Clone, Debug)]
@@ -443,20 +443,4 @@ fn yes_or_no(text: &str) -> Result<bool, Failure> {
         )
         .because(error)
     })
-}
-
-fn duration(key: &str, variable: &str, text: &str) -> Result<Duration, Failure> {
-    let fault = |why: String| {
-        Failure::new(
-            FaultKind::Config,
-            format!("{key}: \"{text}\" is no length of time: {why}"),
-            format!("write it like `30s` or `2m`, in {key} or {variable}"),
-        )
-    };
-    let wait = humantime::parse_duration(text).map_err(|error| fault(error.to_string()))?;
-    if wait.is_zero() {
-        Err(fault("it must be longer than nothing".into()))
-    } else {
-        Ok(wait)
-    }
 }

@@ -6,8 +6,7 @@ use adapters_db::{SchemaName, ServerAddress, ServerAddressError};
 use ports::FaultKind;
 
 use super::file::{ConfigFile, Database};
-use super::layers::Layers;
-use super::{Setting, duration};
+use super::layers::{Layers, Setting, duration};
 use crate::failure::Failure;
 
 /// Longest name of a node: a host name has no more.
