@@ -51,7 +51,9 @@ fn a_server_that_is_away_is_69_after_the_wait_and_nothing_is_made_in_its_place()
     let mut sandbox = Sandbox::new();
     sandbox.set(URL, "postgresql://tp@127.0.0.1:1/tp");
     sandbox.set("TRUSTPOINT_DATABASE_WAIT", "1s");
-    let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
+    let run = sandbox.run(&["startup"]);
+    let said = run.expect_error(69, "database_unavailable");
+    assert!(!sandbox.database().exists() && !sandbox.root("etc").exists());
     assert!(
         said.contains("no connection to the database postgresql://tp@127.0.0.1:1/tp within 1 s"),
         "{said}"
