@@ -144,10 +144,19 @@ fn set_up_token(
     Ok(dek)
 }
 
-fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
-    if storage::is_refused(node, Some(request.storage)) {
+/// Whether this node may have this storage, before anybody is asked for what it needs.
+///
+/// # Errors
+/// A physical HSM, where nobody has opted in to one.
+pub fn may_use(node: &Node, storage: StorageType) -> Result<(), Error> {
+    if storage::is_refused(node, Some(storage)) {
         return Err(Refused::PhysicalHsm { is_set_up: false }.into());
     }
+    Ok(())
+}
+
+fn ensure_possible(node: &Node, request: &Request) -> Result<(), Error> {
+    may_use(node, request.storage)?;
     request
         .backup_password
         .as_ref()

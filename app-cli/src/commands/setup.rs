@@ -54,6 +54,7 @@ fn request(node: &Node, arguments: &SetupArgs) -> Result<Request, Failure> {
             (storage, names(node, arguments)?)
         }
     };
+    setup::may_use(node, storage)?;
     Ok(Request {
         storage,
         backup_password: backup_password(node, arguments, storage)?,

@@ -89,8 +89,13 @@ fn setup_is_refused_before_anything_is_made() {
     let mut sandbox = Sandbox::new();
     sandbox.initialise_token();
     sandbox.set(OPT_IN, "false");
-    let setup = [&SETUP[..], &["--no-backup-password"]].concat();
-    assert_refused(&sandbox.fails_unchanged(&setup, 13, "storage_unsupported"));
+    // Nor is it asked for a backup password first.
+    for setup in [
+        &SETUP[..],
+        &[&SETUP[..], &["--no-backup-password"]].concat(),
+    ] {
+        assert_refused(&sandbox.fails_unchanged(setup, 13, "storage_unsupported"));
+    }
     assert!(!sandbox.database().exists());
 }
 
