@@ -21,23 +21,22 @@ impl Mechanisms<'_> {
     /// The format that the token wraps in: the first of [`WrapFormat::ALL`] that it offers. None of
     /// them is without integrity.
     pub(crate) fn wrap_format(&self) -> Result<Option<WrapFormat>, TokenError> {
-        for format in WrapFormat::ALL {
-            if self.offers(format)? {
-                return Ok(Some(format));
-            }
-        }
-        Ok(None)
+        self.offered().next().transpose()
     }
 
     /// All formats that the token can wrap in.
     pub(crate) fn wrap_formats(&self) -> Result<Vec<WrapFormat>, TokenError> {
-        let mut formats = Vec::new();
-        for format in WrapFormat::ALL {
-            if self.offers(format)? {
-                formats.push(format);
-            }
-        }
-        Ok(formats)
+        self.offered().collect()
+    }
+
+    /// The token is asked for one after the other, and for no more than are taken.
+    fn offered(&self) -> impl Iterator<Item = Result<WrapFormat, TokenError>> {
+        WrapFormat::ALL.into_iter().filter_map(|format| {
+            let offered = self
+                .offers(format)
+                .map(|is_offered| is_offered.then_some(format));
+            offered.transpose()
+        })
     }
 
     /// Whether the token can wrap in this format.

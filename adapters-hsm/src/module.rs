@@ -53,18 +53,14 @@ impl Module {
         })?;
         last_resort::arm();
         let info = match unasked {
-            Some(info) => Ok(info),
+            Some(info) => info,
             None => context
                 .get_library_info()
-                .or_failed(|| format!("the PKCS#11 module {path} does not say what it is")),
-        };
-        let info = match info {
-            Ok(info) => info,
-            Err(error) => {
-                // As in `drop`.
-                let _ = context.finalize();
-                return Err(error);
-            }
+                .or_failed(|| format!("the PKCS#11 module {path} does not say what it is"))
+                .inspect_err(|_| {
+                    // As in `drop`.
+                    let _ = context.clone().finalize();
+                })?,
         };
         Ok(Self {
             direct: Rc::new(DirectCalls::new(path.clone())),

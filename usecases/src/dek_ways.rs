@@ -257,7 +257,20 @@ pub fn kek_after_login(node: &Node, record: &NodeRecord) -> Result<KekState, Err
     let Some(copy) = session::copy_for(node, &*session, sealing)? else {
         return Ok(KekState::Absent);
     };
-    Ok(match session::unwrap(&*session, copy)? {
+    opens(node, &*session, sealing, copy)
+}
+
+/// Whether the KEK of this copy unwraps the DEK in use; absent is also one that does not.
+///
+/// # Errors
+/// The token cannot be asked.
+pub fn opens(
+    node: &Node,
+    session: &dyn TokenSession,
+    sealing: &Sealing,
+    copy: &TokenCopy,
+) -> Result<KekState, Error> {
+    Ok(match session::unwrap(session, copy)? {
         Unwrapped::Dek(dek) if is_dek_of(node, sealing, &dek) => KekState::Unwraps,
         Unwrapped::Dek(_)
         | Unwrapped::NoKek

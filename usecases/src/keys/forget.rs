@@ -11,8 +11,7 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
-use crate::session::{self, Unwrapped};
-use crate::{copies, dek_ways, lock};
+use crate::{copies, dek_ways, lock, session};
 
 /// What the operator wants.
 pub struct Forget {
@@ -146,15 +145,7 @@ fn ask_token(
         };
         return Ok((which, KekState::Absent));
     };
-    let kek = match session::unwrap(&*session, in_use)? {
-        Unwrapped::Dek(dek) if dek_ways::is_dek_of(node, &record.sealing, &dek) => {
-            KekState::Unwraps
-        }
-        Unwrapped::Dek(_)
-        | Unwrapped::NoKek
-        | Unwrapped::NothingWrapped
-        | Unwrapped::Damaged(_) => KekState::Absent,
-    };
+    let kek = dek_ways::opens(node, &*session, &record.sealing, in_use)?;
     Ok((Forgotten::OfAnother, kek))
 }
 
