@@ -20,6 +20,15 @@ pub(crate) fn has_table(connection: &Connection, name: &str) -> Result<bool> {
     )
 }
 
+/// Whether the table has this column.
+pub(crate) fn has_column(connection: &Connection, table: &str, name: &str) -> Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
+        [table, name],
+        |row| row.get(0),
+    )
+}
+
 /// Text of one line, or `None` for NULL.
 pub(crate) fn text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
     let text = long_text(row, column)?;

@@ -296,7 +296,15 @@ impl Backups for SqliteDatabase {
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.connections.with_schema(|db| {
             let file = plain_file(db)?;
-            snapshot::make(db, file.as_ref(), &self.snapshots, kind, now, &self.watch)
+            snapshot::make(
+                db,
+                file.as_ref(),
+                db.path,
+                &self.snapshots,
+                kind,
+                now,
+                &self.watch,
+            )
         })?;
         Ok(made.ok_or_else(|| not_initialised(&self.connections.path))?)
     }
@@ -310,9 +318,9 @@ impl Backups for SqliteDatabase {
         target: BackupTarget<'_>,
         origin: &BackupOrigin,
     ) -> Result<BackupManifest, BackupError> {
-        let made = self
-            .connections
-            .with_schema(|db| backup::create(db, &self.snapshots, target, origin, &self.watch))?;
+        let made = self.connections.with_schema(|db| {
+            backup::create(db, db.path, &self.snapshots, target, origin, &self.watch)
+        })?;
         made.ok_or_else(|| BackupError::NoDatabase {
             path: self.connections.path.to_string(),
         })

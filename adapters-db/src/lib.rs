@@ -30,6 +30,7 @@ mod node;
 mod open;
 mod owner;
 mod path_state;
+mod postgres;
 mod private_copy;
 mod schema;
 mod schema_text;
@@ -48,4 +49,8 @@ mod tests;
 
 pub use database::SqliteDatabase;
 pub use dek_crypto::RingDekCrypto;
+pub use postgres::{
+    AdvisoryLock, Password, PostgresDatabase, SchemaName, ServerAddress, ServerAddressError,
+    Target, Waiting,
+};
 pub use watch::Watch;

@@ -43,6 +43,7 @@ fn read(db: &Db<'_>, schema: SchemaState) -> Result<NodeRecord, StoreError> {
             _ => None,
         },
         is_scrub_due: scrub::is_due(db).map_err(db.failed("reading the mark of a scrub"))?,
+        nodes: Vec::new(),
     })
 }
 
@@ -60,6 +61,7 @@ fn read_version_alone(connection: &Connection, schema: SchemaState) -> NodeRecor
         active_credential: ActiveCredential::None,
         last_backup_at: None,
         is_scrub_due: false,
+        nodes: Vec::new(),
     }
 }
 

@@ -17,27 +17,50 @@ pub(crate) const APPLICATION_ID: i64 = 0x5450_4354;
 /// Where refinery keeps what was applied.
 pub(crate) const HISTORY_TABLE: &str = "refinery_schema_history";
 
-const EMBEDDED: &[(&str, &str)] = &[
-    ("V1__node", include_str!("../migrations/V1__node.sql")),
-    ("V2__token", include_str!("../migrations/V2__token.sql")),
-    (
-        "V3__credential",
-        include_str!("../migrations/V3__credential.sql"),
-    ),
-    ("V4__history", include_str!("../migrations/V4__history.sql")),
-    (
-        "V5__rotation",
-        include_str!("../migrations/V5__rotation.sql"),
-    ),
-    ("V6__event", include_str!("../migrations/V6__event.sql")),
-    ("V7__copies", include_str!("../migrations/V7__copies.sql")),
-    #[cfg(feature = "next-migration")]
-    ("V8__note", include_str!("../migrations-next/V8__note.sql")),
-];
+/// The migrations of a database, by the name of their folder: the same numbers in each.
+macro_rules! embedded {
+    ($folder:literal) => {
+        &[
+            embedded!($folder, "V1__node"),
+            embedded!($folder, "V2__token"),
+            embedded!($folder, "V3__credential"),
+            embedded!($folder, "V4__history"),
+            embedded!($folder, "V5__rotation"),
+            embedded!($folder, "V6__event"),
+            embedded!($folder, "V7__copies"),
+            embedded!($folder, "V8__nodes"),
+            #[cfg(feature = "next-migration")]
+            (
+                "V9__note",
+                include_str!(concat!("../migrations-next/", $folder, "/V9__note.sql")),
+            ),
+        ]
+    };
+    ($folder:literal, $name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../migrations/", $folder, "/", $name, ".sql")),
+        )
+    };
+}
+
+type Embedded = [(&'static str, &'static str)];
+
+const OF_SQLITE: &Embedded = embedded!("sqlite");
+const OF_POSTGRES: &Embedded = embedded!("postgres");
 
 /// The runner of the embedded migrations: all that is pending in one transaction.
 pub(crate) fn runner() -> Result<Runner, StoreError> {
-    EMBEDDED
+    runner_of(OF_SQLITE)
+}
+
+/// The same migrations for PostgreSQL.
+pub(crate) fn runner_of_postgres() -> Result<Runner, StoreError> {
+    runner_of(OF_POSTGRES)
+}
+
+fn runner_of(embedded: &Embedded) -> Result<Runner, StoreError> {
+    embedded
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<Result<Vec<_>, _>>()
@@ -55,6 +78,21 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    /// From the columns of the table, as text.
+    pub(crate) fn new(
+        version: Option<i64>,
+        name: Option<String>,
+        applied_on: Option<&str>,
+        checksum: Option<&str>,
+    ) -> Self {
+        Self {
+            version,
+            name,
+            checksum: checksum.and_then(|text| text.parse().ok()),
+            dated: applied_on.is_some_and(|text| OffsetDateTime::parse(text, &Rfc3339).is_ok()),
+        }
+    }
+
     /// Whether it is this migration, as it is embedded.
     fn is(&self, migration: &Migration) -> bool {
         self.version == Some(i64::from(migration.version()))
@@ -74,14 +112,12 @@ pub(crate) fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>>
     connection
         .prepare(&sql)?
         .query_map([], |row| {
-            let dated =
-                text(row, 3)?.is_some_and(|text| OffsetDateTime::parse(&text, &Rfc3339).is_ok());
-            Ok(Applied {
-                version: row.get(0)?,
-                name: text(row, 1)?,
-                checksum: text(row, 2)?.and_then(|text| text.parse().ok()),
-                dated,
-            })
+            Ok(Applied::new(
+                row.get(0)?,
+                text(row, 1)?,
+                text(row, 3)?.as_deref(),
+                text(row, 2)?.as_deref(),
+            ))
         })?
         .collect()
 }
@@ -135,18 +171,20 @@ mod tests {
 
     #[test]
     fn every_migration_file_is_embedded() {
-        let mut files: Vec<String> =
-            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
+        for (folder, embedded) in [("sqlite", OF_SQLITE), ("postgres", OF_POSTGRES)] {
+            let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+            let mut files: Vec<String> = std::fs::read_dir(format!("{directory}/{folder}"))
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                 .collect();
-        files.sort();
-        let embedded: Vec<String> = EMBEDDED
-            .iter()
-            .filter(|(name, _)| !name.starts_with("V8"))
-            .map(|(name, _)| format!("{name}.sql"))
-            .collect();
-        assert_eq!(files, embedded);
+            files.sort();
+            let names: Vec<String> = embedded
+                .iter()
+                .filter(|(name, _)| !name.starts_with("V9"))
+                .map(|(name, _)| format!("{name}.sql"))
+                .collect();
+            assert_eq!(files, names, "{folder}");
+        }
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Object {
         })
     }
 
+    /// What makes it; empty for what SQLite makes by itself.
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
     /// Whether it holds rows, and nothing is run to read them.
     pub(crate) fn is_plain_table(&self) -> bool {
         self.kind == "table" && !self.text().to_lowercase().starts_with("createvirtual")
@@ -126,8 +131,8 @@ pub(crate) fn ensure_unaltered(
 /// How many migrations there are, and the SHA-256 of what they make. It saves a ready start the
 /// work of making it, and decides nothing: where it does not match, the schema is made and compared.
 const NEWEST: (usize, &str) = (
-    7,
-    "1edfb55e18be767836b00353cae99e910cdf8fa010d4bdf8ed5d95734ab203aa",
+    8,
+    "b07b6b86d283dc12d00f97c8bf8fb880ed0160800067f48c420188173e3fa27d",
 );
 
 fn is_newest(found: &[Object], applied: usize) -> bool {
@@ -188,7 +193,7 @@ static MADE: Mutex<BTreeMap<Vec<u64>, Arc<[Object]>>> = Mutex::new(BTreeMap::new
 
 /// What the first `count` migrations make. They are run in memory: nothing has to be kept in step
 /// with them by hand.
-fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, StoreError> {
+pub(crate) fn made_by(runner: &Runner, count: usize) -> Result<Arc<[Object]>, StoreError> {
     let mut migrations = runner.get_migrations().clone();
     migrations.sort();
     migrations.truncate(count);

@@ -16,17 +16,18 @@ use crate::{live_copy, node};
 
 const KEPT: usize = 5;
 
-/// Makes the snapshot; `file` is the database's [`live_copy::plain_file`]. No second one is
-/// made where the newest of its kind is of this very state.
+/// Makes the snapshot; `file` is the database's [`live_copy::plain_file`]. It belongs to who owns what
+/// stands at `beside`. No second one is made where the newest of its kind is of this very state.
 pub(crate) fn make(
     db: &Db<'_>,
     file: Option<&File>,
+    beside: &Utf8Path,
     directory: &Utf8Path,
     kind: Kind,
     now: OffsetDateTime,
     watch: &Watch,
 ) -> Result<MadeSnapshot, StoreError> {
-    let owner = Owner::of_database(db.path)?;
+    let owner = Owner::of_database(beside)?;
     owner.provide(directory)?;
     let mut draft = Draft::within(directory)?;
     let mut progress = watch.of("copying the database to a snapshot");

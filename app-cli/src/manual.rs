@@ -6,7 +6,7 @@ use crate::config::{Config, OTHER_VARIABLES, VARIABLES};
 type Row = (&'static str, Option<&'static str>, &'static str);
 
 /// Every key, in the order of the example. One without a value there stands in another's place.
-const KEYS: [Row; 22] = [
+const KEYS: [Row; 27] = [
     (
         "app.version",
         Some(r#""1.4.0""#),
@@ -16,12 +16,40 @@ const KEYS: [Row; 22] = [
         "database.path",
         Some(r#""/var/lib/trustpoint/trustpoint.db""#),
         "The database. The lock and `pin-rejected` stand beside it. Where this is set, the directory \
-         has to be there already.",
+         has to be there already. Beside `database.url` it says only where those two stand.",
+    ),
+    (
+        "database.url",
+        None,
+        "A PostgreSQL server in place of that file, for nodes that share one database: \
+         `postgresql://USER@HOST:PORT/NAME`, with `sslmode`, `sslrootcert`, `sslcert` and `sslkey` \
+         after a question mark. A password in it is refused.",
+    ),
+    (
+        "database.password_file",
+        Some(r#""/run/secrets/database_password""#),
+        "File with the password of that server. Where neither this nor the default file is there, \
+         `TRUSTPOINT_DATABASE_PASSWORD` counts.",
+    ),
+    (
+        "database.schema",
+        Some(r#""trustpointctl""#),
+        "Schema of the tables on that server, so that they can stand in the application's database.",
+    ),
+    (
+        "database.wait",
+        Some(r#""30s""#),
+        "How long to wait for that server, and for any one answer of it.",
     ),
     (
         "database.snapshots",
         Some(r#""/var/lib/trustpoint/snapshots""#),
         "Where the copies go that are made before an upgrade, and what a restore replaces.",
+    ),
+    (
+        "node.id",
+        Some(r#""node-1""#),
+        "Name of the node among those that share a database. The default is the host name.",
     ),
     (
         "wizard.state_dir",
@@ -140,7 +168,7 @@ enum Below {
 }
 
 /// What a node has on its disks. Without a mode: somebody else makes it.
-const PLACES: [PlaceRow; 19] = [
+const PLACES: [PlaceRow; 20] = [
     (
         "config",
         Below::Itself,
@@ -237,6 +265,12 @@ const PLACES: [PlaceRow; 19] = [
         Below::Itself,
         None,
         "the security officer's PIN; make it 0400 or 0600",
+    ),
+    (
+        "database.password_file",
+        Below::Itself,
+        None,
+        "the password of the database server; make it 0400 or 0600",
     ),
     (
         "static.root",

@@ -2,13 +2,18 @@
 
 use std::rc::Rc;
 
-use adapters_db::{RingDekCrypto, SqliteDatabase, Watch};
+use adapters_db::{
+    AdvisoryLock, PostgresDatabase, RingDekCrypto, ServerAddress, SqliteDatabase, Target, Watch,
+};
 use adapters_fs::{
     DekCacheFile, FileLock, LocalFileSystem, MessageCompiler, NginxTls, PinMemoryFile,
     ReloadCommand, SelfSignedIssuer, StaticCollector, WizardDir,
 };
 use adapters_hsm::{HsmConfig, Pkcs11Blobs, Pkcs11Module};
-use ports::{PinError, Pins, Secret, SystemClock};
+use ports::{
+    Backups, CredentialStore, History, NodeStore, Output as _, PinError, Pins, Secret, StartLock,
+    SystemClock,
+};
 use usecases::node::{Host, Node, Secrets, Settings, Store, Web};
 
 use crate::config::{Config, SecretFiles};
@@ -40,16 +45,16 @@ pub enum Access {
 /// # Errors
 /// [`ports::FaultKind::Config`] for an address that does not parse.
 pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, Failure> {
-    // A configured database whose directory is missing is a volume that was not mounted; a
-    // default path below a fresh --root is simply new.
-    let create_parents = !config.database.is_explicit();
-    let path = config.database.value.clone();
-    let snapshots = config.snapshots.value.clone();
-    let database = match access {
-        Access::ReadOnly => SqliteDatabase::read_only(path, snapshots, create_parents),
-        Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
-    }
-    .watched(Watch::new(progress::watch(console)));
+    let (store, database_path) = match config.server.address()? {
+        None => (
+            in_file(config, access, console),
+            config.database.value.to_string(),
+        ),
+        Some(address) => {
+            let name = address.to_string();
+            (on_server(config, address, console), name)
+        }
+    };
     let hsm = Pkcs11Module::new(
         HsmConfig {
             module: config.hsm_module.value.clone(),
@@ -59,18 +64,13 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
         },
         Box::new(
             PinMemoryFile::new(config.beside_database("pin-rejected"))
-                .creating_parents(create_parents),
+                .creating_parents(may_create_parents(config)),
         ),
         Rc::new(crate::process::ModuleCalls),
     );
     let hsm_configured = config.hsm_module.is_explicit() || config.hsm_daemon.is_explicit();
     Ok(Node {
-        store: Store {
-            record: Box::new(database.clone()),
-            credentials: Box::new(database.clone()),
-            backups: Box::new(database.clone()),
-            history: Box::new(database),
-        },
+        store,
         secrets: Secrets {
             module: Box::new(hsm),
             blobs: Box::new(Pkcs11Blobs),
@@ -97,13 +97,14 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
         host: Host {
             wizard: Box::new(WizardDir::new(config.wizard_state_dir.value.clone())),
             file_system: Box::new(LocalFileSystem),
-            lock: Box::new(FileLock::new(lock_path(config), create_parents)),
+            lock: Box::new(FileLock::new(lock_path(config), may_create_parents(config))),
             clock: Box::new(SystemClock),
             output: Box::new(console),
         },
         settings: Settings {
             app_version: config.app_version.value.clone(),
             container_id: crate::process::host_name(),
+            node_id: node_id(config),
             user_id: crate::process::user_id(),
             token_label: config.hsm_token_label.value.clone(),
             token_serial: config.hsm_token_serial.value.clone(),
@@ -114,9 +115,74 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
             physical_hsm: config.hsm_physical.value,
             san: config.tls_san.value.clone(),
             san_configured: config.tls_san.is_explicit(),
-            database_path: config.database.value.to_string(),
+            database_path,
+            lock_directory: lock_directory(config),
         },
     })
+}
+
+/// A configured database whose directory is missing is a volume that was not mounted; a default path
+/// below a fresh --root is simply new.
+fn may_create_parents(config: &Config) -> bool {
+    !config.database.is_explicit()
+}
+
+/// The database of one node, in a file.
+fn in_file(config: &Config, access: Access, console: Console) -> Store {
+    let path = config.database.value.clone();
+    let snapshots = config.snapshots.value.clone();
+    let create_parents = may_create_parents(config);
+    let database = match access {
+        Access::ReadOnly => SqliteDatabase::read_only(path, snapshots, create_parents),
+        Access::ReadWrite => SqliteDatabase::new(path, snapshots, create_parents),
+    };
+    store(database.watched(Watch::new(progress::watch(console))), None)
+}
+
+/// The database that nodes share, on a server. Nothing is connected yet.
+fn on_server(config: &Config, address: ServerAddress, console: Console) -> Store {
+    let secrets = config.secrets.clone();
+    let target = Target {
+        address,
+        schema: config.server.schema.value.clone(),
+        node: node_id(config),
+        wait: config.server.wait.value,
+        password: Box::new(move || {
+            let password = secrets.database_password();
+            password.map_err(|failure| failure.report().message)
+        }),
+        waiting: Box::new(move |line| console.info(line)),
+    };
+    let beside = config.database.value.clone();
+    let database = PostgresDatabase::new(target, beside, config.snapshots.value.clone())
+        .watched(Watch::new(progress::watch(console)));
+    let lock = AdvisoryLock::of(database.clone());
+    store(database, Some(Box::new(lock)))
+}
+
+fn store<D>(database: D, lock: Option<Box<dyn StartLock>>) -> Store
+where
+    D: NodeStore + CredentialStore + Backups + History + Clone + 'static,
+{
+    Store {
+        record: Box::new(database.clone()),
+        credentials: Box::new(database.clone()),
+        backups: Box::new(database.clone()),
+        history: Box::new(database),
+        lock,
+    }
+}
+
+/// In a container, a node that nobody gave a name is called by its id.
+fn node_id(config: &Config) -> String {
+    let name = config.server.node.value.clone();
+    name.unwrap_or_else(crate::process::host_name)
+}
+
+fn lock_directory(config: &Config) -> String {
+    let directory = config.database.value.parent();
+    let directory = directory.filter(|directory| !directory.as_str().is_empty());
+    directory.map_or(".".to_owned(), ToString::to_string)
 }
 
 /// The lock stands beside the database, under its name.

@@ -58,6 +58,16 @@ pub enum BackupError {
         name: String,
         source: Box<BackupError>,
     },
+    /// Nodes go on with another installation than the backup is of.
+    #[error(
+        "the database {database} holds the installation {present}, and the backup is of {own}; it is \
+         not replaced"
+    )]
+    OtherInstallation {
+        database: String,
+        present: String,
+        own: String,
+    },
     /// Another process would go on with the database that is replaced.
     #[error("another process keeps the database {path} open")]
     KeptOpen { path: String },
@@ -73,7 +83,9 @@ impl BackupError {
         match self {
             Self::File(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::NoDatabase { .. } | Self::NotOurs { .. } => FaultKind::Config,
+            Self::NoDatabase { .. } | Self::NotOurs { .. } | Self::OtherInstallation { .. } => {
+                FaultKind::Config
+            }
             Self::NoFileName { .. } | Self::TakenForLeftover { .. } | Self::OwnFile { .. } => {
                 FaultKind::Usage
             }

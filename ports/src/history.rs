@@ -11,6 +11,8 @@ pub struct StartRecord {
     pub version: String,
     /// The host name.
     pub container_id: String,
+    /// Name of the node.
+    pub node: String,
     /// The user that ran it, as a number.
     pub user_id: u32,
     /// When the start ended.
@@ -100,6 +102,8 @@ pub struct Event {
     pub version: String,
     /// The host name.
     pub container_id: String,
+    /// Name of the node.
+    pub node: String,
     /// The user that ran it, as a number.
     pub user_id: u32,
     /// What was done.
@@ -117,14 +121,16 @@ pub struct HistoryRow {
     pub version: String,
     /// Container.
     pub container_id: String,
+    /// Name of the node; `None` in rows that were written before it was recorded.
+    pub node: Option<String>,
     /// The user that ran it; `None` in rows that were written before it was recorded.
     pub user_id: Option<u32>,
     /// What it was.
     pub entry: HistoryEntry,
 }
 
-/// A start, or several equal ones in a row: they share one row, so that a node that restarts for
-/// ever does not grow its database (C10).
+/// A start, or several equal ones of a node in a row: they share one row, so that a node that
+/// restarts for ever does not grow its database (C10).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Starts {
     /// When the first of them ended.
@@ -157,7 +163,8 @@ pub enum HistoryEntry {
 
 /// The history in the node's database. Errors: see [`crate::NodeStore`]. What a command does in the
 /// database is noted in the transaction in which it does that, by the methods that take an
-/// [`Event`]; what it does elsewhere is noted here. Of each kind 200 rows are kept.
+/// [`Event`]; what it does elsewhere is noted here. Of the starts of a node, and of each kind of
+/// event, 200 rows are kept.
 #[cfg_attr(feature = "testing", mockall::automock)]
 pub trait History {
     /// Records container id, history row and version in one transaction (C5).

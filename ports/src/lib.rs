@@ -64,14 +64,14 @@ pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
 pub use history::{Event, EventKind, History, HistoryEntry, HistoryRow, StartRecord, Starts};
 pub use lock::{LockError, StartLock, StartLockGuard};
-pub use node_store::{Migrated, NodeRecord, NodeStore};
+pub use node_store::{Migrated, NodeRecord, NodeStart, NodeStore};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pin_memory_error::PinMemoryError;
 pub use pins::{PinError, Pins};
 pub use sealing::{BackupCopy, BackupWrappedDek, KekCopy, Sealing, TokenCopy, WrappedDek};
 pub use secret::{Dek, Secret};
-pub use store_error::{DatabaseTrouble, StoreError};
+pub use store_error::{DatabaseTrouble, ServerTrouble, StoreError};
 pub use tls::{
     Assembled, CertificateDetails, CertificateFacts, CredentialFiles, Published, TlsCredential,
     TlsError, TlsIssuer, TlsSet, TlsSource, TlsStore, TlsView,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{FaultKind, FileError};
+use crate::{FaultKind, FileError, StoreError};
 
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,25 @@ pub enum LockError {
         waited.as_secs_f64()
     )]
     Busy { path: String, waited: Duration },
+    /// Another node holds the lock of the database.
+    #[error(
+        "the lock of the database {database} has been held for longer than {} s: {holder}",
+        waited.as_secs_f64()
+    )]
+    BusyElsewhere {
+        database: String,
+        waited: Duration,
+        holder: String,
+    },
+    /// The lock was taken, and is not this connection's: a pooler stands in between.
+    #[error(
+        "the database {database} does not keep a lock for this connection: it is reached through a \
+         pooler that shares its connections between transactions"
+    )]
+    NotKept { database: String },
+    /// The database cannot be asked for its lock.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The place of the lock is not there.
     #[error("the database directory {directory} {problem}")]
     NoDirectory {
@@ -34,7 +53,9 @@ impl LockError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::File(error) => error.kind(),
-            Self::Busy { .. } => FaultKind::Busy,
+            Self::Busy { .. } | Self::BusyElsewhere { .. } => FaultKind::Busy,
+            Self::NotKept { .. } => FaultKind::Config,
+            Self::Store(error) => error.kind(),
             Self::NoDirectory { .. } => FaultKind::DatabaseUnavailable,
         }
     }
@@ -43,15 +64,15 @@ impl LockError {
 /// Held for a whole start; dropping it releases the lock.
 pub trait StartLockGuard {}
 
-/// The lock that keeps two starts on one data volume apart.
+/// The lock that keeps two starts apart: on one data volume, or on one database that nodes share.
 pub trait StartLock {
     /// Takes the lock, waiting up to `wait`; `waiting` is called once, before the first wait.
     ///
-    /// The lock MUST exclude every other process on the same data volume, and MUST be released by
-    /// the kernel when this process dies.
+    /// The lock MUST exclude every other process on the same data volume, or on the same database,
+    /// and MUST be released without this process when it dies.
     ///
     /// # Errors
-    /// MUST be [`LockError::Busy`] if another holder kept it for all of `wait`, and
+    /// MUST be of the kind [`FaultKind::Busy`] if another holder kept it for all of `wait`, and
     /// [`LockError::NoDirectory`] if the place of the lock does not exist.
     fn acquire(
         &self,

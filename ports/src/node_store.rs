@@ -29,6 +29,20 @@ pub struct NodeRecord {
     pub last_backup_at: Option<OffsetDateTime>,
     /// Whether free parts of its file may still hold what was removed: see [`NodeStore::scrub`].
     pub is_scrub_due: bool,
+    /// The last start of each node that shares the database, as far as the history goes back; none
+    /// where the database is one node's alone.
+    pub nodes: Vec<NodeStart>,
+}
+
+/// The last start of a node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NodeStart {
+    /// Name of the node.
+    pub node: String,
+    /// The version that it ran, as it is written.
+    pub version: String,
+    /// When that start ended.
+    pub at: OffsetDateTime,
 }
 
 /// What [`NodeStore::migrate`] did.

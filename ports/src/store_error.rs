@@ -1,6 +1,7 @@
 //! What can go wrong with the database.
 
 use std::io;
+use std::time::Duration;
 
 use domain::SchemaState;
 use time::OffsetDateTime;
@@ -28,6 +29,37 @@ pub enum StoreError {
         trouble: DatabaseTrouble,
         source: Cause,
     },
+    /// The server of the database gives no connection.
+    #[error(
+        "no connection to the database {path}{}",
+        waited.map_or(String::new(), |wait| format!(" within {} s", wait.as_secs_f64()))
+    )]
+    NotConnected {
+        path: String,
+        waited: Option<Duration>,
+        trouble: ServerTrouble,
+        source: Cause,
+    },
+    /// A commit whose answer was lost, and which cannot be looked up.
+    #[error("whether {doing} took effect in the database {path} is not known")]
+    CommitUnknown {
+        path: String,
+        doing: &'static str,
+        source: Cause,
+    },
+    /// The lock of the database went away while it was needed.
+    #[error("the lock of the database {path} was lost; nothing was written")]
+    LockLost { path: String },
+    /// The tables of another application stand where ours should.
+    #[error("the schema {schema} of the database {path} belongs to another application: {tables}")]
+    ForeignTables {
+        path: String,
+        schema: String,
+        tables: String,
+    },
+    /// A node of a newer version has written since this one looked.
+    #[error("the database {path} has been taken over by the newer version {version}")]
+    TakenOver { path: String, version: String },
     /// A migration fails.
     #[error("migrating the database {path} failed; it is as it was before")]
     MigrationFailed {
@@ -183,6 +215,8 @@ impl StoreError {
             | Self::NoFileBeside { .. }
             | Self::MadeByAnother { .. }
             | Self::Removed { .. }
+            | Self::CommitUnknown { .. }
+            | Self::LockLost { .. }
             | Self::WrittenAllTheTime { .. }
             | Self::LoggingChanged { .. } => FaultKind::DatabaseUnavailable,
             Self::DatabaseGone { .. }
@@ -192,9 +226,11 @@ impl StoreError {
             | Self::WrongRow { .. }
             | Self::WrongKekId { .. }
             | Self::Foreign { .. }
+            | Self::ForeignTables { .. }
             | Self::SchemaAltered { .. }
             | Self::CopyDiffers { .. } => FaultKind::DataCorrupt,
-            Self::SchemaUnknown { .. } => FaultKind::VersionDowngrade,
+            Self::NotConnected { trouble, .. } => trouble.kind(),
+            Self::SchemaUnknown { .. } | Self::TakenOver { .. } => FaultKind::VersionDowngrade,
             Self::NoSpace { .. }
             | Self::NoSpaceInMemory { .. }
             | Self::FilesRemoved { .. }
@@ -243,6 +279,8 @@ pub enum DatabaseTrouble {
         /// The database.
         path: String,
     },
+    /// What only a database on a server can have.
+    Server(ServerTrouble),
     /// A defect of this program.
     Defect,
 }
@@ -258,7 +296,49 @@ impl DatabaseTrouble {
                 FaultKind::Io
             }
             Self::Denied { .. } => FaultKind::Denied,
+            Self::Server(trouble) => trouble.kind(),
             Self::Defect => FaultKind::Internal,
+        }
+    }
+}
+
+/// What an error of a database's server means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ServerTrouble {
+    /// It does not answer: refused, silent, starting up, shutting down, full of connections, cut.
+    Unreachable,
+    /// The user or the password is not taken.
+    LoginRefused,
+    /// The user may not do this.
+    NoRight {
+        /// The user.
+        user: String,
+    },
+    /// There is no such database.
+    NoDatabase {
+        /// Its name.
+        name: String,
+        /// The user that is to own it.
+        user: String,
+    },
+    /// It is a standby: it may be read alone.
+    Standby,
+    /// Its certificate is not trusted, or it speaks no TLS.
+    Certificate,
+    /// It is older than this program can use.
+    TooOld,
+}
+
+impl ServerTrouble {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Unreachable | Self::NoDatabase { .. } | Self::Standby | Self::Certificate => {
+                FaultKind::DatabaseUnavailable
+            }
+            Self::LoginRefused | Self::NoRight { .. } => FaultKind::Denied,
+            Self::TooOld => FaultKind::Config,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! One change at a time: the lock of the data volume (C11).
+//! One change at a time: the lock of the data volume (C11), and the one of a database that nodes
+//! share.
 
 use std::time::Duration;
 
@@ -8,15 +9,52 @@ use crate::error::Error;
 use crate::node::Node;
 use crate::record;
 
-/// Takes the lock of the data volume, which comes before every change.
+/// The locks that a change needs: the last that was taken is given back first.
+pub struct Locks {
+    _shared: Option<Box<dyn StartLockGuard>>,
+    _local: Box<dyn StartLockGuard>,
+}
+
+/// Takes the lock of the data volume and the one of a database that nodes share, which come before
+/// every change.
+///
+/// # Errors
+/// As [`acquire_local`] and [`acquire_shared`].
+pub fn acquire(node: &Node, wait: Duration) -> Result<Locks, Error> {
+    let local = acquire_local(node, wait)?;
+    Ok(Locks {
+        _shared: acquire_shared(node, wait)?,
+        _local: local,
+    })
+}
+
+/// Takes the lock of the data volume: no other process of this node changes anything.
 ///
 /// # Errors
 /// [`ports::FaultKind::Busy`] where another start keeps it; [`ports::FaultKind::Config`] for a directory in which
 /// every user may replace files.
-pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Error> {
+pub fn acquire_local(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Error> {
     ensure_own_directories(node)?;
     let waiting = &mut || node.host.output.info("waiting for another start to end");
     Ok(node.host.lock.acquire(wait, waiting)?)
+}
+
+/// Takes the lock of a database that nodes share: no other node changes what is everybody's.
+///
+/// # Errors
+/// [`ports::FaultKind::Busy`] where another node keeps it, and a database that cannot be asked.
+pub fn acquire_shared(
+    node: &Node,
+    wait: Duration,
+) -> Result<Option<Box<dyn StartLockGuard>>, Error> {
+    let Some(lock) = &node.store.lock else {
+        return Ok(None);
+    };
+    let waiting = &mut || {
+        let what = "waiting for another node to end what it does to the database";
+        node.host.output.info(what);
+    };
+    Ok(Some(lock.acquire(wait, waiting)?))
 }
 
 /// Another user could put a file of his own in the place of the DEK, of a key or of the database.
@@ -26,7 +64,7 @@ pub fn acquire(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, E
 pub fn ensure_own_directories(node: &Node) -> Result<(), FileError> {
     for directory in [
         parent(&node.secrets.cache.path()),
-        parent(&node.settings.database_path),
+        node.settings.lock_directory.clone(),
         node.web.tls.directory(),
         node.host.wizard.directory(),
     ] {
@@ -48,11 +86,11 @@ fn parent(path: &str) -> String {
     }
 }
 
-/// Takes the lock of a data volume that has a database: taking it makes a missing directory.
+/// Takes the locks of a node that has a database: taking them makes a missing directory.
 ///
 /// # Errors
 /// As [`record::read`] and [`acquire`].
-pub fn acquire_installed(node: &Node, wait: Duration) -> Result<Box<dyn StartLockGuard>, Error> {
+pub fn acquire_installed(node: &Node, wait: Duration) -> Result<Locks, Error> {
     record::read(node)?;
     acquire(node, wait)
 }

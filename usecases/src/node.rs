@@ -19,6 +19,8 @@ pub struct Settings {
     pub app_version: Version,
     /// Host name of the container.
     pub container_id: String,
+    /// Name of the node among those that share its database.
+    pub node_id: String,
     /// The user that runs this, as a number.
     pub user_id: u32,
     /// Label of the token.
@@ -39,8 +41,11 @@ pub struct Settings {
     pub san: Vec<String>,
     /// Whether somebody configured them.
     pub san_configured: bool,
-    /// Path of the database, for messages.
+    /// Path of the database, or the address of its server, for messages.
     pub database_path: String,
+    /// The directory of the lock and of the ledger of PIN tries: the database's where that is a
+    /// file.
+    pub lock_directory: String,
 }
 
 /// One node: its ports, in groups.
@@ -65,6 +70,7 @@ impl Node {
             at: self.host.clock.now(),
             version: self.settings.app_version.to_string(),
             container_id: self.settings.container_id.clone(),
+            node: self.settings.node_id.clone(),
             user_id: self.settings.user_id,
             kind,
             detail: detail.into(),
@@ -82,6 +88,9 @@ pub struct Store {
     pub backups: Box<dyn Backups>,
     /// The history.
     pub history: Box<dyn History>,
+    /// The lock of a database that nodes share; the one of the machine is enough where a database
+    /// is one node's alone.
+    pub lock: Option<Box<dyn StartLock>>,
 }
 
 /// The ports of the token, and of the DEK that it wraps.

@@ -52,14 +52,24 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     let program = &node.settings.app_version;
     recorder.report.version.current = Some(program.to_string());
     let _lock = match request.mode {
-        Mode::CarryOut => Some(lock::acquire(node, request.lock_wait)?),
+        Mode::CarryOut => Some(lock::acquire_local(node, request.lock_wait)?),
         Mode::DryRun | Mode::Status => {
             lock::ensure_own_directories(node)?;
             None
         }
     };
     // After the lock is held: the start that had it may have changed everything.
-    let looked = look(node)?;
+    let mut looked = look(node)?;
+    // A ready node takes no lock of what nodes share: it leaves that as it is. The token is not asked
+    // twice, so this is decided by what the database and the files say.
+    let _shared = match request.mode {
+        Mode::CarryOut if node.store.lock.is_some() && looked.may_change_shared(node) => {
+            let lock = lock::acquire_shared(node, request.lock_wait)?;
+            looked = look(node)?;
+            lock
+        }
+        Mode::CarryOut | Mode::DryRun | Mode::Status => None,
+    };
     let seen = open_token(node, looked, request.mode, request.accept_new_database)?;
     recorder.report.set_observed(&seen.observed, &seen.warnings);
     recorder.report.token = seen.token.as_ref().map(Into::into);

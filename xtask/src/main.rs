@@ -31,8 +31,8 @@ type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 const TASKS: [Task; 8] = [
     (
         "test",
-        "[--token softhsm|kryoptic|softokn | ARG…]: the whole test suite, with the programs it needs, or \
-         what runs on every token on this one; ARGs go to `cargo test`",
+        "[--token softhsm|kryoptic|softokn | --database postgres | ARG…]: the whole test suite, with the \
+         programs it needs, or what runs on every token or database on this one; ARGs go to `cargo test`",
         test::run,
     ),
     ("tidy", ": the rules that no compiler checks", tidy::run),

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the programs that the tests run, then the tests.
 
+mod databases;
 mod needs;
 mod suites;
 mod tally;
@@ -11,13 +12,19 @@ use tally::Tally;
 pub use suites::build_kryoptic;
 
 /// Installs what is missing and runs the tests: all of them with `arguments`, and where there are
-/// none those of the token once more on the other tokens; with `--token NAME` those of the token on
-/// this one.
+/// none those of the token once more on the other tokens, and those of the database on PostgreSQL;
+/// with `--token NAME` those of the token on this one, with `--database postgres` those of the database
+/// on that.
 pub fn run(arguments: &[String]) -> Result<()> {
     let token = match arguments {
         [flag, name] if flag == "--token" => Some(Kind::named(name)?),
         [flag, ..] if flag == "--token" => return Err("--token takes one name".to_owned()),
         _ => None,
+    };
+    let on_postgres = match arguments {
+        [flag, name] if flag == "--database" && name == "postgres" => true,
+        [flag, ..] if flag == "--database" => return Err("--database takes postgres".to_owned()),
+        _ => false,
     };
     needs::provide()?;
     build_kryoptic()?;
@@ -28,6 +35,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
     };
     match token {
         Some(kind) => end(kind.name().to_owned(), suites::run(kind, &mut tally)),
+        None if on_postgres => end(
+            "postgres".to_owned(),
+            databases::run_on_postgres(&mut tally),
+        ),
         None => {
             let mut all = run::cargo();
             all.args(["test", "--workspace", "--no-fail-fast"]);
@@ -36,6 +47,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
                 for kind in [Kind::Kryoptic, Kind::Softokn] {
                     end(kind.name().to_owned(), suites::run(kind, &mut tally));
                 }
+                end(
+                    "postgres".to_owned(),
+                    databases::run_on_postgres(&mut tally),
+                );
             }
         }
     }

@@ -24,9 +24,11 @@ use crate::sql_error::failed;
 use crate::watch::Watch;
 use crate::{node, schema, scrub};
 
-/// Copies, writes the manifest, reads the result back, and gives it its name or sends it on.
+/// Copies, writes the manifest, reads the result back, and gives it its name or sends it on. What
+/// stands at `beside`, or belongs to it, is never overwritten.
 pub(crate) fn create(
     db: &Db<'_>,
+    beside: &Utf8Path,
     snapshots: &Utf8Path,
     target: BackupTarget<'_>,
     origin: &BackupOrigin,
@@ -35,12 +37,12 @@ pub(crate) fn create(
     let path = db.path;
     let place = match &target {
         BackupTarget::New(file) => {
-            own::ensure_not_own(Utf8Path::new(file), path)?;
+            own::ensure_not_own(Utf8Path::new(file), beside)?;
             ensure_free(Utf8Path::new(file))?;
             parent(Utf8Path::new(file))
         }
         BackupTarget::Replace(file) => {
-            own::ensure_not_own(Utf8Path::new(file), path)?;
+            own::ensure_not_own(Utf8Path::new(file), beside)?;
             ensure_regular(Utf8Path::new(file))?;
             parent(Utf8Path::new(file))
         }

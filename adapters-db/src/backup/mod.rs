@@ -12,4 +12,4 @@ mod stage;
 
 pub(crate) use create::create;
 pub(crate) use read::read;
-pub(crate) use stage::Staged;
+pub(crate) use stage::{Staged, taken_in};

@@ -60,29 +60,7 @@ impl Staged {
         watch: Watch,
     ) -> Result<Self, BackupError> {
         let path = resolved(&connections.path)?;
-        let name = read::name(&source);
-        let name = Utf8Path::new(&name);
-        let is_file = matches!(source, BackupSource::File(_));
-        let mut opened;
-        let stream: &mut dyn Read = match source {
-            BackupSource::File(_) => {
-                opened = read::naming(name, || read::open(name))?;
-                &mut opened
-            }
-            BackupSource::Stream(stream) => stream,
-        };
-        let draft = Draft::within(nearest_directory(parent(&path)))?;
-        read::take_in(stream, name, &draft)?;
-        let draft = draft.with_private_name()?;
-        // The copy is what will be used: it, and not the file it came from, has to be whole.
-        let backup = read::naming(name, || {
-            let backup = read::verify_draft(&draft, name, &watch)?;
-            if is_file {
-                read::ensure_finished(name, &backup)?;
-            }
-            Ok(backup)
-        })?;
-        make_ready(&draft, name, &backup)?;
+        let (backup, draft) = taken_in(source, nearest_directory(parent(&path)), &watch)?;
         Ok(Self {
             backup,
             draft,
@@ -143,7 +121,15 @@ impl Staged {
         let db = Db::new(&self.path, &reader);
         let file = plain_file(&db)?;
         let (snapshots, watch) = (&self.snapshots, &self.watch);
-        let made = snapshot::make(&db, file.as_ref(), snapshots, Kind::Replaced, now, watch);
+        let made = snapshot::make(
+            &db,
+            file.as_ref(),
+            db.path,
+            snapshots,
+            Kind::Replaced,
+            now,
+            watch,
+        );
         self.held = Some(Held {
             _file: file,
             _transaction: transaction,
@@ -206,6 +192,38 @@ impl StagedBackup for Staged {
         drop(held);
         Ok(())
     }
+}
+
+/// A backup in a copy in the directory, checked and ready to go back to work. The copy is what will be
+/// used: it, and not the file it came from, has to be whole.
+pub(crate) fn taken_in(
+    source: BackupSource<'_>,
+    directory: &Utf8Path,
+    watch: &Watch,
+) -> Result<(Backup, Draft), BackupError> {
+    let name = read::name(&source);
+    let name = Utf8Path::new(&name);
+    let is_file = matches!(source, BackupSource::File(_));
+    let mut opened;
+    let stream: &mut dyn Read = match source {
+        BackupSource::File(_) => {
+            opened = read::naming(name, || read::open(name))?;
+            &mut opened
+        }
+        BackupSource::Stream(stream) => stream,
+    };
+    let draft = Draft::within(directory)?;
+    read::take_in(stream, name, &draft)?;
+    let draft = draft.with_private_name()?;
+    let backup = read::naming(name, || {
+        let backup = read::verify_draft(&draft, name, watch)?;
+        if is_file {
+            read::ensure_finished(name, &backup)?;
+        }
+        Ok(backup)
+    })?;
+    make_ready(&draft, name, &backup)?;
+    Ok((backup, draft))
 }
 
 /// The path through every symbolic link: a rename would replace the link.

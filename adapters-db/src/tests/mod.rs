@@ -1,14 +1,18 @@
 //! The adapter on real files.
 
 mod backups;
+mod between;
 mod classification;
 mod copies;
 mod credentials;
 mod drafts;
 mod hostile;
 mod migrations;
+mod postgres;
+mod postgres_faults;
 mod reading;
 mod records;
+mod server;
 mod snapshots;
 mod sweeps;
 

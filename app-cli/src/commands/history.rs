@@ -51,7 +51,13 @@ fn lines(row: &HistoryRow) -> Vec<String> {
         .user_id
         .map_or(String::new(), |id| format!(", user {id}"));
     let at = rfc3339(row.at);
-    let first = format!("{at}  {what:21}  {}, {}{by}", row.version, row.container_id);
+    // By default a node is called as its container is.
+    let node = row.node.as_deref().filter(|node| *node != row.container_id);
+    let node = node.map_or(String::new(), |node| format!(", node {node}"));
+    let first = format!(
+        "{at}  {what:21}  {}, {}{node}{by}",
+        row.version, row.container_id
+    );
     std::iter::once(first).chain(below).collect()
 }
 
@@ -97,6 +103,7 @@ fn value(row: &HistoryRow) -> HistoryReport {
         last_at: Moment(row.at),
         version: row.version.clone(),
         container_id: row.container_id.clone(),
+        node: row.node.clone(),
         user_id: row.user_id,
         starts: starts.map(|starts| starts.count),
         startup_scenario: starts.map(|starts| starts.startup_scenario.clone()),

@@ -18,6 +18,7 @@ const MAX_FILE: u64 = 1 << 20;
 pub struct ConfigFile {
     pub app: App,
     pub database: Database,
+    pub node: Node,
     pub wizard: Wizard,
     pub tls: Tls,
     pub runtime: Runtime,
@@ -38,7 +39,17 @@ pub struct App {
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     pub path: Option<Utf8PathBuf>,
+    pub url: Option<String>,
+    pub password_file: Option<Utf8PathBuf>,
+    pub schema: Option<String>,
+    pub wait: Option<String>,
     pub snapshots: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Node {
+    pub id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,15 +187,15 @@ fn no_configuration(path: &Utf8Path) -> Failure {
 mod tests {
     use super::*;
 
-    /// But for `hsm.uri`, which stands in the place of module and label, and `hsm.module_init`, which
-    /// the example's module does not take.
+    /// But for `hsm.uri` and `database.url`, which stand in the place of others, and
+    /// `hsm.module_init`, which the example's module does not take.
     #[test]
     fn the_manuals_example_shows_every_key() {
         let file: ConfigFile = toml::from_str(&crate::manual::example()).unwrap();
         let shown = format!("{file:?}");
-        for left_out in ["uri: None", "module_init: None"] {
+        for left_out in ["url: None", "uri: None", "module_init: None"] {
             assert!(shown.contains(left_out), "{shown}");
         }
-        assert_eq!(shown.matches(": None").count(), 2, "{shown}");
+        assert_eq!(shown.matches(": None").count(), 3, "{shown}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::time::Duration;
 
 use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -278,5 +279,25 @@ impl Layers<'_> {
                 origin: Origin::Default,
             },
         }
+    }
+}
+
+/// A length of time, longer than nothing.
+///
+/// # Errors
+/// [`FaultKind::Config`] for what is none.
+pub(super) fn duration(key: &str, variable: &str, text: &str) -> Result<Duration, Failure> {
+    let fault = |why: String| {
+        Failure::new(
+            FaultKind::Config,
+            format!("{key}: \"{text}\" is no length of time: {why}"),
+            format!("write it like `30s` or `2m`, in {key} or {variable}"),
+        )
+    };
+    let wait = humantime::parse_duration(text).map_err(|error| fault(error.to_string()))?;
+    if wait.is_zero() {
+        Err(fault("it must be longer than nothing".into()))
+    } else {
+        Ok(wait)
     }
 }

@@ -3,6 +3,7 @@
 mod file;
 mod layers;
 mod secrets;
+mod server;
 mod variables;
 
 use std::time::Duration;
@@ -14,12 +15,13 @@ use ports::FaultKind;
 
 pub use layers::{Origin, Setting};
 pub use secrets::{SecretFiles, read_password_file};
+pub use server::ServerSettings;
 pub use variables::{OTHERS as OTHER_VARIABLES, TABLE as VARIABLES};
 
 use crate::cli::Global;
 use crate::failure::Failure;
 use file::{ConfigFile, Names};
-use layers::{Environment, Layers};
+use layers::{Environment, Layers, duration};
 
 /// The merged configuration.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub app_version: Setting<Version>,
     /// Database file.
     pub database: Setting<Utf8PathBuf>,
+    /// The database server that takes the place of that file, where there is one.
+    pub server: ServerSettings,
     /// Directory of the snapshots.
     pub snapshots: Setting<Utf8PathBuf>,
     /// Directory of the wizard state.
@@ -131,8 +135,9 @@ impl Config {
         layers: &Layers<'_>,
         root: Setting<Utf8PathBuf>,
         path: Setting<Utf8PathBuf>,
-        file: ConfigFile,
+        mut file: ConfigFile,
     ) -> Result<Self, Failure> {
+        let server = ServerSettings::resolve(layers, &mut file)?;
         let default = |below: &str| root.value.join(below);
         let text = |text: String| Ok(text);
 
@@ -206,6 +211,7 @@ impl Config {
                 "database.path",
                 || default("var/lib/trustpoint/trustpoint.db"),
             )?,
+            server,
             snapshots: layers
                 .path_in_file(file.database.snapshots, "database.snapshots")?
                 .unwrap_or_else(|| Setting {
@@ -259,7 +265,7 @@ impl Config {
                     text,
                     || "30s".to_owned(),
                 )?
-                .and_then(|text| duration(&text))?,
+                .and_then(|text| duration("hsm.wait", "TRUSTPOINT_HSM_WAIT", &text))?,
             hsm_physical: layers.value(
                 "TRUSTPOINT_HSM_PHYSICAL",
                 file.hsm.physical,
@@ -273,6 +279,11 @@ impl Config {
                     "HSM_SO_PIN_FILE",
                     file.hsm.so_pin_file,
                     "hsm.so_pin_file",
+                )?,
+                database: layers.pick_path(
+                    "TRUSTPOINT_DATABASE_PASSWORD_FILE",
+                    file.database.password_file,
+                    "database.password_file",
                 )?,
             },
             nginx_reload: layers.file_only(file.nginx.reload, Vec::new),
@@ -334,6 +345,14 @@ impl Config {
             row("config", &self.file, ToString::to_string),
             row("app.version", &self.app_version, ToString::to_string),
             row("database.path", &self.database, ToString::to_string),
+            row("database.url", &self.server.url, option),
+            row("database.schema", &self.server.schema, |schema| {
+                schema.as_str().to_owned()
+            }),
+            row("database.wait", &self.server.wait, |wait| {
+                humantime::format_duration(*wait).to_string()
+            }),
+            row("node.id", &self.server.node, option),
             row("database.snapshots", &self.snapshots, ToString::to_string),
             row(
                 "wizard.state_dir",
@@ -424,20 +443,4 @@ fn yes_or_no(text: &str) -> Result<bool, Failure> {
         )
         .because(error)
     })
-}
-
-fn duration(text: &str) -> Result<Duration, Failure> {
-    let fault = |why: String| {
-        Failure::new(
-            FaultKind::Config,
-            format!("hsm.wait: \"{text}\" is no length of time: {why}"),
-            "write it like `30s` or `2m`, in hsm.wait or TRUSTPOINT_HSM_WAIT",
-        )
-    };
-    let wait = humantime::parse_duration(text).map_err(|error| fault(error.to_string()))?;
-    if wait.is_zero() {
-        Err(fault("it must be longer than nothing".into()))
-    } else {
-        Ok(wait)
-    }
 }

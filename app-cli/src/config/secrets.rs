@@ -13,21 +13,26 @@ use crate::input;
 
 const DEFAULT_PIN_FILE: &str = "/run/secrets/hsm_pin";
 const DEFAULT_SO_PIN_FILE: &str = "/run/secrets/hsm_so_pin";
+const DEFAULT_DATABASE_PASSWORD_FILE: &str = "/run/secrets/database_password";
 
 /// Longest PIN or password, in bytes: more is a wrong file.
 const MAX_SECRET: usize = 4096;
 
-/// The files that were configured for the PINs.
+/// The files that were configured for the PINs and the password of the database.
 #[derive(Clone, Debug)]
 pub struct SecretFiles {
     /// User PIN.
     pub pin: Option<Setting<Utf8PathBuf>>,
     /// SO PIN.
     pub so_pin: Option<Setting<Utf8PathBuf>>,
+    /// Password of the database server.
+    pub database: Option<Setting<Utf8PathBuf>>,
 }
 
-/// Which PIN.
+/// Which PIN or password.
 struct Kind {
+    /// What is typed.
+    what: &'static str,
     name: &'static str,
     default_file: &'static str,
     variable: &'static str,
@@ -36,6 +41,7 @@ struct Kind {
 }
 
 const USER: Kind = Kind {
+    what: "PIN",
     name: "user PIN",
     default_file: DEFAULT_PIN_FILE,
     variable: "HSM_PIN",
@@ -44,6 +50,7 @@ const USER: Kind = Kind {
 };
 
 const SO: Kind = Kind {
+    what: "PIN",
     name: "SO PIN",
     default_file: DEFAULT_SO_PIN_FILE,
     variable: "HSM_SO_PIN",
@@ -51,7 +58,28 @@ const SO: Kind = Kind {
     key: "hsm.so_pin_file",
 };
 
+const DATABASE: Kind = Kind {
+    what: "password",
+    name: "password of the database",
+    default_file: DEFAULT_DATABASE_PASSWORD_FILE,
+    variable: "TRUSTPOINT_DATABASE_PASSWORD",
+    file_variable: "TRUSTPOINT_DATABASE_PASSWORD_FILE",
+    key: "database.password_file",
+};
+
 impl SecretFiles {
+    /// The password of the database server; `None` where nobody gave one: it may ask for none.
+    ///
+    /// # Errors
+    /// One that was given and cannot be had.
+    pub fn database_password(&self) -> Result<Option<Secret>, Failure> {
+        let given = self.database.as_ref();
+        if !is_given(given, &DATABASE) {
+            return Ok(None);
+        }
+        pin(given, &DATABASE).map(Some)
+    }
+
     /// The user PIN.
     ///
     /// # Errors
@@ -90,17 +118,21 @@ impl SecretFiles {
 
     /// Rows of `config show`: the paths, never what is in them.
     pub(super) fn rows(&self) -> Vec<(&'static str, String, String)> {
-        [(&USER, &self.pin), (&SO, &self.so_pin)]
-            .into_iter()
-            .map(|(kind, setting)| match setting {
-                Some(setting) => (
-                    kind.key,
-                    setting.value.to_string(),
-                    setting.origin.to_string(),
-                ),
-                None => (kind.key, kind.default_file.to_owned(), "default".to_owned()),
-            })
-            .collect()
+        [
+            (&USER, &self.pin),
+            (&SO, &self.so_pin),
+            (&DATABASE, &self.database),
+        ]
+        .into_iter()
+        .map(|(kind, setting)| match setting {
+            Some(setting) => (
+                kind.key,
+                setting.value.to_string(),
+                setting.origin.to_string(),
+            ),
+            None => (kind.key, kind.default_file.to_owned(), "default".to_owned()),
+        })
+        .collect()
     }
 }
 
@@ -118,8 +150,8 @@ fn is_given(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> bool {
 fn pin(configured: Option<&Setting<Utf8PathBuf>>, kind: &Kind) -> Result<Secret, Failure> {
     let hint = || {
         format!(
-            "put the PIN into a file that only this user can read and name it with {} or {}",
-            kind.file_variable, kind.key
+            "put the {} into a file that only this user can read and name it with {} or {}",
+            kind.what, kind.file_variable, kind.key
         )
     };
     if let Some(path) = file(configured, kind) {

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 21] = [
+pub const TABLE: [(&str, &str); 26] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -15,7 +15,24 @@ pub const TABLE: [(&str, &str); 21] = [
     ("TRUSTPOINT_DATABASE", "Database file: database.path."),
     (
         "TRUSTPOINT_DATABASE_PASSWORD",
-        "Kept from every program that this one runs; SQLite has no password.",
+        "Password of the database server, where no file has it; kept from every program that this one \
+         runs.",
+    ),
+    (
+        "TRUSTPOINT_DATABASE_PASSWORD_FILE",
+        "File with the password of the database server: database.password_file.",
+    ),
+    (
+        "TRUSTPOINT_DATABASE_SCHEMA",
+        "Schema of the tables on the database server: database.schema.",
+    ),
+    (
+        "TRUSTPOINT_DATABASE_URL",
+        "URL of a PostgreSQL server, in place of the file: database.url.",
+    ),
+    (
+        "TRUSTPOINT_DATABASE_WAIT",
+        "How long to wait for the database server, as 30s: database.wait.",
     ),
     (
         "TRUSTPOINT_DEK_FILE",
@@ -49,6 +66,10 @@ pub const TABLE: [(&str, &str); 21] = [
     (
         "TRUSTPOINT_IMAGE",
         "Image of the node, instead of trustpoint; the compose file reads it.",
+    ),
+    (
+        "TRUSTPOINT_NODE_ID",
+        "Name of the node among those that share a database: node.id.",
     ),
     (
         "TRUSTPOINT_ROOT",
@@ -166,6 +187,7 @@ mod tests {
             include_str!("mod.rs"),
             include_str!("layers.rs"),
             include_str!("secrets.rs"),
+            include_str!("server.rs"),
             include_str!("../process.rs"),
         ];
         let read = sources
@@ -195,7 +217,7 @@ mod tests {
     }
 
     /// What the compose file does not give to the node, and why.
-    const LEFT_OUT: [(&str, &str); 17] = [
+    const LEFT_OUT: [(&str, &str); 18] = [
         ("HSM_PIN", "the PIN comes as a file, a secret"),
         ("HSM_PIN_FILE", "the secret is mounted where the default is"),
         ("HSM_SO_PIN", "the PIN comes as a file, a secret"),
@@ -209,7 +231,14 @@ mod tests {
             "the image's file is at the default path",
         ),
         ("TRUSTPOINT_DATABASE", "the volume is mounted there"),
-        ("TRUSTPOINT_DATABASE_PASSWORD", "nothing reads it"),
+        (
+            "TRUSTPOINT_DATABASE_PASSWORD",
+            "the password comes as a file, a secret",
+        ),
+        (
+            "TRUSTPOINT_DATABASE_PASSWORD_FILE",
+            "a secret of that name is mounted where the default is",
+        ),
         ("TRUSTPOINT_DEK_FILE", "a start sets it for its CMD"),
         (
             "TRUSTPOINT_HSM_DAEMON",

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use domain::SetupWizardState;
-use ports::{AssetError, DekCacheError, FileError, LockError, PinMemoryError, WizardError};
+use ports::{AssetError, DekCacheError, FileError, PinMemoryError, WizardError};
 
 use super::common::{DEFECT, FREE_SPACE};
 
@@ -28,20 +28,6 @@ pub(super) fn file(error: &FileError) -> String {
         }
         FileError::Full { .. } => FREE_SPACE.to_owned(),
         FileError::NoFileName { .. } => "configure a path with a file name".into(),
-    }
-}
-
-/// For the start lock.
-pub(super) fn lock(error: &LockError) -> String {
-    match error {
-        LockError::File(error) => file(error),
-        LockError::Busy { path, .. } => format!(
-            "wait for it to end, or find the process that holds it with `fuser -v {path}`; the \
-             kernel releases the lock when that process dies"
-        ),
-        LockError::NoDirectory { .. } => {
-            "is its volume mounted? Mount it or create the directory, then start again".into()
-        }
     }
 }
 

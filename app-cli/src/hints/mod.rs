@@ -3,6 +3,7 @@
 
 mod common;
 mod files;
+mod lock;
 mod refused;
 mod store;
 mod tls;
@@ -15,7 +16,7 @@ use usecases::error::Error;
 pub fn of(error: &Error) -> String {
     match error {
         Error::File(error) => files::file(error),
-        Error::Lock(error) => files::lock(error),
+        Error::Lock(error) => lock::lock(error),
         Error::Wizard(error) => files::wizard(error),
         Error::DekCache(error) => files::dek_cache(error),
         Error::Assets(error) => files::assets(error),

@@ -1,6 +1,6 @@
 //! Hints for the database, its backups, and the cryptography with a DEK.
 
-use ports::{BackupError, CryptoError, DatabaseTrouble, FaultKind, StoreError};
+use ports::{BackupError, CryptoError, DatabaseTrouble, FaultKind, ServerTrouble, StoreError};
 
 use super::common::{DEFECT, FREE_SPACE};
 use super::files::file;
@@ -18,6 +18,18 @@ pub(super) fn store(error: &StoreError) -> String {
         StoreError::Failed { trouble, .. }
         | StoreError::MigrationFailed { trouble, .. }
         | StoreError::NotWritable { trouble, .. } => return of_trouble(trouble),
+        StoreError::NotConnected { trouble, .. } => return server(trouble),
+        StoreError::CommitUnknown { .. } => {
+            "see with `trustpointctl status` how the node is, then run this again"
+        }
+        StoreError::LockLost { .. } => "run this again once the server is steady",
+        StoreError::ForeignTables { .. } => {
+            "give this program a schema of its own with database.schema, or correct the URL; nothing \
+             was changed"
+        }
+        StoreError::TakenOver { .. } => {
+            "start this node with that version: the roll-out has come to it"
+        }
         StoreError::NoSpace { .. } => FREE_SPACE,
         StoreError::NoFile { .. } => {
             "set the database's path to a file, or move away what stands there"
@@ -105,7 +117,40 @@ fn of_trouble(trouble: &DatabaseTrouble) -> String {
         DatabaseTrouble::ReadOnly { path } => {
             return format!("make {path} and its directory writable");
         }
+        DatabaseTrouble::Server(trouble) => return server(trouble),
         DatabaseTrouble::Defect => DEFECT,
+    }
+    .to_owned()
+}
+
+/// For the server of a database.
+fn server(trouble: &ServerTrouble) -> String {
+    match trouble {
+        ServerTrouble::Unreachable => {
+            "check that the server runs, that database.url is right, and that nothing stands in \
+             between; database.wait says how long a start waits for it"
+        }
+        ServerTrouble::LoginRefused => {
+            "check the user in database.url, database.password_file, and the server's pg_hba.conf"
+        }
+        ServerTrouble::NoRight { user } => {
+            return format!(
+                "let an administrator give {user} the right: it needs CREATE on the database, or to \
+                 own the schema and its tables"
+            );
+        }
+        ServerTrouble::NoDatabase { name, user } => {
+            return format!("create it: `createdb --owner={user} {name}`, or correct database.url");
+        }
+        ServerTrouble::Standby => {
+            "name the primary in database.url, or all hosts with commas between; a standby that was \
+             promoted meanwhile is found by the next start"
+        }
+        ServerTrouble::Certificate => {
+            "name the certificate of the authority with sslrootcert in database.url, and the server \
+             as its certificate does; with sslmode=verify-ca the name is not compared"
+        }
+        ServerTrouble::TooOld => "use PostgreSQL 13 or newer",
     }
     .to_owned()
 }
@@ -132,6 +177,10 @@ pub(super) fn backup(error: &BackupError) -> String {
             _ => return backup(source),
         },
         BackupError::KeptOpen { .. } => "stop the application, then restore again",
+        BackupError::OtherInstallation { .. } => {
+            "restore it into an empty schema (database.schema), or rename the one that is there: `ALTER \
+             SCHEMA … RENAME TO …`"
+        }
         BackupError::NotOurs { .. } => "correct database.path, or move that file away",
     }
     .to_owned()

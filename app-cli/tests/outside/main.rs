@@ -11,6 +11,9 @@
 
 mod sandbox;
 mod schema;
+#[path = "../../../adapters-db/src/tests/server.rs"]
+#[expect(dead_code, reason = "the tests of the adapter use more of it")]
+mod server;
 
 mod backup;
 mod bad_input;
@@ -20,6 +23,7 @@ mod contradictions;
 mod copies;
 mod corrections;
 mod doctor;
+mod fleet;
 mod history;
 mod hsm_check;
 mod interop;

@@ -12,12 +12,15 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
 use tempfile::TempDir;
 
 pub use run::Run;
 use token::{Kind, Store};
 pub use tokens::LABEL;
+
+use crate::server::{Server, new_name};
 
 /// The default module of Debian's softhsm2.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -32,7 +35,26 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct Sandbox {
     dir: TempDir,
     variables: BTreeMap<String, String>,
+    /// Where its database stands on the tests' server, where it is not a file.
+    schema: Option<String>,
     store: Store,
+}
+
+/// The tests' server, with a function that SQLite has, too.
+fn server() -> &'static Server {
+    static PREPARED: Once = Once::new();
+    let server = Server::shared();
+    PREPARED.call_once(|| {
+        let hex = "CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql \
+                   AS 'SELECT upper(encode($1, ''hex''))'";
+        server.sql("postgres", hex);
+    });
+    server
+}
+
+/// Whether the databases of this run stand on a server (`cargo xtask test --database postgres`).
+pub fn is_on_server() -> bool {
+    std::env::var("TRUSTPOINT_TEST_DATABASE").is_ok_and(|database| database == "postgres")
 }
 
 impl Sandbox {
@@ -51,13 +73,44 @@ impl Sandbox {
         let mut sandbox = Self {
             dir,
             variables: BTreeMap::new(),
+            schema: None,
             store,
         };
+        if is_on_server() {
+            sandbox.move_to_server();
+        }
         sandbox.set("HSM_PIN", PIN);
         sandbox.set("HSM_SO_PIN", SO_PIN);
         sandbox.new_tokens();
         sandbox.configure_module();
         sandbox
+    }
+
+    /// One whose database will stand in an empty schema of the tests' server.
+    pub fn on_server() -> Self {
+        let mut sandbox = Self::new();
+        sandbox.move_to_server();
+        sandbox
+    }
+
+    /// Another node on the same database.
+    pub fn beside(&self, name: &str) -> Self {
+        let mut sandbox = Self::new();
+        let schema = self.schema.clone().expect("its database is a file");
+        sandbox.use_schema(schema);
+        sandbox.set("TRUSTPOINT_NODE_ID", name);
+        sandbox
+    }
+
+    fn move_to_server(&mut self) {
+        self.use_schema(new_name("sandbox"));
+    }
+
+    fn use_schema(&mut self, schema: String) {
+        let url = server().url("tests", "postgres");
+        self.set("TRUSTPOINT_DATABASE_URL", &url);
+        self.set("TRUSTPOINT_DATABASE_SCHEMA", &schema);
+        self.schema = Some(schema);
     }
 
     /// A node that was set up with software storage, and started once.
@@ -227,9 +280,18 @@ impl Sandbox {
         Run::end_of(&mut self.command(arguments))
     }
 
-    /// Runs SQL with the sqlite3 program, and gives back what it printed.
+    /// Runs SQL with the sqlite3 program, or with psql, and gives back what it printed.
     #[track_caller]
     pub fn sql(&self, statement: &str) -> String {
+        if let Some(schema) = &self.schema {
+            // The few words that are not the same.
+            let statement = ["x'", "X'"]
+                .iter()
+                .fold(statement.to_owned(), |sql, word| sql.replace(word, "'\\x"))
+                .replace("AS BLOB", "AS BYTEA");
+            let statement = format!("SET search_path = {schema}, public; {statement}");
+            return server().sql("postgres", &statement) + "\n";
+        }
         tool("sqlite3", [self.database().as_os_str(), statement.as_ref()])
     }
 
@@ -269,14 +331,30 @@ impl Sandbox {
     /// Every file below the root with its kind, mode and content, but the lock file, `pin-rejected`
     /// and the last report with its directory, which a start that fails may write.
     pub fn picture(&self) -> BTreeMap<PathBuf, String> {
-        Self::picture_below(&self.path("root"))
+        let mut picture = Self::picture_below(&self.path("root"));
+        if self.schema.is_some() {
+            picture.insert(self.database(), self.dump());
+        }
+        picture
+    }
+
+    /// All that the database holds, as text.
+    pub fn dump(&self) -> String {
+        match &self.schema {
+            None => self.sql(".dump"),
+            Some(schema) => self.sql(&format!(
+                "SELECT 'INSERT INTO ' || table_name || ' ' || replace(query_to_xml('SELECT * FROM ' \
+                 || table_name || ' ORDER BY 1', true, true, '')::text, E'\\n', '') \
+                 FROM information_schema.tables WHERE table_schema = '{schema}' ORDER BY 1"
+            )),
+        }
     }
 
     /// The same, but of the database what it holds beside the events of its history.
     pub fn picture_but_history(&self) -> BTreeMap<PathBuf, String> {
         let mut picture = self.picture();
         let database = self.database();
-        let dump = but_events(&self.sql(".dump"), "");
+        let dump = but_events(&self.dump(), "");
         picture.insert(database, dump);
         picture
     }

@@ -88,7 +88,7 @@ impl Expected<'_> {
     #[track_caller]
     fn check_history(&self, sandbox: &Sandbox, run: &Run) {
         let row = sandbox.sql(
-            "SELECT startup_scenario, ifnull(restore_scenario, ''), outcome, version
+            "SELECT startup_scenario, coalesce(restore_scenario, ''), outcome, version
              FROM startup_history ORDER BY id DESC LIMIT 1",
         );
         let restore = self.restore.unwrap_or_default();

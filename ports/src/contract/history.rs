@@ -32,6 +32,7 @@ fn records(rig: &dyn StoreRig) {
         at: record.at,
         version: record.version,
         container_id: record.container_id,
+        node: Some(record.node),
         user_id: Some(record.user_id),
         entry: HistoryEntry::Starts(Starts {
             first_at: record.at,
@@ -83,6 +84,7 @@ fn events(rig: &dyn StoreRig) {
             at: recovered.at,
             version: recovered.version,
             container_id: recovered.container_id,
+            node: Some(recovered.node),
             user_id: Some(recovered.user_id),
             entry: HistoryEntry::Event {
                 name: "recovered".to_owned(),
@@ -100,6 +102,13 @@ fn events(rig: &dyn StoreRig) {
     assert_eq!(noted[200].0, "recovered");
 }
 
+fn outcome_of(row: &HistoryRow) -> &str {
+    match &row.entry {
+        HistoryEntry::Starts(starts) => &starts.outcome,
+        HistoryEntry::Event { .. } => panic!("{row:?}"),
+    }
+}
+
 fn equal_starts(rig: &dyn StoreRig) {
     let database = migrated(rig);
     for second in 0..3 {
@@ -107,15 +116,17 @@ fn equal_starts(rig: &dyn StoreRig) {
             .record_start(&start("1.0.0", moment(second)))
             .unwrap();
     }
-    database.record_start(&start("1.1.0", moment(3))).unwrap();
+    let mut other = start("1.0.0", moment(3));
+    other.outcome = "setup_required".to_owned();
+    database.record_start(&other).unwrap();
     // Equal to an older row, not to the newest: a row of its own.
     database.record_start(&start("1.0.0", moment(4))).unwrap();
     let rows = database.rows(10).unwrap();
     let seen: Vec<_> = rows
         .iter()
-        .map(|row| (row.version.as_str(), starts_of(row).0))
+        .map(|row| (outcome_of(row), starts_of(row).0))
         .collect();
-    assert_eq!(seen, [("1.0.0", 1), ("1.1.0", 1), ("1.0.0", 3)]);
+    assert_eq!(seen, [("ready", 1), ("setup_required", 1), ("ready", 3)]);
     assert_eq!((starts_of(&rows[2]).1, rows[2].at), (moment(0), moment(2)));
     assert_eq!(database.rows(2).unwrap(), rows[..2]);
     for number in 0..250 {

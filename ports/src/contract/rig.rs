@@ -101,6 +101,7 @@ pub fn start(version: &str, at: OffsetDateTime) -> StartRecord {
     StartRecord {
         version: version.to_owned(),
         container_id: "node-1".to_owned(),
+        node: "contract".to_owned(),
         user_id: 10_001,
         at,
         startup_scenario: "VERSION_MATCH".to_owned(),
@@ -117,6 +118,7 @@ pub fn event(kind: EventKind, at: OffsetDateTime) -> Event {
         at,
         version: "1.0.0".to_owned(),
         container_id: "node-1".to_owned(),
+        node: "contract".to_owned(),
         user_id: 10_001,
         kind,
         detail: "what it was done to".to_owned(),

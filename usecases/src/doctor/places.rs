@@ -95,7 +95,12 @@ impl Doctor<'_> {
 
     /// Free space for what a start writes.
     pub(super) fn free_space(&mut self, runtime_dir: &str) {
-        let database = self.node.settings.database_path.clone();
+        // A database on a server has its own room; what stands beside one in a file does not.
+        let settings = &self.node.settings;
+        let database = match &self.node.store.lock {
+            None => settings.database_path.clone(),
+            Some(_) => settings.lock_directory.clone(),
+        };
         let tls = self.node.web.tls.directory();
         let wizard = self.node.host.wizard.directory();
         for (name, path, enough) in [

@@ -77,6 +77,8 @@ pub struct HistoryReport {
     pub version: String,
     /// The container's host name.
     pub container_id: String,
+    /// The name of the node; null where it was written before that was recorded.
+    pub node: Option<String>,
     /// The number of the user that ran it; null where it was written before that was recorded.
     pub user_id: Option<u32>,
     /// How many starts; null for anything else.

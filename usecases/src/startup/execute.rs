@@ -266,6 +266,7 @@ impl Execution<'_> {
         self.node.store.history.record_start(&StartRecord {
             version: settings.app_version.to_string(),
             container_id: settings.container_id.clone(),
+            node: settings.node_id.clone(),
             user_id: settings.user_id,
             at: self.node.host.clock.now(),
             startup_scenario: self.selection.startup.name().to_owned(),

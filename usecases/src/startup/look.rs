@@ -1,8 +1,10 @@
 //! Look: what the files and the database say. No token is asked, and nothing is changed but what a
 //! writer that died left half done in the database: a start rolls it back.
 
-use domain::{CacheCopy, Database, SetupWizardState, StartupScenario, Version, Wizard};
-use ports::{CachedDek, Dek, NodeRecord};
+use domain::{
+    CacheCopy, Database, SchemaState, SetupWizardState, StartupScenario, Version, Wizard,
+};
+use ports::{ActiveCredential, CachedDek, Dek, NodeRecord};
 
 use crate::dek_ways;
 use crate::error::Error;
@@ -21,6 +23,29 @@ pub enum Look {
     Newer(Database, Box<NodeRecord>),
     /// A database that this program can serve.
     Installed(Box<Installed>),
+}
+
+impl Look {
+    /// Whether the start may come to change what nodes share: the schema, the version, the storage,
+    /// the credential, the mark of a completed setup.
+    pub fn may_change_shared(&self, node: &Node) -> bool {
+        match self {
+            Self::NoDatabase { .. } => true,
+            Self::Newer(..) => false,
+            Self::Installed(installed) => {
+                let Installed {
+                    database, record, ..
+                } = &**installed;
+                let scenario = database.scenario(&node.settings.app_version);
+                let is_settled = scenario == StartupScenario::VersionMatch
+                    && database.schema == SchemaState::Current
+                    && database.wizard.is_marked
+                    && record.storage.is_some()
+                    && matches!(record.active_credential, ActiveCredential::Stored(_));
+                !is_settled
+            }
+        }
+    }
 }
 
 /// An installed node, before its token was asked.

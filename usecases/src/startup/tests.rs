@@ -4,10 +4,12 @@
 mod mocks;
 mod token;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use domain::{InstallationId, Outcome, SetupWizardState};
-use ports::{CachedDek, FaultKind, FileError};
+use domain::{InstallationId, Outcome, SchemaState, SetupWizardState};
+use ports::{ActiveCredential, CachedDek, FaultKind, FileError};
 
 use super::{Mode, Request, run};
 use crate::recorder::Recorder;
@@ -35,6 +37,35 @@ fn full_disk<T, E: From<FileError>>() -> Result<T, E> {
         needed: 1,
     };
     Err(full.into())
+}
+
+#[test]
+fn a_ready_start_takes_no_lock_of_what_nodes_share() {
+    type Change = fn(&mut Mocks);
+    let cases: [(usize, Change); 5] = [
+        (0, |_| ()),
+        (1, |mocks| mocks.record = None),
+        (1, |mocks| {
+            mocks.record.as_mut().unwrap().schema = SchemaState::Behind;
+        }),
+        (1, |mocks| {
+            mocks.record.as_mut().unwrap().setup_completed_at = None;
+        }),
+        (1, |mocks| {
+            mocks.record.as_mut().unwrap().active_credential = ActiveCredential::None;
+        }),
+    ];
+    for (number, (expected, change)) in cases.into_iter().enumerate() {
+        let taken = Rc::new(Cell::new(0));
+        let token = FakeToken::default();
+        let mut mocks = Mocks::softhsm(&token, CachedDek::Present(mocks::dek()));
+        mocks.shared_lock = Some(Rc::clone(&taken));
+        change(&mut mocks);
+        mocks.allow_changes();
+        // How it ends is not what is asked here.
+        let _ = start(mocks);
+        assert_eq!(taken.get(), expected, "{number}");
+    }
 }
 
 #[test]

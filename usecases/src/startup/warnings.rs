@@ -1,9 +1,11 @@
 //! Warnings that every start repeats until they are dealt with.
 
-use domain::{Observed, SetupWizardState};
+use domain::{Observed, SetupWizardState, Version};
+use ports::NodeStart;
 
 use super::open_token::Observation;
 use crate::node::Node;
+use crate::report::rfc3339;
 
 /// All of them.
 pub(super) fn standing(node: &Node, observation: &Observation) -> Vec<String> {
@@ -17,10 +19,36 @@ pub(super) fn standing(node: &Node, observation: &Observation) -> Vec<String> {
                 .to_owned(),
         );
     }
+    warnings.extend(older_nodes(node, observation));
     if observed.is_hsm_storage() {
         warnings.extend(dek_warnings(node, observation));
     }
     warnings
+}
+
+/// The nodes of a shared database that a roll-out of this version has not come to.
+fn older_nodes(node: &Node, observation: &Observation) -> Option<String> {
+    let program = &node.settings.app_version;
+    let is_older = |version: &str| {
+        let version = version.parse::<Version>();
+        version.is_ok_and(|version| program.precedence(&version).is_gt())
+    };
+    let older: Vec<String> = observation
+        .record
+        .iter()
+        .flat_map(|record| &record.nodes)
+        .filter(|other| other.node != node.settings.node_id && is_older(&other.version))
+        .map(|other| {
+            let NodeStart { node, version, at } = other;
+            format!("{node} (version {version}, started {})", rfc3339(*at))
+        })
+        .collect();
+    (!older.is_empty()).then(|| {
+        format!(
+            "these nodes were last started with an older version, and cannot start with it again: {}",
+            older.join(", ")
+        )
+    })
 }
 
 /// The mark in the database wins (C9), and whoever put the file there should know.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use domain::{Observed, Outcome, SchemaState, Storage};
-use ports::{ActiveCredential, CertificateFacts, Dek, StartLockGuard, TlsCredential, TlsSource};
+use ports::{ActiveCredential, CertificateFacts, Dek, TlsCredential, TlsSource};
 
 use super::reload::reload;
 use crate::error::Error;
-use crate::lock;
+use crate::lock::{self, Locks};
 use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::refused::Refused;
@@ -16,19 +16,19 @@ use crate::startup::{self, Mode, Observation, TlsProvider};
 
 /// The right to change the credential of a node, for as long as this lives.
 pub(super) struct Access {
-    _lock: Box<dyn StartLockGuard>,
+    _locks: Locks,
     observation: Observation,
 }
 
 impl Access {
     /// Takes the lock and looks at the node as a start does.
     pub(super) fn take(node: &Node, lock_wait: Duration) -> Result<Self, Error> {
-        let lock = lock::acquire_installed(node, lock_wait)?;
+        let locks = lock::acquire_installed(node, lock_wait)?;
         // A PIN is used only where the DEK is not cached.
         let observation = startup::observe(node, Mode::DryRun, false)?;
         ensure_saveable(node, &observation)?;
         Ok(Self {
-            _lock: lock,
+            _locks: locks,
             observation,
         })
     }

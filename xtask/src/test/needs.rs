@@ -19,6 +19,8 @@ enum FoundBy {
     Library(&'static str),
     /// Below the directory of some version of LLVM.
     Llvm(&'static str),
+    /// Below the directory of some version of PostgreSQL.
+    Postgres(&'static str),
     /// The token's module.
     Module(Kind),
 }
@@ -40,12 +42,19 @@ impl Need {
                 });
                 versions.any(|version| version.path().join(path).exists())
             }
+            FoundBy::Postgres(path) => {
+                let versions = std::fs::read_dir("/usr/lib/postgresql")
+                    .into_iter()
+                    .flatten();
+                let mut versions = versions.flatten();
+                versions.any(|version| version.path().join(path).exists())
+            }
             FoundBy::Module(kind) => kind.module().exists(),
         }
     }
 }
 
-const NEEDS: [Need; 20] = [
+const NEEDS: [Need; 21] = [
     Need {
         package: "softhsm2",
         found_by: FoundBy::Program("softhsm2-util"),
@@ -122,6 +131,10 @@ const NEEDS: [Need; 20] = [
     Need {
         package: "sqlite3",
         found_by: FoundBy::Program("sqlite3"),
+    },
+    Need {
+        package: "postgresql",
+        found_by: FoundBy::Postgres("bin/initdb"),
     },
     Need {
         package: "build-essential",

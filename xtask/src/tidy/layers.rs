@@ -68,9 +68,10 @@ const LAYERS: [Layer; 8] = [
 const TOKENS: &str = "xtask/tokens/";
 
 /// A crate that only one of ours may know.
-const OWNED: [(&str, &str); 3] = [
+const OWNED: [(&str, &str); 4] = [
     ("rusqlite", "adapters-db"),
     ("refinery", "adapters-db"),
+    ("tokio-postgres", "adapters-db"),
     ("cryptoki", "adapters-hsm"),
 ];
 
@@ -112,7 +113,7 @@ const SQL: [&str; 10] = [
 ];
 
 /// How an operator asks for something: the command line's knowledge.
-const ADVICE: [&str; 9] = [
+const ADVICE: [&str; 10] = [
     "`trustpointctl",
     "`backup ",
     "`tls ",
@@ -121,6 +122,7 @@ const ADVICE: [&str; 9] = [
     "hsm.module",
     "hsm.token_label",
     "database.path",
+    "database.url",
     "nginx.reload",
 ];
 

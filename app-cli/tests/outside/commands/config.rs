@@ -65,7 +65,12 @@ fn config_show_has_every_documented_key_and_no_secret() {
         let run = run.expect(0);
         for key in [
             "database.path",
+            "database.url",
+            "database.password_file",
+            "database.schema",
+            "database.wait",
             "database.snapshots",
+            "node.id",
             "wizard.state_dir",
             "tls.dir",
             "tls.san",

@@ -1,5 +1,7 @@
 //! A node of mocks: what is looked at has answers, and a change is expected or fails the test.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use domain::{DEK_EXPECTED_LENGTH, InstallationId, SchemaState, SetupWizardState, StorageType};
@@ -34,6 +36,8 @@ pub struct Mocks {
     token: FakeToken,
     cached: CachedDek,
     is_opted_in: bool,
+    /// How often the lock of a database that nodes share was taken, where they share one.
+    pub shared_lock: Option<Rc<Cell<usize>>>,
 }
 
 /// The DEK of the node.
@@ -58,6 +62,7 @@ impl Mocks {
             token: FakeToken::default(),
             cached: CachedDek::Absent,
             is_opted_in: false,
+            shared_lock: None,
         }
     }
 
@@ -139,6 +144,9 @@ impl Mocks {
                 credentials: Box::new(self.credentials),
                 backups: Box::new(NoBackups),
                 history: Box::new(self.history),
+                lock: self
+                    .shared_lock
+                    .map(|taken| Box::new(CountedLock(taken)) as Box<dyn StartLock>),
             },
             secrets: Secrets {
                 module: Box::new(self.token.clone()),
@@ -203,6 +211,7 @@ fn record(token: &FakeToken) -> NodeRecord {
         })),
         last_backup_at: None,
         is_scrub_due: false,
+        nodes: Vec::new(),
     }
 }
 
@@ -247,6 +256,7 @@ fn settings() -> Settings {
     Settings {
         app_version: "1.0.0".parse().unwrap(),
         container_id: "c".into(),
+        node_id: "n".into(),
         user_id: 0,
         token_label: LABEL.into(),
         token_serial: None,
@@ -258,6 +268,7 @@ fn settings() -> Settings {
         san: vec!["127.0.0.1".into()],
         san_configured: false,
         database_path: "d".into(),
+        lock_directory: ".".into(),
     }
 }
 
@@ -265,6 +276,19 @@ struct Silent;
 
 impl Output for Silent {
     fn line(&self, _level: Level, _line: &str) {}
+}
+
+struct CountedLock(Rc<Cell<usize>>);
+
+impl StartLock for CountedLock {
+    fn acquire(
+        &self,
+        _wait: Duration,
+        _waiting: &mut dyn FnMut(),
+    ) -> Result<Box<dyn StartLockGuard>, LockError> {
+        self.0.set(self.0.get() + 1);
+        Ok(Box::new(FreeLock))
+    }
 }
 
 struct FreeLock;

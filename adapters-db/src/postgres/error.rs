@@ -1,0 +1,189 @@
+//! What an error of a server means to a start: every SQLSTATE is classed here and nowhere else.
+
+use std::error::Error as _;
+use std::io;
+
+use ports::{Cause, DatabaseTrouble, ServerTrouble, StoreError};
+use tokio_postgres::Error;
+use tokio_postgres::error::DbError;
+
+use super::target::Target;
+use super::tls::TlsFailure;
+
+/// What went wrong with a statement or a connection.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server says so, or the way to it.
+    Server(Error),
+    /// TLS, before anything was sent.
+    Tls(TlsFailure),
+    /// It was silent for too long.
+    Silent,
+    /// It cannot be used, whatever is tried: a standby, or one that is too old.
+    Unfit(ServerTrouble, String),
+}
+
+/// What to do about a failure.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Class {
+    /// It may be over in a moment: tried again.
+    Passing,
+    /// It stays.
+    Server(ServerTrouble),
+    /// The database itself, or what was asked of it.
+    Database(DatabaseTrouble),
+}
+
+impl Failure {
+    pub(super) fn class(&self, target: &Target) -> Class {
+        match self {
+            Self::Silent => Class::Passing,
+            Self::Unfit(trouble, _) => Class::Server(trouble.clone()),
+            Self::Tls(failure) => of_tls(failure),
+            Self::Server(error) => match error.code() {
+                Some(code) => of_code(code.code(), target),
+                None => of_way(error),
+            },
+        }
+    }
+
+    /// What is shown of it.
+    pub(super) fn cause(self) -> Cause {
+        match self {
+            Self::Silent => "the server does not answer".into(),
+            Self::Unfit(_, why) => why.into(),
+            Self::Tls(failure) => failure.into(),
+            Self::Server(error) => match error.as_db_error() {
+                Some(said) => in_words(said).into(),
+                None => error.into(),
+            },
+        }
+    }
+
+    /// The error of an operation on the database; `doing` is like "reading the token".
+    pub(super) fn on(self, target: &Target, doing: &'static str) -> StoreError {
+        let trouble = match self.class(target) {
+            Class::Passing => DatabaseTrouble::Server(ServerTrouble::Unreachable),
+            Class::Server(trouble) => DatabaseTrouble::Server(trouble),
+            Class::Database(trouble) => trouble,
+        };
+        StoreError::Failed {
+            path: target.name(),
+            doing,
+            trouble,
+            source: self.cause(),
+        }
+    }
+}
+
+fn in_words(said: &DbError) -> String {
+    let more = [said.detail(), said.hint()].into_iter().flatten();
+    let more: String = more.map(|text| format!("; {text}")).collect();
+    let code = said.code().code();
+    format!(
+        "the server says: {}{more} (SQLSTATE {code})",
+        said.message()
+    )
+}
+
+fn of_tls(failure: &TlsFailure) -> Class {
+    if failure.is_cut() {
+        Class::Passing
+    } else {
+        Class::Server(ServerTrouble::Certificate)
+    }
+}
+
+/// An error without a SQLSTATE: of the way to the server, or of this side.
+fn of_way(error: &Error) -> Class {
+    let source = error.source();
+    if let Some(failure) = source.and_then(|source| source.downcast_ref::<TlsFailure>()) {
+        return of_tls(failure);
+    }
+    if error.is_closed() || source.is_some_and(|source| source.is::<io::Error>()) {
+        return Class::Passing;
+    }
+    // The kinds of these have no other name outside of their crate.
+    let text = error.to_string();
+    if text.starts_with("error performing TLS handshake") {
+        return Class::Server(ServerTrouble::Certificate);
+    }
+    if text.starts_with("authentication error") || text.starts_with("invalid configuration") {
+        return Class::Server(ServerTrouble::LoginRefused);
+    }
+    if text.starts_with("error connecting to server") || text.starts_with("timeout") {
+        return Class::Passing;
+    }
+    Class::Database(DatabaseTrouble::Defect)
+}
+
+fn of_code(code: &str, target: &Target) -> Class {
+    use DatabaseTrouble as Trouble;
+    use ServerTrouble as Server;
+    let user = || target.address.user.clone();
+    match code {
+        // Starting, stopping, full of connections, cut.
+        "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Class::Passing,
+        _ if code.starts_with("08") => Class::Passing,
+        "28000" | "28P01" => Class::Server(Server::LoginRefused),
+        "42501" => Class::Server(Server::NoRight { user: user() }),
+        "3D000" => Class::Server(Server::NoDatabase {
+            name: target.address.database.clone(),
+            user: user(),
+        }),
+        // A standby, or a primary that has become one.
+        "25006" => Class::Server(Server::Standby),
+        // A lock, a deadlock, a serialisation that failed, a time-out of the session.
+        "55P03" | "40P01" | "40001" | "57014" | "25P03" | "25P04" => {
+            Class::Database(Trouble::InUse)
+        }
+        "53100" => Class::Database(Trouble::Full),
+        "58030" => Class::Database(Trouble::Disk),
+        // Tables or columns that the migrations have made are not there, or not as they were, and
+        // rows break what they promise.
+        "42P01" | "42703" | "42804" | "3F000" | "42P07" | "XX001" | "XX002" => {
+            Class::Database(Trouble::Damaged)
+        }
+        _ if code.starts_with("22") || code.starts_with("23") => Class::Database(Trouble::Damaged),
+        _ => Class::Database(Trouble::Defect),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ports::FaultKind as K;
+
+    use super::*;
+
+    #[test]
+    fn c04_every_sqlstate_has_its_kind() {
+        let target = Target::for_tests("postgresql://tp@db/keys");
+        let kind = |code: &str| match of_code(code, &target) {
+            Class::Passing => K::DatabaseUnavailable,
+            Class::Server(trouble) => trouble.kind(),
+            Class::Database(trouble) => trouble.kind(),
+        };
+        for (code, expected) in [
+            ("57P03", K::DatabaseUnavailable),
+            ("57P01", K::DatabaseUnavailable),
+            ("53300", K::DatabaseUnavailable),
+            ("08006", K::DatabaseUnavailable),
+            ("3D000", K::DatabaseUnavailable),
+            ("25006", K::DatabaseUnavailable),
+            ("55P03", K::DatabaseUnavailable),
+            ("57014", K::DatabaseUnavailable),
+            ("28P01", K::Denied),
+            ("28000", K::Denied),
+            ("42501", K::Denied),
+            ("53100", K::Io),
+            ("58030", K::Io),
+            ("42P01", K::DataCorrupt),
+            ("42703", K::DataCorrupt),
+            ("23505", K::DataCorrupt),
+            ("XX001", K::DataCorrupt),
+            ("42601", K::Internal),
+        ] {
+            assert_eq!(kind(code), expected, "{code}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! One node at a time: an advisory lock of the server, which a session keeps for its life.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use ports::{LockError, StartLock, StartLockGuard};
+use rusqlite::types::Value;
+
+use super::connection::{Ended, Opened};
+use super::database::PostgresDatabase;
+use super::held::{Held, key};
+use super::session::{Ask, Rows};
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Which backend this is, and whether it holds the lock. A key of 64 bits stands in two columns.
+const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, EXISTS (SELECT FROM pg_locks \
+     WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+     AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = pg_backend_pid())";
+/// Who holds it. Its session has done nothing since it took it.
+const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.application_name, ''), '') \
+     || coalesce(' at ' || host(a.client_addr), '') || coalesce(', since ' || \
+     to_char(a.state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '') \
+     FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+     AND (l.classid::bigint << 32 | l.objid::bigint) = $1";
+
+/// The lock of a database that nodes share.
+pub struct AdvisoryLock {
+    database: PostgresDatabase,
+}
+
+impl AdvisoryLock {
+    /// The lock of this database.
+    #[must_use]
+    pub fn of(database: PostgresDatabase) -> Self {
+        Self { database }
+    }
+
+    fn key(&self) -> Value {
+        key(self.database.connections.target.schema.as_str(), "start")
+    }
+
+    /// `Some` backend where it was taken.
+    fn try_take(&self, own: &Opened) -> Result<Option<i64>, LockError> {
+        let ask = Ask::new("SELECT pg_try_advisory_lock($1)", vec![self.key()]);
+        let answers = own.ask(&[ask]).map_err(|ended| self.failed(ended))?;
+        if answers.into_iter().flatten().next() != Some(vec![Value::Integer(1)]) {
+            return Ok(None);
+        }
+        self.ensure_own(own).map(Some)
+    }
+
+    /// Whether this connection has a backend of its own. Asked before the lock is taken: one that was
+    /// taken through a pooler would stay with the backend that happened to be given.
+    fn ensure_session(&self, own: &Opened) -> Result<(), LockError> {
+        let ask = Ask::from("SELECT pg_backend_pid()::bigint");
+        let before = own.ask(std::slice::from_ref(&ask));
+        let before = before.map_err(|ended| self.failed(ended))?;
+        match before == self.ask_beside_another(own, &ask)? {
+            true => Ok(()),
+            false => Err(self.not_kept()),
+        }
+    }
+
+    fn ensure_own(&self, own: &Opened) -> Result<i64, LockError> {
+        let ask = Ask::new(IS_OWN, vec![self.key()]);
+        let answers = self.ask_beside_another(own, &ask)?;
+        match answers.into_iter().flatten().next().as_deref() {
+            Some([Value::Integer(backend), Value::Integer(1)]) => Ok(*backend),
+            _ => Err(self.not_kept()),
+        }
+    }
+
+    /// A pooler between transactions gives each of them whichever backend is free. So another
+    /// connection keeps one busy meanwhile, most likely the one that was free last.
+    fn ask_beside_another(&self, own: &Opened, ask: &Ask) -> Result<Vec<Rows>, LockError> {
+        let answers = self.database.connections.read("taking the lock", |other| {
+            other.ask(&[
+                "BEGIN READ ONLY".into(),
+                "SELECT pg_backend_pid()::bigint".into(),
+            ])?;
+            let answers = own.ask(std::slice::from_ref(ask))?;
+            other.ask(&["COMMIT".into()])?;
+            Ok(answers)
+        });
+        Ok(answers?)
+    }
+
+    fn not_kept(&self) -> LockError {
+        LockError::NotKept {
+            database: self.database.name().into_string(),
+        }
+    }
+
+    fn holder(&self, own: &Opened) -> Result<String, LockError> {
+        let ask = Ask::new(HOLDER, vec![self.key()]);
+        let answers = own.ask(&[ask]).map_err(|ended| self.failed(ended))?;
+        Ok(match answers.into_iter().flatten().flatten().next() {
+            Some(Value::Text(holder)) => holder,
+            _ => "it was given back in this very moment".to_owned(),
+        })
+    }
+
+    fn failed(&self, ended: Ended) -> LockError {
+        match ended {
+            Ended::Failed(error) => error.into(),
+            Ended::Cut(failure) => {
+                let target = &self.database.connections.target;
+                LockError::from(failure.on(target, "taking the lock"))
+            }
+        }
+    }
+}
+
+impl StartLock for AdvisoryLock {
+    fn acquire(
+        &self,
+        wait: Duration,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Box<dyn StartLockGuard>, LockError> {
+        let own = self.database.connections.open("taking the lock")?;
+        self.ensure_session(&own)?;
+        let end = Instant::now() + wait;
+        let mut told = false;
+        loop {
+            if let Some(backend) = self.try_take(&own)? {
+                let held = self.database.held.clone();
+                held.by(backend);
+                return Ok(Box::new(Guard {
+                    held,
+                    _session: Mutex::new(own),
+                }));
+            }
+            if Instant::now() >= end {
+                return Err(LockError::BusyElsewhere {
+                    database: self.database.name().into_string(),
+                    waited: wait,
+                    holder: self.holder(&own)?,
+                });
+            }
+            if !told {
+                waiting();
+                told = true;
+            }
+            std::thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+}
+
+/// The session is what keeps the lock: the server gives it back when that ends, however it ends.
+struct Guard {
+    held: Held,
+    _session: Mutex<Opened>,
+}
+
+impl StartLockGuard for Guard {}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.held.by(0);
+    }
+}

@@ -1,0 +1,24 @@
+//! The ports of the database on PostgreSQL, for nodes that share one (ADR 20).
+//!
+//! Nothing here is touched where a node has its database in a file: no runtime is made, and no thread.
+
+mod address;
+mod backups;
+mod catalogue;
+mod connection;
+mod database;
+mod error;
+mod held;
+mod lock;
+mod mirror;
+mod restore;
+mod session;
+mod target;
+mod tls;
+
+pub use address::{SchemaName, ServerAddress, ServerAddressError};
+pub use database::PostgresDatabase;
+pub use lock::AdvisoryLock;
+#[cfg(test)]
+pub(crate) use session::round_trips;
+pub use target::{Password, Target, Waiting};

@@ -1,0 +1,290 @@
+//! TLS to a server: rustls with ring, and SCRAM bound to the server's certificate (RFC 5929).
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring as provider};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore};
+use rustls::{Error, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+
+use super::address::{TlsFiles, TlsMode};
+
+/// Where a Debian keeps what the machine trusts.
+const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Why TLS is not spoken: a file, a certificate, a server.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(super) struct TlsFailure {
+    what: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl TlsFailure {
+    fn new(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            source: Some(source.into()),
+        }
+    }
+
+    /// Whether the other side was cut off, and not this one that refused.
+    pub(super) fn is_cut(&self) -> bool {
+        let source = self.source.as_ref();
+        let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+        io.is_some_and(|error| error.kind() != io::ErrorKind::InvalidData)
+    }
+}
+
+/// Makes the TLS client of one mode.
+#[derive(Clone)]
+pub(super) struct Tls(TlsConnector);
+
+impl Tls {
+    /// With these files; `None` where no TLS is spoken.
+    pub(super) fn of(mode: TlsMode, files: &TlsFiles) -> Result<Option<Self>, TlsFailure> {
+        if mode == TlsMode::Disable {
+            return Ok(None);
+        }
+        let provider = Arc::new(provider::default_provider());
+        let verifier: Arc<dyn ServerCertVerifier> = match mode {
+            TlsMode::Disable | TlsMode::Require => Arc::new(Verifier {
+                chain: None,
+                provider: Arc::clone(&provider),
+            }),
+            TlsMode::VerifyCa => Arc::new(Verifier {
+                chain: Some(chain_verifier(files, &provider)?),
+                provider: Arc::clone(&provider),
+            }),
+            TlsMode::VerifyFull => chain_verifier(files, &provider)?,
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsFailure::new("no version of TLS is left", error))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let config = match &files.client {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = certificates(certificate)?;
+                let own = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+                    TlsFailure::new(format!("reading the key {}", key.display()), error)
+                })?;
+                builder.with_client_auth_cert(chain, own).map_err(|error| {
+                    let file = certificate.display();
+                    TlsFailure::new(format!("the certificate {file} and its key"), error)
+                })?
+            }
+        };
+        Ok(Some(Self(TlsConnector::from(Arc::new(config)))))
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFailure> {
+    CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| {
+            TlsFailure::new(
+                format!("reading the certificates {}", file.display()),
+                error,
+            )
+        })
+}
+
+fn chain_verifier(
+    files: &TlsFiles,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, TlsFailure> {
+    let file = files.roots.as_deref().unwrap_or(Path::new(SYSTEM_ROOTS));
+    let mut roots = RootCertStore::empty();
+    // Certificates of authorities that rustls cannot use are none that our server has.
+    roots.add_parsable_certificates(certificates(file)?);
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| TlsFailure::new(format!("trusting {}", file.display()), error))
+}
+
+/// Leaves the name out, or the whole certificate: as the URL asked for.
+#[derive(Debug)]
+struct Verifier {
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        server: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(verifier) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match verifier.verify_server_cert(server, chain, name, ocsp, now) {
+            // The name is compared last.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+impl<S> MakeTlsConnect<S> for Tls
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = Stream<S>;
+    type TlsConnect = Handshake;
+    type Error = TlsFailure;
+
+    fn make_tls_connect(&mut self, name: &str) -> Result<Handshake, TlsFailure> {
+        let server = ServerName::try_from(name.to_owned())
+            .map_err(|error| TlsFailure::new(format!("{name:?} is no name of a server"), error))?;
+        Ok(Handshake {
+            connector: self.0.clone(),
+            server,
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// A handshake with one server.
+pub(super) struct Handshake {
+    connector: TlsConnector,
+    server: ServerName<'static>,
+    name: String,
+}
+
+impl<S> TlsConnect<S> for Handshake
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = Stream<S>;
+    type Error = TlsFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream<S>, TlsFailure>> + Send>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        Box::pin(async move {
+            let connected = self.connector.connect(self.server, stream).await;
+            connected.map(Stream).map_err(|error| {
+                TlsFailure::new(format!("the TLS handshake with {}", self.name), error)
+            })
+        })
+    }
+}
+
+/// A connection with TLS.
+pub(super) struct Stream<S>(client::TlsStream<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        let (_, session) = self.0.get_ref();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        certificate
+            .and_then(|certificate| end_point(certificate))
+            .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}
+
+/// `tls-server-end-point`: the certificate's digest, by the hash that it was signed with; `None` where
+/// the signature names none.
+fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    let parsed = Certificate::from_der(certificate).ok()?;
+    let algorithm = hash_of(&parsed.signature_algorithm().oid.to_string())?;
+    Some(digest(algorithm, certificate).as_ref().to_vec())
+}
+
+fn hash_of(signature: &str) -> Option<&'static Algorithm> {
+    Some(match signature {
+        // With MD5, SHA-1 and SHA-256: SHA-256 takes the place of the weak ones.
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.2" => &SHA256,
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &SHA384,
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &SHA512,
+        _ => return None,
+    })
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}

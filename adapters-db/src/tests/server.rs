@@ -1,0 +1,166 @@
+//! A PostgreSQL server of the tests' own, from the system's packages: on a socket and on loopback, in
+//! a directory that goes with it, as a user without rights.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Makes the server, runs it until the end of its input, and leaves nothing of it.
+const SCRIPT: &str = r#"
+bin=$1 dir=$2 port=$3
+as_user=
+[ "$(id -u)" != 0 ] || as_user='setpriv --reuid=nobody --regid=nogroup --clear-groups'
+cd "$dir"
+$as_user "$bin/initdb" -D "$dir/data" -U tests -A trust -E UTF8 --no-sync >"$dir/log" 2>&1 || exit 1
+{ echo 'local all all trust'
+  echo 'host all with_password,bound_password all scram-sha-256'
+  echo 'host all all all trust'; } >"$dir/data/pg_hba.conf"
+$as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+  -subj /CN=db.example.org -addext subjectAltName=DNS:db.example.org \
+  -addext basicConstraints=critical,CA:FALSE \
+  -keyout "$dir/data/server.key" -out "$dir/data/server.crt" >>"$dir/log" 2>&1
+chmod 600 "$dir/data/server.key"
+cp "$dir/data/server.crt" "$dir/server.crt"
+$as_user "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 \
+  -c ssl=on -c fsync=off -c max_connections=100 -c autovacuum=off >>"$dir/log" 2>&1 &
+server=$!
+cat >/dev/null
+kill -INT "$server"
+wait "$server"
+rm -rf "$dir"
+"#;
+
+/// A running server.
+pub struct Server {
+    directory: PathBuf,
+    port: u16,
+    programs: PathBuf,
+    _script: Child,
+    // Its end is the end of the server.
+    _input: ChildStdin,
+}
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+static NAMES: AtomicUsize = AtomicUsize::new(0);
+
+impl Server {
+    /// The one of this test program.
+    pub fn shared() -> &'static Self {
+        SERVER.get_or_init(Self::start)
+    }
+
+    /// One more, which ends when it is dropped.
+    pub fn start() -> Self {
+        let programs = newest_programs();
+        let directory = tempfile::Builder::new()
+            .prefix("tpct-pg-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        // Another user makes its files here.
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let mut script = Command::new("sh")
+            .args(["-c", SCRIPT, "server"])
+            .args([&programs, &directory])
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self {
+            _input: script.stdin.take().unwrap(),
+            _script: script,
+            directory,
+            port,
+            programs,
+        };
+        server.wait_until_ready();
+        server
+    }
+
+    fn wait_until_ready(&self) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut ready = Command::new(self.programs.join("pg_isready"));
+        ready
+            .arg("-q")
+            .arg("-h")
+            .arg(&self.directory)
+            .args(["-p", &self.port.to_string()]);
+        while !ready.status().unwrap().success() {
+            assert!(Instant::now() < end, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn log(&self) -> String {
+        let mut text = String::new();
+        let log = std::fs::File::open(self.directory.join("log"));
+        log.unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// A URL of this database, as this user, through the socket.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        let directory = self.directory.to_str().unwrap().replace('/', "%2F");
+        format!("postgresql://{user}@{directory}:{}/{database}", self.port)
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory of the server: its socket, and `data`.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What an administrator types: its output, a line a row.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "tests",
+        ])
+        .arg("-h")
+        .arg(&self.directory)
+        .args(["-p", &self.port.to_string(), "-d", database, "-c", sql]);
+        let output = psql.output().unwrap();
+        assert!(output.status.success(), "{sql}: {output:?}");
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+}
+
+/// A name that nothing else in this test program has.
+pub fn new_name(prefix: &str) -> String {
+    format!("{prefix}_{}", NAMES.fetch_add(1, Ordering::SeqCst))
+}
+
+fn newest_programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .expect("these tests need the programs of PostgreSQL (postgresql)");
+    let newest = versions
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok())
+        .max();
+    PathBuf::from(format!("/usr/lib/postgresql/{}/bin", newest.unwrap()))
+}
