@@ -2,19 +2,28 @@
 
 use ports::{
     ActiveCredential, CertificateFacts, CredentialOrigin, CredentialWithKey, Dek, FaultKind,
-    NewCredential, SealedKey, Secret, StoreError, StoredKey, in_full,
+    NewCredential, SealedKey, Secret, StoreError, StoredCredential, StoredKey, in_full,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::columns::{bytes, has_table, long_text, required, stamp, text};
-use crate::db::Db;
+use crate::installation;
 use crate::key_sealing::{opens, seal};
-use crate::{installation, scrub};
+use crate::sql::{Row, Tables, WrongColumn, required, stamp};
 
 const CLEAR: &str = "pkcs8_pem";
-pub(crate) const SEALED: &str = "sealed_v1";
+const SEALED: &str = "sealed_v1";
+
+const SAVING: &str = "saving the TLS credential";
+const SEALING: &str = "sealing the private keys";
+
+/// The columns of [`CredentialRow`], of those of the active one. A row with NULL in every column is
+/// one whose credential is gone.
+const ACTIVE: &str = "SELECT c.sha256_fingerprint, c.certificate_pem, c.chain_pem, c.private_key, \
+     c.private_key_format, c.source, c.id FROM active_tls_server_credential a \
+     LEFT JOIN credential c ON c.id = a.credential_id WHERE a.id = 1";
+const BY_FINGERPRINT: &str = "SELECT sha256_fingerprint, certificate_pem, chain_pem, private_key, \
+     private_key_format, source, id FROM credential WHERE sha256_fingerprint = $1";
 
 /// A private key as it stands in its row.
 enum KeyColumn {
@@ -26,9 +35,9 @@ enum KeyColumn {
 
 impl KeyColumn {
     /// From the columns `private_key` and `private_key_format`.
-    fn from_row(row: &Row<'_>, key: usize, format: usize) -> rusqlite::Result<Self> {
-        let format = text(row, format)?;
-        let key = bytes(row, key)?.filter(|key| !key.is_empty());
+    fn of(row: &mut Row, key: usize, format: usize) -> Result<Self, WrongColumn> {
+        let format = row.text(format)?;
+        let key = row.bytes(key)?.filter(|key| !key.is_empty());
         Ok(match (key, format.as_deref()) {
             (Some(key), Some(CLEAR)) => Self::Clear(Secret::new(key)),
             (Some(key), Some(SEALED)) => Self::Sealed(key),
@@ -41,67 +50,9 @@ impl KeyColumn {
     }
 }
 
-/// The columns that [`with_key`] reads.
-const COLUMNS: &str = "c.sha256_fingerprint, c.certificate_pem, c.chain_pem, c.private_key, \
-                       c.private_key_format, c.source";
-
-/// The active credential. What a person may have broken in its rows does not keep the node from
-/// being read.
-pub(crate) fn active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
-    read_active(db).or_else(|error| match error.kind() {
-        FaultKind::DataCorrupt => Ok(ActiveCredential::Unreadable(in_full(&error))),
-        _ => Err(error),
-    })
-}
-
-fn read_active(db: &Db<'_>) -> Result<ActiveCredential, StoreError> {
-    let reading = db.failed("reading the active TLS credential");
-    // A schema that is behind may have no credentials yet.
-    if !has_table(db, "active_tls_server_credential").map_err(&reading)? {
-        return Ok(ActiveCredential::None);
-    }
-    // A row with NULL in every column is one whose credential is gone.
-    let row = db
-        .query_row(
-            &format!(
-                "SELECT {COLUMNS}, c.id FROM active_tls_server_credential a \
-                 LEFT JOIN credential c ON c.id = a.credential_id WHERE a.id = 1"
-            ),
-            [],
-            |row| match row.get(6)? {
-                None::<i64> => Ok(None),
-                Some(_) => from_row(row).map(Some),
-            },
-        )
-        .optional()
-        .map_err(reading)?;
-    Ok(match row {
-        None => ActiveCredential::None,
-        Some(None) => {
-            ActiveCredential::Unreadable("the row that is marked active does not exist".to_owned())
-        }
-        Some(Some(row)) => ActiveCredential::Stored(Box::new(with_key(db, row)?)),
-    })
-}
-
-/// The credential with this fingerprint, active or not.
-pub(crate) fn find(
-    db: &Db<'_>,
-    fingerprint: &str,
-) -> Result<Option<CredentialWithKey>, StoreError> {
-    db.query_row(
-        &format!("SELECT {COLUMNS} FROM credential c WHERE c.sha256_fingerprint = ?1"),
-        [fingerprint],
-        from_row,
-    )
-    .optional()
-    .map_err(db.failed("reading a TLS credential"))?
-    .map(|row| with_key(db, row))
-    .transpose()
-}
-
 /// A credential without what its key is bound to.
 struct CredentialRow {
+    id: i64,
     fingerprint: String,
     certificate_pem: String,
     chain_pem: Option<String>,
@@ -109,89 +60,157 @@ struct CredentialRow {
     origin: CredentialOrigin,
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
-    Ok(CredentialRow {
-        fingerprint: required(0, text(row, 0)?)?,
-        certificate_pem: required(1, long_text(row, 1)?)?,
-        chain_pem: long_text(row, 2)?,
-        key: KeyColumn::from_row(row, 3, 4)?,
-        origin: origin(row, 5)?,
+impl CredentialRow {
+    fn of(row: &mut Row) -> Result<Self, WrongColumn> {
+        Ok(Self {
+            id: required(6, row.number(6)?)?,
+            fingerprint: required(0, row.text(0)?)?,
+            certificate_pem: required(1, row.long_text(1)?)?,
+            chain_pem: row.long_text(2)?,
+            key: KeyColumn::of(row, 3, 4)?,
+            origin: origin(row, 5)?,
+        })
+    }
+
+    fn with_key(self, tables: &Tables<'_>) -> Result<CredentialWithKey, StoreError> {
+        Ok(CredentialWithKey {
+            key: match self.key {
+                KeyColumn::Clear(key) => StoredKey::Clear(key),
+                KeyColumn::Sealed(blob) => StoredKey::Sealed(SealedKey {
+                    blob,
+                    installation: installation::id(tables)?,
+                    fingerprint: self.fingerprint.clone(),
+                }),
+                KeyColumn::Unusable => StoredKey::Missing,
+            },
+            sha256_fingerprint: self.fingerprint,
+            certificate_pem: self.certificate_pem,
+            chain_pem: self.chain_pem,
+            origin: self.origin,
+        })
+    }
+}
+
+/// The statement that [`active`] asks, where there are credentials yet.
+pub(crate) fn active_statement(tables: &Tables<'_>) -> Result<Option<&'static str>, StoreError> {
+    let is_there = tables.has_table("active_tls_server_credential")?;
+    Ok(is_there.then_some(ACTIVE))
+}
+
+/// The active credential. What a person may have broken in its rows does not keep the node from
+/// being read.
+pub(crate) fn active(tables: &Tables<'_>) -> Result<ActiveCredential, StoreError> {
+    read_active(tables).or_else(|error| match error.kind() {
+        FaultKind::DataCorrupt => Ok(ActiveCredential::Unreadable(in_full(&error))),
+        _ => Err(error),
     })
 }
 
-fn with_key(db: &Db<'_>, row: CredentialRow) -> Result<CredentialWithKey, StoreError> {
-    Ok(CredentialWithKey {
-        key: match row.key {
-            KeyColumn::Clear(key) => StoredKey::Clear(key),
-            KeyColumn::Sealed(blob) => StoredKey::Sealed(SealedKey {
-                blob,
-                installation: installation::id(db)?,
-                fingerprint: row.fingerprint.clone(),
-            }),
-            KeyColumn::Unusable => StoredKey::Missing,
-        },
-        sha256_fingerprint: row.fingerprint,
-        certificate_pem: row.certificate_pem,
-        chain_pem: row.chain_pem,
-        origin: row.origin,
+fn read_active(tables: &Tables<'_>) -> Result<ActiveCredential, StoreError> {
+    let Some(statement) = active_statement(tables)? else {
+        return Ok(ActiveCredential::None);
+    };
+    let doing = "reading the active TLS credential";
+    let row = tables.first(doing, statement, &[], |row| match row.number(6)? {
+        None => Ok(None),
+        Some(_) => CredentialRow::of(row).map(Some),
+    })?;
+    Ok(match row {
+        None => ActiveCredential::None,
+        Some(None) => {
+            ActiveCredential::Unreadable("the row that is marked active does not exist".to_owned())
+        }
+        Some(Some(row)) => ActiveCredential::Stored(Box::new(row.with_key(tables)?)),
+    })
+}
+
+/// The credential with this fingerprint, active or not.
+pub(crate) fn find(
+    tables: &Tables<'_>,
+    fingerprint: &str,
+) -> Result<Option<CredentialWithKey>, StoreError> {
+    let doing = "reading a TLS credential";
+    known(tables, doing, fingerprint)?
+        .map(|row| row.with_key(tables))
+        .transpose()
+}
+
+fn known(
+    tables: &Tables<'_>,
+    doing: &'static str,
+    fingerprint: &str,
+) -> Result<Option<CredentialRow>, StoreError> {
+    tables.first(
+        doing,
+        BY_FINGERPRINT,
+        &[fingerprint.into()],
+        CredentialRow::of,
+    )
+}
+
+/// All of them, the newest first, for people.
+pub(crate) fn list(tables: &Tables<'_>) -> Result<Vec<StoredCredential>, StoreError> {
+    let sql = "SELECT c.sha256_fingerprint, c.not_before, c.not_after, c.source, \
+               c.private_key_format, c.created_at, a.id FROM credential c \
+               LEFT JOIN active_tls_server_credential a \
+               ON a.credential_id = c.id AND a.id = 1 ORDER BY c.id DESC";
+    tables.query("listing the TLS credentials", sql, &[], |row| {
+        Ok(StoredCredential {
+            facts: CertificateFacts {
+                sha256_fingerprint: required(0, row.text(0)?)?,
+                not_before: required(1, row.time(1)?)?,
+                not_after: required(2, row.time(2)?)?,
+            },
+            origin: origin(row, 3)?,
+            is_sealed: row.text(4)?.as_deref() == Some(SEALED),
+            stored_at: row.time(5)?,
+            is_active: row.number(6)?.is_some(),
+        })
     })
 }
 
 /// Rows from before the column was filled were all made by this program.
-pub(crate) fn origin(row: &Row<'_>, column: usize) -> rusqlite::Result<CredentialOrigin> {
-    let origin = text(row, column)?;
+fn origin(row: &Row, column: usize) -> Result<CredentialOrigin, WrongColumn> {
+    let origin = row.text(column)?;
     Ok(CredentialOrigin::ALL
         .into_iter()
         .find(|known| origin.as_deref() == Some(known.name()))
         .unwrap_or(CredentialOrigin::Generated))
 }
 
-/// Saves and activates. Where all of it stands there already nothing is written.
+/// Saves and activates; whether anything was written: where all of it stands there already, nothing
+/// is.
 pub(crate) fn save_active(
-    db: &Db<'_>,
+    tables: &Tables<'_>,
     new: &NewCredential<'_>,
     dek: Option<&Dek>,
     now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let saving = db.failed("saving the TLS credential");
+) -> Result<bool, StoreError> {
     let now = stamp(now)?;
-    let fingerprint = &new.facts.sha256_fingerprint;
-    let id = match known(db, fingerprint).map_err(&saving)? {
+    let mut is_changed = true;
+    let id = match known(tables, SAVING, &new.facts.sha256_fingerprint)? {
         None => {
-            let (key, format) = key_to_store(db, new, dek)?;
-            insert(db, new, (&key, format), &now).map_err(&saving)?
+            let (key, format) = key_to_store(tables, new, dek)?;
+            insert(tables, new, (&key, format), &now)?
         }
-        Some((id, stored)) => {
-            if needs_new_key(db, new, stored, dek)? {
-                let (key, format) = key_to_store(db, new, dek)?;
-                replace_key(db, id, &key, format).map_err(&saving)?;
-                scrub::mark(db).map_err(&saving)?;
+        Some(CredentialRow { id, key, .. }) => {
+            let needs_key = needs_new_key(tables, new, key, dek)?;
+            if needs_key {
+                let (key, format) = key_to_store(tables, new, dek)?;
+                replace_key(tables, SAVING, id, (&key, format))?;
+                tables.mark_scrub()?;
             }
-            replace_certificates(db, id, new).map_err(&saving)?;
+            is_changed = replace_certificates(tables, id, new)? || needs_key;
             id
         }
     };
-    activate(db, id, &now).map_err(saving)
-}
-
-fn known(
-    transaction: &Connection,
-    fingerprint: &str,
-) -> rusqlite::Result<Option<(i64, KeyColumn)>> {
-    transaction
-        .query_row(
-            "SELECT id, private_key, private_key_format FROM credential \
-             WHERE sha256_fingerprint = ?1",
-            [fingerprint],
-            |row| Ok((row.get(0)?, KeyColumn::from_row(row, 1, 2)?)),
-        )
-        .optional()
+    Ok(activate(tables, id, &now)? || is_changed)
 }
 
 /// A key that is sealed is never stored in the clear again; one that is clear or does not open is
 /// replaced by the one in hand, which belongs to the same certificate.
 fn needs_new_key(
-    db: &Db<'_>,
+    tables: &Tables<'_>,
     new: &NewCredential<'_>,
     stored: KeyColumn,
     dek: Option<&Dek>,
@@ -204,7 +223,7 @@ fn needs_new_key(
             dek,
             &SealedKey {
                 blob,
-                installation: installation::id(db)?,
+                installation: installation::id(tables)?,
                 fingerprint: new.facts.sha256_fingerprint.clone(),
             },
         ),
@@ -212,7 +231,7 @@ fn needs_new_key(
 }
 
 fn key_to_store(
-    db: &Db<'_>,
+    tables: &Tables<'_>,
     new: &NewCredential<'_>,
     dek: Option<&Dek>,
 ) -> Result<(Zeroizing<Vec<u8>>, &'static str), StoreError> {
@@ -221,113 +240,107 @@ fn key_to_store(
         None => (Zeroizing::new(key.expose().to_vec()), CLEAR),
         Some(dek) => {
             let fingerprint = &new.facts.sha256_fingerprint;
-            let sealed = seal(dek, &installation::id(db)?, fingerprint, key)?;
+            let sealed = seal(dek, &installation::id(tables)?, fingerprint, key)?;
             (Zeroizing::new(sealed), SEALED)
         }
     })
 }
 
 fn insert(
-    transaction: &Connection,
+    tables: &Tables<'_>,
     new: &NewCredential<'_>,
     (key, format): (&[u8], &str),
     now: &str,
-) -> rusqlite::Result<i64> {
-    let time =
-        |time| stamp(time).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()));
+) -> Result<i64, StoreError> {
     let CertificateFacts {
         sha256_fingerprint,
         not_before,
         not_after,
     } = new.facts;
-    transaction.execute(
+    let id = tables.first(
+        SAVING,
         "INSERT INTO credential (sha256_fingerprint, certificate_pem, chain_pem, private_key, \
          private_key_format, not_before, not_after, created_at, source) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![
-            sha256_fingerprint,
-            new.credential.certificate_pem,
-            new.credential.chain_pem,
-            key,
-            format,
-            time(*not_before)?,
-            time(*not_after)?,
-            now,
-            new.origin.name()
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+        &[
+            sha256_fingerprint.into(),
+            (&new.credential.certificate_pem).into(),
+            new.credential.chain_pem.as_ref().into(),
+            key.into(),
+            format.into(),
+            stamp(*not_before)?.into(),
+            stamp(*not_after)?.into(),
+            now.into(),
+            new.origin.name().into(),
         ],
+        |row| required(0, row.number(0)?),
     )?;
-    Ok(transaction.last_insert_rowid())
+    id.ok_or_else(|| tables.wrong_row("a new row of table credential has no number", None))
 }
 
 fn replace_key(
-    transaction: &Connection,
+    tables: &Tables<'_>,
+    doing: &'static str,
     id: i64,
-    key: &[u8],
-    format: &str,
-) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "UPDATE credential SET private_key = ?2, private_key_format = ?3 WHERE id = ?1",
-            params![id, key, format],
-        )
-        .map(drop)
+    (key, format): (&[u8], &str),
+) -> Result<(), StoreError> {
+    let sql = "UPDATE credential SET private_key = $2, private_key_format = $3 WHERE id = $1";
+    tables.execute(doing, sql, &[id.into(), key.into(), format.into()])
 }
 
 /// The same certificate may come again with a chain that was put right, or because what stands
 /// here was damaged.
 fn replace_certificates(
-    transaction: &Connection,
+    tables: &Tables<'_>,
     id: i64,
     new: &NewCredential<'_>,
-) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "UPDATE credential SET certificate_pem = ?2, chain_pem = ?3 \
-             WHERE id = ?1 AND (certificate_pem IS NOT ?2 OR chain_pem IS NOT ?3)",
-            params![id, new.credential.certificate_pem, new.credential.chain_pem],
-        )
-        .map(drop)
+) -> Result<bool, StoreError> {
+    tables.changes(
+        SAVING,
+        "UPDATE credential SET certificate_pem = $2, chain_pem = $3 WHERE id = $1 \
+         AND (certificate_pem IS DISTINCT FROM $2 OR chain_pem IS DISTINCT FROM $3) RETURNING id",
+        &[
+            id.into(),
+            (&new.credential.certificate_pem).into(),
+            new.credential.chain_pem.as_ref().into(),
+        ],
+    )
 }
 
-fn activate(transaction: &Connection, id: i64, now: &str) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "INSERT INTO active_tls_server_credential (id, credential_id, activated_at) \
-             VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE \
-             SET credential_id = ?1, activated_at = ?2 WHERE credential_id IS NOT ?1",
-            params![id, now],
-        )
-        .map(drop)
+fn activate(tables: &Tables<'_>, id: i64, now: &str) -> Result<bool, StoreError> {
+    tables.changes(
+        SAVING,
+        "INSERT INTO active_tls_server_credential AS a (id, credential_id, activated_at) \
+         VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET credential_id = $1, activated_at = $2 \
+         WHERE a.credential_id IS DISTINCT FROM $1 RETURNING id",
+        &[id.into(), now.into()],
+    )
 }
 
 /// Seals every key that stands in the clear. Returns how many.
-pub(crate) fn seal_all(db: &Db<'_>, dek: &Dek) -> Result<usize, StoreError> {
-    let sealing = db.failed("sealing the private keys");
-    let clear = clear_keys(db).map_err(&sealing)?;
+pub(crate) fn seal_all(tables: &Tables<'_>, dek: &Dek) -> Result<usize, StoreError> {
+    let clear = tables.query(
+        SEALING,
+        "SELECT id, sha256_fingerprint, private_key FROM credential \
+         WHERE private_key_format = $1 AND length(private_key) > 0",
+        &[CLEAR.into()],
+        |row| {
+            let key = Secret::new(required(2, row.bytes(2)?)?);
+            Ok((
+                required(0, row.number(0)?)?,
+                required(1, row.text(1)?)?,
+                key,
+            ))
+        },
+    )?;
     if clear.is_empty() {
         return Ok(0);
     }
-    let installation = installation::id(db)?;
+    let installation = installation::id(tables)?;
     for (id, fingerprint, key) in &clear {
         let sealed = seal(dek, &installation, fingerprint, key)?;
-        replace_key(db, *id, &sealed, SEALED).map_err(&sealing)?;
+        replace_key(tables, SEALING, *id, (&sealed, SEALED))?;
     }
-    scrub::mark(db).map_err(sealing)?;
+    tables.mark_scrub()?;
     Ok(clear.len())
-}
-
-fn clear_keys(connection: &Connection) -> rusqlite::Result<Vec<(i64, String, Secret)>> {
-    connection
-        .prepare(
-            "SELECT id, sha256_fingerprint, private_key FROM credential \
-             WHERE private_key_format = ?1 AND length(private_key) > 0",
-        )?
-        .query_map([CLEAR], |row| {
-            Ok((
-                row.get(0)?,
-                required(1, text(row, 1)?)?,
-                Secret::new(required(2, bytes(row, 2)?)?),
-            ))
-        })?
-        .collect()
 }

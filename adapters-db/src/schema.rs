@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use domain::SchemaState;
 use ports::StoreError;
 use refinery::{Migration, Runner};
-use rusqlite::Connection;
+use rusqlite::types::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::columns::text;
-use crate::sql_error::defect;
+use crate::defect::defect;
+use crate::sql::Row;
 
 /// "TPCT", in the header of every database of this project.
 pub(crate) const APPLICATION_ID: i64 = 0x5450_4354;
@@ -78,18 +78,14 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// From the columns of the table, as text.
-    pub(crate) fn new(
-        version: Option<i64>,
-        name: Option<String>,
-        applied_on: Option<&str>,
-        checksum: Option<&str>,
-    ) -> Self {
+    fn of(row: &Row) -> Self {
+        let text = |column| row.text(column).ok().flatten();
+        let parsed = |text: String| OffsetDateTime::parse(&text, &Rfc3339).is_ok();
         Self {
-            version,
-            name,
-            checksum: checksum.and_then(|text| text.parse().ok()),
-            dated: applied_on.is_some_and(|text| OffsetDateTime::parse(text, &Rfc3339).is_ok()),
+            version: row.number(0).ok().flatten(),
+            name: text(1),
+            checksum: text(2).and_then(|text| text.parse().ok()),
+            dated: text(3).is_some_and(parsed),
         }
     }
 
@@ -102,23 +98,15 @@ impl Applied {
     }
 }
 
-/// The applied migrations, oldest first. Read here and not by refinery, which makes its table
+/// Asks for the applied migrations, oldest first: here and not by refinery, which makes its table
 /// where it is missing and panics at a row it did not write.
-pub(crate) fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
-    let sql = format!(
-        "SELECT CAST(version AS INTEGER), name, checksum, applied_on FROM {HISTORY_TABLE} \
-         ORDER BY version"
-    );
-    connection
-        .prepare(&sql)?
-        .query_map([], |row| {
-            Ok(Applied::new(
-                row.get(0)?,
-                text(row, 1)?,
-                text(row, 3)?.as_deref(),
-                text(row, 2)?.as_deref(),
-            ))
-        })?
+pub(crate) const APPLIED: &str = "SELECT CAST(version AS INTEGER), name, checksum, applied_on \
+     FROM refinery_schema_history ORDER BY version";
+
+/// The applied migrations, of the rows of [`APPLIED`].
+pub(crate) fn applied(rows: Vec<Vec<Value>>) -> Vec<Applied> {
+    rows.into_iter()
+        .map(|row| Applied::of(&Row::new(row)))
         .collect()
 }
 

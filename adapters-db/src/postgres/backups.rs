@@ -6,15 +6,16 @@ use ports::{
 };
 use time::OffsetDateTime;
 
-use super::database::{PostgresDatabase, not_initialised};
+use super::database::PostgresDatabase;
 use super::restore::Staged;
-use crate::db::Db;
-use crate::snapshot_files::Kind;
-use crate::{backup, snapshot, space};
+use crate::content::not_initialised;
+use crate::sqlite::db::Db;
+use crate::sqlite::snapshot_files::Kind;
+use crate::sqlite::{backup, snapshot, space};
 
 impl Backups for PostgresDatabase {
     fn check_snapshot(&self) -> Result<(), BackupError> {
-        Ok(space::check_snapshot(&self.beside, &self.snapshots)?)
+        Ok(space::check_snapshot(&self.0.beside, &self.0.snapshots)?)
     }
 
     fn snapshot(&self, purpose: Purpose, now: OffsetDateTime) -> Result<MadeSnapshot, BackupError> {
@@ -22,25 +23,13 @@ impl Backups for PostgresDatabase {
             Purpose::BeforeUpgrade => Kind::Upgrade,
             Purpose::KeepsKey => Kind::Replaced,
         };
-        let name = self.name();
-        let state = self
-            .mirror_of_all()?
-            .ok_or_else(|| not_initialised(&name))?;
-        let db = Db::new(&name, &state.mirror.connection);
-        let (beside, snapshots) = (&self.beside, &self.snapshots);
-        Ok(snapshot::make(
-            &db,
-            None,
-            beside,
-            snapshots,
-            kind,
-            now,
-            &self.watch,
-        )?)
+        let twin = self.0.copy()?;
+        let twin = twin.ok_or_else(|| not_initialised(&self.0.name()))?;
+        Ok(self.0.snapshot_of(&twin, kind, now)?)
     }
 
     fn snapshots(&self) -> Result<Vec<Snapshot>, BackupError> {
-        Ok(snapshot::all(&self.snapshots)?)
+        Ok(snapshot::all(&self.0.snapshots)?)
     }
 
     fn create(
@@ -48,27 +37,20 @@ impl Backups for PostgresDatabase {
         target: BackupTarget<'_>,
         origin: &BackupOrigin,
     ) -> Result<BackupManifest, BackupError> {
-        let name = self.name();
-        let state = self.mirror_of_all()?;
-        let state = state.ok_or_else(|| BackupError::NoDatabase {
+        let name = self.0.name();
+        let twin = self.0.copy()?.ok_or_else(|| BackupError::NoDatabase {
             path: name.to_string(),
         })?;
-        let db = Db::new(&name, &state.mirror.connection);
-        backup::create(
-            &db,
-            &self.beside,
-            &self.snapshots,
-            target,
-            origin,
-            &self.watch,
-        )
+        let db = Db::new(&name, &twin.connection);
+        let (beside, snapshots) = (&self.0.beside, &self.0.snapshots);
+        backup::create(&db, beside, snapshots, target, origin, &self.0.watch)
     }
 
     fn verify(&self, source: BackupSource<'_>) -> Result<Backup, BackupError> {
-        backup::read(source, &self.snapshots, &self.watch)
+        backup::read(source, &self.0.snapshots, &self.0.watch)
     }
 
     fn stage(&self, source: BackupSource<'_>) -> Result<Box<dyn StagedBackup>, BackupError> {
-        Ok(Box::new(Staged::of(source, self.clone())?))
+        Ok(Box::new(Staged::of(source, self.0.clone())?))
     }
 }

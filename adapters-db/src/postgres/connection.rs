@@ -1,259 +1,136 @@
 //! The connection of a database on a server: kept, made anew where it was cut, and never left in the
 //! middle of a transaction.
 
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use camino::Utf8PathBuf;
 use domain::SchemaState;
-use ports::{DatabaseTrouble, ServerTrouble, StoreError};
+use ports::StoreError;
 use rusqlite::types::Value;
 
-use super::catalogue::{Catalogue, Scope, ask_rows};
-use super::error::{Class, Failure};
-use super::mirror::{Mirror, is_mirrored};
+use super::catalogue::Catalogue;
+use super::error::{Failure, Health};
 use super::session::{Ask, Rows, Session};
 use super::target::Target;
-use crate::classify::FileContent;
-use crate::db::Db;
-use crate::sql_error::defect;
+use super::twin::Twin;
+use crate::content::Content;
 
 /// How often work is begun anew where the connection was cut in the middle of it.
 const TRIES: usize = 3;
+/// Between two looks at what became of a transaction.
+const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why work with a connection ended.
-pub(super) enum Ended {
-    /// The connection is gone, and nothing was written.
-    Cut(Failure),
-    /// It failed.
-    Failed(StoreError),
-}
-
-impl From<StoreError> for Ended {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// An open connection, and what is known of the database.
+/// An open connection, and what was seen of the database through it.
 pub(super) struct Opened {
-    target: Arc<Target>,
-    doing: &'static str,
+    pub(super) target: Arc<Target>,
+    /// The database, as errors name it.
+    pub(super) name: Utf8PathBuf,
+    /// What it is used for, like "reading the token".
+    pub(super) doing: &'static str,
     session: Session,
-    pub(super) catalogue: Option<Catalogue>,
-    pub(super) found: Option<FileContent>,
-}
-
-/// One state of the database.
-pub(super) struct State {
-    pub(super) found: FileContent,
-    pub(super) mirror: Mirror,
-}
-
-/// A transaction that may write, or not.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Access {
-    Read,
-    /// No other node may change what is shared until the end of it.
-    Write,
-}
-
-impl Access {
-    /// How it is begun.
-    pub(super) fn begin(self) -> Ask {
-        match self {
-            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into(),
-            Self::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".into(),
-        }
-    }
+    health: Cell<Health>,
+    pub(super) seen: RefCell<Option<Catalogue>>,
+    pub(super) content: Cell<Option<Content>>,
+    /// The schema that all migrations make.
+    pub(super) newest: Twin,
 }
 
 impl Opened {
+    fn new(target: &Arc<Target>, doing: &'static str) -> Result<Self, StoreError> {
+        Ok(Self {
+            session: Session::open(target)?,
+            target: Arc::clone(target),
+            name: target.name().into(),
+            doing,
+            health: Cell::new(Health::Well),
+            seen: RefCell::default(),
+            content: Cell::default(),
+            newest: Twin::newest()?,
+        })
+    }
+
     /// Asks all at once.
-    pub(super) fn ask(&self, asks: &[Ask]) -> Result<Vec<Rows>, Ended> {
-        self.session
-            .ask(asks)
-            .map_err(|failure| self.ended(failure))
+    pub(super) fn ask(&self, asks: &[Ask]) -> Result<Vec<Rows>, StoreError> {
+        let answers = self.session.ask(asks);
+        answers.map_err(|failure| self.failed(failure))
     }
 
     /// As [`Session::run`].
-    pub(super) fn run(&self, sql: &str) -> Result<(), Ended> {
-        self.session.run(sql).map_err(|failure| self.ended(failure))
+    pub(super) fn run(&self, sql: &str) -> Result<(), StoreError> {
+        let run = self.session.run(sql);
+        run.map_err(|failure| self.failed(failure))
     }
 
-    fn ended(&self, failure: Failure) -> Ended {
-        match failure.class(&self.target) {
-            Class::Passing => Ended::Cut(failure),
-            _ => Ended::Failed(failure.on(&self.target, self.doing)),
-        }
-    }
-
-    /// Begins a transaction and looks what stands in the schema. Each of `locks` comes before that,
-    /// and answers whether it is held.
-    pub(super) fn begin(&mut self, access: Access, locks: &[Ask]) -> Result<&Catalogue, Ended> {
-        let mut asks = vec![access.begin()];
-        asks.extend_from_slice(locks);
-        asks.extend(Catalogue::ask(&self.target));
-        let mut answers = self.ask(&asks)?;
-        let rights = answers.pop().unwrap_or_default();
-        let relations = answers.pop().unwrap_or_default();
-        let is_held = |rows: &Rows| matches!(rows.as_slice(), [row] if *row == [Value::Integer(1)]);
-        if !answers.iter().skip(1).all(is_held) {
-            return Err(self.lock_lost());
-        }
-        let catalogue = Catalogue::of(relations, rights);
-        if !catalogue.may_use {
-            let (user, schema) = (self.target.address.user.clone(), &self.target.schema);
-            return Err(Ended::Failed(StoreError::Failed {
-                path: self.target.name(),
-                doing: self.doing,
-                source: format!("{user} may not use the schema {}", schema.as_str()).into(),
-                trouble: DatabaseTrouble::Server(ServerTrouble::NoRight { user }),
-            }));
-        }
-        Ok(self.catalogue.insert(catalogue))
-    }
-
-    pub(super) fn lock_lost(&self) -> Ended {
-        let path = self.target.name();
-        Ended::Failed(StoreError::LockLost { path })
-    }
-
-    /// The state of the database in the transaction that was begun. `first` comes before the rows are
-    /// read, and `last` after, in the same round trip.
-    pub(super) fn state(
-        &mut self,
-        scope: Scope,
-        first: &[Ask],
-        last: &[Ask],
-    ) -> Result<State, Ended> {
-        let mut mirror = Mirror::newest()?;
-        let target = Arc::clone(&self.target);
-        let Some(catalogue) = self.catalogue.clone() else {
-            return Err(defect("a state is read outside of a transaction", None).into());
-        };
-        let Some(applied) = catalogue.ask_applied(&target)? else {
-            self.ask(last)?;
-            self.found = Some(FileContent::Nothing);
-            return Ok(State {
-                found: FileContent::Nothing,
-                mirror,
-            });
-        };
-        let mut tables = ask_rows(&catalogue, scope);
-        if !catalogue.is_known(&mirror) {
-            tables.retain(|(name, ..)| name == "app_version");
-        }
-        let mut asks = first.to_vec();
-        asks.push(applied);
-        asks.extend(tables.iter().map(|(.., ask)| ask.clone()));
-        asks.extend_from_slice(last);
-        let mut answers = self.ask(&asks)?.into_iter().skip(first.len());
-        let applied = answers.next().unwrap_or_default();
-        let found = catalogue.identify(&target, &applied)?;
-        self.found = Some(found);
-        if let FileContent::Schema(state) = found {
-            if is_mirrored(state) {
-                mirror = Mirror::of(applied.len())?;
-                mirror.fill_applied(&applied)?;
-            } else {
-                tables.retain(|(name, ..)| name == "app_version");
-            }
-        }
-        let path = target.name();
-        for ((table, columns, _), rows) in tables.iter().zip(answers) {
-            let db = Db::new(path.as_str().into(), &mirror.connection);
-            let filled = mirror.fill(table, columns, &rows);
-            // Of a version that is not known here, what does not fit is left out.
-            if matches!(found, FileContent::Schema(state) if is_mirrored(state)) {
-                filled.map_err(db.failed("reading"))?;
-            }
-        }
-        Ok(State { found, mirror })
+    fn failed(&self, failure: Failure) -> StoreError {
+        self.health.set(failure.health(&self.target));
+        failure.on(&self.target, self.doing)
     }
 
     /// With nothing known of the database any more.
-    pub(super) fn forgetting(self) -> Self {
-        Self {
-            catalogue: None,
-            found: None,
-            ..self
-        }
+    pub(super) fn forget(&self) {
+        self.seen.replace(None);
+        self.content.set(None);
     }
 
     /// Whether the schema that was seen in this session is the newest that this program knows.
-    pub(super) fn is_current(&self) -> bool {
-        self.found == Some(FileContent::Schema(SchemaState::Current))
+    fn is_current(&self) -> bool {
+        self.content.get() == Some(Content::Schema(SchemaState::Current))
     }
 
-    /// Ends the transaction that wrote, and makes sure that it is known whether it did.
-    pub(super) fn commit(self, asks: &[Ask]) -> Result<Option<Self>, StoreError> {
-        let mut asks = asks.to_vec();
+    /// Sends what is left and ends the transaction that wrote, and makes sure that it is known
+    /// whether it did: `None` where nothing was written, and the work is to be done again.
+    pub(super) fn commit(self, pending: Vec<Ask>) -> Result<Option<Self>, StoreError> {
+        let mut asks = pending;
         asks.push("SELECT pg_current_xact_id()::text".into());
-        let failed = |opened: &Self, ended| match ended {
-            Ended::Cut(failure) => failure.on(&opened.target, opened.doing),
-            Ended::Failed(error) => error,
-        };
         let written = match self.ask(&asks) {
-            Ok(mut answers) => answers.pop().unwrap_or_default(),
-            Err(Ended::Cut(_)) => return Ok(None),
-            Err(ended) => return Err(failed(&self, ended)),
+            Ok(mut answers) => answers.pop().into_iter().flatten().flatten().next(),
+            Err(_) if self.health.get() == Health::Cut => return Ok(None),
+            Err(error) => return Err(error),
         };
         match self.ask(&["COMMIT".into()]) {
             Ok(_) => Ok(Some(self)),
-            Err(Ended::Cut(failure)) => {
+            Err(_) if self.health.get() != Health::Well => {
                 let (target, doing) = (Arc::clone(&self.target), self.doing);
                 drop(self);
-                look_up(
-                    &target,
-                    doing,
-                    written.into_iter().flatten().next(),
-                    failure,
-                )
+                look_up(&target, doing, written)
             }
-            Err(ended) => Err(failed(&self, ended)),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// A commit whose answer was lost: the server knows what became of its transaction. `None` where it
-/// is to be done again.
+/// A commit whose answer was lost: the server knows what became of its transaction.
 fn look_up(
     target: &Arc<Target>,
     doing: &'static str,
     transaction: Option<Value>,
-    lost: Failure,
 ) -> Result<Option<Opened>, StoreError> {
-    let unknown = |cause| StoreError::CommitUnknown {
-        path: target.name(),
-        doing,
-        source: cause,
-    };
-    let end = Instant::now() + target.wait;
     let sql = "SELECT pg_xact_status($1::text::xid8)";
     let ask = Ask::new(sql, transaction.into_iter().collect());
+    let unknown = |source| StoreError::CommitUnknown {
+        path: target.name(),
+        doing,
+        source,
+    };
+    let end = Instant::now() + target.wait;
     loop {
-        let opened = Opened {
-            target: Arc::clone(target),
-            doing,
-            session: Session::open(target)?,
-            catalogue: None,
-            found: None,
+        let opened = Opened::new(target, doing).map_err(|error| unknown(error.into()))?;
+        let status = match opened.ask(std::slice::from_ref(&ask)) {
+            Ok(answers) => answers.into_iter().flatten().flatten().next(),
+            Err(_) if opened.health.get() == Health::Cut && Instant::now() < end => continue,
+            Err(error) => return Err(unknown(error.into())),
         };
-        let answers = match opened.session.ask(std::slice::from_ref(&ask)) {
-            Ok(answers) => answers,
-            Err(failure) if failure.class(target) == Class::Passing && Instant::now() < end => {
-                continue;
-            }
-            Err(failure) => return Err(unknown(failure.cause())),
-        };
-        match answers.into_iter().flatten().flatten().next() {
+        match status {
             Some(Value::Text(status)) if status == "committed" => return Ok(Some(opened)),
             Some(Value::Text(status)) if status == "aborted" => return Ok(None),
             // The server has not seen yet that its client is gone.
-            Some(Value::Text(_)) if Instant::now() < end => {
-                std::thread::sleep(std::time::Duration::from_millis(200));
+            Some(Value::Text(_)) if Instant::now() < end => std::thread::sleep(PAUSE),
+            _ => {
+                let why = "the server does not tell what became of the transaction";
+                return Err(unknown(why.into()));
             }
-            _ => return Err(unknown(lost.cause())),
         }
     }
 }
@@ -289,15 +166,16 @@ impl Connections {
         self.kept().as_ref().is_some_and(Opened::is_current)
     }
 
+    /// Whether the connection that is kept has seen that this user may write.
+    pub(super) fn is_writable(&self) -> Option<bool> {
+        let kept = self.kept();
+        let seen = kept.as_ref()?.seen.borrow();
+        seen.as_ref().map(Catalogue::is_writable)
+    }
+
     /// A connection of its own.
     pub(super) fn open(&self, doing: &'static str) -> Result<Opened, StoreError> {
-        Ok(Opened {
-            session: Session::open(&self.target)?,
-            target: Arc::clone(&self.target),
-            doing,
-            catalogue: None,
-            found: None,
-        })
+        Opened::new(&self.target, doing)
     }
 
     pub(super) fn keep(&self, opened: Opened) {
@@ -309,13 +187,9 @@ impl Connections {
     pub(super) fn read<T>(
         &self,
         doing: &'static str,
-        mut work: impl FnMut(&mut Opened) -> Result<T, Ended>,
+        work: impl Fn(&Opened) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.tried(doing, |mut opened| {
-            let value = work(&mut opened)?;
-            self.keep(opened);
-            Ok(Some(value))
-        })
+        self.tried(doing, |opened| Ok((work(opened)?, None)))
     }
 
     /// The same for what writes: `work` gives what is left to be asked before the commit; nothing of
@@ -323,34 +197,41 @@ impl Connections {
     pub(super) fn write<T>(
         &self,
         doing: &'static str,
-        mut work: impl FnMut(&mut Opened) -> Result<(T, Vec<Ask>), Ended>,
+        work: impl Fn(&Opened) -> Result<(T, Vec<Ask>), StoreError>,
     ) -> Result<T, StoreError> {
-        self.tried(doing, |mut opened| {
-            let (value, asks) = work(&mut opened)?;
-            let Some(opened) = opened.commit(&asks)? else {
-                return Ok(None);
-            };
-            self.keep(opened);
-            Ok(Some(value))
+        self.tried(doing, |opened| {
+            let (value, pending) = work(opened)?;
+            Ok((value, Some(pending)))
         })
     }
 
     fn tried<T>(
         &self,
         doing: &'static str,
-        mut work: impl FnMut(Opened) -> Result<Option<T>, Ended>,
+        work: impl Fn(&Opened) -> Result<(T, Option<Vec<Ask>>), StoreError>,
     ) -> Result<T, StoreError> {
-        let mut cut = Failure::Silent;
-        for _ in 0..TRIES {
-            match work(self.take(doing)?) {
-                Ok(Some(value)) => return Ok(value),
-                Ok(None) => {}
-                // It was waited for in full already.
-                Err(Ended::Cut(Failure::Silent)) => break,
-                Err(Ended::Cut(failure)) => cut = failure,
-                Err(Ended::Failed(error)) => return Err(error),
+        let mut tries = 1;
+        loop {
+            let opened = self.take(doing)?;
+            match work(&opened) {
+                Ok((value, None)) => {
+                    self.keep(opened);
+                    return Ok(value);
+                }
+                Ok((value, Some(pending))) => {
+                    if let Some(opened) = opened.commit(pending)? {
+                        self.keep(opened);
+                        return Ok(value);
+                    }
+                    if tries == TRIES {
+                        return Err(Failure::Cut.on(&self.target, doing));
+                    }
+                }
+                // A server that is silent was waited for in full already.
+                Err(_) if opened.health.get() == Health::Cut && tries < TRIES => {}
+                Err(error) => return Err(error),
             }
+            tries += 1;
         }
-        Err(cut.on(&self.target, doing))
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Failure {
     Tls(TlsFailure),
     /// It was silent for too long.
     Silent,
+    /// It was cut again and again.
+    Cut,
     /// It cannot be used, whatever is tried: a standby, or one that is too old.
     Unfit(ServerTrouble, String),
 }
@@ -34,10 +36,29 @@ pub(super) enum Class {
     Database(DatabaseTrouble),
 }
 
+/// What a failure leaves of its connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Health {
+    Well,
+    /// It is gone; a new one may be had.
+    Cut,
+    /// It is gone, and was waited for in full.
+    Silent,
+}
+
 impl Failure {
+    /// What is left of the connection.
+    pub(super) fn health(&self, target: &Target) -> Health {
+        match self {
+            Self::Silent => Health::Silent,
+            _ if self.class(target) == Class::Passing => Health::Cut,
+            _ => Health::Well,
+        }
+    }
+
     pub(super) fn class(&self, target: &Target) -> Class {
         match self {
-            Self::Silent => Class::Passing,
+            Self::Silent | Self::Cut => Class::Passing,
             Self::Unfit(trouble, _) => Class::Server(trouble.clone()),
             Self::Tls(failure) => of_tls(failure),
             Self::Server(error) => match error.code() {
@@ -51,6 +72,7 @@ impl Failure {
     pub(super) fn cause(self) -> Cause {
         match self {
             Self::Silent => "the server does not answer".into(),
+            Self::Cut => "the connection was cut again and again".into(),
             Self::Unfit(_, why) => why.into(),
             Self::Tls(failure) => failure.into(),
             Self::Server(error) => match error.as_db_error() {

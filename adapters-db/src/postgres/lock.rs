@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use ports::{LockError, StartLock, StartLockGuard};
 use rusqlite::types::Value;
 
-use super::connection::{Ended, Opened};
+use super::connection::Opened;
 use super::database::PostgresDatabase;
 use super::held::{Held, key};
+use super::server::Server;
 use super::session::{Ask, Rows};
 
 /// Between two tries.
@@ -28,24 +29,24 @@ const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.ap
 
 /// The lock of a database that nodes share.
 pub struct AdvisoryLock {
-    database: PostgresDatabase,
+    server: Server,
 }
 
 impl AdvisoryLock {
     /// The lock of this database.
     #[must_use]
     pub fn of(database: PostgresDatabase) -> Self {
-        Self { database }
+        Self { server: database.0 }
     }
 
     fn key(&self) -> Value {
-        key(self.database.connections.target.schema.as_str(), "start")
+        key(self.server.connections.target.schema.as_str(), "start")
     }
 
     /// `Some` backend where it was taken.
     fn try_take(&self, own: &Opened) -> Result<Option<i64>, LockError> {
         let ask = Ask::new("SELECT pg_try_advisory_lock($1)", vec![self.key()]);
-        let answers = own.ask(&[ask]).map_err(|ended| self.failed(ended))?;
+        let answers = own.ask(&[ask])?;
         if answers.into_iter().flatten().next() != Some(vec![Value::Integer(1)]) {
             return Ok(None);
         }
@@ -56,8 +57,7 @@ impl AdvisoryLock {
     /// taken through a pooler would stay with the backend that happened to be given.
     fn ensure_session(&self, own: &Opened) -> Result<(), LockError> {
         let ask = Ask::from("SELECT pg_backend_pid()::bigint");
-        let before = own.ask(std::slice::from_ref(&ask));
-        let before = before.map_err(|ended| self.failed(ended))?;
+        let before = own.ask(std::slice::from_ref(&ask))?;
         match before == self.ask_beside_another(own, &ask)? {
             true => Ok(()),
             false => Err(self.not_kept()),
@@ -76,7 +76,7 @@ impl AdvisoryLock {
     /// A pooler between transactions gives each of them whichever backend is free. So another
     /// connection keeps one busy meanwhile, most likely the one that was free last.
     fn ask_beside_another(&self, own: &Opened, ask: &Ask) -> Result<Vec<Rows>, LockError> {
-        let answers = self.database.connections.read("taking the lock", |other| {
+        let answers = self.server.connections.read("taking the lock", |other| {
             other.ask(&[
                 "BEGIN READ ONLY".into(),
                 "SELECT pg_backend_pid()::bigint".into(),
@@ -90,27 +90,17 @@ impl AdvisoryLock {
 
     fn not_kept(&self) -> LockError {
         LockError::NotKept {
-            database: self.database.name().into_string(),
+            database: self.server.connections.target.name(),
         }
     }
 
     fn holder(&self, own: &Opened) -> Result<String, LockError> {
         let ask = Ask::new(HOLDER, vec![self.key()]);
-        let answers = own.ask(&[ask]).map_err(|ended| self.failed(ended))?;
+        let answers = own.ask(&[ask])?;
         Ok(match answers.into_iter().flatten().flatten().next() {
             Some(Value::Text(holder)) => holder,
             _ => "it was given back in this very moment".to_owned(),
         })
-    }
-
-    fn failed(&self, ended: Ended) -> LockError {
-        match ended {
-            Ended::Failed(error) => error.into(),
-            Ended::Cut(failure) => {
-                let target = &self.database.connections.target;
-                LockError::from(failure.on(target, "taking the lock"))
-            }
-        }
     }
 }
 
@@ -120,13 +110,13 @@ impl StartLock for AdvisoryLock {
         wait: Duration,
         waiting: &mut dyn FnMut(),
     ) -> Result<Box<dyn StartLockGuard>, LockError> {
-        let own = self.database.connections.open("taking the lock")?;
+        let own = self.server.connections.open("taking the lock")?;
         self.ensure_session(&own)?;
         let end = Instant::now() + wait;
         let mut told = false;
         loop {
             if let Some(backend) = self.try_take(&own)? {
-                let held = self.database.held.clone();
+                let held = self.server.held.clone();
                 held.by(backend);
                 return Ok(Box::new(Guard {
                     held,
@@ -135,7 +125,7 @@ impl StartLock for AdvisoryLock {
             }
             if Instant::now() >= end {
                 return Err(LockError::BusyElsewhere {
-                    database: self.database.name().into_string(),
+                    database: self.server.connections.target.name(),
                     waited: wait,
                     holder: self.holder(&own)?,
                 });

@@ -216,7 +216,7 @@ fn who_is_in_the_way_of_a_write_is_found_without_one() {
 fn a_log_or_a_journal_without_its_database_is_corrupt() {
     let rig = Rig::new();
     for suffix in ["-wal", "-journal"] {
-        let orphan = crate::path_state::beside(&rig.path, suffix);
+        let orphan = crate::sqlite::path_state::beside(&rig.path, suffix);
         put(&orphan, b"old pages");
         let fault = read_fault(&rig.open());
         assert_eq!(fault.kind(), FaultKind::DataCorrupt);

@@ -10,8 +10,8 @@ use super::every_port::*;
 use super::reading::{recorded, with_hot_journal};
 use super::{OtherProcess, node, put};
 use crate::SqliteDatabase;
-use crate::path_state::beside;
-use crate::private_copy::recovered;
+use crate::sqlite::path_state::beside;
+use crate::sqlite::private_copy::recovered;
 
 fn version(connection: &Connection) -> String {
     connection

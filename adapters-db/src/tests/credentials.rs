@@ -8,7 +8,7 @@ use ports::{
 use super::every_port::*;
 use super::{Rig, no_more_pages};
 use crate::RingDekCrypto;
-use crate::path_state::beside;
+use crate::sqlite::path_state::beside;
 
 fn save(rig: &Rig, name: &str) {
     store::save(&rig.open(), name, None);

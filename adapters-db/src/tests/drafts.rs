@@ -9,8 +9,8 @@ use rusqlite::OpenFlags;
 
 use super::every_port::*;
 use super::{Rig, mode_of, put};
-use crate::draft::{Draft, open_same};
-use crate::file_bytes::copy_as_it_is;
+use crate::sqlite::draft::{Draft, open_same};
+use crate::sqlite::file_bytes::copy_as_it_is;
 
 struct Place {
     _keep: tempfile::TempDir,

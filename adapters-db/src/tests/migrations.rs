@@ -50,7 +50,7 @@ fn nothing_pending_writes_nothing() {
 fn what_was_applied_is_named() {
     let rig = Rig::migrated();
     let runner = with(&[("V90__x", "CREATE TABLE x (id INTEGER)")]);
-    let migrated = rig.open().migrate_with(&runner).unwrap();
+    let migrated = rig.open().0.migrate_with(&runner).unwrap();
     assert_eq!(migrated, Migrated::Applied(vec!["V90__x".to_owned()]));
 }
 
@@ -66,7 +66,7 @@ fn c15_a_migration_that_fails_leaves_the_database_as_it_was() {
         ("V91__broken", "CREATE TABLE installation (id INTEGER)"),
     ]);
     let database = rig.open();
-    let fault = Failed::from(database.migrate_with(&runner).unwrap_err());
+    let fault = Failed::from(database.0.migrate_with(&runner).unwrap_err());
     assert!(fault.to_string().contains("as it was before"), "{fault}");
     assert!(!fault.causes().is_empty());
     assert_eq!(std::fs::read(&rig.path).unwrap(), before);
@@ -78,7 +78,7 @@ fn c15_a_migration_that_fails_leaves_the_database_as_it_was() {
 fn c05_a_first_migration_that_fails_is_the_same_start_again() {
     let rig = Rig::new();
     let runner = with(&[("V91__broken", "CREATE TABLE installation (id INTEGER)")]);
-    assert!(rig.open().migrate_with(&runner).is_err());
+    assert!(rig.open().0.migrate_with(&runner).is_err());
     assert_eq!(rig.listing().len(), 0, "nothing is left of it");
     assert!(matches!(rig.open_read_only().read(), Ok(None)));
     rig.open().migrate().unwrap();
@@ -154,6 +154,7 @@ fn behind(count: usize) -> Rig {
     let mut first = schema::runner().unwrap().get_migrations().clone();
     first.truncate(count);
     rig.open()
+        .0
         .migrate_with(&Runner::new(&first).set_grouped(true))
         .unwrap();
     rig

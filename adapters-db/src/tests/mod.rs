@@ -2,6 +2,7 @@
 
 mod backups;
 mod between;
+
 mod classification;
 mod copies;
 mod credentials;
@@ -10,9 +11,11 @@ mod hostile;
 mod migrations;
 mod postgres;
 mod postgres_faults;
+
 mod reading;
 mod records;
 mod server;
+
 mod snapshots;
 mod sweeps;
 

@@ -5,7 +5,7 @@ use ports::{EventKind, FaultKind, NodeStore as _, Purpose};
 
 use super::every_port::*;
 use super::{OtherProcess, Rig, node};
-use crate::path_state::beside;
+use crate::sqlite::path_state::beside;
 
 pub(super) fn recorded() -> Rig {
     let rig = Rig::migrated();
