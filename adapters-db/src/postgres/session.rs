@@ -22,8 +22,14 @@ use super::tls::Tls;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
+/// A server that works answers within that.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long a server that is to be told goodbye has to hear it.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// The longest time-out that server and kernel take, in milliseconds.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+/// What a whole transaction has at least.
+const SHORTEST: Duration = Duration::from_secs(600);
 /// The oldest server that has all that is used here.
 const OLDEST: i64 = 130_000;
 
@@ -72,9 +78,15 @@ impl Session {
             source: failure.cause(),
         };
         let mut told = false;
+        let mut said = None;
         loop {
+            let begun = Instant::now();
             let failure = match Self::once(target, end) {
                 Ok(session) => return Ok(session),
+                // A last try that is cut short is no silence: what was said before counts.
+                Err(Failure::Silent) if begun.elapsed() < MOMENT => {
+                    said.take().unwrap_or(Failure::Silent)
+                }
                 Err(failure) => failure,
             };
             let may_wait = Instant::now() + PAUSE < end;
@@ -91,12 +103,13 @@ impl Session {
                 Class::Database(_) => return Err(failure.on(target, "connecting")),
             }
             if !told {
-                let (wait, why) = (target.wait, failure.cause());
+                let wait = target.wait;
                 (target.waiting)(&format!(
-                    "waiting for the database, {wait:?} at most: {why}"
+                    "waiting for the database, {wait:?} at most: {failure}"
                 ));
                 told = true;
             }
+            said = Some(failure);
             std::thread::sleep(PAUSE);
         }
     }
@@ -142,7 +155,7 @@ impl Session {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
-            .tcp_user_timeout(target.wait);
+            .tcp_user_timeout(target.wait.min(LONGEST));
         let password =
             (target.password)().map_err(|why| Failure::Unfit(ServerTrouble::LoginRefused, why))?;
         if let Some(password) = &password {
@@ -276,15 +289,16 @@ async fn connect(config: &Config, tls: Option<Tls>) -> Result<(Client, Carried),
 
 /// The settings of the session, as far as the server knows them. Time-outs: neither side hangs.
 fn settings(target: &Target) -> Ask {
-    let wait = target.wait.as_millis();
-    let long = wait.saturating_mul(10).max(600_000);
+    let times = |factor: u32| target.wait.saturating_mul(factor).min(LONGEST);
+    let wait = times(1).as_millis();
+    let long = times(10).max(SHORTEST).as_millis();
     let values = [
         ("search_path", target.schema.as_str().to_owned()),
         ("statement_timeout", wait.to_string()),
         ("lock_timeout", wait.to_string()),
         (
             "idle_in_transaction_session_timeout",
-            wait.saturating_mul(2).to_string(),
+            times(2).as_millis().to_string(),
         ),
         ("transaction_timeout", long.to_string()),
         ("idle_session_timeout", "0".to_owned()),

@@ -3,35 +3,48 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Makes the server, runs it until the end of its input, and leaves nothing of it.
+/// Makes the server, or copies another one to be its standby, runs it until the end of its input, and
+/// leaves nothing of it.
 const SCRIPT: &str = r#"
-bin=$1 dir=$2 port=$3
+bin=$1 dir=$2 port=$3 primary=$4 small=$5
 as_user=
 [ "$(id -u)" != 0 ] || as_user='setpriv --reuid=nobody --regid=nogroup --clear-groups'
 cd "$dir"
-$as_user "$bin/initdb" -D "$dir/data" -U tests -A trust -E UTF8 --no-sync >"$dir/log" 2>&1 || exit 1
-{ echo 'local all all trust'
-  echo 'host all with_password,bound_password all scram-sha-256'
-  echo 'host all all all trust'; } >"$dir/data/pg_hba.conf"
-$as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-  -subj /CN=db.example.org -addext subjectAltName=DNS:db.example.org \
-  -addext basicConstraints=critical,CA:FALSE \
-  -keyout "$dir/data/server.key" -out "$dir/data/server.crt" >>"$dir/log" 2>&1
-chmod 600 "$dir/data/server.key"
+exec >"$dir/log" 2>&1
+if [ -n "$primary" ]; then
+  $as_user "$bin/pg_basebackup" -d "$primary" -D "$dir/data" -R -c fast || exit 1
+else
+  $as_user "$bin/initdb" -D "$dir/data" -U tests -A trust -E UTF8 --no-sync || exit 1
+  { echo 'local all,replication all trust'
+    echo 'hostnossl all with_tls all reject'
+    echo 'host all with_password,bound_password all scram-sha-256'
+    echo 'host all all all trust'; } >"$dir/data/pg_hba.conf"
+  $as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -subj /CN=db.example.org -addext subjectAltName=DNS:db.example.org \
+    -addext basicConstraints=critical,CA:FALSE \
+    -keyout "$dir/data/server.key" -out "$dir/data/server.crt"
+  chmod 600 "$dir/data/server.key"
+fi
 cp "$dir/data/server.crt" "$dir/server.crt"
+if [ -n "$small" ]; then
+  mkdir -m 777 "$dir/small" && mount -t tmpfs -o "size=$small,mode=777" small "$dir/small" || exit 1
+  $as_user mkdir "$dir/small/tables"
+fi
 $as_user "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 \
-  -c ssl=on -c fsync=off -c max_connections=100 -c autovacuum=off >>"$dir/log" 2>&1 &
+  -c ssl=on -c fsync=off -c max_connections=300 -c autovacuum=off &
 server=$!
 cat >/dev/null
 kill -INT "$server"
 wait "$server"
+[ -z "$small" ] || umount -l "$dir/small"
 rm -rf "$dir"
 "#;
 
@@ -56,6 +69,20 @@ impl Server {
 
     /// One more, which ends when it is dropped.
     pub fn start() -> Self {
+        Self::start_as("", "")
+    }
+
+    /// One with a small disk for tables, at `small/tables` in its directory, which it alone sees.
+    pub fn with_small_disk(size: &str) -> Self {
+        Self::start_as("", size)
+    }
+
+    /// A standby of this one, which may be read.
+    pub fn standby(&self) -> Self {
+        Self::start_as(&self.url("tests", "postgres"), "")
+    }
+
+    fn start_as(primary: &str, small_disk: &str) -> Self {
         let programs = newest_programs();
         let directory = tempfile::Builder::new()
             .prefix("tpct-pg-")
@@ -69,10 +96,25 @@ impl Server {
             .local_addr()
             .unwrap()
             .port();
-        let mut script = Command::new("sh")
-            .args(["-c", SCRIPT, "server"])
+        let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+        let mut script = match (small_disk, is_root) {
+            ("", _) => Command::new("env"),
+            (_, true) => Command::new("unshare"),
+            (_, false) => {
+                let mut unshare = Command::new("unshare");
+                unshare.args(["--user", "--map-current-user", "--keep-caps"]);
+                unshare
+            }
+        };
+        if !small_disk.is_empty() {
+            script.arg("--mount");
+        }
+        let mut script = script
+            .args(["sh", "-c", SCRIPT, "server"])
             .args([&programs, &directory])
-            .arg(port.to_string())
+            .args([&port.to_string(), primary, small_disk])
+            // What ends the tests, Ctrl-C or a kill of their whole group, must not end what tidies up.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -114,6 +156,14 @@ impl Server {
     pub fn url(&self, user: &str, database: &str) -> String {
         let directory = self.directory.to_str().unwrap().replace('/', "%2F");
         format!("postgresql://{user}@{directory}:{}/{database}", self.port)
+    }
+
+    /// Ends it at once, as a machine does that loses its power.
+    pub fn kill(&self) {
+        let lines = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
+        let process = lines.lines().next().unwrap();
+        let killed = Command::new("kill").args(["-KILL", process]).status();
+        assert!(killed.unwrap().success());
     }
 
     /// The port on loopback.
