@@ -42,6 +42,8 @@ $as_user "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses
   -c ssl=on -c fsync=off -c max_connections=300 -c autovacuum=off &
 server=$!
 cat >/dev/null
+# What runs in the background ignores INT until it has set up its own way to end.
+kill -TERM "$server"
 kill -INT "$server"
 wait "$server"
 [ -z "$small" ] || umount -l "$dir/small"
@@ -83,41 +85,10 @@ impl Server {
     }
 
     fn start_as(primary: &str, small_disk: &str) -> Self {
-        let programs = newest_programs();
-        let directory = tempfile::Builder::new()
-            .prefix("tpct-pg-")
-            .tempdir()
-            .unwrap()
-            .keep();
-        // Another user makes its files here.
-        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-        let mut script = match (small_disk, is_root) {
-            ("", _) => Command::new("env"),
-            (_, true) => Command::new("unshare"),
-            (_, false) => {
-                let mut unshare = Command::new("unshare");
-                unshare.args(["--user", "--map-current-user", "--keep-caps"]);
-                unshare
-            }
-        };
-        if !small_disk.is_empty() {
-            script.arg("--mount");
-        }
-        let mut script = script
-            .args(["sh", "-c", SCRIPT, "server"])
-            .args([&programs, &directory])
-            .args([&port.to_string(), primary, small_disk])
-            // What ends the tests, Ctrl-C or a kill of their whole group, must not end what tidies up.
-            .process_group(0)
+        let (programs, directory) = (newest_programs(), new_directory());
+        let port = free_port();
+        let mut script = script(&programs, &directory, port, primary, small_disk)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let server = Self {
@@ -206,6 +177,44 @@ pub fn new_name(prefix: &str) -> String {
     format!("{prefix}_{}", NAMES.fetch_add(1, Ordering::SeqCst))
 }
 
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn new_directory() -> PathBuf {
+    let directory = tempfile::Builder::new().prefix("tpct-pg-").tempdir();
+    let directory = directory.unwrap().keep();
+    // Another user makes its files here.
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+    directory
+}
+
+fn script(
+    programs: &Path,
+    directory: &Path,
+    port: u16,
+    primary: &str,
+    small_disk: &str,
+) -> Command {
+    let mut script = Command::new("unshare");
+    if !small_disk.is_empty() {
+        script.arg("--mount");
+        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+            script.args(["--user", "--map-current-user", "--keep-caps"]);
+        }
+    }
+    script
+        .args(["sh", "-c", SCRIPT, "server"])
+        .args([programs, directory])
+        .args([&port.to_string(), primary, small_disk])
+        // What ends the tests, Ctrl-C or a kill of their whole group, must not end what tidies up.
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    script
+}
+
 fn newest_programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .expect("these tests need the programs of PostgreSQL (postgresql)");
@@ -213,4 +222,12 @@ fn newest_programs() -> PathBuf {
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok())
         .max();
     PathBuf::from(format!("/usr/lib/postgresql/{}/bin", newest.unwrap()))
+}
+
+#[test]
+fn a_server_whose_tests_are_killed_at_once_ends_too() {
+    let directory = new_directory();
+    let mut script = script(&newest_programs(), &directory, free_port(), "", "");
+    assert!(script.stdin(Stdio::null()).status().unwrap().success());
+    assert!(!directory.exists());
 }

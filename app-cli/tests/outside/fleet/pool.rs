@@ -97,3 +97,30 @@ fn a_pool_that_gives_each_client_a_session_is_as_the_server() {
     node.run(&["startup", "--require-ready"]).expect(0);
     node.run(&["tls", "renew"]).expect(0);
 }
+
+/// What a ready start reads and writes is of its own schema, whatever the backend that it was given has
+/// been used for.
+#[test]
+fn installations_behind_one_pool_are_not_mixed_up() {
+    let pool = Pool::start("transaction", 2);
+    let mut nodes = [ready(), ready(), ready()];
+    for node in &mut nodes {
+        node.set(URL, &url("tests", pool.port, ""));
+    }
+    let history = "SELECT sum(starts) FROM startup_history";
+    let starts = 10;
+    let before = nodes.each_ref().map(|node| node.sql(history));
+    std::thread::scope(|scope| {
+        for node in &nodes {
+            scope.spawn(|| {
+                for _ in 0..starts {
+                    node.run(&["startup", "--require-ready"]).expect(0);
+                }
+            });
+        }
+    });
+    for (node, before) in nodes.iter().zip(before) {
+        let before: i32 = before.trim().parse().unwrap();
+        assert_eq!(node.sql(history).trim(), (before + starts).to_string());
+    }
+}
