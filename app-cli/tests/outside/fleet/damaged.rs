@@ -40,7 +40,7 @@ fn what_was_altered_is_65_and_left_as_it_is() {
         let node = ready();
         node.sql(sql);
         let said = node.fails_unchanged(&["startup"], 65, "data_corrupt");
-        assert_says(&said, &[says, "backup restore"]);
+        assert_says(&said, &[says, "restore"]);
     }
 }
 

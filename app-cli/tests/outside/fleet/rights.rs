@@ -38,17 +38,18 @@ fn each_right_that_is_missing_is_said_before_anything_is_changed() {
     let schema = schema.trim();
     let all = |right: &str| format!("{right} ON ALL TABLES IN SCHEMA {schema}");
     let usage = format!("USAGE ON SCHEMA {schema}");
-    is_denied(&mut node, &[]);
-    is_denied(&mut node, &[all("SELECT, INSERT, UPDATE, DELETE")]);
-    is_denied(&mut node, &[usage.clone()]);
-    is_denied(&mut node, &[usage.clone(), all("SELECT")]);
-    is_denied(&mut node, &[usage.clone(), all("INSERT, UPDATE, DELETE")]);
-    is_denied(
-        &mut node,
-        &[
+    for grants in [
+        vec![],
+        vec![all("SELECT, INSERT, UPDATE, DELETE")],
+        vec![usage.clone()],
+        vec![usage.clone(), all("SELECT")],
+        vec![usage.clone(), all("INSERT, UPDATE, DELETE")],
+        vec![
             usage,
             all("SELECT"),
             format!("INSERT, UPDATE, DELETE ON {schema}.event, {schema}.credential"),
         ],
-    );
+    ] {
+        is_denied(&mut node, &grants);
+    }
 }
