@@ -30,7 +30,7 @@ pub(super) struct Opened {
     /// What it is used for, like "reading the token".
     pub(super) doing: &'static str,
     session: Session,
-    health: Cell<Health>,
+    pub(super) health: Cell<Health>,
     pub(super) seen: RefCell<Option<Catalogue>>,
     pub(super) content: Cell<Option<Content>>,
     /// The schema that all migrations make.

@@ -1,6 +1,7 @@
 //! What an error of a server means to a start: every SQLSTATE is classed here and nowhere else.
 
 use std::error::Error as _;
+use std::fmt;
 use std::io;
 
 use ports::{Cause, DatabaseTrouble, ServerTrouble, StoreError};
@@ -71,14 +72,9 @@ impl Failure {
     /// What is shown of it.
     pub(super) fn cause(self) -> Cause {
         match self {
-            Self::Silent => "the server does not answer".into(),
-            Self::Cut => "the connection was cut again and again".into(),
-            Self::Unfit(_, why) => why.into(),
             Self::Tls(failure) => failure.into(),
-            Self::Server(error) => match error.as_db_error() {
-                Some(said) => in_words(said).into(),
-                None => error.into(),
-            },
+            Self::Server(error) if error.as_db_error().is_none() => error.into(),
+            other => other.to_string().into(),
         }
     }
 
@@ -94,6 +90,21 @@ impl Failure {
             doing,
             trouble,
             source: self.cause(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("the server does not answer"),
+            Self::Cut => f.write_str("the connection was cut again and again"),
+            Self::Unfit(_, why) => f.write_str(why),
+            Self::Tls(failure) => failure.fmt(f),
+            Self::Server(error) => match error.as_db_error() {
+                Some(said) => f.write_str(&in_words(said)),
+                None => error.fmt(f),
+            },
         }
     }
 }

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 
 use super::connection::Opened;
 use super::database::PostgresDatabase;
+use super::error::Health;
 use super::held::{Held, key};
 use super::server::Server;
 use super::session::{Ask, Rows};
@@ -81,11 +82,15 @@ impl AdvisoryLock {
                 "BEGIN READ ONLY".into(),
                 "SELECT pg_backend_pid()::bigint".into(),
             ])?;
-            let answers = own.ask(std::slice::from_ref(ask))?;
+            let answers = own.ask(std::slice::from_ref(ask));
             other.ask(&["COMMIT".into()])?;
-            Ok(answers)
+            match answers {
+                // The server answers, and there was no backend left for this connection.
+                Err(_) if own.health.get() == Health::Silent => Ok(None),
+                answers => answers.map(Some),
+            }
         });
-        Ok(answers?)
+        answers?.ok_or_else(|| self.not_kept())
     }
 
     fn not_kept(&self) -> LockError {

@@ -22,8 +22,14 @@ use super::tls::Tls;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
+/// A server that works answers within that.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long a server that is to be told goodbye has to hear it.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// The longest time-out that server and kernel take: milliseconds in 31 bits.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+/// What a whole transaction has at least.
+const SHORTEST: Duration = Duration::from_secs(600);
 /// The oldest server that has all that is used here.
 const OLDEST: i64 = 130_000;
 
@@ -59,12 +65,13 @@ pub(super) struct Session {
     connection: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
     deadline: Duration,
+    in_transaction: Ask,
 }
 
 impl Session {
     /// Connects, waiting for the server as long as the target has it.
     pub(super) fn open(target: &Target) -> Result<Self, StoreError> {
-        let end = Instant::now() + target.wait;
+        let end = Instant::now() + target.wait.min(LONGEST);
         let refused = |waited, trouble, failure: Failure| StoreError::NotConnected {
             path: target.name(),
             waited,
@@ -72,9 +79,15 @@ impl Session {
             source: failure.cause(),
         };
         let mut told = false;
+        let mut said = None;
         loop {
+            let begun = Instant::now();
             let failure = match Self::once(target, end) {
                 Ok(session) => return Ok(session),
+                // A last try that is cut short is no silence: what was said before counts.
+                Err(Failure::Silent) if begun.elapsed() < MOMENT => {
+                    said.take().unwrap_or(Failure::Silent)
+                }
                 Err(failure) => failure,
             };
             let may_wait = Instant::now() + PAUSE < end;
@@ -91,12 +104,13 @@ impl Session {
                 Class::Database(_) => return Err(failure.on(target, "connecting")),
             }
             if !told {
-                let (wait, why) = (target.wait, failure.cause());
+                let wait = target.wait;
                 (target.waiting)(&format!(
-                    "waiting for the database, {wait:?} at most: {why}"
+                    "waiting for the database, {wait:?} at most: {failure}"
                 ));
                 told = true;
             }
+            said = Some(failure);
             std::thread::sleep(PAUSE);
         }
     }
@@ -142,7 +156,7 @@ impl Session {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
-            .tcp_user_timeout(target.wait);
+            .tcp_user_timeout(target.wait.min(LONGEST));
         let password =
             (target.password)().map_err(|why| Failure::Unfit(ServerTrouble::LoginRefused, why))?;
         if let Some(password) = &password {
@@ -160,13 +174,14 @@ impl Session {
             connection: Some(runtime.spawn(connection)),
             runtime: Some(runtime),
             deadline: target.wait,
+            in_transaction: settings(target, true),
         })
     }
 
     /// Sets what the session needs, and looks what it is.
     fn prepared(self, target: &Target) -> Result<Self, Failure> {
         let facts = "SELECT current_setting('server_version_num')::bigint, pg_is_in_recovery()";
-        let mut answers = self.ask(&[settings(target), facts.into()])?;
+        let mut answers = self.ask(&[settings(target, false), facts.into()])?;
         match answers.pop().unwrap_or_default().first().map(Vec::as_slice) {
             Some([Value::Integer(version), _]) if *version < OLDEST => {
                 let why =
@@ -183,12 +198,19 @@ impl Session {
 
     /// Sends all statements at once and waits for all answers: one round trip. Where one fails, the
     /// session is good for nothing any more: the caller drops it, and the server rolls back.
+    ///
+    /// A transaction has the settings of the session once more: a pool may have given it the backend
+    /// of another client, with the schema of another installation.
     pub(super) fn ask(&self, statements: &[Ask]) -> Result<Vec<Rows>, Failure> {
         #[cfg(test)]
         round_trips::count();
         let (client, runtime) = self.parts()?;
+        let begins = matches!(statements, [first, ..] if first.sql.starts_with("BEGIN"));
+        let (begin, others) = statements.split_at(usize::from(begins));
+        let own = begins.then_some(&self.in_transaction);
         let asked = async {
-            let mut sent: Vec<_> = statements.iter().map(|ask| answer(client, ask)).collect();
+            let all = begin.iter().chain(own).chain(others);
+            let mut sent: Vec<_> = all.map(|ask| answer(client, ask)).collect();
             // A statement is sent when its future is first polled: all of them, before the first
             // answer is waited for.
             let early: Vec<Poll<_>> = poll_fn(|context| {
@@ -209,9 +231,13 @@ impl Session {
             Ok(answers)
         };
         let answers = runtime.block_on(async { timeout(self.deadline, asked).await });
-        answers
+        let mut answers: Vec<Vec<Row>> = answers
             .map_err(|_| Failure::Silent)?
-            .map_err(Failure::Server)?
+            .map_err(Failure::Server)?;
+        if begins {
+            answers.remove(1);
+        }
+        answers
             .into_iter()
             .map(|rows| rows.iter().map(values).collect())
             .collect()
@@ -274,17 +300,19 @@ async fn connect(config: &Config, tls: Option<Tls>) -> Result<(Client, Carried),
     }
 }
 
-/// The settings of the session, as far as the server knows them. Time-outs: neither side hangs.
-fn settings(target: &Target) -> Ask {
-    let wait = target.wait.as_millis();
-    let long = wait.saturating_mul(10).max(600_000);
+/// The settings of the session, or of a transaction alone, as far as the server knows them. Time-outs:
+/// neither side hangs.
+fn settings(target: &Target, in_transaction: bool) -> Ask {
+    let times = |factor: u32| target.wait.saturating_mul(factor).min(LONGEST);
+    let wait = times(1).as_millis();
+    let long = times(10).max(SHORTEST).as_millis();
     let values = [
         ("search_path", target.schema.as_str().to_owned()),
         ("statement_timeout", wait.to_string()),
         ("lock_timeout", wait.to_string()),
         (
             "idle_in_transaction_session_timeout",
-            wait.saturating_mul(2).to_string(),
+            times(2).as_millis().to_string(),
         ),
         ("transaction_timeout", long.to_string()),
         ("idle_session_timeout", "0".to_owned()),
@@ -296,7 +324,7 @@ fn settings(target: &Target) -> Ask {
     // A commit that is reported has to be on the disk, whatever the server's default is.
     Ask::new(
         format!(
-            "SELECT set_config(s.name, v.value, false) FROM (VALUES {values}, \
+            "SELECT set_config(s.name, v.value, {in_transaction}) FROM (VALUES {values}, \
              ('synchronous_commit', 'on')) AS v (name, value) JOIN pg_settings s ON s.name = v.name \
              WHERE s.name <> 'synchronous_commit' OR s.setting = 'off'"
         ),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
@@ -23,6 +23,7 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use super::address::{TlsFiles, TlsMode};
+use crate::shown::quoted;
 
 /// Where a Debian keeps what the machine trusts.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -56,7 +57,13 @@ impl TlsFailure {
 
 /// Makes the TLS client of one mode.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub(super) struct Tls {
+    connector: TlsConnector,
+    refused: Refused,
+}
+
+/// Whose certificate was not taken, and what is trusted.
+type Refused = Arc<OnceLock<String>>;
 
 impl Tls {
     /// With these files; `None` where no TLS is spoken.
@@ -65,17 +72,17 @@ impl Tls {
             return Ok(None);
         }
         let provider = Arc::new(provider::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = match mode {
-            TlsMode::Disable | TlsMode::Require => Arc::new(Verifier {
-                chain: None,
-                provider: Arc::clone(&provider),
-            }),
-            TlsMode::VerifyCa => Arc::new(Verifier {
-                chain: Some(chain_verifier(files, &provider)?),
-                provider: Arc::clone(&provider),
-            }),
-            TlsMode::VerifyFull => chain_verifier(files, &provider)?,
-        };
+        let refused = Refused::default();
+        let verifier = Arc::new(Verifier {
+            chain: match mode {
+                TlsMode::Disable | TlsMode::Require => None,
+                TlsMode::VerifyCa | TlsMode::VerifyFull => Some(chain_verifier(files, &provider)?),
+            },
+            compares_name: mode == TlsMode::VerifyFull,
+            provider: Arc::clone(&provider),
+            trusted: roots(files).display().to_string(),
+            refused: Arc::clone(&refused),
+        });
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsFailure::new("no version of TLS is left", error))?
@@ -94,7 +101,8 @@ impl Tls {
                 })?
             }
         };
-        Ok(Some(Self(TlsConnector::from(Arc::new(config)))))
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(Some(Self { connector, refused }))
     }
 }
 
@@ -109,11 +117,15 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFailure>
         })
 }
 
+fn roots(files: &TlsFiles) -> &Path {
+    files.roots.as_deref().unwrap_or(Path::new(SYSTEM_ROOTS))
+}
+
 fn chain_verifier(
     files: &TlsFiles,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, TlsFailure> {
-    let file = files.roots.as_deref().unwrap_or(Path::new(SYSTEM_ROOTS));
+    let file = roots(files);
     let mut roots = RootCertStore::empty();
     // Certificates of authorities that rustls cannot use are none that our server has.
     roots.add_parsable_certificates(certificates(file)?);
@@ -122,11 +134,15 @@ fn chain_verifier(
         .map_err(|error| TlsFailure::new(format!("trusting {}", file.display()), error))
 }
 
-/// Leaves the name out, or the whole certificate: as the URL asked for.
+/// Leaves the name out, or the whole certificate, as the URL asked for; and tells whose certificate it
+/// does not take.
 #[derive(Debug)]
 struct Verifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
+    compares_name: bool,
     provider: Arc<CryptoProvider>,
+    trusted: String,
+    refused: Refused,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -145,7 +161,14 @@ impl ServerCertVerifier for Verifier {
             // The name is compared last.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
+            )) if !self.compares_name => Ok(ServerCertVerified::assertion()),
+            Err(error) => {
+                let (name, trusted) = (names_in(server), &self.trusted);
+                self.refused.get_or_init(|| {
+                    format!(": its certificate is {name}, and {trusted} is trusted")
+                });
+                Err(error)
+            }
             verified => verified,
         }
     }
@@ -188,7 +211,7 @@ where
         let server = ServerName::try_from(name.to_owned())
             .map_err(|error| TlsFailure::new(format!("{name:?} is no name of a server"), error))?;
         Ok(Handshake {
-            connector: self.0.clone(),
+            tls: self.clone(),
             server,
             name: name.to_owned(),
         })
@@ -197,7 +220,7 @@ where
 
 /// A handshake with one server.
 pub(super) struct Handshake {
-    connector: TlsConnector,
+    tls: Tls,
     server: ServerName<'static>,
     name: String,
 }
@@ -212,9 +235,13 @@ where
 
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
-            let connected = self.connector.connect(self.server, stream).await;
+            let connected = self.tls.connector.connect(self.server, stream).await;
             connected.map(Stream).map_err(|error| {
-                TlsFailure::new(format!("the TLS handshake with {}", self.name), error)
+                let refused = self.tls.refused.get().map_or("", String::as_str);
+                TlsFailure::new(
+                    format!("the TLS handshake with {}{refused}", self.name),
+                    error,
+                )
             })
         })
     }
@@ -231,6 +258,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
             .and_then(|certificate| end_point(certificate))
             .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }
+}
+
+/// Whose a certificate is and who has issued it.
+fn names_in(certificate: &[u8]) -> String {
+    Certificate::from_der(certificate).map_or_else(
+        |error| format!("none that can be read ({error})"),
+        |parsed| {
+            let names = parsed.tbs_certificate();
+            let [subject, issuer] =
+                [names.subject(), names.issuer()].map(|name| quoted(&name.to_string()));
+            format!("that of {subject}, issued by {issuer}")
+        },
+    )
 }
 
 /// `tls-server-end-point`: the certificate's digest, by the hash that it was signed with; `None` where

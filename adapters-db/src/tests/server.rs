@@ -3,35 +3,50 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Makes the server, runs it until the end of its input, and leaves nothing of it.
+/// Makes the server, or copies another one to be its standby, runs it until the end of its input, and
+/// leaves nothing of it.
 const SCRIPT: &str = r#"
-bin=$1 dir=$2 port=$3
+bin=$1 dir=$2 port=$3 primary=$4 small=$5
 as_user=
 [ "$(id -u)" != 0 ] || as_user='setpriv --reuid=nobody --regid=nogroup --clear-groups'
 cd "$dir"
-$as_user "$bin/initdb" -D "$dir/data" -U tests -A trust -E UTF8 --no-sync >"$dir/log" 2>&1 || exit 1
-{ echo 'local all all trust'
-  echo 'host all with_password,bound_password all scram-sha-256'
-  echo 'host all all all trust'; } >"$dir/data/pg_hba.conf"
-$as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-  -subj /CN=db.example.org -addext subjectAltName=DNS:db.example.org \
-  -addext basicConstraints=critical,CA:FALSE \
-  -keyout "$dir/data/server.key" -out "$dir/data/server.crt" >>"$dir/log" 2>&1
-chmod 600 "$dir/data/server.key"
+exec >"$dir/log" 2>&1
+if [ -n "$primary" ]; then
+  $as_user "$bin/pg_basebackup" -d "$primary" -D "$dir/data" -R -c fast || exit 1
+else
+  $as_user "$bin/initdb" -D "$dir/data" -U tests -A trust -E UTF8 --no-sync || exit 1
+  { echo 'local all,replication all trust'
+    echo 'hostnossl all with_tls all reject'
+    echo 'host all with_password,bound_password all scram-sha-256'
+    echo 'host all all all trust'; } >"$dir/data/pg_hba.conf"
+  $as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -subj /CN=db.example.org -addext subjectAltName=DNS:db.example.org \
+    -addext basicConstraints=critical,CA:FALSE \
+    -keyout "$dir/data/server.key" -out "$dir/data/server.crt"
+  chmod 600 "$dir/data/server.key"
+fi
 cp "$dir/data/server.crt" "$dir/server.crt"
+if [ -n "$small" ]; then
+  mkdir -m 777 "$dir/small" && mount -t tmpfs -o "size=$small,mode=777" small "$dir/small" || exit 1
+  $as_user mkdir "$dir/small/tables"
+fi
 $as_user "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 \
-  -c ssl=on -c fsync=off -c max_connections=100 -c autovacuum=off >>"$dir/log" 2>&1 &
+  -c ssl=on -c fsync=off -c max_connections=300 -c autovacuum=off &
 server=$!
 cat >/dev/null
+# What runs in the background ignores INT until it has set up its own way to end.
+kill -TERM "$server"
 kill -INT "$server"
 wait "$server"
+[ -z "$small" ] || umount -l "$dir/small"
 rm -rf "$dir"
 "#;
 
@@ -56,26 +71,24 @@ impl Server {
 
     /// One more, which ends when it is dropped.
     pub fn start() -> Self {
-        let programs = newest_programs();
-        let directory = tempfile::Builder::new()
-            .prefix("tpct-pg-")
-            .tempdir()
-            .unwrap()
-            .keep();
-        // Another user makes its files here.
-        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut script = Command::new("sh")
-            .args(["-c", SCRIPT, "server"])
-            .args([&programs, &directory])
-            .arg(port.to_string())
+        Self::start_as("", "")
+    }
+
+    /// One with a small disk for tables, at `small/tables` in its directory, which it alone sees.
+    pub fn with_small_disk(size: &str) -> Self {
+        Self::start_as("", size)
+    }
+
+    /// A standby of this one, which may be read.
+    pub fn standby(&self) -> Self {
+        Self::start_as(&self.url("tests", "postgres"), "")
+    }
+
+    fn start_as(primary: &str, small_disk: &str) -> Self {
+        let (programs, directory) = (newest_programs(), new_directory());
+        let port = free_port();
+        let mut script = script(&programs, &directory, port, primary, small_disk)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let server = Self {
@@ -114,6 +127,14 @@ impl Server {
     pub fn url(&self, user: &str, database: &str) -> String {
         let directory = self.directory.to_str().unwrap().replace('/', "%2F");
         format!("postgresql://{user}@{directory}:{}/{database}", self.port)
+    }
+
+    /// Ends it at once, as a machine does that loses its power.
+    pub fn kill(&self) {
+        let lines = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
+        let process = lines.lines().next().unwrap();
+        let killed = Command::new("kill").args(["-KILL", process]).status();
+        assert!(killed.unwrap().success());
     }
 
     /// The port on loopback.
@@ -156,6 +177,44 @@ pub fn new_name(prefix: &str) -> String {
     format!("{prefix}_{}", NAMES.fetch_add(1, Ordering::SeqCst))
 }
 
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn new_directory() -> PathBuf {
+    let directory = tempfile::Builder::new().prefix("tpct-pg-").tempdir();
+    let directory = directory.unwrap().keep();
+    // Another user makes its files here.
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+    directory
+}
+
+fn script(
+    programs: &Path,
+    directory: &Path,
+    port: u16,
+    primary: &str,
+    small_disk: &str,
+) -> Command {
+    let mut script = Command::new("unshare");
+    if !small_disk.is_empty() {
+        script.arg("--mount");
+        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+            script.args(["--user", "--map-current-user", "--keep-caps"]);
+        }
+    }
+    script
+        .args(["sh", "-c", SCRIPT, "server"])
+        .args([programs, directory])
+        .args([&port.to_string(), primary, small_disk])
+        // What ends the tests, Ctrl-C or a kill of their whole group, must not end what tidies up.
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    script
+}
+
 fn newest_programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .expect("these tests need the programs of PostgreSQL (postgresql)");
@@ -163,4 +222,12 @@ fn newest_programs() -> PathBuf {
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok())
         .max();
     PathBuf::from(format!("/usr/lib/postgresql/{}/bin", newest.unwrap()))
+}
+
+#[test]
+fn a_server_whose_tests_are_killed_at_once_ends_too() {
+    let directory = new_directory();
+    let mut script = script(&newest_programs(), &directory, free_port(), "", "");
+    assert!(script.stdin(Stdio::null()).status().unwrap().success());
+    assert!(!directory.exists());
 }

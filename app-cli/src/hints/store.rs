@@ -131,7 +131,8 @@ fn server(trouble: &ServerTrouble) -> String {
              between; database.wait says how long a start waits for it"
         }
         ServerTrouble::LoginRefused => {
-            "check the user in database.url, database.password_file, and the server's pg_hba.conf"
+            "check the user and sslmode in database.url, database.password_file, and the server's \
+             pg_hba.conf"
         }
         ServerTrouble::NoRight { user } => {
             return format!(

@@ -80,14 +80,14 @@ fn steps(report: &serde_json::Value) -> Vec<String> {
 }
 
 /// A program that runs beside the test, and is killed with it.
-struct Running {
-    child: Child,
+pub struct Running {
+    pub child: Child,
     out: BufReader<std::process::ChildStdout>,
     err: BufReader<std::process::ChildStderr>,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -102,27 +102,27 @@ impl Running {
 
     /// Reads its output until a line has `text` in it.
     #[track_caller]
-    fn wait_for_output(&mut self, text: &str) -> String {
+    pub fn wait_for_output(&mut self, text: &str) -> String {
         wait_for(&mut self.out, text)
     }
 
     /// The same on standard error.
     #[track_caller]
-    fn wait_for_error(&mut self, text: &str) -> String {
+    pub fn wait_for_error(&mut self, text: &str) -> String {
         wait_for(&mut self.err, text)
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         crate::sandbox::tool("kill", ["-s", signal, &id]);
     }
 
     /// How it ended, and the rest of its standard output.
-    fn end(mut self) -> (std::process::ExitStatus, String) {
+    pub fn end(mut self) -> (std::process::ExitStatus, String) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         crate::schema::check_all_in(&rest);

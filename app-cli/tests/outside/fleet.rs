@@ -1,9 +1,47 @@
 //! Nodes that share a database on a server.
 
+mod damaged;
+mod full;
+mod line;
+mod lost_answers;
+mod pool;
+mod promoted;
+mod refused;
+mod rights;
+mod together;
+
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 const URL: &str = "TRUSTPOINT_DATABASE_URL";
+const WAIT: &str = "TRUSTPOINT_DATABASE_WAIT";
+
+/// A node on the tests' server that is set up with software storage, and ready.
+fn ready() -> Sandbox {
+    let sandbox = Sandbox::on_server();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    sandbox.run(&["startup", "--require-ready"]).expect(0);
+    sandbox
+}
+
+/// A new node on an empty schema, with the directory that its lock stands in.
+fn fresh() -> Sandbox {
+    let sandbox = Sandbox::on_server();
+    std::fs::create_dir_all(sandbox.database().parent().unwrap()).unwrap();
+    sandbox
+}
+
+/// A URL of this port of loopback.
+fn url(user: &str, port: u16, rest: &str) -> String {
+    format!("postgresql://{user}@127.0.0.1:{port}/postgres{rest}")
+}
+
+#[track_caller]
+fn assert_says(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+}
 
 #[test]
 fn a_node_on_a_server_is_set_up_started_and_started_again() {
@@ -50,7 +88,7 @@ fn a_url_with_a_password_is_refused_and_not_shown() {
 fn a_server_that_is_away_is_69_after_the_wait_and_nothing_is_made_in_its_place() {
     let mut sandbox = Sandbox::new();
     sandbox.set(URL, "postgresql://tp@127.0.0.1:1/tp");
-    sandbox.set("TRUSTPOINT_DATABASE_WAIT", "1s");
+    sandbox.set(WAIT, "1s");
     let run = sandbox.run(&["startup"]);
     let said = run.expect_error(69, "database_unavailable");
     assert!(!sandbox.database().exists() && !sandbox.root("etc").exists());

@@ -12,7 +12,6 @@
 mod sandbox;
 mod schema;
 #[path = "../../../adapters-db/src/tests/server.rs"]
-#[expect(dead_code, reason = "the tests of the adapter use more of it")]
 mod server;
 
 mod backup;

@@ -54,7 +54,7 @@ impl Need {
     }
 }
 
-const NEEDS: [Need; 21] = [
+const NEEDS: [Need; 22] = [
     Need {
         package: "softhsm2",
         found_by: FoundBy::Program("softhsm2-util"),
@@ -135,6 +135,10 @@ const NEEDS: [Need; 21] = [
     Need {
         package: "postgresql",
         found_by: FoundBy::Postgres("bin/initdb"),
+    },
+    Need {
+        package: "pgbouncer",
+        found_by: FoundBy::Program("pgbouncer"),
     },
     Need {
         package: "build-essential",
