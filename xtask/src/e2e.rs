@@ -201,7 +201,9 @@ mod tests {
 
     #[test]
     fn stories_are_named_by_number_or_name() {
-        let arguments = ["--quick", "12", "fresh", "--engine", "podman", "--seed", "7"];
+        let arguments = [
+            "--quick", "12", "fresh", "--engine", "podman", "--seed", "7",
+        ];
         let options = parsed(&arguments).unwrap();
         let names: Vec<_> = options.stories.iter().map(|story| story.name).collect();
         assert_eq!(names, ["kill-softhsm", "kill-software", "fresh"]);

@@ -46,13 +46,21 @@ impl<'a> Fleet<'a> {
     /// compose.fleet.yaml says.
     pub fn start(project: Project<'a>, with: &str) -> Result<Self> {
         let nodes = NODES.join(" ");
-        project.up_by(&format!("{COMPOSE}{with}\ndocker-compose up --detach {nodes}"))?;
-        Self::of(project)
+        project.up_by(&format!(
+            "{COMPOSE}{with}\ndocker-compose up --detach {nodes}"
+        ))?;
+        let fleet = Self::of(project)?;
+        fleet.server.await_healthy()?;
+        Ok(fleet)
     }
 
     /// What runs in a project already.
     pub fn of(project: Project<'a>) -> Result<Self> {
         let [first, second, third] = NODES;
+        for token in ["softhsm", "softhsm-2", "softhsm-3"] {
+            // Judged and shown like the others.
+            project.service(token)?;
+        }
         Ok(Self {
             server: project.service("postgres")?,
             nodes: [
@@ -123,25 +131,29 @@ impl<'a> Fleet<'a> {
 
     /// SQL on the server, as its administrator.
     pub fn sql(&self, sql: &str) -> Result<String> {
-        let text = self
-            .server
-            .exec_text(&["psql", "--no-align", "--tuples-only", "trustpoint", "-c", sql])?;
+        let text = self.server.exec_text(&[
+            "psql",
+            "--no-align",
+            "--tuples-only",
+            "trustpoint",
+            "-c",
+            sql,
+        ])?;
         Ok(text.trim().to_owned())
     }
 
     /// Installation, DEK and copies of it, and the credential.
     pub fn kept(&self) -> Result<Kept> {
-        self.sql(
-            "SET search_path = trustpointctl;
-             SELECT (SELECT string_agg(installation_id, ',') FROM installation),
-                 (SELECT string_agg(encode(dek_check_value || bek_encrypted_dek, 'hex'), ',')
-                     FROM sealing),
-                 (SELECT string_agg(serial || encode(encrypted_dek, 'hex'), ',' ORDER BY serial)
-                     FROM pkcs11_token),
-                 (SELECT string_agg(sha256_fingerprint || encode(private_key, 'hex'), ',')
-                     FROM credential)",
-        )
-        .map(Kept)
+        let kept = self.sql(
+            "SELECT installation_id FROM trustpointctl.installation;
+             SELECT dek_check_value, bek_encrypted_dek FROM trustpointctl.sealing;
+             SELECT serial, encrypted_dek FROM trustpointctl.pkcs11_token ORDER BY serial;
+             SELECT sha256_fingerprint, private_key FROM trustpointctl.credential
+                 ORDER BY sha256_fingerprint",
+        )?;
+        // Of three nodes that share one credential.
+        same("the number of rows that are kept", kept.lines().count(), 6)?;
+        Ok(Kept(kept))
     }
 
     /// An error where it is another than it was.

@@ -145,7 +145,9 @@ impl<'a> World<'a> {
 
     /// Has a container that somebody else made judged and shown like this story's own.
     pub fn adopt(&self, name: String) -> Container<'a> {
-        if let Ok(mut seen) = self.seen.lock() {
+        if let Ok(mut seen) = self.seen.lock()
+            && !seen.containers.contains(&name)
+        {
             seen.containers.push(name.clone());
         }
         Container::new(&self.stage.engine, name)

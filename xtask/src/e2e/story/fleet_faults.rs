@@ -37,7 +37,9 @@ fn cut_off(world: &World<'_>, fleet: &Fleet<'_>, served: &str) -> Result<()> {
     let network = format!("{}_default", world.prefix());
     let tell = |verb: &str| {
         let engine = &world.stage.engine;
-        engine.text(&["network", verb, &network, &node.name]).map(drop)
+        engine
+            .text(&["network", verb, &network, &node.name])
+            .map(drop)
     };
     node.stop()?;
     token.pause()?;
@@ -52,6 +54,17 @@ fn cut_off(world: &World<'_>, fleet: &Fleet<'_>, served: &str) -> Result<()> {
     std::thread::sleep(WAITS);
     same("the exit code of a start that waits", node.ended()?, None)?;
     tell("connect")?;
+    let begin = Instant::now();
+    expect_ready(node, served)?;
+    world.note(format!(
+        "cut off: ready {:.1} s after the network was back",
+        begin.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+/// It may take longer than usual.
+fn expect_ready(node: &Container<'_>, served: &str) -> Result<()> {
     let seen = node.page_within(LIMIT)?;
     same("the page's state", seen.state.as_str(), "ready")?;
     same("the fingerprint", seen.fingerprint.as_str(), served)
@@ -74,12 +87,10 @@ fn restart_the_server(fleet: &Fleet<'_>, served: &str, crashes: bool) -> Result<
         server.unwrap_or_else(|_| Err("a thread of the story panicked".to_owned()))?;
         nodes
     })?;
-    for node in &fleet.nodes {
-        let seen = node.page_within(LIMIT)?;
-        same("the page's state", seen.state.as_str(), "ready")?;
-        same("the fingerprint", seen.fingerprint.as_str(), served)?;
-    }
-    Ok(())
+    fleet
+        .nodes
+        .iter()
+        .try_for_each(|node| expect_ready(node, served))
 }
 
 /// The server dies for good, and the nodes find its standby by the other host of their URL.

@@ -33,7 +33,9 @@ pub fn moving(world: &World<'_>) -> Result<()> {
     let fleet = Fleet::of(project)?;
     same(
         "the installation",
-        fleet.sql("SELECT installation_id FROM trustpointctl.installation")?.as_str(),
+        fleet
+            .sql("SELECT installation_id FROM trustpointctl.installation")?
+            .as_str(),
         installation.trim(),
     )?;
     for node in &fleet.nodes {
