@@ -8,9 +8,11 @@ mod client;
 mod confinement;
 mod container;
 mod engine;
+mod fleet;
 mod image;
 mod pki;
 mod project;
+mod random;
 mod report;
 mod stage;
 mod story;
@@ -19,7 +21,7 @@ mod world;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::run::Result;
 use engine::Engine;
@@ -36,6 +38,7 @@ struct Options {
     quick: bool,
     /// The images of the last run, as they are.
     no_build: bool,
+    seed: u64,
     stories: Vec<&'static Story>,
 }
 
@@ -59,6 +62,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         images,
         run: run_name(),
         quick: options.quick,
+        seed: options.seed,
     };
     let ended = play(&stage, &options);
     if !options.keep {
@@ -137,10 +141,13 @@ fn play_one(stage: &Stage, story: &'static Story, keep: bool) -> Ended {
 }
 
 fn run_name() -> String {
-    let seconds = SystemTime::now()
+    format!("tpctl-{:x}-{}", now().as_secs(), std::process::id())
+}
+
+fn now() -> Duration {
+    SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| now.as_secs());
-    format!("tpctl-{seconds:x}-{}", std::process::id())
+        .unwrap_or_default()
 }
 
 fn parse(arguments: &[String]) -> Result<Options> {
@@ -149,6 +156,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
         keep: false,
         quick: false,
         no_build: false,
+        seed: now().subsec_nanos().into(),
         stories: Vec::new(),
     };
     let mut rest = arguments.iter();
@@ -160,6 +168,10 @@ fn parse(arguments: &[String]) -> Result<Options> {
             "--engine" => {
                 let name = rest.next().ok_or("--engine needs docker or podman")?;
                 options.engine = Some(name.clone());
+            }
+            "--seed" => {
+                let seed = rest.next().and_then(|seed| seed.parse().ok());
+                options.seed = seed.ok_or("--seed needs a number")?;
             }
             name => match Story::find(name).as_slice() {
                 [] => {
@@ -189,11 +201,15 @@ mod tests {
 
     #[test]
     fn stories_are_named_by_number_or_name() {
-        let options = parsed(&["--quick", "12", "fresh", "--engine", "podman"]).unwrap();
+        let arguments = [
+            "--quick", "12", "fresh", "--engine", "podman", "--seed", "7",
+        ];
+        let options = parsed(&arguments).unwrap();
         let names: Vec<_> = options.stories.iter().map(|story| story.name).collect();
         assert_eq!(names, ["kill-softhsm", "kill-software", "fresh"]);
         assert!(options.quick && !options.keep);
         assert_eq!(options.engine.as_deref(), Some("podman"));
+        assert_eq!(options.seed, 7);
     }
 
     #[test]
@@ -201,5 +217,6 @@ mod tests {
         assert_eq!(parsed(&[]).unwrap().stories.len(), Story::all().len());
         assert!(parsed(&["99"]).is_err());
         assert!(parsed(&["--engine"]).is_err());
+        assert!(parsed(&["--seed", "some"]).is_err());
     }
 }

@@ -59,7 +59,7 @@ const TASKS: [Task; 8] = [
     ),
     (
         "e2e",
-        "[--engine docker|podman] [--keep] [--quick] [--no-build] [STORY…]: the node in containers, as a client sees it",
+        "[--engine docker|podman] [--keep] [--quick] [--no-build] [--seed N] [STORY…]: the node in containers, as a client sees it",
         e2e::run,
     ),
     (

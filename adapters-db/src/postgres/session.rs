@@ -24,6 +24,9 @@ use super::tls::Tls;
 const PAUSE: Duration = Duration::from_millis(250);
 /// A server that works answers within that.
 const MOMENT: Duration = Duration::from_secs(1);
+/// How long a host may be silent in the first round where there are others, twice as long in each
+/// further one: the machine that is lost must not take up the time of the one that took over.
+const TURN: Duration = Duration::from_millis(500);
 /// How long a server that is to be told goodbye has to hear it.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// The longest time-out that server and kernel take: milliseconds in 31 bits.
@@ -80,9 +83,12 @@ impl Session {
         };
         let mut told = false;
         let mut said = None;
+        // One of several hosts may be about to take over.
+        let has_others = target.address.hosts.len() > 1;
+        let mut turn = if has_others { TURN } else { target.wait };
         loop {
             let begun = Instant::now();
-            let failure = match Self::once(target, end) {
+            let failure = match Self::once(target, end, turn) {
                 Ok(session) => return Ok(session),
                 // A last try that is cut short is no silence: what was said before counts.
                 Err(Failure::Silent) if begun.elapsed() < MOMENT => {
@@ -91,8 +97,6 @@ impl Session {
                 Err(failure) => failure,
             };
             let may_wait = Instant::now() + PAUSE < end;
-            // One of several hosts may be about to take over.
-            let has_others = target.address.hosts.len() > 1;
             match failure.class(target) {
                 Class::Passing if may_wait => {}
                 Class::Server(ServerTrouble::Standby) if may_wait && has_others => {}
@@ -112,15 +116,16 @@ impl Session {
             }
             said = Some(failure);
             std::thread::sleep(PAUSE);
+            turn = turn.saturating_mul(2);
         }
     }
 
-    /// Tries each host once. What passes counts where no host says anything that stays.
-    fn once(target: &Target, end: Instant) -> Result<Self, Failure> {
+    /// Tries each host once, for this long at most. What passes counts where no host says anything that stays.
+    fn once(target: &Target, end: Instant, turn: Duration) -> Result<Self, Failure> {
         let mut last = None;
         for host in &target.address.hosts {
             let left = end.saturating_duration_since(Instant::now());
-            let opened = Self::connect(target, host, left.max(PAUSE))
+            let opened = Self::connect(target, host, left.min(turn).max(PAUSE))
                 .and_then(|session| session.prepared(target));
             match opened {
                 Ok(session) => return Ok(session),

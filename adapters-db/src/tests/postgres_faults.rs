@@ -121,6 +121,19 @@ fn c04_a_server_that_is_silent_or_away_is_waited_for_and_no_longer() {
 }
 
 #[test]
+fn a_host_that_is_silent_leaves_the_others_their_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = listener.local_addr().unwrap().port();
+    let slow = proxy(|_| {
+        thread::sleep(Duration::from_millis(600));
+        false
+    });
+    let hosts = format!("127.0.0.1:{silent},127.0.0.1:{slow}");
+    let database = ServerRig::new().open_at(&format!("postgresql://tests@{hosts}/postgres"));
+    assert!(database.read().unwrap().is_none());
+}
+
+#[test]
 fn a_right_that_is_missing_is_denied_and_changes_nothing() {
     let server = Server::shared();
     let (user, rig) = (new_name("weak"), ServerRig::new());

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 26] = [
+pub const TABLE: [(&str, &str); 27] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -70,6 +70,11 @@ pub const TABLE: [(&str, &str); 26] = [
     (
         "TRUSTPOINT_NODE_ID",
         "Name of the node among those that share a database: node.id.",
+    ),
+    (
+        "TRUSTPOINT_POSTGRES_IMAGE",
+        "Image of the database server of a fleet, instead of trustpoint-postgres; the compose file \
+         reads it.",
     ),
     (
         "TRUSTPOINT_ROOT",
@@ -265,9 +270,8 @@ mod tests {
         ("TRUSTPOINT_WIZARD_STATE_DIR", "the volume is mounted there"),
     ];
 
-    /// The names below `environment:` of the service `trustpoint`.
-    fn given_to_the_node(compose: &str) -> Vec<&str> {
-        let (_, node) = compose.split_once("\n  trustpoint:\n").unwrap();
+    /// The names below `environment:` of every node.
+    fn given_to_the_node(node: &str) -> Vec<&str> {
         let (_, environment) = node.split_once("\n    environment:\n").unwrap();
         environment
             .lines()
@@ -280,6 +284,8 @@ mod tests {
     fn compose_files() -> String {
         [
             include_str!("../../../containers/compose.yaml"),
+            include_str!("../../../containers/node.yaml"),
+            include_str!("../../../containers/compose.fleet.yaml"),
             include_str!("../../../containers/compose.tls.yaml"),
             include_str!("../../../containers/compose.kryoptic.yaml"),
         ]
@@ -288,8 +294,8 @@ mod tests {
 
     #[test]
     fn every_setting_reaches_the_container_or_is_left_out_for_a_reason() {
-        let compose = include_str!("../../../containers/compose.yaml");
-        let given = given_to_the_node(compose);
+        let compose = compose_files();
+        let given = given_to_the_node(include_str!("../../../containers/node.yaml"));
         let all: Vec<&str> = TABLE.iter().chain(&OTHERS).map(|(name, _)| *name).collect();
         for name in &all {
             let is_read = given.contains(name) || compose.contains(&format!("${{{name}:-"));

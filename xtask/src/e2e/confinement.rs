@@ -1,7 +1,7 @@
 //! What the containers of a story may not: judged at its end.
 
 use super::report::{require, same};
-use super::world::{PASSWORD, PIN, SO_PIN, WRONG_PASSWORD, World};
+use super::world::{DATABASE_PASSWORD, PASSWORD, PIN, SO_PIN, WRONG_PASSWORD, World};
 use crate::run::Result;
 
 impl World<'_> {
@@ -46,7 +46,8 @@ fn check_confinement(name: &str, inspected: &str) -> Result<()> {
 
 /// An error where `text` holds one of the secrets.
 pub fn check_no_secret(name: &str, place: &str, text: &str) -> Result<()> {
-    for secret in [PIN, SO_PIN, PASSWORD, WRONG_PASSWORD, "PRIVATE KEY"] {
+    let secrets = [PIN, SO_PIN, PASSWORD, WRONG_PASSWORD, DATABASE_PASSWORD];
+    for secret in secrets.into_iter().chain(["PRIVATE KEY"]) {
         require(!text.contains(secret), || {
             format!("a secret is in the {place} of {name}")
         })?;

@@ -24,6 +24,8 @@ pub struct Images {
     pub node: String,
     /// The node of a later version, with one more migration.
     pub next: String,
+    /// The database server of a fleet.
+    pub postgres: String,
     /// The node with `sqlite3` and `strace` beside it, for what a story does to a node by hand.
     pub tools: String,
 }
@@ -35,6 +37,7 @@ impl Images {
             softhsm: tag("softhsm"),
             node: tag("node"),
             next: tag("next"),
+            postgres: tag("postgres"),
             tools: tag("tools"),
         }
     }
@@ -50,6 +53,7 @@ impl Images {
         let version = format!("APP_VERSION={NEXT_VERSION}");
         Ok(Self {
             softhsm: build(engine, "softhsm", &containers.join("softhsm"), &[])?,
+            postgres: build(engine, "postgres", &containers.join("postgres"), &[])?,
             tools: build(engine, "tools", &node, &["TOOLS=sqlite3 strace"])?,
             node: build(engine, "node", &node, &[])?,
             next: build(engine, "next", &next, &[&version])?,

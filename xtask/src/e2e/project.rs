@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::container::Container;
 use super::engine::PROJECT_LABEL;
-use super::world::{PASSWORD, PIN, SO_PIN, World};
+use super::world::{DATABASE_PASSWORD, PASSWORD, PIN, SO_PIN, World};
 use crate::files::put;
 use crate::run::{self, Result};
 
@@ -23,11 +23,14 @@ const KEPT: [(&str, &str); 4] = [
 ];
 
 /// What of the folder `containers` a project needs: not the secrets of a node that somebody has.
-const COPIED: [&str; 7] = [
+const COPIED: [&str; 10] = [
     ".env",
+    "compose.fleet.yaml",
     "compose.kryoptic.yaml",
     "compose.yaml",
     "hsm",
+    "node.yaml",
+    "postgres",
     "softhsm",
     "trustpoint",
     "trustpointctl",
@@ -114,6 +117,7 @@ impl<'a> Project<'a> {
             ("hsm_pin", PIN),
             ("hsm_so_pin", SO_PIN),
             ("backup_password", PASSWORD),
+            ("database_password", DATABASE_PASSWORD),
         ] {
             project.put(
                 &format!("containers/secrets/{name}"),
@@ -159,6 +163,10 @@ impl<'a> Project<'a> {
             .env("TRUSTPOINT_ADDRESS", &self.address)
             .env("TRUSTPOINT_IMAGE", self.image)
             .env("TRUSTPOINT_SOFTHSM_IMAGE", &self.world.stage.images.softhsm)
+            .env(
+                "TRUSTPOINT_POSTGRES_IMAGE",
+                &self.world.stage.images.postgres,
+            )
             .env("PATH", self.search_path());
         run::capture(&mut command)
     }
@@ -200,7 +208,8 @@ impl<'a> Project<'a> {
         up.and(node)
     }
 
-    fn service(&self, name: &str) -> Result<Container<'a>> {
+    /// The container that compose made of a service.
+    pub fn service(&self, name: &str) -> Result<Container<'a>> {
         let project = format!("label={PROJECT_LABEL}={}", self.world.prefix());
         let service = format!("label=com.docker.compose.service={name}");
         let found = self.world.stage.engine.text(&[

@@ -11,6 +11,8 @@ pub struct Stage {
     pub run: String,
     /// Fewer repetitions.
     pub quick: bool,
+    /// Of the random moments.
+    pub seed: u64,
 }
 
 impl Stage {

@@ -1,13 +1,17 @@
 //! The stories.
 
 mod confined;
+mod fleet;
+mod fleet_faults;
+mod fleet_kills;
 mod interrupted;
 mod kill;
+mod moving;
 mod outage;
 mod recovery;
 mod rolling;
 mod runbook;
-mod setup;
+pub mod setup;
 mod together;
 mod upgrade;
 mod vendor;
@@ -43,6 +47,36 @@ const STORIES: &[Story] = &[
         name: "kill-software",
         what: "SIGKILL at random moments of a start, software: the next start is ready",
         play: kill::software,
+    },
+    Story {
+        number: 21,
+        name: "fleet-kills",
+        what: "SIGKILL of three nodes while they start: one installation, all ready, no key lost",
+        play: fleet_kills::fleet_kills,
+    },
+    Story {
+        number: 20,
+        name: "fleet-faults",
+        what: "a node cut off, the server restarted, its standby promoted: ready, nothing lost",
+        play: fleet_faults::fleet_faults,
+    },
+    Story {
+        number: 19,
+        name: "fleet-upgrade",
+        what: "three nodes to a later version, one by one: the others run on, and are named",
+        play: fleet::upgrade,
+    },
+    Story {
+        number: 18,
+        name: "fleet",
+        what: "three nodes on PostgreSQL by compose.fleet.yaml: two join; the KEK of one is rotated",
+        play: fleet::fleet,
+    },
+    Story {
+        number: 22,
+        name: "moving",
+        what: "from SQLite to PostgreSQL and back, typed as docs/moving.md has it",
+        play: moving::moving,
     },
     Story {
         number: 9,

@@ -16,6 +16,8 @@ pub const SO_PIN: &str = "0815-so-pin-4711";
 pub const PASSWORD: &str = "correct horse battery staple";
 /// A wrong one.
 pub const WRONG_PASSWORD: &str = "incorrect horse battery staple";
+/// Password of the nodes' user on a database server.
+pub const DATABASE_PASSWORD: &str = "fleet's staple \\ battery";
 
 /// Where the backup password stands in the node's container.
 pub const PASSWORD_FILE: &str = "/run/secrets/backup_password";
@@ -143,7 +145,9 @@ impl<'a> World<'a> {
 
     /// Has a container that somebody else made judged and shown like this story's own.
     pub fn adopt(&self, name: String) -> Container<'a> {
-        if let Ok(mut seen) = self.seen.lock() {
+        if let Ok(mut seen) = self.seen.lock()
+            && !seen.containers.contains(&name)
+        {
             seen.containers.push(name.clone());
         }
         Container::new(&self.stage.engine, name)

@@ -1,9 +1,10 @@
 //! SIGKILL at random moments of a start: story 12.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::setup::{ready_softhsm, ready_software};
 use crate::e2e::container::Container;
+use crate::e2e::random::Random;
 use crate::e2e::report::{Report, require};
 use crate::e2e::world::{START, Spec, World};
 use crate::run::Result;
@@ -44,10 +45,8 @@ fn at_random_moments(
 ) -> Result<()> {
     node.kill()?;
     let length = length_of_a_start(world, spec)?;
-    let seed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |now| now.subsec_nanos().into());
-    let mut random = Random(seed | 1);
+    let seed = world.stage.seed;
+    let mut random = Random::new(seed);
     let rounds = world.stage.times(100);
     let mut midway = 0;
     for round in 0..rounds {
@@ -113,17 +112,4 @@ fn length_of_a_start(world: &World<'_>, spec: &Spec<'_>) -> Result<Duration> {
         .parse()
         .map_err(|_| format!("no length of a start: {stdout:?}"))?;
     Ok(Duration::from_micros(micros))
-}
-
-/// Xorshift: moments need no better.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: Duration) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let part = f64::from(u32::try_from(self.0 >> 32).unwrap_or_default()) / f64::from(u32::MAX);
-        limit.mul_f64(part)
-    }
 }
