@@ -31,17 +31,11 @@ pub(crate) fn record(
 }
 
 /// The statements that [`record`] asks, so that they can be sent together.
-pub(crate) fn statements(
-    tables: &Tables<'_>,
-    is_known: bool,
-) -> Result<Vec<&'static str>, StoreError> {
-    let mut statements = vec![VERSION];
-    if is_known {
-        statements.extend([STORAGE, installation::ROW]);
-        statements.extend(sealing::statements(tables)?);
-        statements.extend(credential::active_statement(tables)?);
-        statements.extend(history::last_backup_statement(tables)?);
-    }
+pub(crate) fn statements(tables: &Tables<'_>) -> Result<Vec<&'static str>, StoreError> {
+    let mut statements = vec![VERSION, STORAGE, installation::ROW];
+    statements.extend(sealing::statements(tables)?);
+    statements.extend(credential::active_statement(tables)?);
+    statements.extend(history::last_backup_statement(tables)?);
     Ok(statements)
 }
 

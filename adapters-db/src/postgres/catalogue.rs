@@ -139,11 +139,9 @@ impl Catalogue {
         self.relations.values().all(|relation| relation.is_writable)
     }
 
-    /// Whether every table is one that this program knows. Others are not read.
-    pub(super) fn is_known(&self, newest: &Twin) -> bool {
-        self.relations
-            .iter()
-            .all(|(name, relation)| relation.is_plain && newest.tables.contains_key(name))
+    /// Whether all is what these migrations make.
+    pub(super) fn is_made_by(&self, made: &Twin) -> bool {
+        self.differences(made).is_empty()
     }
 
     /// Whether the migration history is there to be asked; not where nothing is there.
@@ -188,7 +186,7 @@ impl Catalogue {
         Ok(Content::Schema(state))
     }
 
-    fn ensure_unaltered(&self, target: &Target, made: &Twin) -> Result<(), StoreError> {
+    fn differences(&self, made: &Twin) -> Vec<String> {
         let mut differences = Vec::new();
         for (name, relation) in &self.relations {
             match made.tables.get(name) {
@@ -204,6 +202,11 @@ impl Catalogue {
             .keys()
             .filter(|name| !self.relations.contains_key(*name));
         differences.extend(missing.map(|name| format!("the table {} is missing", quoted(name))));
+        differences
+    }
+
+    fn ensure_unaltered(&self, target: &Target, made: &Twin) -> Result<(), StoreError> {
+        let mut differences = self.differences(made);
         if differences.is_empty() {
             return Ok(());
         }

@@ -112,21 +112,20 @@ impl Engine for Server {
     fn record(&self) -> Result<Option<NodeRecord>, StoreError> {
         self.connections.read("reading", |opened| {
             let mut transaction = Transaction::begin(opened, Access::Read, &[])?;
-            let content = transaction.read_ahead(|tables, is_known| {
-                let mut statements = node::statements(tables, is_known)?;
-                if is_known && tables.has_column("startup_history", "node")? {
-                    statements.push(history::NODES);
-                }
+            let content = transaction.read_ahead(|tables| {
+                let mut statements = node::statements(tables)?;
+                statements.push(history::NODES);
                 Ok(statements)
             })?;
             let tables = transaction.tables();
-            let Some(mut record) = node::record(&tables, content)? else {
-                return Ok(None);
-            };
-            if record.schema == SchemaState::Current {
+            let mut record = node::record(&tables, content)?;
+            if let Some(record) = &mut record
+                && record.schema == SchemaState::Current
+            {
                 record.nodes = history::nodes(&tables)?;
             }
-            Ok(Some(record))
+            transaction.end()?;
+            Ok(record)
         })
     }
 

@@ -106,17 +106,16 @@ impl<'a> Transaction<'a> {
             .map(|(content, _)| content)
     }
 
-    /// The same with what `statements` names asked ahead, and the transaction at its end: one round
-    /// trip for all that is read.
+    /// The same for what reads nothing but what `statements` names. Where the schema is the one of this
+    /// program, all is asked ahead, with the end of the transaction: one round trip.
     pub(super) fn read_ahead(
         &mut self,
-        statements: impl Fn(&Tables<'_>, bool) -> Result<Vec<&'static str>, StoreError>,
+        statements: impl Fn(&Tables<'_>) -> Result<Vec<&'static str>, StoreError>,
     ) -> Result<Content, StoreError> {
-        let is_known = self.catalogue.is_known(&self.opened.newest);
-        let statements = match self.catalogue.has_column("app_version", "version") {
-            true => statements(&self.tables(), is_known)?,
-            false => Vec::new(),
-        };
+        if !self.catalogue.is_made_by(&self.opened.newest) {
+            return self.identify(&[]);
+        }
+        let statements = statements(&self.tables())?;
         let (content, answers) = self.identify_with(&[], &statements, &["COMMIT".into()])?;
         self.ahead = statements.into_iter().zip(answers).collect();
         self.is_over = true;

@@ -14,6 +14,7 @@ mod postgres_faults;
 
 mod reading;
 mod records;
+#[expect(dead_code, reason = "the tests from outside use all of it")]
 mod server;
 
 mod snapshots;

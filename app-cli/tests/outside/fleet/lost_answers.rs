@@ -18,7 +18,7 @@ fn amounts(node: &Sandbox) -> String {
         "SELECT startup_scenario || starts FROM startup_history ORDER BY id",
         "SELECT event FROM event ORDER BY id",
         "SELECT source FROM credential ORDER BY id",
-        "SELECT 'active', credential_id FROM active_tls_server_credential",
+        "SELECT 'active', count(*) FROM active_tls_server_credential",
         "SELECT 'installation', count(*) FROM installation",
         "SELECT version FROM refinery_schema_history ORDER BY version",
     ];
