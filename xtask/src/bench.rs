@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: the start of a ready software node, against programs that do next to
 //! nothing, in one run on one machine: the ratio is what can be compared. With `--objects` the start
-//! of a ready node on a token that holds many other keys, against one that holds none.
+//! of a ready node on a token that holds many other keys, against one that holds none; with
+//! `--database postgres` the start of a ready node whose database stands on a server.
 
+mod fleet;
 mod objects;
 
 use std::path::Path;
@@ -32,6 +34,7 @@ struct Measured {
 pub fn run(arguments: &[String]) -> Result<()> {
     let (measure, arguments): (fn(usize) -> Result<()>, _) = match arguments {
         [flag, rest @ ..] if flag == "--objects" => (objects::run, rest),
+        [flag, name, rest @ ..] if flag == "--database" && name == "postgres" => (fleet::run, rest),
         all => (against_floors, all),
     };
     let runs = match arguments {
@@ -41,7 +44,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
             .ok()
             .filter(|count| *count > 0)
             .ok_or_else(|| format!("{count:?} is no number of runs"))?,
-        _ => return Err("the arguments are --objects and --runs N".to_owned()),
+        _ => {
+            return Err(
+                "the arguments are --objects, or --database postgres, and --runs N".to_owned(),
+            );
+        }
     };
     measure(runs)
 }

@@ -116,7 +116,13 @@ impl Server {
         }
     }
 
-    fn log(&self) -> String {
+    /// One of the programs of its version.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
         let mut text = String::new();
         let log = std::fs::File::open(self.directory.join("log"));
         log.unwrap().read_to_string(&mut text).unwrap();
