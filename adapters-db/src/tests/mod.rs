@@ -12,6 +12,7 @@ mod postgres;
 mod postgres_faults;
 mod reading;
 mod records;
+#[expect(dead_code, reason = "the tests from outside use the rest")]
 mod server;
 mod snapshots;
 mod sweeps;
