@@ -313,7 +313,8 @@ fn without_its_lock_nothing_is_written() {
     let held = AdvisoryLock::of(database.clone())
         .acquire(Duration::ZERO, &mut || ())
         .unwrap();
-    rig.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+    // With the time that the backend may take to end.
+    rig.sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'");
     let error = database.set_storage(StorageType::Software).unwrap_err();
     assert!(matches!(error, StoreError::LockLost { .. }), "{error}");
     assert_eq!(node(&rig.open()).storage, None);
