@@ -14,11 +14,7 @@ mod postgres_faults;
 
 mod reading;
 mod records;
-<<<<<<< HEAD
-#[expect(dead_code, reason = "the tests from outside use all of it")]
-=======
 #[expect(dead_code, reason = "the tests from outside use the rest")]
->>>>>>> 3562991bac0e787c8edbb9c8976f2c7c25bd94fe
 mod server;
 
 mod snapshots;

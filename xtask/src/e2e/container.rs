@@ -122,6 +122,17 @@ impl<'a> Container<'a> {
         .map(drop)
     }
 
+    /// How often the engine has started it again since somebody started it: so many starts failed.
+    pub fn restarts(&self) -> Result<usize> {
+        let count = self
+            .engine
+            .text(&["inspect", "--format", "{{.RestartCount}}", &self.name])?;
+        count
+            .trim()
+            .parse()
+            .map_err(|_| format!("a count of restarts: {count:?}"))
+    }
+
     /// What its health check said, as the engine keeps it, once that finds it unhealthy.
     pub fn await_unhealthy(&self) -> Result<String> {
         let format = "{{.State.Health.Status}} {{range .State.Health.Log}}{{.Output}}{{end}}";

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::e2e::client;
 use crate::e2e::container::Container;
 use crate::e2e::fleet::Fleet;
 use crate::e2e::report::{require, same};
@@ -52,7 +53,7 @@ fn cut_off(world: &World<'_>, fleet: &Fleet<'_>, served: &str) -> Result<()> {
     tell("disconnect")?;
     token.unpause()?;
     std::thread::sleep(WAITS);
-    same("the exit code of a start that waits", node.ended()?, None)?;
+    expect_waiting(node)?;
     tell("connect")?;
     let begin = Instant::now();
     expect_ready(node, served)?;
@@ -61,6 +62,16 @@ fn cut_off(world: &World<'_>, fleet: &Fleet<'_>, served: &str) -> Result<()> {
         begin.elapsed().as_secs_f64()
     ));
     Ok(())
+}
+
+/// Its start goes on, and serves no page.
+fn expect_waiting(node: &Container<'_>) -> Result<()> {
+    same("the exit code of a start that waits", node.ended()?, None)?;
+    same("the number of starts that failed", node.restarts()?, 0)?;
+    let page = node.address().and_then(client::get);
+    require(page.is_err(), || {
+        format!("{} serves its page already: {page:?}", node.name)
+    })
 }
 
 /// It may take longer than usual.
@@ -93,7 +104,8 @@ fn restart_the_server(fleet: &Fleet<'_>, served: &str, crashes: bool) -> Result<
         .try_for_each(|node| expect_ready(node, served))
 }
 
-/// The server dies for good, and the nodes find its standby by the other host of their URL.
+/// The server is lost for good, silent at first, and the nodes find its standby by the other host of
+/// their URL.
 fn promote(fleet: Fleet<'_>, served: &str) -> Result<()> {
     fleet.each(Container::stop)?;
     let kept = fleet.kept()?;
@@ -101,19 +113,19 @@ fn promote(fleet: Fleet<'_>, served: &str) -> Result<()> {
         &fleet,
         "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()",
     )?;
-    fleet.server.kill()?;
+    fleet.server.pause()?;
     fleet.each(Container::start)?;
     std::thread::sleep(WAITS);
-    for node in &fleet.nodes {
-        same("the exit code of a start that waits", node.ended()?, None)?;
-    }
+    fleet.nodes.iter().try_for_each(expect_waiting)?;
     fleet.typed("docker-compose exec -T standby pg_ctl promote")?;
+    let lost = fleet.server;
     let fleet = Fleet {
         server: fleet.project.service("standby")?,
         ..fleet
     };
     fleet.expect_ready(served)?;
     fleet.expect_kept(&kept)?;
+    lost.kill()?;
     // It takes writes, which the other nodes see.
     let renewed = fleet.nodes[0].ctl(&["tls", "renew"])?.expect(0)?;
     let renewed = renewed.report.fingerprint();
