@@ -93,13 +93,14 @@ fn a_software_node_and_a_new_one_fail_nothing() {
     assert_check(&run, "database", "warn", 0);
 }
 
+fn set_mode(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[test]
-fn modes_that_let_others_read_secrets() {
+fn a_database_that_others_can_read() {
     let sandbox = Sandbox::software();
-    let set = |path: &std::path::Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    };
-    set(&sandbox.database(), 0o644);
+    set_mode(&sandbox.database(), 0o644);
     let run = doctor(&sandbox);
     assert_check(&run, "mode_database", "fail", 78);
     assert!(
@@ -107,9 +108,13 @@ fn modes_that_let_others_read_secrets() {
         "{}",
         run.stdout
     );
-    set(&sandbox.database(), 0o600);
+}
+
+#[test]
+fn a_key_that_others_can_read() {
+    let sandbox = Sandbox::software();
     let key = sandbox.tls("nginx-tls-server-key.key");
-    set(&fs::canonicalize(key).unwrap(), 0o640);
+    set_mode(&fs::canonicalize(key).unwrap(), 0o640);
     assert_check(&doctor(&sandbox), "mode_tls_key", "fail", 78);
 }
 
@@ -148,7 +153,7 @@ fn wizard_states() {
     sandbox.put_wizard(&["WIZARD_SETUP_MODE", "WIZARD_COMPLETED"]);
     assert_check(&doctor(&sandbox), "wizard_state", "fail", 65);
     sandbox.put_wizard(&["WIZARD_COMPLETED"]);
-    fs::remove_file(sandbox.database()).unwrap();
+    sandbox.lose_database();
     assert_check(&doctor(&sandbox), "wizard_state", "fail", 65);
 }
 
@@ -263,7 +268,7 @@ fn a_set_that_is_not_the_active_credential() {
 #[test]
 fn for_people_problems_stand_first_with_their_hints_and_fit_a_screen() {
     let sandbox = Sandbox::software();
-    put(&sandbox.database(), "noise");
+    sandbox.damage_database();
     let run = sandbox.run_human(&["doctor"]).expect(65);
     let first = run.stdout.lines().next().unwrap();
     assert!(first.starts_with("fail  database "), "{}", run.stdout);

@@ -82,7 +82,9 @@ fn c14_an_empty_database_beside_a_completed_node_is_refused() {
 
 #[test]
 fn a_node_in_a_file_moves_to_a_server_by_a_backup() {
-    let file = Sandbox::software();
+    let file = Sandbox::in_file();
+    file.run(&["setup", "--storage", "software"]).expect(0);
+    file.run(&["startup", "--require-ready"]).expect(0);
     let backup = file.path("backup").display().to_string();
     file.run(&["backup", "create", &backup]).expect(0);
     let server = Sandbox::on_server();

@@ -95,16 +95,17 @@ impl Doctor<'_> {
 
     /// Free space for what a start writes.
     pub(super) fn free_space(&mut self, runtime_dir: &str) {
-        // A database on a server has its own room; what stands beside one in a file does not.
+        // A database on a server has its own room; snapshots of it stand here.
         let settings = &self.node.settings;
-        let database = match &self.node.store.lock {
-            None => settings.database_path.clone(),
-            Some(_) => settings.lock_directory.clone(),
+        let (name, data) = if self.node.store.is_shared() {
+            ("room_data_directory", &settings.lock_directory)
+        } else {
+            ("room_database", &settings.database_path)
         };
         let tls = self.node.web.tls.directory();
         let wizard = self.node.host.wizard.directory();
         for (name, path, enough) in [
-            ("room_database", database.as_str(), ENOUGH),
+            (name, data.as_str(), ENOUGH),
             ("room_tls", tls.as_str(), LITTLE),
             ("room_wizard", wizard.as_str(), LITTLE),
             ("room_runtime", runtime_dir, LITTLE),

@@ -11,6 +11,12 @@ fn file_of(sandbox: &Sandbox, name: &str, bytes: impl AsRef<[u8]>) -> String {
     sandbox.path(name).display().to_string()
 }
 
+/// The database of the node as a file without a manifest, as snapshots are.
+fn snapshot(sandbox: &Sandbox, file: &str) {
+    let made = create(sandbox, "made.backup");
+    sql_in(&made, &format!("VACUUM INTO '{file}'"));
+}
+
 /// Neither verify nor restore takes it, on a live node nor on one that was never set up.
 #[track_caller]
 fn assert_refused(sandbox: &Sandbox, file: &str, code: i32, kind: &str) -> String {
@@ -126,7 +132,7 @@ fn a_file_that_is_no_backup() {
 fn a_database_with_a_journal_beside_it_is_no_snapshot() {
     let sandbox = Sandbox::software();
     let file = sandbox.path("live.db").display().to_string();
-    tool("cp", [sandbox.database().to_str().unwrap(), &file]);
+    snapshot(&sandbox, &file);
     for part in ["-journal", "-wal"] {
         let part = format!("{file}{part}");
         put(part.as_ref(), "what belongs to it");
@@ -151,7 +157,7 @@ fn a_backup_of_a_newer_version_or_schema() {
 
     // A snapshot has no manifest, so its schema can be made newer.
     let file = sandbox.path("snapshot.db").display().to_string();
-    tool("cp", [sandbox.database().to_str().unwrap(), &file]);
+    snapshot(&sandbox, &file);
     let row = "INSERT INTO refinery_schema_history SELECT 99, 'later', applied_on, '1' \
                FROM refinery_schema_history WHERE version = 1";
     sql_in(&file, row);
@@ -165,6 +171,7 @@ fn a_backup_of_another_installation_on_a_node_that_is_set_up() {
     let said = sandbox.fails_unchanged(&["backup", "restore", &file], 65, "data_corrupt");
     assert!(said.contains("--accept-other-installation"), "{said}");
     let fingerprint = other.run(&["startup"]).expect(0).fingerprint();
+    sandbox.make_way_for_another_installation();
     let accept = ["backup", "restore", &file, "--accept-other-installation"];
     sandbox.run(&accept).expect(0);
     assert_eq!(

@@ -30,9 +30,8 @@ pub(super) fn assert_tidy(sandbox: &Sandbox) {
         ];
         assert!(expected.contains(&name.as_str()), "{name}");
     }
-    assert_eq!(sandbox.sql("PRAGMA integrity_check"), "ok\n");
-    let manifest = "SELECT count(*) FROM sqlite_schema WHERE name = 'backup_manifest'";
-    assert_eq!(sandbox.sql(manifest), "0\n");
+    sandbox.assert_whole();
+    assert!(!sandbox.tables().contains("backup_manifest"));
 }
 
 #[track_caller]
@@ -143,6 +142,7 @@ fn a_backup_of_a_node_in_setup_makes_no_completed_one() {
     node.run(&["startup"]).expect(0);
     let file = create(&node, "node.backup");
     let sandbox = Sandbox::software();
+    sandbox.make_way_for_another_installation();
     let accept = ["backup", "restore", &file, "--accept-other-installation"];
     sandbox.run(&accept).expect(0);
     let run = sandbox.run(&["startup"]).expect(0);
@@ -242,7 +242,7 @@ fn a_missing_database_on_a_node_that_was_set_up_is_what_restore_is_for() {
     let sandbox = Sandbox::softhsm();
     let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
     let file = create(&sandbox, "node.backup");
-    fs::remove_file(sandbox.database()).unwrap();
+    sandbox.lose_database();
     let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
     assert!(said.contains("restore a backup"), "{said}");
     restore(&sandbox, &file).expect(0);

@@ -1,7 +1,5 @@
 //! `keys forget-token`: what it removes, and what it refuses to.
 
-use std::fs;
-
 use super::{TwoTokens, forget, forget_with_password, is_ready, kept_for, recover, serials};
 use crate::check_ahead::Holder;
 use crate::sandbox::{PASSWORD, Sandbox};
@@ -14,6 +12,7 @@ fn a_stolen_token_is_forgotten() {
         node.first
     );
     let blob = node.sandbox.sql(&blob);
+    assert!(holds(&node.sandbox, blob.trim()));
     let second = kept_for(&node.sandbox, &node.second);
     let run = forget(&node.sandbox, &node.first).expect(0);
     assert_eq!(run.step("forget_token"), "done");
@@ -210,9 +209,11 @@ fn forgotten_by_a_dead_command() -> (TwoTokens, String) {
 }
 
 fn holds(sandbox: &Sandbox, blob: &str) -> bool {
-    let bytes = fs::read(sandbox.database()).unwrap();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    hex.contains(blob)
+    let pairs = blob.as_bytes().chunks(2);
+    let bytes: Vec<_> = pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    sandbox.holds(&bytes)
 }
 
 #[test]
