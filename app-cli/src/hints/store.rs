@@ -121,7 +121,9 @@ fn of_server(error: &StoreError) -> Option<&'static str> {
                 DatabaseTrouble::InUse => {
                     "another session holds its rows or tables; end it, or wait and run this again"
                 }
-                DatabaseTrouble::Full => "free space on the server, then run this again; nothing is lost",
+                DatabaseTrouble::Full => {
+                    "free space on the server, then run this again; nothing is lost"
+                }
                 DatabaseTrouble::Disk => "check the disk and the file system of the server",
                 _ => return None,
             }

@@ -1,23 +1,18 @@
 //! `backup create` and `verify`. What `restore` does is in the modules below.
 
-mod beside;
 mod disaster;
-mod disk;
+mod file;
 mod first_format;
 mod kills;
 mod overwriting;
-mod owners;
 mod pipes;
 mod refusals;
 mod restore;
-mod write_ahead;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::sandbox::{
-    PASSWORD, Run, Sandbox, TABLES_OF_A_FILE, but_events, is_on_server, put, tool,
-};
+use crate::sandbox::{PASSWORD, Run, Sandbox, TABLES_OF_A_FILE, but_events, is_on_server, tool};
 use crate::terminal::pty::Terminal;
 
 /// Makes a backup beside the root and gives back its path.
@@ -83,8 +78,10 @@ fn sqlite3_opens_a_backup_and_it_says_what_it_is() {
         ),
         (
             "schema",
-            of_node("SELECT 'V' || version || '__' || name FROM refinery_schema_history \
-                 ORDER BY version DESC LIMIT 1"),
+            of_node(
+                "SELECT 'V' || version || '__' || name FROM refinery_schema_history \
+                 ORDER BY version DESC LIMIT 1",
+            ),
         ),
     ] {
         assert_eq!(manifest(&file, name), expected, "{name}");
@@ -106,33 +103,6 @@ fn sqlite3_opens_a_backup_and_it_says_what_it_is() {
 fn digest_before_digest(file: &str) -> String {
     let script = "head -c -65 \"$1\" | sha256sum | cut -c1-64";
     tool("sh", ["-c", script, "sh", file]).trim().to_owned()
-}
-
-#[test]
-fn a_backup_of_a_database_that_another_process_is_writing_is_of_one_state() {
-    let sandbox = Sandbox::software();
-    let script = "BEGIN IMMEDIATE;\nUPDATE installation SET setup_completed_at = NULL;\n\
-                  .shell touch \"$READY\"; read line < \"$GO\"\nROLLBACK;\n";
-    let (ready, go) = (sandbox.path("ready"), sandbox.path("go"));
-    tool("mkfifo", [&go]);
-    let mut writer = std::process::Command::new("sqlite3")
-        .arg(sandbox.database())
-        .env("READY", &ready)
-        .env("GO", &go)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), script.as_bytes()).unwrap();
-    while !ready.exists() {
-        assert!(writer.try_wait().unwrap().is_none(), "the writer has ended");
-        std::thread::yield_now();
-    }
-    let file = create(&sandbox, "node.backup");
-    put(&go, "\n");
-    writer.wait().unwrap();
-    assert_eq!(manifest(&file, "setup_completed"), "yes");
-    sandbox.run(&["backup", "verify", &file]).expect(0);
 }
 
 #[test]

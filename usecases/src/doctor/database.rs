@@ -11,6 +11,11 @@ impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
     pub(super) fn database(&mut self) -> Option<NodeRecord> {
         const NAME: &str = "database";
+        if self.is_server_away {
+            self.not_asked(NAME, "its server is not reached");
+            self.wizard(None, false);
+            return None;
+        }
         let path = self.node.settings.database_path.clone();
         let read = self.node.store.record.read();
         let is_missing = matches!(read, Ok(None));

@@ -1,6 +1,6 @@
 //! Rights and modes, the runtime directory, free space.
 
-use ports::{FaultKind, NodeRecord, PathFacts};
+use ports::{FaultKind, NodeRecord, PathFacts, StoreError};
 
 use super::{Advice, Doctor, Place, Verdict};
 use crate::error::Error;
@@ -20,11 +20,10 @@ impl Doctor<'_> {
                 Err(fault) => self.fault(place.check, fault),
             }
         }
+        let database = self.node.store.record.check_writable();
+        self.is_server_away = matches!(database, Err(StoreError::NotConnected { .. }));
         let writable = [
-            (
-                "database_writable",
-                self.node.store.record.check_writable().map_err(Error::from),
-            ),
+            ("database_writable", database.map_err(Error::from)),
             (
                 "wizard_writable",
                 self.node.host.wizard.check_writable().map_err(Error::from),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{create, manifest, restore, sql_in};
-use crate::sandbox::{Sandbox, put, tool};
+use crate::sandbox::{Sandbox, put};
 
 /// A file beside the root.
 fn file_of(sandbox: &Sandbox, name: &str, bytes: impl AsRef<[u8]>) -> String {
@@ -178,55 +178,4 @@ fn a_backup_of_another_installation_on_a_node_that_is_set_up() {
         sandbox.run(&["startup"]).expect(0).fingerprint(),
         fingerprint
     );
-}
-
-#[test]
-fn the_database_of_another_application_is_not_replaced() {
-    let sandbox = Sandbox::software();
-    let file = create(&sandbox, "node.backup");
-    fs::remove_file(sandbox.database()).unwrap();
-    for statement in [
-        "PRAGMA application_id = 7; CREATE TABLE recipes (name TEXT)",
-        "DROP TABLE recipes; PRAGMA application_id = 0; CREATE TABLE people (name TEXT)",
-    ] {
-        sandbox.sql(statement);
-        let said = sandbox.fails_unchanged(&["backup", "restore", &file], 78, "config");
-        assert!(said.contains("not replaced"), "{said}");
-    }
-}
-
-#[test]
-fn a_database_that_another_process_holds() {
-    let sandbox = Sandbox::software();
-    let file = create(&sandbox, "node.backup");
-    sandbox.run(&["tls", "renew"]).expect(0);
-    let before = sandbox.picture();
-    let database = sandbox.database();
-    let run = format!(
-        "'{}' --root '{}' --format json backup restore '{file}'",
-        env!("CARGO_BIN_EXE_trustpointctl"),
-        sandbox.path("root").display()
-    );
-    let script = format!("BEGIN EXCLUSIVE;\n.shell {run}; echo code $?\nROLLBACK;\n");
-    let commands = sandbox.path("commands.sql");
-    put(&commands, script);
-    let shell = format!(
-        "sqlite3 '{}' < '{}'",
-        database.display(),
-        commands.display()
-    );
-    let said = tool("sh", ["-c", &shell]);
-    assert!(
-        said.contains("database_unavailable") && said.contains("code 69"),
-        "{said}"
-    );
-    let leave = |picture: std::collections::BTreeMap<std::path::PathBuf, String>| {
-        let journal = |path: &std::path::PathBuf| path.to_string_lossy().ends_with("-journal");
-        picture
-            .into_iter()
-            .filter(|(path, _)| !journal(path))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(leave(before), leave(sandbox.picture()));
-    restore(&sandbox, &file).expect(0);
 }

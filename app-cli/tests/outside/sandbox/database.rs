@@ -85,7 +85,10 @@ impl Sandbox {
     /// The database cannot be reached in any later run.
     pub fn make_database_unavailable(&mut self) {
         if self.schema.is_some() {
-            self.set("TRUSTPOINT_DATABASE_URL", "postgresql://tests@127.0.0.1:1/tests");
+            self.set(
+                "TRUSTPOINT_DATABASE_URL",
+                "postgresql://tests@127.0.0.1:1/tests",
+            );
             self.set("TRUSTPOINT_DATABASE_WAIT", "100ms");
         } else {
             self.set("TRUSTPOINT_DATABASE", "/nonexistent/trustpoint.db");
@@ -105,7 +108,9 @@ impl Sandbox {
     pub fn lose_database(&self) {
         match &self.schema {
             Some(schema) => {
-                let drop = format!("SET client_min_messages = error; DROP SCHEMA IF EXISTS {schema} CASCADE");
+                let drop = format!(
+                    "SET client_min_messages = error; DROP SCHEMA IF EXISTS {schema} CASCADE"
+                );
                 server().sql("postgres", &drop);
             }
             None => {
@@ -142,7 +147,10 @@ impl Sandbox {
                 let file = self.path("kept.sql");
                 put(&file, script);
                 let mut psql = server().program("psql", "postgres");
-                run_tool(psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(file));
+                run_tool(
+                    psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"])
+                        .arg(file),
+                );
             }
             (Some(bytes), None) => put(&self.database(), bytes),
             (None, _) => {}
