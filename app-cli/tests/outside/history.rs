@@ -157,6 +157,7 @@ fn a_node_of_the_schema_before_events_keeps_its_history() {
     sandbox.sql(&format!(
         "DROP TABLE sealing; DROP TABLE pkcs11_key; DROP TABLE pkcs11_token; {token} {rotation} \
          DROP TABLE event; ALTER TABLE startup_history DROP COLUMN user_id; \
+         ALTER TABLE startup_history DROP COLUMN node; \
          DELETE FROM refinery_schema_history WHERE version > 5; \
          UPDATE app_version SET version = '0.0.9'"
     ));
