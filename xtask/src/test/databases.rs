@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::Tally;
+use super::tally::Tally;
 use crate::run::{self, Result};
 
 /// Which tests are meant.
