@@ -51,7 +51,7 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
             config.database.value.to_string(),
         ),
         Some(address) => {
-            let name = address.to_string();
+            let name = format!("{address} (schema {})", config.server.schema.value.as_str());
             (on_server(config, address, console), name)
         }
     };

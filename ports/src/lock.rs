@@ -40,7 +40,7 @@ pub enum LockError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The place of the lock is not there.
-    #[error("the database directory {directory} {problem}")]
+    #[error("the data directory {directory} {problem}")]
     NoDirectory {
         directory: String,
         problem: &'static str,

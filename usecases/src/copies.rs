@@ -3,6 +3,7 @@
 
 use ports::{Sealing, TokenCopy};
 
+use crate::node::Node;
 use crate::recorder::Recorder;
 use crate::report::own::{CopyReport, Own, Recover};
 
@@ -15,19 +16,29 @@ pub fn others<'a>(sealing: &'a Sealing, serial: &str) -> impl Iterator<Item = &'
 
 /// What is to be done about such a copy.
 #[must_use]
-pub fn advice(copy: &TokenCopy) -> String {
+pub fn advice(node: &Node, copy: &TokenCopy) -> String {
     let TokenCopy { label, serial, .. } = copy;
+    let left =
+        format!("the copy of the DEK that the token {label:?} (serial {serial}) opens is left");
+    let forget = format!("have it forgotten: `trustpointctl keys forget-token {serial}`");
+    if node.store.is_shared() {
+        return format!(
+            "{left}: another node may use that token, and a node that has it needs no password. If \
+             it was lost or stolen, {forget}"
+        );
+    }
     format!(
-        "the copy of the DEK that the token {label:?} (serial {serial}) opens is left: when that \
-         token comes back, the node is ready with it and needs no password. If it was stolen, have \
-         it forgotten: `trustpointctl keys forget-token {serial}`"
+        "{left}: when that token comes back, the node is ready with it and needs no password. If it \
+         was stolen, {forget}"
     )
 }
 
 /// Names, after a recovery onto this token, the copies that are left.
 pub fn tell_of_others(recorder: &mut Recorder<'_>, sealing: &Sealing, serial: &str) {
+    let node = recorder.node;
     let report = &mut recorder.report;
-    report.warnings.extend(others(sealing, serial).map(advice));
+    let advice = others(sealing, serial).map(|copy| advice(node, copy));
+    report.warnings.extend(advice);
     report.own = Some(Own::Recover(Recover {
         other_copies: others(sealing, serial)
             .map(|copy| CopyReport::of(copy, Some(false)))

@@ -110,6 +110,7 @@ pub fn run(node: &Node, watched: &[Place], runtime_dir: &str) -> Vec<Check> {
         group: Group::Files,
         checks: Vec::new(),
         kek_lost: false,
+        is_server_away: false,
     };
     doctor.rights(watched);
     doctor.group = Group::Database;
@@ -142,6 +143,8 @@ struct Doctor<'a> {
     /// The KEK does not give the DEK: a token that answers does not have it, or is not the one that
     /// had it, or what it wrapped is damaged.
     kek_lost: bool,
+    /// No connection to the server of the database was had: each further try would wait as long.
+    is_server_away: bool,
 }
 
 impl Doctor<'_> {

@@ -93,6 +93,14 @@ pub struct Store {
     pub lock: Option<Box<dyn StartLock>>,
 }
 
+impl Store {
+    /// Whether the database is one on a server that nodes share, and no file of this node.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.lock.is_some()
+    }
+}
+
 /// The ports of the token, and of the DEK that it wraps.
 pub struct Secrets {
     /// The PKCS#11 module.

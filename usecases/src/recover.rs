@@ -91,11 +91,14 @@ fn recover(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> 
     reload(recorder);
     recorder.complete()?;
     if kek.is_new {
-        recorder.report.warnings.push(
-            "keys that lived on the old token alone are gone; what was sealed under the DEK is \
-             readable again"
-                .into(),
-        );
+        let gone = "keys that lived on the old token alone are gone; what was sealed under the DEK \
+                    is readable again";
+        // One that is new to a shared database had none.
+        let warning = match node.store.is_shared() {
+            true => format!("where this node had another token before, {gone}"),
+            false => gone.to_owned(),
+        };
+        recorder.report.warnings.push(warning);
     }
     copies::tell_of_others(recorder, sealing, serial);
     recorder.report.outcome = Some(Outcome::Ready);

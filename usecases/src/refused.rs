@@ -161,7 +161,7 @@ pub enum Refused {
     },
     #[error(
         "the token is forgotten already: its copy of the DEK is removed from {database}, and free \
-         parts of that file alone may still hold it"
+         parts of its files alone may still hold it"
     )]
     NotScrubbed {
         database: String,

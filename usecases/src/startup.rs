@@ -63,7 +63,7 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     // A ready node takes no lock of what nodes share: it leaves that as it is. The token is not asked
     // twice, so this is decided by what the database and the files say.
     let _shared = match request.mode {
-        Mode::CarryOut if node.store.lock.is_some() && looked.may_change_shared(node) => {
+        Mode::CarryOut if node.store.is_shared() && looked.may_change_shared(node) => {
             let lock = lock::acquire_shared(node, request.lock_wait)?;
             looked = look(node)?;
             lock

@@ -7,14 +7,15 @@ mod tally;
 
 use crate::run::{self, Result};
 use crate::token::Kind;
+use databases::Tests;
 use tally::Tally;
 
 pub use suites::build_kryoptic;
 
 /// Installs what is missing and runs the tests: all of them with `arguments`, and where there are
 /// none those of the token once more on the other tokens, and those of the database on PostgreSQL;
-/// with `--token NAME` those of the token on this one, with `--database postgres` those of the database
-/// on that.
+/// with `--token NAME` those of the token on this one, with `--database postgres` all from outside on
+/// that, but for what is about a file.
 pub fn run(arguments: &[String]) -> Result<()> {
     let token = match arguments {
         [flag, name] if flag == "--token" => Some(Kind::named(name)?),
@@ -37,7 +38,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Some(kind) => end(kind.name().to_owned(), suites::run(kind, &mut tally)),
         None if on_postgres => end(
             "postgres".to_owned(),
-            databases::run_on_postgres(&mut tally),
+            databases::run_on_postgres(Tests::All, &mut tally),
         ),
         None => {
             let mut all = run::cargo();
@@ -49,7 +50,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
                 }
                 end(
                     "postgres".to_owned(),
-                    databases::run_on_postgres(&mut tally),
+                    databases::run_on_postgres(Tests::OfDatabase, &mut tally),
                 );
             }
         }

@@ -116,11 +116,6 @@ impl Server {
         }
     }
 
-    /// One of the programs of its version.
-    pub fn program(&self, name: &str) -> PathBuf {
-        self.programs.join(name)
-    }
-
     /// What it has logged.
     pub fn log(&self) -> String {
         let mut text = String::new();
@@ -155,26 +150,24 @@ impl Server {
 
     /// What an administrator types: its output, a line a row.
     pub fn sql(&self, database: &str, sql: &str) -> String {
-        let mut psql = Command::new(self.programs.join("psql"));
-        psql.args([
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-U",
-            "tests",
-        ])
-        .arg("-h")
-        .arg(&self.directory)
-        .args(["-p", &self.port.to_string(), "-d", database, "-c", sql]);
+        let mut psql = self.program("psql", database);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql]);
         let output = psql.output().unwrap();
         assert!(output.status.success(), "{sql}: {output:?}");
         String::from_utf8(output.stdout)
             .unwrap()
             .trim_end()
             .to_owned()
+    }
+
+    /// A program of PostgreSQL, as this server's administrator.
+    pub fn program(&self, name: &str, database: &str) -> Command {
+        let mut program = Command::new(self.programs.join(name));
+        program
+            .args(["-U", "tests", "-d", database, "-h"])
+            .arg(&self.directory)
+            .args(["-p", &self.port.to_string()]);
+        program
     }
 }
 

@@ -107,7 +107,6 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
             )
         },
         place("mode_data_directory", directory, OWN_WRITE, false),
-        place("mode_database", database.to_string(), PRIVATE, true),
         place(
             "mode_snapshots",
             config.snapshots.value.to_string(),
@@ -134,7 +133,17 @@ fn places(config: &Config, node: &Node) -> Vec<Place> {
             false,
         ),
     ];
+    let mut server_password = None;
+    if node.store.is_shared() {
+        server_password = config.secrets.database_password_file();
+    } else {
+        places.insert(
+            2,
+            place("mode_database", database.to_string(), PRIVATE, true),
+        );
+    }
     for (check, file) in [
+        ("mode_database_password_file", server_password),
         ("mode_pin_file", config.secrets.user_pin_file()),
         ("mode_so_pin_file", config.secrets.so_pin_file()),
     ] {

@@ -106,6 +106,11 @@ impl SecretFiles {
         is_given(self.so_pin.as_ref(), &SO)
     }
 
+    /// The file that the password of the database server is read from, where there is one.
+    pub fn database_password_file(&self) -> Option<Utf8PathBuf> {
+        file(self.database.as_ref(), &DATABASE)
+    }
+
     /// The file that the user PIN is read from, where there is one.
     pub fn user_pin_file(&self) -> Option<Utf8PathBuf> {
         file(self.pin.as_ref(), &USER)

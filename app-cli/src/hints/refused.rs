@@ -2,7 +2,7 @@
 
 use usecases::refused::Refused;
 
-use super::common::RESTORE;
+use super::common::{RESTORE, is_on_server};
 
 /// What to do next.
 pub(super) fn of(refused: &Refused) -> String {
@@ -10,6 +10,10 @@ pub(super) fn of(refused: &Refused) -> String {
     const NEWER: &str = "run the newer program again";
     match refused {
         Refused::NoDatabase { .. } => "run `trustpointctl startup` first, or restore a backup",
+        Refused::LostDatabase { database, .. } if is_on_server(database) => {
+            "correct database.url and database.schema, or restore a backup; to begin anew on purpose, \
+             without what was sealed before: `trustpointctl startup --accept-new-database`"
+        }
         Refused::LostDatabase { .. } => {
             "mount the volume of the database, or restore a backup; to begin anew on purpose, \
              without what was sealed before: `trustpointctl startup --accept-new-database`"
@@ -172,6 +176,11 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::NewerBackup { .. } => {
             "use the program of that version or a newer one, or an older backup; nothing was \
              changed"
+        }
+        Refused::OtherInstallation { database, .. } if is_on_server(database) => {
+            "use a backup of this node; to make this node that other one on purpose, give it an empty \
+             schema with database.schema, or rename the one that is there (`ALTER SCHEMA … RENAME TO \
+             …`), and restore with --accept-other-installation"
         }
         Refused::OtherInstallation { .. } => {
             "use a backup of this node; to make this node that other one on purpose, add \

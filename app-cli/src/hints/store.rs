@@ -2,16 +2,23 @@
 
 use ports::{BackupError, CryptoError, DatabaseTrouble, FaultKind, ServerTrouble, StoreError};
 
-use super::common::{DEFECT, FREE_SPACE};
+use super::common::{DEFECT, FREE_SPACE, is_on_server};
 use super::files::file;
 
 const RESTORE: &str = "keep a copy of the file, then restore the newest snapshot or a backup \
                        (`backup restore`)";
+/// A restore replaces no tables that it cannot read: other nodes go on with them, and they are kept.
+const RESTORE_ON_SERVER: &str = "have an administrator move the tables away (`ALTER SCHEMA … RENAME TO …`), \
+                                 which keeps them, then restore the newest snapshot or a backup (`backup \
+                                 restore`)";
 const CHECK_MACHINE: &str =
     "check the disk and the memory of this machine; the database was left as it is";
 
 /// For the database.
 pub(super) fn store(error: &StoreError) -> String {
+    if let Some(hint) = of_server(error) {
+        return hint.to_owned();
+    }
     match error {
         StoreError::File(error) => return file(error),
         StoreError::Crypto(error) => crypto(error),
@@ -90,6 +97,48 @@ pub(super) fn store(error: &StoreError) -> String {
         StoreError::Defect { .. } => DEFECT,
     }
     .to_owned()
+}
+
+/// What is another thing to do where the database is no file.
+fn of_server(error: &StoreError) -> Option<&'static str> {
+    let path = match error {
+        StoreError::Failed { path, .. }
+        | StoreError::MigrationFailed { path, .. }
+        | StoreError::Damaged { path, .. }
+        | StoreError::HistoryLost { path, .. }
+        | StoreError::WrongKekId { path, .. }
+        | StoreError::WrongRow { path, .. }
+        | StoreError::SchemaAltered { path, .. } => path,
+        _ => return None,
+    };
+    if !is_on_server(path) {
+        return None;
+    }
+    Some(match error {
+        StoreError::Failed { trouble, .. } | StoreError::MigrationFailed { trouble, .. } => {
+            match trouble {
+                DatabaseTrouble::Damaged => RESTORE_ON_SERVER,
+                DatabaseTrouble::InUse => {
+                    "another session holds its rows or tables; end it, or wait and run this again"
+                }
+                DatabaseTrouble::Full => {
+                    "free space on the server, then run this again; nothing is lost"
+                }
+                DatabaseTrouble::Disk => "check the disk and the file system of the server",
+                _ => return None,
+            }
+        }
+        StoreError::SchemaAltered { .. } => {
+            "take away what was added; or have an administrator move the tables away (`ALTER SCHEMA … \
+             RENAME TO …`), which keeps them, then restore the newest snapshot or a backup (`backup \
+             restore`)"
+        }
+        StoreError::WrongRow { .. } => {
+            "correct the row; or have an administrator move the tables away (`ALTER SCHEMA … RENAME TO \
+             …`), which keeps them, then restore the newest snapshot or a backup (`backup restore`)"
+        }
+        _ => RESTORE_ON_SERVER,
+    })
 }
 
 fn of_trouble(trouble: &DatabaseTrouble) -> String {

@@ -1,21 +1,18 @@
 //! `backup create` and `verify`. What `restore` does is in the modules below.
 
-mod beside;
 mod disaster;
-mod disk;
+mod file;
 mod first_format;
 mod kills;
 mod overwriting;
-mod owners;
 mod pipes;
 mod refusals;
 mod restore;
-mod write_ahead;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::sandbox::{PASSWORD, Run, Sandbox, but_events, put, tool};
+use crate::sandbox::{PASSWORD, Run, Sandbox, TABLES_OF_A_FILE, but_events, is_on_server, tool};
 use crate::terminal::pty::Terminal;
 
 /// Makes a backup beside the root and gives back its path.
@@ -81,20 +78,25 @@ fn sqlite3_opens_a_backup_and_it_says_what_it_is() {
         ),
         (
             "schema",
-            of_node("SELECT 'V' || max(version) || '__' || name FROM refinery_schema_history"),
+            of_node(
+                "SELECT 'V' || version || '__' || name FROM refinery_schema_history \
+                 ORDER BY version DESC LIMIT 1",
+            ),
         ),
     ] {
         assert_eq!(manifest(&file, name), expected, "{name}");
     }
     assert_eq!(run.text("/backup/sha256"), manifest(&file, "sha256"));
     assert_eq!(run.text("/backup/sha256"), digest_before_digest(&file));
-    let tables = "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table'";
-    assert_eq!(sql_in(&file, tables), sandbox.sql(tables));
-    let noted = "'backup_made'";
-    assert_eq!(
-        but_events(&sql_in(&file, ".dump"), noted),
-        but_events(&sandbox.sql(".dump"), noted)
-    );
+    assert_eq!(sql_in(&file, TABLES_OF_A_FILE), sandbox.tables());
+    // Dumps of two kinds of databases are not the same text.
+    if !is_on_server() {
+        let noted = "'backup_made'";
+        assert_eq!(
+            but_events(&sql_in(&file, ".dump"), noted),
+            but_events(&sandbox.dump(), noted)
+        );
+    }
 }
 
 /// The digest as anybody can take it: of all that stands before it.
@@ -104,39 +106,12 @@ fn digest_before_digest(file: &str) -> String {
 }
 
 #[test]
-fn a_backup_of_a_database_that_another_process_is_writing_is_of_one_state() {
-    let sandbox = Sandbox::software();
-    let script = "BEGIN IMMEDIATE;\nUPDATE installation SET setup_completed_at = NULL;\n\
-                  .shell touch \"$READY\"; read line < \"$GO\"\nROLLBACK;\n";
-    let (ready, go) = (sandbox.path("ready"), sandbox.path("go"));
-    tool("mkfifo", [&go]);
-    let mut writer = std::process::Command::new("sqlite3")
-        .arg(sandbox.database())
-        .env("READY", &ready)
-        .env("GO", &go)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), script.as_bytes()).unwrap();
-    while !ready.exists() {
-        assert!(writer.try_wait().unwrap().is_none(), "the writer has ended");
-        std::thread::yield_now();
-    }
-    let file = create(&sandbox, "node.backup");
-    put(&go, "\n");
-    writer.wait().unwrap();
-    assert_eq!(manifest(&file, "setup_completed"), "yes");
-    sandbox.run(&["backup", "verify", &file]).expect(0);
-}
-
-#[test]
 fn a_backup_knows_of_a_setup_that_only_the_state_directory_knows_of() {
     let sandbox = Sandbox::software();
     sandbox.sql("UPDATE installation SET setup_completed_at = NULL");
     let file = create(&sandbox, "node.backup");
     assert_eq!(manifest(&file, "setup_completed"), "yes");
-    let mark = "SELECT setup_completed_at IS NOT NULL FROM installation";
+    let mark = "SELECT count(setup_completed_at) FROM installation";
     assert_eq!(sandbox.sql(mark), "0\n");
     let other = Sandbox::new();
     restore(&other, &file).expect(0);
@@ -188,8 +163,8 @@ fn at_a_terminal_a_bar_shows_how_far_long_work_is() {
     );
     sandbox.sql(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) \
-         INSERT INTO credential (sha256_fingerprint, certificate_pem, not_before, not_after, source) \
-         SELECT i, hex(zeroblob(500000)), '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', \
+         INSERT INTO credential (id, sha256_fingerprint, certificate_pem, not_before, not_after, source) \
+         SELECT 100 + i, i, hex(zeroblob(500000)), '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', \
          'generated' FROM n",
     );
     for (arguments, work) in [

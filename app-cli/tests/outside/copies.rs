@@ -3,6 +3,7 @@
 
 mod forget;
 pub mod schema_6;
+mod scrub;
 
 use std::fs;
 use std::path::Path;
@@ -284,7 +285,9 @@ fn what_is_wrong_with_the_copy_of_a_token_that_is_away_stops_no_node() {
 #[test]
 fn doctor_warns_of_a_token_for_which_nothing_is_wrapped() {
     let sandbox = Sandbox::softhsm();
-    sandbox.sql("INSERT INTO pkcs11_token (label, serial) VALUES ('Trustpoint-SoftHSM', 'half')");
+    sandbox.sql(
+        "INSERT INTO pkcs11_token (id, label, serial) VALUES (2, 'Trustpoint-SoftHSM', 'half')",
+    );
     let run = sandbox.run(&["doctor"]).expect(0);
     let checks = run.report["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["name"] == "token_copies");

@@ -15,11 +15,11 @@ mod wrapping;
 
 use std::path::{Path, PathBuf};
 
-use adapters_db::SqliteDatabase;
+use adapters_db::{PostgresDatabase, SqliteDatabase, Target};
 use adapters_fs::SelfSignedIssuer;
 use camino::Utf8PathBuf;
 use ports::contract::store::event;
-use ports::{CredentialOrigin, CredentialStore as _, EventKind, NewCredential, TlsIssuer as _};
+use ports::{CredentialOrigin, CredentialStore, EventKind, NewCredential, TlsIssuer as _};
 use time::{Duration, OffsetDateTime};
 
 use crate::sandbox::{Sandbox, tool};
@@ -38,7 +38,22 @@ pub fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
     let facts = SelfSignedIssuer.inspect(&credential).unwrap();
     let utf8 = |path: PathBuf| Utf8PathBuf::try_from(path).unwrap();
     let snapshots = utf8(sandbox.root("var/lib/trustpoint/snapshots"));
-    SqliteDatabase::new(utf8(sandbox.database()), snapshots, false)
+    let file = utf8(sandbox.database());
+    let credentials: Box<dyn CredentialStore> = match sandbox.place_on_server() {
+        None => Box::new(SqliteDatabase::new(file, snapshots, false)),
+        Some((url, schema)) => {
+            let target = Target {
+                address: url.parse().unwrap(),
+                schema: schema.parse().unwrap(),
+                node: "tests".to_owned(),
+                wait: std::time::Duration::from_secs(10),
+                password: Box::new(|| Ok(None)),
+                waiting: Box::new(|_| ()),
+            };
+            Box::new(PostgresDatabase::new(target, file, snapshots))
+        }
+    };
+    credentials
         .save_active(
             &NewCredential {
                 credential: &credential,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::sandbox::{Run, Sandbox, put};
+use crate::sandbox::{Run, Sandbox, is_on_server, put};
 
 /// Result of each check by its name; each that is not passed has a hint.
 fn checks(run: &Run) -> BTreeMap<String, String> {
@@ -54,8 +54,15 @@ fn a_healthy_node_passes_every_check() {
         .filter(|(_, result)| *result != "pass")
         .collect();
     assert!(others.is_empty(), "{others:?}");
+    let of_database = if is_on_server() {
+        ["mode_data_directory", "room_data_directory"]
+    } else {
+        ["mode_database", "room_database"]
+    };
+    for name in of_database {
+        assert!(checks.contains_key(name), "{name}");
+    }
     for name in [
-        "mode_database",
         "mode_tls_key",
         "database_writable",
         "runtime_tmpfs",
@@ -77,7 +84,6 @@ fn a_healthy_node_passes_every_check() {
         "certificate",
         "certificate_validity",
         "nginx_tls_set",
-        "room_database",
         "room_runtime",
     ] {
         assert!(checks.contains_key(name), "{name}");
@@ -93,13 +99,14 @@ fn a_software_node_and_a_new_one_fail_nothing() {
     assert_check(&run, "database", "warn", 0);
 }
 
+fn set_mode(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[test]
-fn modes_that_let_others_read_secrets() {
+fn a_database_that_others_can_read() {
     let sandbox = Sandbox::software();
-    let set = |path: &std::path::Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    };
-    set(&sandbox.database(), 0o644);
+    set_mode(&sandbox.database(), 0o644);
     let run = doctor(&sandbox);
     assert_check(&run, "mode_database", "fail", 78);
     assert!(
@@ -107,9 +114,13 @@ fn modes_that_let_others_read_secrets() {
         "{}",
         run.stdout
     );
-    set(&sandbox.database(), 0o600);
+}
+
+#[test]
+fn a_key_that_others_can_read() {
+    let sandbox = Sandbox::software();
     let key = sandbox.tls("nginx-tls-server-key.key");
-    set(&fs::canonicalize(key).unwrap(), 0o640);
+    set_mode(&fs::canonicalize(key).unwrap(), 0o640);
     assert_check(&doctor(&sandbox), "mode_tls_key", "fail", 78);
 }
 
@@ -148,7 +159,7 @@ fn wizard_states() {
     sandbox.put_wizard(&["WIZARD_SETUP_MODE", "WIZARD_COMPLETED"]);
     assert_check(&doctor(&sandbox), "wizard_state", "fail", 65);
     sandbox.put_wizard(&["WIZARD_COMPLETED"]);
-    fs::remove_file(sandbox.database()).unwrap();
+    sandbox.lose_database();
     assert_check(&doctor(&sandbox), "wizard_state", "fail", 65);
 }
 
@@ -263,7 +274,7 @@ fn a_set_that_is_not_the_active_credential() {
 #[test]
 fn for_people_problems_stand_first_with_their_hints_and_fit_a_screen() {
     let sandbox = Sandbox::software();
-    put(&sandbox.database(), "noise");
+    sandbox.damage_database();
     let run = sandbox.run_human(&["doctor"]).expect(65);
     let first = run.stdout.lines().next().unwrap();
     assert!(first.starts_with("fail  database "), "{}", run.stdout);

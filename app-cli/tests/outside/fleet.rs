@@ -10,7 +10,7 @@ mod refused;
 mod rights;
 mod together;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{PASSWORD, Run, Sandbox};
 use crate::server::Server;
 
 const URL: &str = "TRUSTPOINT_DATABASE_URL";
@@ -114,13 +114,207 @@ fn c14_an_empty_database_beside_a_completed_node_is_refused() {
     sandbox.run(&["setup", "--storage", "software"]).expect(0);
     let mut elsewhere = sandbox;
     elsewhere.set("TRUSTPOINT_DATABASE_SCHEMA", "empty_by_mistake");
-    let run = elsewhere.run(&["startup"]);
-    run.expect_error(65, "data_corrupt");
+    let said = elsewhere.run(&["startup"]).expect_error(65, "data_corrupt");
+    for words in ["(schema empty_by_mistake)", "database.schema"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    speaks_of_no_file(&said);
+    let run = elsewhere.run(&["doctor"]);
+    assert!(hints(&run).contains("the schema of its installation"));
+    speaks_of_no_file(&hints(&run));
+}
+
+/// What a node whose database is a file would be told.
+#[track_caller]
+fn speaks_of_no_file(said: &str) {
+    for words in [
+        "the file;",
+        "volume",
+        "mount",
+        "chmod",
+        "chown",
+        "database.path",
+    ] {
+        assert!(!said.contains(words), "{words}: {said}");
+    }
+}
+
+/// The hints of all checks of doctor that did not pass.
+fn hints(run: &Run) -> String {
+    let checks = run.report["checks"].as_array().unwrap();
+    let hints = checks.iter().map(|check| check["hint"].as_str().unwrap());
+    hints.collect::<Vec<_>>().join("\n")
+}
+
+/// The detail of a check of doctor that passed; none where there is no such check.
+#[track_caller]
+fn passed(run: &Run, name: &str) -> Option<String> {
+    let checks = run.report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == name)?;
+    assert_eq!(check["result"], "pass", "{check}");
+    check["detail"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn status_names_the_nodes_that_still_run_an_older_version() {
+    let mut first = Sandbox::on_server();
+    first.run(&["setup", "--storage", "software"]).expect(0);
+    let second = first.beside("node-2");
+    for node in [&first, &second] {
+        let run = node.run(&["startup", "--require-ready"]).expect(0);
+        assert!(!run.warnings().contains("older"), "{}", run.warnings());
+    }
+    first.set("TRUSTPOINT_APP_VERSION", "9.0.0");
+    first.run(&["startup", "--require-ready"]).expect(0);
+    let warnings = first.run(&["status"]).expect(0).warnings();
+    let older = format!("node-2 (version {}, started 20", env!("CARGO_PKG_VERSION"));
+    assert!(warnings.contains(&older), "{warnings}");
+    let shown = first.run_human(&["status"]).expect(0);
+    assert!(shown.said().contains("node-2 (version"), "{}", shown.said());
+
+    second
+        .run(&["startup"])
+        .expect_error(12, "version_downgrade");
+    let mut replaced = first.beside("node-2");
+    replaced.set("TRUSTPOINT_APP_VERSION", "9.0.0");
+    replaced.run(&["startup", "--require-ready"]).expect(0);
+    let warnings = first.run(&["status"]).expect(0).warnings();
+    assert!(!warnings.contains("older"), "{warnings}");
+}
+
+#[test]
+fn doctor_looks_at_no_file_of_a_database_on_a_server() {
+    let mut sandbox = Sandbox::on_server();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    let password = sandbox.path("database-password");
+    crate::sandbox::put(&password, "not asked for here\n");
+    let set_mode = |mode: &str| crate::sandbox::tool("chmod", [mode, password.to_str().unwrap()]);
+    set_mode("0600");
+    sandbox.set(
+        "TRUSTPOINT_DATABASE_PASSWORD_FILE",
+        password.to_str().unwrap(),
+    );
+    let run = sandbox.run(&["doctor"]).expect(0);
+    for name in ["mode_database", "room_database"] {
+        assert_eq!(passed(&run, name), None);
+    }
+    assert!(passed(&run, "room_data_directory").is_some());
+    let integrity = passed(&run, "database_integrity").unwrap();
+    assert_eq!(integrity, "every row is right");
+    assert!(passed(&run, "mode_database_password_file").is_some());
+    set_mode("0644");
+    let said = sandbox.run(&["doctor"]).expect_error(78, "config");
+    assert!(said.contains("database-password"), "{said}");
+}
+
+/// Each further try would wait as long as the first.
+#[test]
+fn doctor_waits_once_for_a_server_that_is_away() {
+    let mut sandbox = Sandbox::on_server();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    sandbox.make_database_unavailable();
+    let run = sandbox.run(&["doctor"]);
+    let said = run.expect_error(69, "database_unavailable");
+    assert!(said.contains("1 of "), "{said}");
+    assert!(hints(&run).contains("database.wait"));
+    assert_eq!(passed(&run, "database_integrity"), None);
+}
+
+/// A restore replaces no tables that it cannot read: the hint says what does.
+#[test]
+fn tables_that_somebody_has_changed_are_moved_away_and_restored() {
+    let sandbox = Sandbox::on_server();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    let fingerprint = sandbox.run(&["startup"]).expect(0).fingerprint();
+    let backup = sandbox.path("backup").display().to_string();
+    sandbox.run(&["backup", "create", &backup]).expect(0);
+    for damage in [
+        "CREATE TABLE stray (x int)",
+        "ALTER TABLE app_version DROP COLUMN version",
+        "DELETE FROM refinery_schema_history",
+    ] {
+        sandbox.sql(damage);
+        for command in [
+            &["startup"][..],
+            &["status"],
+            &["backup", "restore", &backup],
+        ] {
+            let said = sandbox.run(command).expect_error(65, "data_corrupt");
+            assert!(said.contains("ALTER SCHEMA"), "{said}");
+            speaks_of_no_file(&said);
+        }
+        let run = sandbox.run(&["doctor"]);
+        run.expect_error(65, "data_corrupt");
+        speaks_of_no_file(&hints(&run));
+        // It is there, and nobody can read it.
+        assert_eq!(passed(&run, "wizard_state").unwrap(), "WIZARD_COMPLETED");
+
+        sandbox.lose_database();
+        sandbox.run(&["backup", "restore", &backup]).expect(0);
+        assert_eq!(
+            sandbox.run(&["startup"]).expect(0).fingerprint(),
+            fingerprint
+        );
+    }
+}
+
+#[test]
+fn a_node_that_is_new_to_the_database_is_told_so_and_not_that_its_token_is_lost_alone() {
+    let first = Sandbox::on_server();
+    first.run(&["startup"]).expect(0);
+    first.setup_softhsm();
+    let served = first
+        .run(&["startup", "--require-ready"])
+        .expect(0)
+        .fingerprint();
+    let second = first.beside("node-2");
+    let run = second.run(&["startup"]).expect(0);
+    assert_eq!(run.outcome(), "recovery_required");
+    assert!(
+        run.warnings().contains("new to this database"),
+        "{}",
+        run.warnings()
+    );
+    let file = second.password_file(PASSWORD);
+    let recover = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    let run = second.run(&recover).expect(0);
+    assert!(
+        run.warnings().contains("another node may use that token"),
+        "{}",
+        run.warnings()
+    );
+    for node in [&first, &second] {
+        node.new_container();
+        let run = node.run(&["startup", "--require-ready"]).expect(0);
+        assert_eq!(run.fingerprint(), served);
+    }
+}
+
+/// Another installation takes the place of none that is set up, and the hint says how it goes.
+#[test]
+fn a_backup_of_another_installation_goes_into_an_empty_schema() {
+    let (sandbox, other) = (Sandbox::on_server(), Sandbox::on_server());
+    for node in [&sandbox, &other] {
+        node.run(&["setup", "--storage", "software"]).expect(0);
+    }
+    let backup = other.path("backup").display().to_string();
+    other.run(&["backup", "create", &backup]).expect(0);
+    let said = sandbox.fails_unchanged(&["backup", "restore", &backup], 65, "data_corrupt");
+    assert!(said.contains("ALTER SCHEMA"), "{said}");
+    let accept = ["backup", "restore", &backup, "--accept-other-installation"];
+    let said = sandbox.fails_unchanged(&accept, 78, "config");
+    assert!(said.contains("empty schema"), "{said}");
+    sandbox.lose_database();
+    sandbox.run(&accept).expect(0);
+    let served = other.run(&["startup"]).expect(0).fingerprint();
+    assert_eq!(sandbox.run(&["startup"]).expect(0).fingerprint(), served);
 }
 
 #[test]
 fn a_node_in_a_file_moves_to_a_server_by_a_backup() {
-    let file = Sandbox::software();
+    let file = Sandbox::in_file();
+    file.run(&["setup", "--storage", "software"]).expect(0);
+    file.run(&["startup", "--require-ready"]).expect(0);
     let backup = file.path("backup").display().to_string();
     file.run(&["backup", "create", &backup]).expect(0);
     let server = Sandbox::on_server();

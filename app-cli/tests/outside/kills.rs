@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::copies::{TwoTokens, schema_6};
-use crate::sandbox::{PASSWORD, PIN, Run, SOFTHSM, Sandbox, put, tool};
+use crate::sandbox::{Kept, PASSWORD, PIN, Run, SOFTHSM, Sandbox, put, tool};
 
-/// The calls that change files.
+/// The calls that change files, or send something to a server.
 const CALLS: &str = "rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync,link,linkat,symlink,\
-                     symlinkat,mkdir,mkdirat,ftruncate,write,pwrite64";
+                     symlinkat,mkdir,mkdirat,ftruncate,write,pwrite64,sendto";
 
 /// How many steps of a command are sampled.
 const SAMPLE: usize = 16;
@@ -17,6 +17,7 @@ const SAMPLE: usize = 16;
 /// A command to disturb, on a node that was prepared for it.
 struct Story {
     sandbox: Sandbox,
+    database: Kept,
     command: Vec<String>,
     /// Whether the command did all its work, so that a second one would be refused or do more.
     is_done: fn(&Sandbox) -> bool,
@@ -48,19 +49,22 @@ impl State {
             .run(&[&["keys", "verify-backup-password"][..], &file].concat())
             .expect(0);
         let keys = sandbox.run(&["keys", "show"]).expect(0).report["keys"].clone();
+        sandbox.assert_whole();
         let listing = listing(sandbox, keys["token"]["serial"].as_str().unwrap());
         Self {
             outcome: start.outcome(),
             restore_scenario: start.restore_scenario(),
             fingerprint: start.fingerprint(),
             wizard: sandbox.wizard(),
-            rows: sandbox.sql(
-                "SELECT count(*) FROM credential UNION ALL \
-                 SELECT count(*) FROM pkcs11_token WHERE encrypted_dek IS NOT NULL UNION ALL \
-                 SELECT storage_type FROM key_storage_config UNION ALL \
-                 SELECT private_key_format FROM credential UNION ALL \
-                 SELECT setup_completed_at IS NOT NULL FROM installation; PRAGMA integrity_check",
-            ),
+            rows: [
+                "SELECT count(*) FROM credential",
+                "SELECT count(*) FROM pkcs11_token WHERE encrypted_dek IS NOT NULL",
+                "SELECT storage_type FROM key_storage_config",
+                "SELECT private_key_format FROM credential",
+                "SELECT count(setup_completed_at) FROM installation",
+            ]
+            .map(|select| sandbox.sql(select))
+            .concat(),
             keks: (
                 keys["kek"]["on_token"] == true,
                 listing.matches("ID:").count() - 1,
@@ -83,6 +87,7 @@ impl Story {
         }
         Self {
             command: command.iter().map(word).collect(),
+            database: sandbox.keep_database(),
             sandbox,
             is_done,
         }
@@ -94,6 +99,7 @@ impl Story {
             fs::remove_dir_all(self.sandbox.path(name)).unwrap();
             copy(&self.sandbox, &format!("saved-{name}"), name);
         }
+        self.sandbox.put_database_back(&self.database);
     }
 
     fn command(&self) -> Vec<&str> {

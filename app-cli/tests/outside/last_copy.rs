@@ -179,6 +179,8 @@ fn c22_a_start_without_a_database_keeps_a_cached_dek() {
     let sandbox = cache_alone(lose_token);
     let dek = fs::read(sandbox.dek_cache()).unwrap();
     let away = sandbox.path("away");
+    let database = sandbox.keep_database();
+    sandbox.lose_database();
     fs::rename(sandbox.path("root/var/lib/trustpoint"), &away).unwrap();
     fs::remove_dir_all(sandbox.path("root/etc/trustpoint/wizard")).unwrap();
     let run = sandbox.run(&["startup"]).expect(0);
@@ -186,6 +188,7 @@ fn c22_a_start_without_a_database_keeps_a_cached_dek() {
     assert_eq!(fs::read(sandbox.dek_cache()).unwrap(), dek);
     fs::remove_dir_all(sandbox.path("root/var/lib/trustpoint")).unwrap();
     fs::rename(&away, sandbox.path("root/var/lib/trustpoint")).unwrap();
+    sandbox.put_database_back(&database);
     sandbox.run(&["keys", "rotate-kek"]).expect(0);
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }

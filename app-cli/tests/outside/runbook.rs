@@ -12,7 +12,7 @@ use text::{Remedy, remedies};
 use time::Duration;
 
 use crate::corrections::save_credential;
-use crate::sandbox::{PASSWORD, Run, Sandbox, put, tool};
+use crate::sandbox::{PASSWORD, Run, Sandbox, is_on_server, put, tool};
 use crate::scenarios::physical;
 use crate::tls_admin::pki::{KINDS, Pki};
 
@@ -96,7 +96,7 @@ fn bring_about(sandbox: &Sandbox, state: &str) {
             sandbox.run(&["startup"]).expect(0);
             sandbox.sql("UPDATE app_version SET version = '99.0.0'");
         }
-        "database lost" => fs::remove_file(sandbox.database()).unwrap(),
+        "database lost" => sandbox.lose_database(),
         "database damaged" => put(&sandbox.database(), "SQLite format 3\0 and nothing else"),
         "wrapped DEK damaged" => {
             sandbox.sql("UPDATE pkcs11_token SET encrypted_dek = x'00'");
@@ -206,6 +206,10 @@ fn every_remedy_of_the_runbook_can_be_typed_as_it_stands() {
         .filter(|remedy| remedy.place.as_deref() != Some("containers"));
     let mut typed = 0;
     for remedy in on_host {
+        // A restore replaces no tables of a server that it cannot read.
+        if is_on_server() && remedy.node == "database damaged" {
+            continue;
+        }
         let sandbox = node(&remedy.node);
         let secrets = sandbox.root("run/secrets");
         put(&secrets.join("backup_password"), format!("{PASSWORD}\n"));

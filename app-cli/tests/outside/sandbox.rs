@@ -1,5 +1,6 @@
 //! A node in a directory of its own, on a tmpfs, with a store of tokens beside it.
 
+mod database;
 mod run;
 #[expect(dead_code, reason = "the tests of the adapter and xtask use the rest")]
 #[path = "../../../xtask/src/token.rs"]
@@ -12,15 +13,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Once;
 
 use tempfile::TempDir;
 
+pub use database::{Kept, is_on_server};
 pub use run::Run;
 use token::{Kind, Store};
 pub use tokens::LABEL;
-
-use crate::server::{Server, new_name};
 
 /// The default module of Debian's softhsm2.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -31,6 +30,10 @@ pub const SO_PIN: &str = "so-0815-4711";
 /// Backup password of every sandbox.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// The tables of a database in a file, one a line.
+pub const TABLES_OF_A_FILE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
+                                    AND name NOT LIKE 'sqlite_%' ORDER BY name";
+
 /// A node in a directory of its own.
 pub struct Sandbox {
     dir: TempDir,
@@ -38,23 +41,6 @@ pub struct Sandbox {
     /// Where its database stands on the tests' server, where it is not a file.
     schema: Option<String>,
     store: Store,
-}
-
-/// The tests' server, with a function that SQLite has, too.
-fn server() -> &'static Server {
-    static PREPARED: Once = Once::new();
-    let server = Server::shared();
-    PREPARED.call_once(|| {
-        let hex = "CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql \
-                   AS 'SELECT upper(encode($1, ''hex''))'";
-        server.sql("postgres", hex);
-    });
-    server
-}
-
-/// Whether the databases of this run stand on a server (`cargo xtask test --database postgres`).
-pub fn is_on_server() -> bool {
-    std::env::var("TRUSTPOINT_TEST_DATABASE").is_ok_and(|database| database == "postgres")
 }
 
 impl Sandbox {
@@ -84,33 +70,6 @@ impl Sandbox {
         sandbox.new_tokens();
         sandbox.configure_module();
         sandbox
-    }
-
-    /// One whose database will stand in an empty schema of the tests' server.
-    pub fn on_server() -> Self {
-        let mut sandbox = Self::new();
-        sandbox.move_to_server();
-        sandbox
-    }
-
-    /// Another node on the same database.
-    pub fn beside(&self, name: &str) -> Self {
-        let mut sandbox = Self::new();
-        let schema = self.schema.clone().expect("its database is a file");
-        sandbox.use_schema(schema);
-        sandbox.set("TRUSTPOINT_NODE_ID", name);
-        sandbox
-    }
-
-    fn move_to_server(&mut self) {
-        self.use_schema(new_name("sandbox"));
-    }
-
-    fn use_schema(&mut self, schema: String) {
-        let url = server().url("tests", "postgres");
-        self.set("TRUSTPOINT_DATABASE_URL", &url);
-        self.set("TRUSTPOINT_DATABASE_SCHEMA", &schema);
-        self.schema = Some(schema);
     }
 
     /// A node that was set up with software storage, and started once.
@@ -184,10 +143,6 @@ impl Sandbox {
     /// A path below `--root`.
     pub fn root(&self, below: &str) -> PathBuf {
         self.path("root").join(below)
-    }
-
-    pub fn database(&self) -> PathBuf {
-        self.root("var/lib/trustpoint/trustpoint.db")
     }
 
     pub fn wizard_dir(&self) -> PathBuf {
@@ -280,21 +235,6 @@ impl Sandbox {
         Run::end_of(&mut self.command(arguments))
     }
 
-    /// Runs SQL with the sqlite3 program, or with psql, and gives back what it printed.
-    #[track_caller]
-    pub fn sql(&self, statement: &str) -> String {
-        if let Some(schema) = &self.schema {
-            // The few words that are not the same.
-            let statement = ["x'", "X'"]
-                .iter()
-                .fold(statement.to_owned(), |sql, word| sql.replace(word, "'\\x"))
-                .replace("AS BLOB", "AS BYTEA");
-            let statement = format!("SET search_path = {schema}, public; {statement}");
-            return server().sql("postgres", &statement) + "\n";
-        }
-        tool("sqlite3", [self.database().as_os_str(), statement.as_ref()])
-    }
-
     /// Puts the wizard into a state by hand; `""` empties the directory.
     pub fn put_wizard(&self, states: &[&str]) {
         let _ = fs::remove_dir_all(self.wizard_dir());
@@ -336,18 +276,6 @@ impl Sandbox {
             picture.insert(self.database(), self.dump());
         }
         picture
-    }
-
-    /// All that the database holds, as text.
-    pub fn dump(&self) -> String {
-        match &self.schema {
-            None => self.sql(".dump"),
-            Some(schema) => self.sql(&format!(
-                "SELECT 'INSERT INTO ' || table_name || ' ' || replace(query_to_xml('SELECT * FROM ' \
-                 || table_name || ' ORDER BY 1', true, true, '')::text, E'\\n', '') \
-                 FROM information_schema.tables WHERE table_schema = '{schema}' ORDER BY 1"
-            )),
-        }
     }
 
     /// The same, but of the database what it holds beside the events of its history.

@@ -11,8 +11,15 @@ impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
     pub(super) fn database(&mut self) -> Option<NodeRecord> {
         const NAME: &str = "database";
+        if self.is_server_away {
+            self.not_asked(NAME, "its server is not reached");
+            self.wizard(None, false);
+            return None;
+        }
         let path = self.node.settings.database_path.clone();
-        let record = match self.node.store.record.read() {
+        let read = self.node.store.record.read();
+        let is_missing = matches!(read, Ok(None));
+        let record = match read {
             Ok(Some(record)) => {
                 self.pass(NAME, format!("{path} is a database of this program"));
                 Some(record)
@@ -27,14 +34,21 @@ impl Doctor<'_> {
             }
         };
         match self.node.store.record.check_integrity() {
-            Ok(()) if record.is_some() => self.pass("database_integrity", "every page is right"),
+            Ok(()) if record.is_some() => {
+                let seen = if self.node.store.is_shared() {
+                    "every row is right"
+                } else {
+                    "every page is right"
+                };
+                self.pass("database_integrity", seen);
+            }
             Ok(()) => {}
             Err(fault) => self.fault("database_integrity", fault),
         }
         if let Some(record) = &record {
             self.version(record);
         }
-        self.wizard(record.as_ref());
+        self.wizard(record.as_ref(), is_missing);
         if let Some(record) = &record {
             self.backup_password(record);
         }
@@ -47,7 +61,7 @@ impl Doctor<'_> {
         let state = directory.and_then(|directory| directory.state());
         if state.is_some_and(SetupWizardState::counts_as_completed) {
             let detail = format!("there is no database {path}, and this node was set up before");
-            self.warn(name, detail, "mount its volume, or restore a backup");
+            self.warn(name, detail, self.way_to_the_database());
         } else {
             let detail = format!("there is no database {path} yet");
             self.warn(
@@ -55,6 +69,16 @@ impl Doctor<'_> {
                 detail,
                 "run `trustpointctl startup`, or restore a backup",
             );
+        }
+    }
+
+    /// What to do where the database of a node that was set up is not there.
+    fn way_to_the_database(&self) -> &'static str {
+        if self.node.store.is_shared() {
+            "see that the node is told the server, the database and the schema of its installation, \
+             or restore a backup"
+        } else {
+            "mount the volume of the database, or restore a backup"
         }
     }
 
@@ -97,7 +121,7 @@ impl Doctor<'_> {
         }
     }
 
-    fn wizard(&mut self, record: Option<&NodeRecord>) {
+    fn wizard(&mut self, record: Option<&NodeRecord>, is_missing: bool) {
         const NAME: &str = "wizard_state";
         let raw = match self.node.host.wizard.read() {
             Ok(directory) => directory.state(),
@@ -106,11 +130,11 @@ impl Doctor<'_> {
         let name = raw.map_or("none", SetupWizardState::name);
         let Some(record) = record else {
             return match raw {
-                Some(state) if state.counts_as_completed() => self.fail(
+                Some(state) if is_missing && state.counts_as_completed() => self.fail(
                     NAME,
                     FaultKind::DataCorrupt,
                     format!("{name}, but there is no database"),
-                    "mount the volume of the database, or restore a backup",
+                    self.way_to_the_database(),
                 ),
                 _ => self.pass(NAME, name),
             };

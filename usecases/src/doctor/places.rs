@@ -1,6 +1,6 @@
 //! Rights and modes, the runtime directory, free space.
 
-use ports::{FaultKind, NodeRecord, PathFacts};
+use ports::{FaultKind, NodeRecord, PathFacts, StoreError};
 
 use super::{Advice, Doctor, Place, Verdict};
 use crate::error::Error;
@@ -20,11 +20,10 @@ impl Doctor<'_> {
                 Err(fault) => self.fault(place.check, fault),
             }
         }
+        let database = self.node.store.record.check_writable();
+        self.is_server_away = matches!(database, Err(StoreError::NotConnected { .. }));
         let writable = [
-            (
-                "database_writable",
-                self.node.store.record.check_writable().map_err(Error::from),
-            ),
+            ("database_writable", database.map_err(Error::from)),
             (
                 "wizard_writable",
                 self.node.host.wizard.check_writable().map_err(Error::from),
@@ -95,16 +94,17 @@ impl Doctor<'_> {
 
     /// Free space for what a start writes.
     pub(super) fn free_space(&mut self, runtime_dir: &str) {
-        // A database on a server has its own room; what stands beside one in a file does not.
+        // A database on a server has its own room; snapshots of it stand here.
         let settings = &self.node.settings;
-        let database = match &self.node.store.lock {
-            None => settings.database_path.clone(),
-            Some(_) => settings.lock_directory.clone(),
+        let (name, data) = if self.node.store.is_shared() {
+            ("room_data_directory", &settings.lock_directory)
+        } else {
+            ("room_database", &settings.database_path)
         };
         let tls = self.node.web.tls.directory();
         let wizard = self.node.host.wizard.directory();
         for (name, path, enough) in [
-            ("room_database", database.as_str(), ENOUGH),
+            (name, data.as_str(), ENOUGH),
             ("room_tls", tls.as_str(), LITTLE),
             ("room_wizard", wizard.as_str(), LITTLE),
             ("room_runtime", runtime_dir, LITTLE),

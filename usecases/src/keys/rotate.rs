@@ -59,7 +59,8 @@ pub fn rotate(recorder: &mut Recorder<'_>, request: Rotation) -> Result<(), Erro
             let keys = Keys { kek, dek: &dek };
             wrap::store_rotated(recorder, &*session, keys, sealing, known.as_ref())?;
             if known.is_none_or(|known| known.wrapped.is_none()) {
-                let others = copies::others(sealing, &serial).map(copies::advice);
+                let others = copies::others(sealing, &serial)
+                    .map(|copy| copies::advice(recorder.node, copy));
                 recorder.report.warnings.extend(others);
             }
         }

@@ -299,10 +299,15 @@ impl SealedNode<'_> {
                 }
             },
         };
+        let is_new = if self.node.store.is_shared() && sealing.backup.is_some() {
+            ". A node that is new to this database has none yet, and `trustpointctl recover` sees to it"
+        } else {
+            ""
+        };
         Some(format!(
             "{missed}. See first that its directory or device is whole, mounted and readable and \
              that hsm.token_label is right; when the old token is back, the node is ready without \
-             a password"
+             a password{is_new}"
         ))
     }
 

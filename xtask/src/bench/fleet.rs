@@ -40,24 +40,15 @@ pub fn run(runs: usize) -> Result<()> {
     files::put(&script, &same.join(";\n")).map_err(|error| error.to_string())?;
 
     let startup = subject(&program.to_string_lossy(), &["startup"]);
-    let connection = [
-        "-X",
-        "-q",
-        "-o",
-        "/dev/null",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-U",
-        "tests",
-        "-d",
-        "postgres",
-    ];
-    let mut psql = subject(&server.program("psql").to_string_lossy(), &connection);
-    let place = server.directory().display().to_string();
-    let port = server.port().to_string();
-    let file = script.display().to_string();
-    psql.arguments
-        .extend(["-h", &place, "-p", &port, "-f", &file].map(str::to_owned));
+    let psql = server.program("psql", "postgres");
+    let words = psql
+        .get_args()
+        .map(|word| word.to_string_lossy().into_owned());
+    let mut psql = subject(&psql.get_program().to_string_lossy(), &[]);
+    psql.arguments = words.collect();
+    let quiet = ["-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-f"];
+    psql.arguments.extend(quiet.map(str::to_owned));
+    psql.arguments.push(script.display().to_string());
 
     let mut times: [Vec<Duration>; 3] = Default::default();
     for _ in 0..runs {

@@ -10,7 +10,8 @@ fn of_the_first_format(sandbox: &Sandbox) -> String {
     let file = sandbox.path("first.backup").display().to_string();
     let of_now = create(sandbox, "now.backup");
     let said = sandbox.run(&["backup", "verify", &of_now]).expect(0);
-    fs::copy(sandbox.database(), &file).unwrap();
+    let _ = fs::remove_file(&file);
+    sql_in(&of_now, &format!("VACUUM INTO '{file}'"));
     let placeholder = "0123456789abcdef".repeat(4);
     let text = |name: &str| said.text(&format!("/backup/{name}"));
     let yes_no = |name: &str| {
@@ -56,8 +57,7 @@ fn one_still_verifies_and_restores() {
         );
         sandbox.run(&["tls", "renew"]).expect(0);
         restore(&sandbox, &file).expect(0);
-        let manifest = "SELECT count(*) FROM sqlite_schema WHERE name = 'backup_manifest'";
-        assert_eq!(sandbox.sql(manifest), "0\n");
+        assert!(!sandbox.tables().contains("backup_manifest"));
         let run = sandbox.run(&["startup"]).expect(0);
         assert_eq!(run.fingerprint(), fingerprint);
         let run = restore(&sandbox, &file).expect(0);

@@ -3,12 +3,18 @@
 use std::fs;
 
 use super::{create, manifest, restore, sql_in};
-use crate::sandbox::{Sandbox, put, tool};
+use crate::sandbox::{Sandbox, put};
 
 /// A file beside the root.
 fn file_of(sandbox: &Sandbox, name: &str, bytes: impl AsRef<[u8]>) -> String {
     put(&sandbox.path(name), bytes);
     sandbox.path(name).display().to_string()
+}
+
+/// The database of the node as a file without a manifest, as snapshots are.
+fn snapshot(sandbox: &Sandbox, file: &str) {
+    let made = create(sandbox, "made.backup");
+    sql_in(&made, &format!("VACUUM INTO '{file}'"));
 }
 
 /// Neither verify nor restore takes it, on a live node nor on one that was never set up.
@@ -126,7 +132,7 @@ fn a_file_that_is_no_backup() {
 fn a_database_with_a_journal_beside_it_is_no_snapshot() {
     let sandbox = Sandbox::software();
     let file = sandbox.path("live.db").display().to_string();
-    tool("cp", [sandbox.database().to_str().unwrap(), &file]);
+    snapshot(&sandbox, &file);
     for part in ["-journal", "-wal"] {
         let part = format!("{file}{part}");
         put(part.as_ref(), "what belongs to it");
@@ -151,7 +157,7 @@ fn a_backup_of_a_newer_version_or_schema() {
 
     // A snapshot has no manifest, so its schema can be made newer.
     let file = sandbox.path("snapshot.db").display().to_string();
-    tool("cp", [sandbox.database().to_str().unwrap(), &file]);
+    snapshot(&sandbox, &file);
     let row = "INSERT INTO refinery_schema_history SELECT 99, 'later', applied_on, '1' \
                FROM refinery_schema_history WHERE version = 1";
     sql_in(&file, row);
@@ -165,61 +171,11 @@ fn a_backup_of_another_installation_on_a_node_that_is_set_up() {
     let said = sandbox.fails_unchanged(&["backup", "restore", &file], 65, "data_corrupt");
     assert!(said.contains("--accept-other-installation"), "{said}");
     let fingerprint = other.run(&["startup"]).expect(0).fingerprint();
+    sandbox.make_way_for_another_installation();
     let accept = ["backup", "restore", &file, "--accept-other-installation"];
     sandbox.run(&accept).expect(0);
     assert_eq!(
         sandbox.run(&["startup"]).expect(0).fingerprint(),
         fingerprint
     );
-}
-
-#[test]
-fn the_database_of_another_application_is_not_replaced() {
-    let sandbox = Sandbox::software();
-    let file = create(&sandbox, "node.backup");
-    fs::remove_file(sandbox.database()).unwrap();
-    for statement in [
-        "PRAGMA application_id = 7; CREATE TABLE recipes (name TEXT)",
-        "DROP TABLE recipes; PRAGMA application_id = 0; CREATE TABLE people (name TEXT)",
-    ] {
-        sandbox.sql(statement);
-        let said = sandbox.fails_unchanged(&["backup", "restore", &file], 78, "config");
-        assert!(said.contains("not replaced"), "{said}");
-    }
-}
-
-#[test]
-fn a_database_that_another_process_holds() {
-    let sandbox = Sandbox::software();
-    let file = create(&sandbox, "node.backup");
-    sandbox.run(&["tls", "renew"]).expect(0);
-    let before = sandbox.picture();
-    let database = sandbox.database();
-    let run = format!(
-        "'{}' --root '{}' --format json backup restore '{file}'",
-        env!("CARGO_BIN_EXE_trustpointctl"),
-        sandbox.path("root").display()
-    );
-    let script = format!("BEGIN EXCLUSIVE;\n.shell {run}; echo code $?\nROLLBACK;\n");
-    let commands = sandbox.path("commands.sql");
-    put(&commands, script);
-    let shell = format!(
-        "sqlite3 '{}' < '{}'",
-        database.display(),
-        commands.display()
-    );
-    let said = tool("sh", ["-c", &shell]);
-    assert!(
-        said.contains("database_unavailable") && said.contains("code 69"),
-        "{said}"
-    );
-    let leave = |picture: std::collections::BTreeMap<std::path::PathBuf, String>| {
-        let journal = |path: &std::path::PathBuf| path.to_string_lossy().ends_with("-journal");
-        picture
-            .into_iter()
-            .filter(|(path, _)| !journal(path))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(leave(before), leave(sandbox.picture()));
-    restore(&sandbox, &file).expect(0);
 }

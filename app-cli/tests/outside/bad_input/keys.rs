@@ -92,8 +92,8 @@ fn c13_a_key_that_is_not_the_certificates_is_corrupt() {
     let sandbox = Sandbox::software();
     let key = another_key(&sandbox);
     sandbox.sql(&format!(
-        "UPDATE credential SET private_key = CAST(readfile('{}') AS BLOB)",
-        key.display()
+        "UPDATE credential SET private_key = CAST('{}' AS BLOB)",
+        fs::read_to_string(key).unwrap()
     ));
     refuses_credential(&sandbox);
 }
@@ -118,8 +118,8 @@ fn c13_a_sealed_key_that_is_not_the_certificates_is_corrupt() {
         ],
     );
     sandbox.sql(&format!(
-        "UPDATE credential SET certificate_pem = CAST(readfile('{}') AS TEXT)",
-        certificate.display()
+        "UPDATE credential SET certificate_pem = '{}'",
+        fs::read_to_string(certificate).unwrap()
     ));
     refuses_credential(&sandbox);
 }

@@ -119,11 +119,6 @@ fn of_every_command_in_every_state_is_as_its_schema_says() {
     for (variable, value, kind) in [
         ("TRUSTPOINT_HSM_WAIT", "soon", "config"),
         (
-            "TRUSTPOINT_DATABASE",
-            "/nonexistent/t.db",
-            "database_unavailable",
-        ),
-        (
             "TRUSTPOINT_HSM_DAEMON",
             "tcp://127.0.0.1:1",
             "hsm_unavailable",
@@ -136,6 +131,9 @@ fn of_every_command_in_every_state_is_as_its_schema_says() {
         node.set(variable, value);
         assert_eq!(seen.walk(&node), kind, "{variable}");
     }
+    let mut node = ready();
+    node.make_database_unavailable();
+    assert_eq!(seen.walk(&node), "database_unavailable");
     for (statement, kind) in [
         (
             "UPDATE app_version SET version = '99.0.0'",

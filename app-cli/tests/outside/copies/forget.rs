@@ -1,9 +1,6 @@
 //! `keys forget-token`: what it removes, and what it refuses to.
 
-use std::fs;
-
 use super::{TwoTokens, forget, forget_with_password, is_ready, kept_for, recover, serials};
-use crate::check_ahead::Holder;
 use crate::sandbox::{PASSWORD, Sandbox};
 
 #[test]
@@ -14,6 +11,7 @@ fn a_stolen_token_is_forgotten() {
         node.first
     );
     let blob = node.sandbox.sql(&blob);
+    assert!(holds(&node.sandbox, blob.trim()));
     let second = kept_for(&node.sandbox, &node.second);
     let run = forget(&node.sandbox, &node.first).expect(0);
     assert_eq!(run.step("forget_token"), "done");
@@ -193,47 +191,12 @@ fn a_token_that_cannot_be_asked_is_no_token_that_is_away() {
     node.is_ready();
 }
 
-/// Killed after the commit, before the file was rebuilt: the mark is set, and old bytes stand in a
-/// free page.
-fn forgotten_by_a_dead_command() -> (TwoTokens, String) {
-    let node = TwoTokens::new();
-    let first = &node.first;
-    let blob = format!("SELECT hex(encrypted_dek) FROM pkcs11_token WHERE serial = '{first}'");
-    let blob = node.sandbox.sql(&blob).trim().to_owned();
-    node.sandbox.sql(&format!(
-        "PRAGMA secure_delete = OFF; PRAGMA foreign_keys = ON; CREATE TABLE t (x); \
-         INSERT INTO t SELECT encrypted_dek FROM pkcs11_token; DROP TABLE t; \
-         DELETE FROM pkcs11_token WHERE serial = '{first}'; PRAGMA user_version = 1;"
-    ));
-    assert!(holds(&node.sandbox, &blob));
-    (node, blob)
-}
-
-fn holds(sandbox: &Sandbox, blob: &str) -> bool {
-    let bytes = fs::read(sandbox.database()).unwrap();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    hex.contains(blob)
-}
-
-#[test]
-fn the_next_start_finishes_a_removal_that_was_killed() {
-    let (node, blob) = forgotten_by_a_dead_command();
-    let run = node.sandbox.run(&["startup"]).expect(0);
-    assert_eq!(run.step("scrub_database"), "done");
-    assert!(!holds(&node.sandbox, &blob));
-    node.is_ready();
-}
-
-#[test]
-fn the_same_command_finishes_a_removal_that_was_killed() {
-    let (node, blob) = forgotten_by_a_dead_command();
-    let reader = Holder::of(&node.sandbox, "BEGIN; SELECT 'held' FROM app_version;");
-    let said = forget(&node.sandbox, &node.first).expect_error(69, "database_unavailable");
-    assert!(said.contains("forgotten already"), "{said}");
-    drop(reader);
-    // No token has that serial number any more.
-    forget(&node.sandbox, &node.first).expect_error(2, "usage");
-    assert!(!holds(&node.sandbox, &blob));
+pub(super) fn holds(sandbox: &Sandbox, blob: &str) -> bool {
+    let pairs = blob.as_bytes().chunks(2);
+    let bytes: Vec<_> = pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    sandbox.holds(&bytes)
 }
 
 #[test]

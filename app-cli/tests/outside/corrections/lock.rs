@@ -48,7 +48,8 @@ fn c11_eight_first_starts_at_once_are_one_first_start() {
         );
         assert_eq!(rows(&sandbox, "credential"), 1);
         assert_eq!(rows(&sandbox, "installation"), 1);
-        let twice = "(SELECT 1 FROM refinery_schema_history GROUP BY version HAVING count(*) > 1)";
+        let twice =
+            "(SELECT 1 FROM refinery_schema_history GROUP BY version HAVING count(*) > 1) AS twice";
         assert_eq!(rows(&sandbox, twice), 0);
         let starts = sandbox.sql("SELECT sum(starts) FROM startup_history");
         assert_eq!(starts.trim(), "8", "each is recorded");

@@ -6,13 +6,13 @@ use crate::sandbox::Sandbox;
 #[test]
 fn c12_a_lost_kek_touches_neither_database_nor_token() {
     let sandbox = lost(Sandbox::softhsm());
-    let database = std::fs::read(sandbox.database()).unwrap();
+    let database = sandbox.dump();
     let tokens = sandbox.store().count().unwrap();
     for _ in 0..3 {
         let run = sandbox.run(&["startup"]).expect(0);
         assert_eq!(run.tls_source(), "temporary");
     }
-    assert_eq!(std::fs::read(sandbox.database()).unwrap(), database);
+    assert_eq!(sandbox.dump(), database);
     let made = sandbox.store().count().unwrap();
     assert_eq!(made, tokens, "no token is made by a start");
     assert_eq!(rows(&sandbox, "credential"), 1);

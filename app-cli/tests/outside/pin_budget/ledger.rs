@@ -261,7 +261,7 @@ fn c18_a_rejection_without_memory_for_its_hash_allows_one_more_try() {
         "nobody saw",
         "nobody saw",
     ] {
-        let said = limited(60_000).expect_error(77, "denied");
+        let said = limited(70_000).expect_error(77, "denied");
         assert!(said.contains(word), "{said}");
     }
     assert_eq!(logins(&sandbox), 2);

@@ -132,7 +132,8 @@ fn version_downgrade_is_refused_and_names_the_snapshots_that_fit() {
     assert_eq!(run.report["steps"], json!([]));
 
     // What the hint says works.
-    fs::copy(of("1.0.0"), sandbox.database()).unwrap();
+    sandbox.set("TRUSTPOINT_APP_VERSION", "1.5.0");
+    sandbox.run(&["backup", "restore", &of("1.0.0")]).expect(0);
     let (scenario, outcome) = start_as(&mut sandbox, "1.5.0");
     assert_eq!(
         (scenario.as_str(), outcome.as_str()),

@@ -115,7 +115,7 @@ fn a_backup_comes_back() {
         "{}",
         verified.stdout
     );
-    std::fs::remove_file(sandbox.database()).unwrap();
+    sandbox.lose_database();
     sandbox.run(&["backup", "restore", &file]).expect(0);
     assert_ready(&sandbox);
 }

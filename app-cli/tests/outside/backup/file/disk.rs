@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::create;
+use crate::backup::create;
 use crate::mounts::Mounts;
 use crate::sandbox::Sandbox;
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::restore::{assert_ready, assert_tidy, kept};
-use super::{create, restore, sql_in};
+use crate::backup::restore::{assert_ready, assert_tidy, kept};
+use crate::backup::{create, restore, sql_in};
 use crate::sandbox::{Sandbox, put, tool};
 
 fn switch(sandbox: &Sandbox) {

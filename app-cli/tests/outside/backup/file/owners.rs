@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{create, restore};
+use crate::backup::{create, restore};
 use crate::sandbox::{NOBODY, Run, Sandbox, is_root, put, tool};
 
 fn owner(path: &Path) -> (u32, u32, u32) {
