@@ -1,8 +1,10 @@
 //! The history: the starts, of which equal ones of a node in a row share one row, and what commands
 //! did. Of starts, and of each kind of event, 200 rows are kept (C10).
 
+use std::collections::BTreeMap;
+
 use domain::Version;
-use ports::{Event, HistoryEntry, HistoryRow, NodeStart, StartRecord, Starts, StoreError};
+use ports::{Event, HistoryEntry, HistoryRow, NodeSeen, StartRecord, Starts, StoreError};
 use time::OffsetDateTime;
 
 use crate::sql::{Row, Statement, Tables, WrongColumn, fitting, required, stamp};
@@ -13,9 +15,12 @@ pub(crate) const KEPT_ROWS: i64 = 200;
 const READING: &str = "reading the history";
 const LAST_BACKUP: &str =
     "SELECT at FROM event WHERE event = 'backup_made' ORDER BY id DESC LIMIT 1";
-/// The newest start of each node.
+/// The newest start of each node, and the newest that a command did on it: a node that was recovered
+/// may not have ended a start yet.
 pub(crate) const NODES: &str = "SELECT node, version, last_at FROM startup_history WHERE id IN \
-     (SELECT max(id) FROM startup_history WHERE node IS NOT NULL GROUP BY node) ORDER BY node";
+     (SELECT max(id) FROM startup_history WHERE node IS NOT NULL GROUP BY node) \
+     UNION ALL SELECT node, version, at FROM event WHERE id IN \
+     (SELECT max(id) FROM event WHERE node IS NOT NULL GROUP BY node) ORDER BY 1, 3";
 
 /// What records version, container and history row (C5). At most `kept` rows of starts are left, of
 /// whatever nodes.
@@ -157,15 +162,21 @@ pub(crate) fn last_backup(tables: &Tables<'_>) -> Result<Option<OffsetDateTime>,
     Ok(last.flatten())
 }
 
-/// The newest start of each node ([`NODES`]).
-pub(crate) fn nodes(tables: &Tables<'_>) -> Result<Vec<NodeStart>, StoreError> {
-    tables.query(READING, NODES, &[], |row| {
-        Ok(NodeStart {
+/// When each node was last heard of ([`NODES`]).
+pub(crate) fn nodes(tables: &Tables<'_>) -> Result<Vec<NodeSeen>, StoreError> {
+    let all = tables.query(READING, NODES, &[], |row| {
+        Ok(NodeSeen {
             node: required(0, row.text(0)?)?,
             version: row.text(1)?.unwrap_or_default(),
             at: required(2, row.time(2)?)?,
         })
-    })
+    })?;
+    // The newest of each stands last.
+    let newest: BTreeMap<String, NodeSeen> = all
+        .into_iter()
+        .map(|node| (node.node.clone(), node))
+        .collect();
+    Ok(newest.into_values().collect())
 }
 
 const STARTS: &str = "SELECT last_at, version, container_id, user_id, NULL, NULL, first_at, \

@@ -208,6 +208,20 @@ pub fn may_log_in(token: &TokenInfo) -> Result<bool, PinError> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
+/// The password of this database, where there is a person to ask.
+///
+/// # Errors
+/// The terminal.
+pub fn database_password(database: &str) -> Result<Option<Secret>, Failure> {
+    if !is_terminal() {
+        return Ok(None);
+    }
+    say(&format!(
+        "The database {database} wants a password. What you type is not shown."
+    ));
+    hidden::read_hidden("Password of the database: ").map(Some)
+}
+
 /// PINs of the configured places; what is nowhere is asked for at a terminal.
 pub struct AskedPins(pub SecretFiles);
 

@@ -1,6 +1,7 @@
 //! How the real node is wired: the only place that names adapters.
 
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use adapters_db::{
     AdvisoryLock, PostgresDatabase, RingDekCrypto, ServerAddress, SqliteDatabase, Target, Watch,
@@ -19,7 +20,7 @@ use usecases::node::{Host, Node, Secrets, Settings, Store, Web};
 use crate::config::{Config, SecretFiles};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::progress;
+use crate::{progress, prompt};
 
 impl Pins for SecretFiles {
     fn user_pin(&self) -> Result<Secret, PinError> {
@@ -45,6 +46,23 @@ pub enum Access {
 /// # Errors
 /// [`ports::FaultKind::Config`] for an address that does not parse.
 pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, Failure> {
+    wire_with(config, access, console, prompt::database_password)
+}
+
+/// The same for a start, which asks nobody: it may have a terminal that no person sits at.
+///
+/// # Errors
+/// As [`wire`].
+pub fn wire_start(config: &Config, access: Access, console: Console) -> Result<Node, Failure> {
+    wire_with(config, access, console, |_| Ok(None))
+}
+
+fn wire_with(
+    config: &Config,
+    access: Access,
+    console: Console,
+    ask: AskPassword,
+) -> Result<Node, Failure> {
     let (store, database_path) = match config.server.address()? {
         None => (
             in_file(config, access, console),
@@ -52,7 +70,7 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
         ),
         Some(address) => {
             let name = format!("{address} (schema {})", config.server.schema.value.as_str());
-            (on_server(config, address, console), name)
+            (on_server(config, address, console, ask), name)
         }
     };
     let hsm = Pkcs11Module::new(
@@ -121,6 +139,9 @@ pub fn wire(config: &Config, access: Access, console: Console) -> Result<Node, F
     })
 }
 
+/// Asks a person for the password of a database, where there is one to ask.
+type AskPassword = fn(&str) -> Result<Option<Secret>, Failure>;
+
 /// A configured database whose directory is missing is a volume that was not mounted; a default path
 /// below a fresh --root is simply new.
 fn may_create_parents(config: &Config) -> bool {
@@ -140,8 +161,10 @@ fn in_file(config: &Config, access: Access, console: Console) -> Store {
 }
 
 /// The database that nodes share, on a server. Nothing is connected yet.
-fn on_server(config: &Config, address: ServerAddress, console: Console) -> Store {
+fn on_server(config: &Config, address: ServerAddress, console: Console, ask: AskPassword) -> Store {
     let secrets = config.secrets.clone();
+    let user = address.to_string();
+    let asked = OnceLock::new();
     let target = Target {
         address,
         schema: config.server.schema.value.clone(),
@@ -150,6 +173,14 @@ fn on_server(config: &Config, address: ServerAddress, console: Console) -> Store
         password: Box::new(move || {
             let password = secrets.database_password();
             password.map_err(|failure| failure.report().message)
+        }),
+        // A person is asked once.
+        ask: Box::new(move || match asked.get() {
+            Some(password) => Ok(Some(Secret::clone(password))),
+            None => match ask(&user).map_err(|failure| failure.report().message)? {
+                Some(password) => Ok(Some(asked.get_or_init(|| password).clone())),
+                None => Ok(None),
+            },
         }),
         waiting: Box::new(move |line| console.info(line)),
     };

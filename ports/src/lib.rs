@@ -64,7 +64,7 @@ pub use file_error::{FileError, ResultExt};
 pub use file_system::{FileSystem, FreeSpace, PathFacts, is_open_to_all};
 pub use history::{Event, EventKind, History, HistoryEntry, HistoryRow, StartRecord, Starts};
 pub use lock::{LockError, StartLock, StartLockGuard};
-pub use node_store::{Migrated, NodeRecord, NodeStart, NodeStore};
+pub use node_store::{Migrated, NodeRecord, NodeSeen, NodeStore};
 pub use output::{Level, Output};
 pub use pin_memory::{MOST_UNSEEN_TRIES, PinLedger, PinMemory, TryEnd};
 pub use pin_memory_error::PinMemoryError;

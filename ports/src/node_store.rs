@@ -29,14 +29,14 @@ pub struct NodeRecord {
     pub last_backup_at: Option<OffsetDateTime>,
     /// Whether free parts of its file may still hold what was removed: see [`NodeStore::scrub`].
     pub is_scrub_due: bool,
-    /// The last start of each node that shares the database, as far as the history goes back; none
+    /// When each node that shares the database was last seen, as far as the history goes back; none
     /// where the database is one node's alone.
-    pub nodes: Vec<NodeStart>,
+    pub nodes: Vec<NodeSeen>,
 }
 
-/// The last start of a node.
+/// When a node was last seen: its newest start, or what a command did on it since.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NodeStart {
+pub struct NodeSeen {
     /// Name of the node.
     pub node: String,
     /// The version that it ran, as it is written.

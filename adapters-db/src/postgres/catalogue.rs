@@ -58,13 +58,14 @@ pub(super) struct Catalogue {
 }
 
 /// Sets the mark of a scrub, or takes it away.
-pub(super) fn mark_scrub(is_due: bool) -> Ask {
+pub(super) fn mark_scrub(target: &Target, is_due: bool) -> Ask {
     let comment = if is_due {
         format!("'{MARK}'")
     } else {
         "NULL".to_owned()
     };
-    Ask::from(format!("COMMENT ON TABLE {MARKED} IS {comment}").as_str())
+    let schema = target.schema.as_str();
+    Ask::from(format!("COMMENT ON TABLE {schema}.{MARKED} IS {comment}").as_str())
 }
 
 impl Catalogue {

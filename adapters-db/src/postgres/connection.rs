@@ -13,7 +13,7 @@ use rusqlite::types::Value;
 use super::catalogue::Catalogue;
 use super::error::{Failure, Health};
 use super::session::{Ask, Rows, Session};
-use super::target::Target;
+use super::target::{LONGEST, Target};
 use super::twin::Twin;
 use crate::content::Content;
 
@@ -143,8 +143,9 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(target: Target) -> Self {
+        let wait = target.wait.min(LONGEST);
         Self {
-            target: Arc::new(target),
+            target: Arc::new(Target { wait, ..target }),
             kept: Mutex::new(None),
         }
     }

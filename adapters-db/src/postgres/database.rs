@@ -174,8 +174,10 @@ impl Engine for Server {
         // What the server has logged of it is out of reach.
         let doing = "rebuilding the tables without what was removed";
         self.connections.read(doing, |opened| {
-            opened.ask(&["VACUUM FULL credential, pkcs11_token".into()])?;
-            opened.ask(&[mark_scrub(false)])?;
+            let schema = opened.target.schema.as_str();
+            let rebuild = format!("VACUUM FULL {schema}.credential, {schema}.pkcs11_token");
+            opened.ask(&[rebuild.as_str().into()])?;
+            opened.ask(&[mark_scrub(&opened.target, false)])?;
             opened.forget();
             Ok(())
         })

@@ -69,6 +69,16 @@ impl Failure {
         }
     }
 
+    /// Whether the server asks for a password, and there is none.
+    pub(super) fn wants_password(&self) -> bool {
+        let Self::Server(error) = self else {
+            return false;
+        };
+        // It has no other name outside of its crate.
+        let source = error.source().map(ToString::to_string);
+        source.as_deref() == Some("password missing")
+    }
+
     /// What is shown of it.
     pub(super) fn cause(self) -> Cause {
         match self {

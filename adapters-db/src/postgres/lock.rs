@@ -20,6 +20,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, EXISTS (SELECT FROM pg_locks \
      WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
      AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = pg_backend_pid())";
+/// A session that waits for an HSM or a person for long is not to be ended for being idle.
+const STAYS: &str = "SELECT set_config(name, '0', false) FROM pg_settings \
+     WHERE name = 'idle_session_timeout'";
 /// Who holds it. Its session has done nothing since it took it.
 const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.application_name, ''), '') \
      || coalesce(' at ' || host(a.client_addr), '') || coalesce(', since ' || \
@@ -117,6 +120,7 @@ impl StartLock for AdvisoryLock {
     ) -> Result<Box<dyn StartLockGuard>, LockError> {
         let own = self.server.connections.open("taking the lock")?;
         self.ensure_session(&own)?;
+        own.ask(&[STAYS.into()])?;
         let end = Instant::now() + wait;
         let mut told = false;
         loop {

@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Column, Config, Error, NoTls, Row};
 
 use super::address::ServerHost;
 use super::error::{Class, Failure};
-use super::target::Target;
+use super::target::{LONGEST, Password, Target};
 use super::tls::Tls;
 
 /// Between two tries.
@@ -29,8 +29,6 @@ const MOMENT: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(500);
 /// How long a server that is to be told goodbye has to hear it.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// The longest time-out that server and kernel take: milliseconds in 31 bits.
-const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 /// What a whole transaction has at least.
 const SHORTEST: Duration = Duration::from_secs(600);
 /// The oldest server that has all that is used here.
@@ -68,13 +66,12 @@ pub(super) struct Session {
     connection: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
     deadline: Duration,
-    in_transaction: Ask,
 }
 
 impl Session {
     /// Connects, waiting for the server as long as the target has it.
     pub(super) fn open(target: &Target) -> Result<Self, StoreError> {
-        let end = Instant::now() + target.wait.min(LONGEST);
+        let end = Instant::now() + target.wait;
         let refused = |waited, trouble, failure: Failure| StoreError::NotConnected {
             path: target.name(),
             waited,
@@ -125,8 +122,7 @@ impl Session {
         let mut last = None;
         for host in &target.address.hosts {
             let left = end.saturating_duration_since(Instant::now());
-            let opened = Self::connect(target, host, left.min(turn).max(PAUSE))
-                .and_then(|session| session.prepared(target));
+            let opened = Self::connect(target, host, left.min(turn).max(PAUSE)).and_then(Self::fit);
             match opened {
                 Ok(session) => return Ok(session),
                 Err(failure) => {
@@ -161,32 +157,41 @@ impl Session {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
-            .tcp_user_timeout(target.wait.min(LONGEST));
-        let password =
-            (target.password)().map_err(|why| Failure::Unfit(ServerTrouble::LoginRefused, why))?;
-        if let Some(password) = &password {
+            .tcp_user_timeout(target.wait);
+        let given = |password: &Password| {
+            password().map_err(|why| Failure::Unfit(ServerTrouble::LoginRefused, why))
+        };
+        if let Some(password) = given(&target.password)? {
             config.password(password.expose());
         }
         let tls = Tls::of(host.mode, &target.address.files).map_err(Failure::Tls)?;
         // Within the runtime, whose clock it is.
-        let connected = runtime.block_on(async { timeout(wait, connect(&config, tls)).await });
-        let (client, connection) = match connected {
-            Ok(connected) => connected.map_err(Failure::Server)?,
-            Err(_) => return Err(Failure::Silent),
+        let once = |config: &Config| {
+            let connected = async { timeout(wait, connect(config, tls.clone())).await };
+            match runtime.block_on(connected) {
+                Ok(connected) => connected.map_err(Failure::Server),
+                Err(_) => Err(Failure::Silent),
+            }
+        };
+        let (client, connection) = match once(&config) {
+            Err(failure) if failure.wants_password() => match given(&target.ask)? {
+                Some(password) => once(config.password(password.expose()))?,
+                None => return Err(failure),
+            },
+            connected => connected?,
         };
         Ok(Self {
             client: Some(client),
             connection: Some(runtime.spawn(connection)),
             runtime: Some(runtime),
             deadline: target.wait,
-            in_transaction: settings(target, true),
         })
     }
 
-    /// Sets what the session needs, and looks what it is.
-    fn prepared(self, target: &Target) -> Result<Self, Failure> {
+    /// Looks what the server is. Nothing is set for the session: a pool would hand that on to others.
+    fn fit(self) -> Result<Self, Failure> {
         let facts = "SELECT current_setting('server_version_num')::bigint, pg_is_in_recovery()";
-        let mut answers = self.ask(&[settings(target, false), facts.into()])?;
+        let mut answers = self.ask(&[facts.into()])?;
         match answers.pop().unwrap_or_default().first().map(Vec::as_slice) {
             Some([Value::Integer(version), _]) if *version < OLDEST => {
                 let why =
@@ -203,19 +208,12 @@ impl Session {
 
     /// Sends all statements at once and waits for all answers: one round trip. Where one fails, the
     /// session is good for nothing any more: the caller drops it, and the server rolls back.
-    ///
-    /// A transaction has the settings of the session once more: a pool may have given it the backend
-    /// of another client, with the schema of another installation.
     pub(super) fn ask(&self, statements: &[Ask]) -> Result<Vec<Rows>, Failure> {
         #[cfg(test)]
         round_trips::count();
         let (client, runtime) = self.parts()?;
-        let begins = matches!(statements, [first, ..] if first.sql.starts_with("BEGIN"));
-        let (begin, others) = statements.split_at(usize::from(begins));
-        let own = begins.then_some(&self.in_transaction);
         let asked = async {
-            let all = begin.iter().chain(own).chain(others);
-            let mut sent: Vec<_> = all.map(|ask| answer(client, ask)).collect();
+            let mut sent: Vec<_> = statements.iter().map(|ask| answer(client, ask)).collect();
             // A statement is sent when its future is first polled: all of them, before the first
             // answer is waited for.
             let early: Vec<Poll<_>> = poll_fn(|context| {
@@ -236,12 +234,9 @@ impl Session {
             Ok(answers)
         };
         let answers = runtime.block_on(async { timeout(self.deadline, asked).await });
-        let mut answers: Vec<Vec<Row>> = answers
+        let answers: Vec<Vec<Row>> = answers
             .map_err(|_| Failure::Silent)?
             .map_err(Failure::Server)?;
-        if begins {
-            answers.remove(1);
-        }
         answers
             .into_iter()
             .map(|rows| rows.iter().map(values).collect())
@@ -305,33 +300,30 @@ async fn connect(config: &Config, tls: Option<Tls>) -> Result<(Client, Carried),
     }
 }
 
-/// The settings of the session, or of a transaction alone, as far as the server knows them. Time-outs:
+/// The settings of one transaction, as far as the server knows them: our schema, and time-outs, so that
 /// neither side hangs.
-fn settings(target: &Target, in_transaction: bool) -> Ask {
+pub(super) fn settings(target: &Target) -> Ask {
     let times = |factor: u32| target.wait.saturating_mul(factor).min(LONGEST);
-    let wait = times(1).as_millis();
-    let long = times(10).max(SHORTEST).as_millis();
+    let milliseconds = |time: Duration| time.as_millis().to_string();
     let values = [
         ("search_path", target.schema.as_str().to_owned()),
-        ("statement_timeout", wait.to_string()),
-        ("lock_timeout", wait.to_string()),
+        ("statement_timeout", milliseconds(times(1))),
+        ("lock_timeout", milliseconds(times(1))),
         (
             "idle_in_transaction_session_timeout",
-            times(2).as_millis().to_string(),
+            milliseconds(times(2)),
         ),
-        ("transaction_timeout", long.to_string()),
-        ("idle_session_timeout", "0".to_owned()),
+        ("transaction_timeout", milliseconds(times(10).max(SHORTEST))),
         ("client_min_messages", "warning".to_owned()),
     ];
-    let values = values
-        .map(|(name, value)| format!("('{name}', '{value}')"))
-        .join(", ");
+    let values = values.map(|(name, value)| format!("('{name}', '{value}')"));
     // A commit that is reported has to be on the disk, whatever the server's default is.
     Ask::new(
         format!(
-            "SELECT set_config(s.name, v.value, {in_transaction}) FROM (VALUES {values}, \
+            "SELECT set_config(s.name, v.value, true) FROM (VALUES {}, \
              ('synchronous_commit', 'on')) AS v (name, value) JOIN pg_settings s ON s.name = v.name \
-             WHERE s.name <> 'synchronous_commit' OR s.setting = 'off'"
+             WHERE s.name <> 'synchronous_commit' OR s.setting = 'off'",
+            values.join(", ")
         ),
         Vec::new(),
     )

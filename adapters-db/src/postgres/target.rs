@@ -6,6 +6,9 @@ use ports::Secret;
 
 use super::address::{SchemaName, ServerAddress};
 
+/// The longest time-out that server and kernel take: milliseconds in 31 bits.
+pub(super) const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// The password, where it is needed: read when a connection is made.
 pub type Password = Box<dyn Fn() -> Result<Option<Secret>, String> + Send + Sync>;
 /// Hears once that the server is waited for.
@@ -23,6 +26,8 @@ pub struct Target {
     pub wait: Duration,
     /// The password; why it cannot be had, where that is so.
     pub password: Password,
+    /// Asks a person for it, where the server wants one and none was given.
+    pub ask: Password,
     /// Who hears that the server is waited for.
     pub waiting: Waiting,
 }
@@ -41,6 +46,7 @@ impl Target {
             node: "test".to_owned(),
             wait: Duration::from_secs(10),
             password: Box::new(|| Ok(None)),
+            ask: Box::new(|| Ok(None)),
             waiting: Box::new(|_| ()),
         }
     }

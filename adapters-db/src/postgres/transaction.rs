@@ -8,7 +8,8 @@ use rusqlite::types::Value;
 
 use super::catalogue::{Catalogue, mark_scrub};
 use super::connection::Opened;
-use super::session::{Ask, Rows};
+use super::session::{Ask, Rows, settings};
+use super::target::Target;
 use crate::content::Content;
 use crate::defect::defect;
 use crate::schema::APPLIED;
@@ -23,11 +24,12 @@ pub(super) enum Access {
 
 impl Access {
     /// How it is begun.
-    fn begin(self) -> Ask {
-        match self {
-            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into(),
-            Self::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".into(),
-        }
+    fn begin(self, target: &Target) -> Vec<Ask> {
+        let begin = match self {
+            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        };
+        vec![begin.into(), settings(target)]
     }
 }
 
@@ -36,7 +38,7 @@ pub(super) struct Transaction<'a> {
     pub(super) opened: &'a Opened,
     pub(super) catalogue: Catalogue,
     /// How it still has to be begun.
-    begin: Option<Ask>,
+    begin: Vec<Ask>,
     /// The migration history, once it was asked for.
     pub(super) applied: Rows,
     /// What was asked in one round trip before it is needed.
@@ -54,14 +56,15 @@ impl<'a> Transaction<'a> {
         access: Access,
         locks: &[Ask],
     ) -> Result<Self, StoreError> {
-        let mut asks = vec![access.begin()];
+        let mut asks = access.begin(&opened.target);
+        let before = asks.len();
         asks.extend_from_slice(locks);
         asks.extend(Catalogue::ask(&opened.target));
         let mut answers = opened.ask(&asks)?;
         let rights = answers.pop().unwrap_or_default();
         let relations = answers.pop().unwrap_or_default();
         let is_held = |rows: &Rows| matches!(rows.as_slice(), [row] if *row == [Value::Integer(1)]);
-        if !answers.iter().skip(1).all(is_held) {
+        if !answers.iter().skip(before).all(is_held) {
             let path = opened.target.name();
             return Err(StoreError::LockLost { path });
         }
@@ -76,19 +79,19 @@ impl<'a> Transaction<'a> {
             });
         }
         opened.seen.replace(Some(catalogue.clone()));
-        Ok(Self::of(opened, catalogue, None))
+        Ok(Self::of(opened, catalogue, Vec::new()))
     }
 
     /// The same for a session that has looked already; it is begun with what is asked first.
     pub(super) fn begin_again(opened: &'a Opened, access: Access) -> Result<Self, StoreError> {
         let seen = opened.seen.borrow().clone();
         match seen {
-            Some(catalogue) => Ok(Self::of(opened, catalogue, Some(access.begin()))),
+            Some(catalogue) => Ok(Self::of(opened, catalogue, access.begin(&opened.target))),
             None => Self::begin(opened, access, &[]),
         }
     }
 
-    fn of(opened: &'a Opened, catalogue: Catalogue, begin: Option<Ask>) -> Self {
+    fn of(opened: &'a Opened, catalogue: Catalogue, begin: Vec<Ask>) -> Self {
         Self {
             opened,
             catalogue,
@@ -130,7 +133,7 @@ impl<'a> Transaction<'a> {
     ) -> Result<(Content, Vec<Rows>), StoreError> {
         let target = &self.opened.target;
         let has_history = self.catalogue.has_history(target)?;
-        let mut asks: Vec<Ask> = self.begin.take().into_iter().collect();
+        let mut asks = std::mem::take(&mut self.begin);
         asks.extend_from_slice(first);
         let before = asks.len();
         if has_history {
@@ -222,7 +225,9 @@ impl Sql for Transaction<'_> {
     }
 
     fn mark_scrub(&self) -> Result<(), StoreError> {
-        self.pending.borrow_mut().push(mark_scrub(true));
+        self.pending
+            .borrow_mut()
+            .push(mark_scrub(&self.opened.target, true));
         Ok(())
     }
 

@@ -16,19 +16,32 @@ const NEW_DATABASE: u64 = 192 << 10;
 /// What the record of a start takes: the pages it changes, twice.
 const RECORD: u64 = 32 << 10;
 
-/// Whether a snapshot could be made; changes nothing.
+/// Whether a snapshot of a database in a file could be made; changes nothing.
 pub(crate) fn check_snapshot(path: &Utf8Path, snapshots: &Utf8Path) -> Result<(), StoreError> {
-    let directory = nearest(snapshots);
-    let what = format!("no snapshot of the database {path} can be made in {snapshots}");
-    check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
-    let mut needed = 0;
+    let mut bytes = 0;
     for file in [path.to_owned(), beside(path, "-wal")] {
-        needed += std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+        bytes += std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     }
     // The record of the start comes after the snapshot.
-    if device(directory)? == device(parent(path))? {
-        needed += RECORD;
+    if device(nearest(snapshots))? == device(parent(path))? {
+        bytes += RECORD;
     }
+    check_copy(path, snapshots, bytes)
+}
+
+/// Whether a snapshot of a database on a server, which has so many bytes in its tables, could be made.
+pub(crate) fn check_snapshot_of_server(
+    name: &Utf8Path,
+    snapshots: &Utf8Path,
+    bytes: u64,
+) -> Result<(), StoreError> {
+    check_copy(name, snapshots, bytes + NEW_DATABASE)
+}
+
+fn check_copy(name: &Utf8Path, snapshots: &Utf8Path, needed: u64) -> Result<(), StoreError> {
+    let directory = nearest(snapshots);
+    let what = format!("no snapshot of the database {name} can be made in {snapshots}");
+    check_right(&what, directory, Access::WRITE_OK | Access::EXEC_OK)?;
     check_space(&what, directory, needed)
 }
 

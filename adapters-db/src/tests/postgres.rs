@@ -45,6 +45,7 @@ impl ServerRig {
             node: "contract".to_owned(),
             wait: Duration::from_secs(5),
             password: Box::new(move || Ok(password.map(|text| Secret::from(text.to_owned())))),
+            ask: Box::new(|| Ok(None)),
             waiting: Box::new(|_| ()),
         };
         let beside = self.root.join("trustpoint.db");

@@ -10,7 +10,7 @@ use crate::cli::StartupArgs;
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::wire::{Access, wire};
+use crate::wire::{Access, wire, wire_start};
 use crate::{exit_code, json};
 use usecases::error::Error;
 use usecases::report::{Name, Report};
@@ -38,7 +38,7 @@ pub fn startup(
         lock_wait: Duration::from_secs(arguments.lock_wait),
         accept_new_database: arguments.accept_new_database,
     };
-    let node = wire(config, access, console)?;
+    let node = wire_start(config, access, console)?;
     let result = startup::run(&mut console.recorder(&node, report), request);
     let result = result.map_err(Failure::from);
     match &result {

@@ -48,6 +48,7 @@ pub fn save_credential(sandbox: &Sandbox, age: Duration) -> String {
                 node: "tests".to_owned(),
                 wait: std::time::Duration::from_secs(10),
                 password: Box::new(|| Ok(None)),
+                ask: Box::new(|| Ok(None)),
                 waiting: Box::new(|_| ()),
             };
             Box::new(PostgresDatabase::new(target, file, snapshots))

@@ -12,6 +12,7 @@ mod together;
 
 use crate::sandbox::{PASSWORD, Run, Sandbox};
 use crate::server::Server;
+use crate::terminal::pty::Terminal;
 
 const URL: &str = "TRUSTPOINT_DATABASE_URL";
 const WAIT: &str = "TRUSTPOINT_DATABASE_WAIT";
@@ -82,6 +83,25 @@ fn a_url_with_a_password_is_refused_and_not_shown() {
     let said = run.expect_error(78, "config");
     assert!(said.contains("there is a password in it"), "{said}");
     assert!(!run.report.to_string().contains("hunter2"));
+}
+
+#[test]
+fn a_password_that_nobody_gave_is_asked_for_and_a_start_asks_nobody() {
+    const TYPED: &str = "typed by a person";
+    let server = Server::shared();
+    let role = format!("CREATE ROLE bound_password SUPERUSER LOGIN PASSWORD '{TYPED}'");
+    server.sql("postgres", &role);
+    let mut node = ready();
+    node.set(
+        URL,
+        &url("bound_password", server.port(), "?sslmode=disable"),
+    );
+    let mut terminal = Terminal::run(&node, &["status"]);
+    terminal.answer_unseen("Password of the database: ", TYPED);
+    terminal.end().expect(0).never_shows(TYPED);
+    // It may have a terminal at which nobody sits.
+    Terminal::run(&node, &["startup"]).end().expect(77);
+    node.run(&["status"]).expect_error(77, "denied");
 }
 
 #[test]
@@ -167,7 +187,10 @@ fn status_names_the_nodes_that_still_run_an_older_version() {
     first.set("TRUSTPOINT_APP_VERSION", "9.0.0");
     first.run(&["startup", "--require-ready"]).expect(0);
     let warnings = first.run(&["status"]).expect(0).warnings();
-    let older = format!("node-2 (version {}, started 20", env!("CARGO_PKG_VERSION"));
+    let older = format!(
+        "node-2 (version {}, last seen 20",
+        env!("CARGO_PKG_VERSION")
+    );
     assert!(warnings.contains(&older), "{warnings}");
     let shown = first.run_human(&["status"]).expect(0);
     assert!(shown.said().contains("node-2 (version"), "{}", shown.said());

@@ -1,7 +1,7 @@
 //! Warnings that every start repeats until they are dealt with.
 
 use domain::{Observed, SetupWizardState, Version};
-use ports::NodeStart;
+use ports::NodeSeen;
 
 use super::open_token::Observation;
 use crate::node::Node;
@@ -39,13 +39,13 @@ fn older_nodes(node: &Node, observation: &Observation) -> Option<String> {
         .flat_map(|record| &record.nodes)
         .filter(|other| other.node != node.settings.node_id && is_older(&other.version))
         .map(|other| {
-            let NodeStart { node, version, at } = other;
-            format!("{node} (version {version}, started {})", rfc3339(*at))
+            let NodeSeen { node, version, at } = other;
+            format!("{node} (version {version}, last seen {})", rfc3339(*at))
         })
         .collect();
     (!older.is_empty()).then(|| {
         format!(
-            "these nodes were last started with an older version, and cannot start with it again: {}",
+            "these nodes were last seen with an older version, and cannot start with it again: {}",
             older.join(", ")
         )
     })
