@@ -37,7 +37,7 @@ pub(crate) struct Copied<T> {
 /// Closing any descriptor of a file drops every lock that this process has on it, SQLite's too. So
 /// this has to outlive the transactions of every connection to the same file.
 pub(crate) fn plain_file(db: &Db<'_>) -> Result<Option<File>, FileError> {
-    // The mirror of a database on a server has none.
+    // The copy of a database on a server has none.
     if db.connection.path().is_none_or(str::is_empty) {
         return Ok(None);
     }
