@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use domain::SchemaState;
-use ports::StoreError;
+use ports::{FaultKind, StoreError};
 use rusqlite::types::Value;
 
 use super::catalogue::Catalogue;
@@ -212,6 +212,7 @@ impl Connections {
         work: impl Fn(&Opened) -> Result<(T, Option<Vec<Ask>>), StoreError>,
     ) -> Result<T, StoreError> {
         let mut tries = 1;
+        let mut is_damage_seen = false;
         loop {
             let opened = self.take(doing)?;
             match work(&opened) {
@@ -230,6 +231,12 @@ impl Connections {
                 }
                 // A server that is silent was waited for in full already.
                 Err(_) if opened.health.get() == Health::Cut && tries < TRIES => {}
+                // What another node migrated or restored between two looks of this transaction seems
+                // to be damaged: its tables are newer than the state that is seen.
+                Err(error) if error.kind() == FaultKind::DataCorrupt && !is_damage_seen => {
+                    is_damage_seen = true;
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
             tries += 1;

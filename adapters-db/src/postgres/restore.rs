@@ -91,10 +91,17 @@ impl Staged {
             .flat_map(|seen| seen.names())
             .map(quote)
             .collect();
-        let mut text = match old.is_empty() {
-            true => String::new(),
-            false => format!("DROP TABLE {};\n", old.join(", ")),
-        };
+        let mut text = String::new();
+        // Whoever reads begins with the history of the migrations: nobody waits behind this door who
+        // has read already from what is dropped, and would have to be waited for.
+        if old.contains(&quote(HISTORY_TABLE)) {
+            text.push_str(&format!(
+                "LOCK TABLE {HISTORY_TABLE} IN ACCESS EXCLUSIVE MODE;\n"
+            ));
+        }
+        if !old.is_empty() {
+            text.push_str(&format!("DROP TABLE {};\n", old.join(", ")));
+        }
         let is_schema_there = seen.is_some_and(|seen| seen.has_schema);
         text.push_str(&empty_schema(&opened.target, is_schema_there));
         let when = |number: usize| applied_on.get(number).cloned().unwrap_or_default();
