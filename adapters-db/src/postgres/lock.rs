@@ -22,9 +22,12 @@ const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, (SELECT (extract(epoch FR
      * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()), \
      EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
      AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = pg_backend_pid())";
-/// A session that waits for an HSM or a person for long is not to be ended for being idle.
-const STAYS: &str = "SELECT set_config(name, '0', false) FROM pg_settings \
-     WHERE name = 'idle_session_timeout'";
+/// A session that waits for an HSM or a person for long is not to be ended for being idle. One whose
+/// machine has lost its power is: by itself the server notices that after two hours, in which nobody else
+/// has the lock.
+const STAYS: &str = "SELECT set_config(s.name, v.value, false) FROM (VALUES \
+     ('idle_session_timeout', '0'), ('tcp_keepalives_idle', '15'), ('tcp_keepalives_interval', '5'), \
+     ('tcp_keepalives_count', '3')) AS v (name, value) JOIN pg_settings s ON s.name = v.name";
 /// Who holds it. Its session has done nothing since it took it.
 const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.application_name, ''), '') \
      || coalesce(' at ' || host(a.client_addr), '') || coalesce(', since ' || \

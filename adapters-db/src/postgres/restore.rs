@@ -67,7 +67,9 @@ impl Staged {
         // Which of the known schemata it is makes no difference to the id.
         let current = Content::Schema(domain::SchemaState::Current);
         let record = node::record(&db.tables(), current)?;
-        let set_up = record.filter(|record| record.setup_completed_at.is_some());
+        // Of one whose setup was begun again the mark alone is gone.
+        let set_up =
+            record.filter(|record| record.setup_completed_at.is_some() || record.sealing.has_dek());
         let present: Option<InstallationId> = set_up.and_then(|record| record.installation);
         match present.zip(self.backup.record.installation.as_ref()) {
             Some((present, own)) if present != *own => Err(BackupError::OtherInstallation {

@@ -231,6 +231,43 @@ fn a_backend_of_the_same_number_is_not_the_one_that_held_the_lock() {
     assert!(matches!(error, StoreError::LockLost { .. }), "{error}");
 }
 
+/// The kernel's row of a connection of the server has "02" and when it asks the other side, in hundredths
+/// of a second.
+#[test]
+fn the_server_soon_asks_whether_the_machine_that_holds_the_lock_is_there() {
+    let rig = ServerRig::new();
+    let port = Server::shared().port();
+    let database = rig.open_at(&format!("postgresql://tests@127.0.0.1:{port}/postgres"));
+    database.migrate().unwrap();
+    let _held = AdvisoryLock::of(database)
+        .acquire(Duration::ZERO, &mut || ())
+        .unwrap();
+    let own = format!(
+        "SELECT client_port FROM pg_stat_activity JOIN pg_locks USING (pid) \
+         WHERE locktype = 'advisory' AND classid::bigint = ('x' || encode(substr(sha256(\
+         'trustpointctl/start/{}'), 1, 4), 'hex'))::bit(32)::bigint",
+        rig.schema
+    );
+    let client: u16 = rig.sql(&own).parse().unwrap();
+    let (server, client) = (format!(":{port:04X}"), format!(":{client:04X}"));
+    let timer = || {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut sockets = sockets
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let own = sockets.find(|row| row[1].ends_with(&server) && row[2].ends_with(&client));
+        own.unwrap()[5].to_owned()
+    };
+    let hundredths = loop {
+        // Until then it waits for the other side to have taken an answer.
+        if let Some(hundredths) = timer().strip_prefix("02:") {
+            break hundredths.to_owned();
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert!(u64::from_str_radix(&hundredths, 16).unwrap() <= 1500);
+}
+
 #[test]
 fn what_one_node_has_broken_in_its_history_keeps_no_other_from_being_read() {
     let rig = ServerRig::new();
