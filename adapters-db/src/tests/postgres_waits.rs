@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use ports::{
     BackupOrigin, BackupSource, BackupTarget, EventKind, FaultKind, StartLock, StoreError,
 };
 
+use super::between::proxy;
 use super::every_port::*;
 use super::postgres::ServerRig;
 use super::server::{Server, new_name};
@@ -266,6 +268,32 @@ fn the_server_soon_asks_whether_the_machine_that_holds_the_lock_is_there() {
         thread::sleep(Duration::from_millis(20));
     };
     assert!(u64::from_str_radix(&hundredths, 16).unwrap() <= 1500);
+}
+
+/// The standby that took over has given the number of the lost transaction to another one.
+#[test]
+fn a_commit_that_was_lost_with_its_server_is_not_taken_for_done() {
+    let rig = ServerRig::new();
+    rig.open().migrate().unwrap();
+    let standby = Server::shared().standby();
+    standby.sql("postgres", "SELECT pg_promote()");
+    let other = standby.port();
+    let is_lost = AtomicBool::new(false);
+    let port = proxy(move |bytes| {
+        let is_commit = bytes.len() < 64 && bytes.windows(6).any(|part| part == b"COMMIT");
+        if is_commit {
+            standby.sql(
+                "postgres",
+                "DO $$ BEGIN FOR i IN 1..5000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$",
+            );
+            is_lost.store(true, Ordering::SeqCst);
+        }
+        is_lost.load(Ordering::SeqCst)
+    });
+    let url = format!("postgresql://tests@127.0.0.1:{port},127.0.0.1:{other}/postgres");
+    let set_up = event(EventKind::SetUp, moment(5));
+    let error = rig.open_at(&url).mark_setup_completed(&set_up).unwrap_err();
+    assert!(matches!(error, StoreError::CommitUnknown { .. }), "{error}");
 }
 
 #[test]
