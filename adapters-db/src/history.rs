@@ -162,21 +162,25 @@ pub(crate) fn last_backup(tables: &Tables<'_>) -> Result<Option<OffsetDateTime>,
     Ok(last.flatten())
 }
 
-/// When each node was last heard of ([`NODES`]).
+/// When each node was last heard of ([`NODES`]). A row that a person may have broken is left out: that
+/// of one node must not keep all others from being read, and [`read`] names it.
 pub(crate) fn nodes(tables: &Tables<'_>) -> Result<Vec<NodeSeen>, StoreError> {
-    let all = tables.query(READING, NODES, &[], |row| {
-        Ok(NodeSeen {
-            node: required(0, row.text(0)?)?,
-            version: row.text(1)?.unwrap_or_default(),
-            at: required(2, row.time(2)?)?,
-        })
-    })?;
+    let all = tables.query(READING, NODES, &[], |row| Ok(seen(row).ok()))?;
     // The newest of each stands last.
     let newest: BTreeMap<String, NodeSeen> = all
         .into_iter()
+        .flatten()
         .map(|node| (node.node.clone(), node))
         .collect();
     Ok(newest.into_values().collect())
+}
+
+fn seen(row: &Row) -> Result<NodeSeen, WrongColumn> {
+    Ok(NodeSeen {
+        node: required(0, row.text(0)?)?,
+        version: row.text(1)?.unwrap_or_default(),
+        at: required(2, row.time(2)?)?,
+    })
 }
 
 const STARTS: &str = "SELECT last_at, version, container_id, user_id, NULL, NULL, first_at, \

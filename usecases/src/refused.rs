@@ -74,6 +74,8 @@ pub enum Refused {
     SetUpAlready {
         state: &'static str,
         is_waiting: bool,
+        /// A new container, or a node that is new to its database.
+        is_new: bool,
     },
     #[error("this node is not set up (the wizard state is {state})")]
     NotSetUp { state: &'static str },

@@ -209,7 +209,12 @@ fn ensure_not_set_up(node: &Node, record: Option<&NodeRecord>) -> Result<(), Err
     if dek_ways::is_completed(record, raw) {
         let state = raw.map_or("empty, and the database says so", SetupWizardState::name);
         let is_waiting = raw.is_some_and(SetupWizardState::is_auto_restore);
-        return Err(Refused::SetUpAlready { state, is_waiting }.into());
+        return Err(Refused::SetUpAlready {
+            state,
+            is_waiting,
+            is_new: raw.is_none(),
+        }
+        .into());
     }
     Ok(())
 }

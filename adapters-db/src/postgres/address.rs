@@ -220,10 +220,15 @@ fn is_loopback(name: &str) -> bool {
 pub struct SchemaName(String);
 
 impl SchemaName {
-    /// The name, which needs no quotes.
+    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// As it is named in a statement: it may be a word of SQL, like `user`.
+    pub(super) fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
     }
 }
 

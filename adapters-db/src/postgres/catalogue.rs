@@ -35,7 +35,7 @@ const RIGHTS: &str = "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.
      FROM (SELECT to_regnamespace($1)::oid AS oid) n";
 /// The table whose comment says that a scrub is due.
 const MARKED: &str = "installation";
-const MARK: &str = "VACUUM FULL is due: what was removed may still be in the files";
+const MARK: &str = "a scrub is due: what was removed may still be in the files";
 
 /// A table or a view.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ pub(super) fn mark_scrub(target: &Target, is_due: bool) -> Ask {
     } else {
         "NULL".to_owned()
     };
-    let schema = target.schema.as_str();
+    let schema = target.schema.quoted();
     Ask::from(format!("COMMENT ON TABLE {schema}.{MARKED} IS {comment}").as_str())
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use domain::SchemaState;
-use ports::StoreError;
+use ports::{FaultKind, StoreError};
 use rusqlite::types::Value;
 
 use super::catalogue::Catalogue;
@@ -19,6 +19,13 @@ use crate::content::Content;
 
 /// How often work is begun anew where the connection was cut in the middle of it.
 const TRIES: usize = 3;
+/// Which transaction this is, and of which history: a standby that was promoted gives the numbers again
+/// of what it had not heard of.
+const NUMBER: &str =
+    "SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8)";
+/// What became of it; nothing where the server is of another history.
+const STATUS: &str = "SELECT pg_xact_status($1::text::xid8) \
+     WHERE left(pg_walfile_name(pg_current_wal_lsn()), 8) = $2";
 /// Between two looks at what became of a transaction.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -83,9 +90,9 @@ impl Opened {
     /// whether it did: `None` where nothing was written, and the work is to be done again.
     pub(super) fn commit(self, pending: Vec<Ask>) -> Result<Option<Self>, StoreError> {
         let mut asks = pending;
-        asks.push("SELECT pg_current_xact_id()::text".into());
+        asks.push(NUMBER.into());
         let written = match self.ask(&asks) {
-            Ok(mut answers) => answers.pop().into_iter().flatten().flatten().next(),
+            Ok(mut answers) => answers.pop().unwrap_or_default().pop(),
             Err(_) if self.health.get() == Health::Cut => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -105,10 +112,9 @@ impl Opened {
 fn look_up(
     target: &Arc<Target>,
     doing: &'static str,
-    transaction: Option<Value>,
+    transaction: Option<Vec<Value>>,
 ) -> Result<Option<Opened>, StoreError> {
-    let sql = "SELECT pg_xact_status($1::text::xid8)";
-    let ask = Ask::new(sql, transaction.into_iter().collect());
+    let ask = Ask::new(STATUS, transaction.unwrap_or_default());
     let unknown = |source| StoreError::CommitUnknown {
         path: target.name(),
         doing,
@@ -212,6 +218,7 @@ impl Connections {
         work: impl Fn(&Opened) -> Result<(T, Option<Vec<Ask>>), StoreError>,
     ) -> Result<T, StoreError> {
         let mut tries = 1;
+        let mut is_damage_seen = false;
         loop {
             let opened = self.take(doing)?;
             match work(&opened) {
@@ -230,6 +237,12 @@ impl Connections {
                 }
                 // A server that is silent was waited for in full already.
                 Err(_) if opened.health.get() == Health::Cut && tries < TRIES => {}
+                // What another node migrated or restored between two looks of this transaction seems
+                // to be damaged: its tables are newer than the state that is seen.
+                Err(error) if error.kind() == FaultKind::DataCorrupt && !is_damage_seen => {
+                    is_damage_seen = true;
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
             tries += 1;

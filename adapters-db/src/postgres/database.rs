@@ -24,6 +24,16 @@ use crate::{credential, history, node};
 /// Other writers wait, readers do not.
 const LOCK_SHARED: &str = "LOCK TABLE installation IN SHARE ROW EXCLUSIVE MODE";
 
+/// Writes the tables anew without what was removed from them, as `VACUUM FULL` does, but within a
+/// transaction, which has time-outs. Whoever waits for a table keeps all readers from it who come later,
+/// so this waits for a moment only: a dump of the database must not stop every node. The tables come in
+/// the order in which a start reads them.
+const REBUILD: [&str; 3] = [
+    "SELECT set_config('lock_timeout', '2000', true)",
+    "CLUSTER pkcs11_token USING pkcs11_token_pkey",
+    "CLUSTER credential USING credential_pkey",
+];
+
 /// The database that nodes share, on a PostgreSQL server.
 pub type PostgresDatabase = Database<Server>;
 
@@ -92,10 +102,13 @@ impl Engine for Server {
         self.connections.write(doing, |opened| {
             let mut transaction = Transaction::begin_again(opened, Access::Write)?;
             let is_made = transaction.catalogue.has_column("app_version", "version");
-            // It stays so until the end.
-            let recorded = "SELECT version FROM app_version WHERE id = 1 FOR UPDATE";
-            let ahead: &[&str] = if is_made { &[recorded] } else { &[] };
-            let (content, answers) = transaction.identify_with(&[], ahead, &[])?;
+            // It stays so until the end. It comes first: while this waits for a restore, it holds
+            // nothing that the restore would have to wait for.
+            let recorded = [Ask::from(
+                "SELECT version FROM app_version WHERE id = 1 FOR UPDATE",
+            )];
+            let first = if is_made { &recorded[..] } else { &[] };
+            let (content, answers) = transaction.identify_with(first, &[], &[])?;
             let recorded = match answers.into_iter().flatten().flatten().next() {
                 Some(Value::Text(recorded)) => Some(recorded),
                 _ => None,
@@ -173,13 +186,14 @@ impl Engine for Server {
         }
         // What the server has logged of it is out of reach.
         let doing = "rebuilding the tables without what was removed";
-        self.connections.read(doing, |opened| {
-            let schema = opened.target.schema.as_str();
-            let rebuild = format!("VACUUM FULL {schema}.credential, {schema}.pkcs11_token");
-            opened.ask(&[rebuild.as_str().into()])?;
-            opened.ask(&[mark_scrub(&opened.target, false)])?;
+        self.connections.write(doing, |opened| {
+            Transaction::begin(opened, Access::Write, &[])?;
             opened.forget();
-            Ok(())
+            let mut asks = vec![Ask::from(LOCK_SHARED)];
+            asks.extend(REBUILD.map(Ask::from));
+            // Within the transaction: what another node removes meanwhile is noted after it.
+            asks.push(mark_scrub(&opened.target, false));
+            Ok(((), asks))
         })
     }
 }

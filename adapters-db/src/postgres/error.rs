@@ -6,7 +6,7 @@ use std::io;
 
 use ports::{Cause, DatabaseTrouble, ServerTrouble, StoreError};
 use tokio_postgres::Error;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::target::Target;
 use super::tls::TlsFailure;
@@ -52,6 +52,8 @@ impl Failure {
     pub(super) fn health(&self, target: &Target) -> Health {
         match self {
             Self::Silent => Health::Silent,
+            // Of two transactions that waited for each other this one was given up, for the other's sake.
+            Self::Server(error) if error.code().is_some_and(is_given_up) => Health::Cut,
             _ if self.class(target) == Class::Passing => Health::Cut,
             _ => Health::Well,
         }
@@ -119,6 +121,10 @@ impl fmt::Display for Failure {
     }
 }
 
+fn is_given_up(code: &SqlState) -> bool {
+    matches!(code.code(), "40P01" | "40001")
+}
+
 fn in_words(said: &DbError) -> String {
     let more = [said.detail(), said.hint()].into_iter().flatten();
     let more: String = more.map(|text| format!("; {text}")).collect();
@@ -165,8 +171,8 @@ fn of_code(code: &str, target: &Target) -> Class {
     use ServerTrouble as Server;
     let user = || target.address.user.clone();
     match code {
-        // Starting, stopping, full of connections, cut.
-        "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Class::Passing,
+        // Starting, stopping, full of connections, cut, also for having been idle.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" => Class::Passing,
         _ if code.starts_with("08") => Class::Passing,
         "28000" | "28P01" => Class::Server(Server::LoginRefused),
         "42501" => Class::Server(Server::NoRight { user: user() }),
@@ -176,10 +182,8 @@ fn of_code(code: &str, target: &Target) -> Class {
         }),
         // A standby, or a primary that has become one.
         "25006" => Class::Server(Server::Standby),
-        // A lock, a deadlock, a serialisation that failed, a time-out of the session.
-        "55P03" | "40P01" | "40001" | "57014" | "25P03" | "25P04" => {
-            Class::Database(Trouble::InUse)
-        }
+        // A lock, a deadlock, a serialisation that failed, a time-out of a statement.
+        "55P03" | "40P01" | "40001" | "57014" => Class::Database(Trouble::InUse),
         "53100" => Class::Database(Trouble::Full),
         "58030" => Class::Database(Trouble::Disk),
         // Tables or columns that the migrations have made are not there, or not as they were, and

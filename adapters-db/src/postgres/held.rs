@@ -1,17 +1,28 @@
 //! What a transaction asks about locks: whether this process still holds the one of all nodes, and
 //! that nobody else makes the tables meanwhile.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
 use rusqlite::types::Value;
 
 use super::session::Ask;
 
-/// Whether `$1` is locked by the backend `$2`. A key of 64 bits stands in two columns.
-const IS_HELD: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted \
-     AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = $2)";
+/// Whether `$1` is locked by the backend `$2` that began at `$3`. A key of 64 bits stands in two columns.
+const IS_HELD: &str = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+     AND (l.classid::bigint << 32 | l.objid::bigint) = $1 AND l.pid = $2 \
+     AND (extract(epoch FROM a.backend_start) * 1000000)::bigint = $3)";
+
+/// A backend of the server. A server that begins anew in a container gives the same numbers again: the
+/// time tells the backend of another node from the one that held the lock before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backend {
+    pub(crate) process: i64,
+    /// In microseconds, as the server tells it.
+    pub(crate) begun: i64,
+}
+
 /// A key that is the same on every node, and different for every schema and purpose.
 pub(super) fn key(schema: &str, purpose: &str) -> Value {
     let text = format!("trustpointctl/{purpose}/{schema}");
@@ -22,9 +33,9 @@ pub(super) fn key(schema: &str, purpose: &str) -> Value {
 
 /// The backend that holds the lock for this process, for as long as it does.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     schema: String,
-    backend: Arc<AtomicI64>,
+    backend: Arc<Mutex<Option<Backend>>>,
 }
 
 impl Held {
@@ -38,16 +49,23 @@ impl Held {
     /// Whether the lock is still held, where this process took it: a transaction asks that before it
     /// writes. The lock goes with its session.
     pub(super) fn ask(&self) -> Option<Ask> {
-        let backend = self.backend.load(Ordering::SeqCst);
-        (backend != 0).then(|| {
-            let values = vec![key(&self.schema, "start"), Value::Integer(backend)];
-            Ask::new(IS_HELD, values)
+        self.backend().map(|backend| {
+            let Backend { process, begun } = backend;
+            let key = key(&self.schema, "start");
+            Ask::new(
+                IS_HELD,
+                vec![key, Value::Integer(process), Value::Integer(begun)],
+            )
         })
     }
 
-    /// From here on it is this backend that holds it; none where it is 0.
-    pub(super) fn by(&self, backend: i64) {
-        self.backend.store(backend, Ordering::SeqCst);
+    /// From here on it is this backend that holds it, or none.
+    pub(crate) fn by(&self, backend: Option<Backend>) {
+        *self.backend() = backend;
+    }
+
+    pub(crate) fn backend(&self) -> MutexGuard<'_, Option<Backend>> {
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for whoever makes the tables in this moment, until the end of the transaction.

@@ -9,20 +9,25 @@ use rusqlite::types::Value;
 use super::connection::Opened;
 use super::database::PostgresDatabase;
 use super::error::Health;
-use super::held::{Held, key};
+use super::held::{Backend, Held, key};
 use super::server::Server;
 use super::session::{Ask, Rows};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Which backend this is, and whether it holds the lock. A key of 64 bits stands in two columns.
-const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, EXISTS (SELECT FROM pg_locks \
-     WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+/// Which backend this is, since when, and whether it holds the lock. A key of 64 bits stands in two
+/// columns.
+const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, (SELECT (extract(epoch FROM backend_start) \
+     * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()), \
+     EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
      AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = pg_backend_pid())";
-/// A session that waits for an HSM or a person for long is not to be ended for being idle.
-const STAYS: &str = "SELECT set_config(name, '0', false) FROM pg_settings \
-     WHERE name = 'idle_session_timeout'";
+/// A session that waits for an HSM or a person for long is not to be ended for being idle. One whose
+/// machine has lost its power is: by itself the server notices that after two hours, in which nobody else
+/// has the lock.
+const STAYS: &str = "SELECT set_config(s.name, v.value, false) FROM (VALUES \
+     ('idle_session_timeout', '0'), ('tcp_keepalives_idle', '15'), ('tcp_keepalives_interval', '5'), \
+     ('tcp_keepalives_count', '3')) AS v (name, value) JOIN pg_settings s ON s.name = v.name";
 /// Who holds it. Its session has done nothing since it took it.
 const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.application_name, ''), '') \
      || coalesce(' at ' || host(a.client_addr), '') || coalesce(', since ' || \
@@ -48,7 +53,7 @@ impl AdvisoryLock {
     }
 
     /// `Some` backend where it was taken.
-    fn try_take(&self, own: &Opened) -> Result<Option<i64>, LockError> {
+    fn try_take(&self, own: &Opened) -> Result<Option<Backend>, LockError> {
         let ask = Ask::new("SELECT pg_try_advisory_lock($1)", vec![self.key()]);
         let answers = own.ask(&[ask])?;
         if answers.into_iter().flatten().next() != Some(vec![Value::Integer(1)]) {
@@ -68,11 +73,20 @@ impl AdvisoryLock {
         }
     }
 
-    fn ensure_own(&self, own: &Opened) -> Result<i64, LockError> {
+    fn ensure_own(&self, own: &Opened) -> Result<Backend, LockError> {
         let ask = Ask::new(IS_OWN, vec![self.key()]);
         let answers = self.ask_beside_another(own, &ask)?;
         match answers.into_iter().flatten().next().as_deref() {
-            Some([Value::Integer(backend), Value::Integer(1)]) => Ok(*backend),
+            Some(
+                [
+                    Value::Integer(process),
+                    Value::Integer(begun),
+                    Value::Integer(1),
+                ],
+            ) => {
+                let (process, begun) = (*process, *begun);
+                Ok(Backend { process, begun })
+            }
             _ => Err(self.not_kept()),
         }
     }
@@ -126,7 +140,7 @@ impl StartLock for AdvisoryLock {
         loop {
             if let Some(backend) = self.try_take(&own)? {
                 let held = self.server.held.clone();
-                held.by(backend);
+                held.by(Some(backend));
                 return Ok(Box::new(Guard {
                     held,
                     _session: Mutex::new(own),
@@ -158,6 +172,6 @@ impl StartLockGuard for Guard {}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.held.by(0);
+        self.held.by(None);
     }
 }

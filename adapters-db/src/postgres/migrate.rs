@@ -70,7 +70,7 @@ pub(super) fn locks(server: &Server) -> Vec<Ask> {
 pub(super) fn empty_schema(target: &Target, is_there: bool) -> String {
     let schema = match is_there {
         true => String::new(),
-        false => format!("CREATE SCHEMA {};\n", target.schema.as_str()),
+        false => format!("CREATE SCHEMA {};\n", target.schema.quoted()),
     };
     format!(
         "{schema}CREATE TABLE {HISTORY_TABLE} (version INT4 PRIMARY KEY, name VARCHAR(255), \

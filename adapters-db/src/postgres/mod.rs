@@ -22,6 +22,8 @@ mod twin;
 
 pub use address::{SchemaName, ServerAddress, ServerAddressError};
 pub use database::PostgresDatabase;
+#[cfg(test)]
+pub(crate) use held::Backend;
 pub use lock::AdvisoryLock;
 #[cfg(test)]
 pub(crate) use session::round_trips;

@@ -67,7 +67,9 @@ impl Staged {
         // Which of the known schemata it is makes no difference to the id.
         let current = Content::Schema(domain::SchemaState::Current);
         let record = node::record(&db.tables(), current)?;
-        let set_up = record.filter(|record| record.setup_completed_at.is_some());
+        // Of one whose setup was begun again the mark alone is gone.
+        let set_up =
+            record.filter(|record| record.setup_completed_at.is_some() || record.sealing.has_dek());
         let present: Option<InstallationId> = set_up.and_then(|record| record.installation);
         match present.zip(self.backup.record.installation.as_ref()) {
             Some((present, own)) if present != *own => Err(BackupError::OtherInstallation {
@@ -91,10 +93,17 @@ impl Staged {
             .flat_map(|seen| seen.names())
             .map(quote)
             .collect();
-        let mut text = match old.is_empty() {
-            true => String::new(),
-            false => format!("DROP TABLE {};\n", old.join(", ")),
-        };
+        let mut text = String::new();
+        // Whoever reads begins with the history of the migrations: nobody waits behind this door who
+        // has read already from what is dropped, and would have to be waited for.
+        if old.contains(&quote(HISTORY_TABLE)) {
+            text.push_str(&format!(
+                "LOCK TABLE {HISTORY_TABLE} IN ACCESS EXCLUSIVE MODE;\n"
+            ));
+        }
+        if !old.is_empty() {
+            text.push_str(&format!("DROP TABLE {};\n", old.join(", ")));
+        }
         let is_schema_there = seen.is_some_and(|seen| seen.has_schema);
         text.push_str(&empty_schema(&opened.target, is_schema_there));
         let when = |number: usize| applied_on.get(number).cloned().unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::watch::Watch;
 #[derive(Clone)]
 pub struct Server {
     pub(super) connections: Arc<Connections>,
-    pub(super) held: Held,
+    pub(crate) held: Held,
     /// Where this node keeps what is its own: the lock stands there, and snapshots belong to who
     /// owns that directory.
     pub(super) beside: Utf8PathBuf,

@@ -125,6 +125,7 @@ impl<'a> Transaction<'a> {
         Ok(content)
     }
 
+    /// The same, with the answers to all but the migration history.
     pub(super) fn identify_with(
         &mut self,
         first: &[Ask],
@@ -134,27 +135,26 @@ impl<'a> Transaction<'a> {
         let target = &self.opened.target;
         let has_history = self.catalogue.has_history(target)?;
         let mut asks = std::mem::take(&mut self.begin);
-        asks.extend_from_slice(first);
         let before = asks.len();
+        asks.extend_from_slice(first);
         if has_history {
             asks.push(APPLIED.into());
         }
         asks.extend(ahead.iter().map(|sql| Ask::from(*sql)));
         asks.extend_from_slice(last);
         let mut answers = match asks.is_empty() {
-            true => Vec::new().into_iter(),
-            false => self.opened.ask(&asks)?.into_iter(),
+            true => Vec::new(),
+            false => self.opened.ask(&asks)?.split_off(before),
         };
-        let mut answers = answers.by_ref().skip(before);
         if !has_history {
-            return Ok((Content::Nothing, answers.collect()));
+            return Ok((Content::Nothing, answers));
         }
-        self.applied = answers.next().unwrap_or_default();
+        self.applied = answers.remove(first.len());
         let content = self
             .catalogue
             .identify(target, &self.applied, &self.opened.newest)?;
         self.opened.content.set(Some(content));
-        Ok((content, answers.collect()))
+        Ok((content, answers))
     }
 
     /// The tables, as the statements that SQLite understands too see them.

@@ -11,6 +11,7 @@ mod hostile;
 mod migrations;
 mod postgres;
 mod postgres_faults;
+mod postgres_waits;
 
 mod reading;
 mod records;

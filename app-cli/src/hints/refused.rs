@@ -75,6 +75,9 @@ pub(super) fn of(refused: &Refused) -> String {
             "this node waits for its backup password: run `trustpointctl recover`, or bring the old \
              token back and start again"
         }
+        Refused::SetUpAlready { is_new: true, .. } => {
+            "run `trustpointctl startup`: it brings up a node that is new to this database"
+        }
         Refused::SetUpAlready { .. } => {
             "to begin setup again on purpose, run `trustpointctl setup --reset` first; it deletes \
              nothing"

@@ -333,6 +333,31 @@ fn a_backup_of_another_installation_goes_into_an_empty_schema() {
     assert_eq!(sandbox.run(&["startup"]).expect(0).fingerprint(), served);
 }
 
+/// The mark is gone then, and the keys of all nodes are there.
+#[test]
+fn a_setup_that_is_begun_again_makes_no_way_for_another_installation() {
+    let (sandbox, other) = (Sandbox::on_server(), Sandbox::on_server());
+    sandbox.setup_softhsm();
+    sandbox.run(&["setup", "--reset"]).expect(0);
+    other.run(&["setup", "--storage", "software"]).expect(0);
+    let backup = other.path("backup").display().to_string();
+    other.run(&["backup", "create", &backup]).expect(0);
+    let accept = ["backup", "restore", &backup, "--accept-other-installation"];
+    let said = sandbox.fails_unchanged(&accept, 78, "config");
+    assert!(said.contains("empty schema"), "{said}");
+}
+
+#[test]
+fn setup_on_a_node_that_is_new_to_its_database_leads_to_a_start() {
+    let first = ready();
+    let second = first.beside("node-2");
+    let run = second.run(&["setup", "--storage", "software"]);
+    run.expect_error(78, "config");
+    let hint = run.report["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("`trustpointctl startup`"), "{hint}");
+    assert!(!hint.contains("--reset"), "{hint}");
+}
+
 #[test]
 fn a_node_in_a_file_moves_to_a_server_by_a_backup() {
     let file = Sandbox::in_file();
