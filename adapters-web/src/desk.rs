@@ -211,10 +211,9 @@ const LOOK: Duration = Duration::from_millis(400);
 /// In how many of these looks a database that nodes share is asked too.
 const ASK: u32 = 5;
 
-/// Looks until the node waits for something else than at first, or for nothing, while the page itself
-/// does nothing to it. Blocks; ends as well when nobody waits for what it finds.
-pub fn watch_others(clerk: &Clerk, has_ended: &dyn Fn() -> bool) {
-    let mut first = None;
+/// Looks until the node no longer waits for what the start has found, while the page itself does
+/// nothing to it. Blocks; ends as well when nobody waits for what it finds.
+pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) {
     let mut trouble = None;
     let mut looks: u32 = 0;
     while !has_ended() {
@@ -231,7 +230,7 @@ pub fn watch_others(clerk: &Clerk, has_ended: &dyn Fn() -> bool) {
         match found {
             Ok(waits) => {
                 trouble = None;
-                if waits == Waits::ForNothing || *first.get_or_insert(waits) != waits {
+                if waits != waited {
                     return;
                 }
             }

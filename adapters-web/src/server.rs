@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use domain::Outcome;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +23,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use usecases::report::{Report, rfc3339};
+use usecases::waits::Waits;
 
 use crate::access::{AccessCode, Door};
 use crate::desk::{Clerk, Desk, Progress, watch_others};
@@ -94,6 +96,10 @@ pub fn serve(
         .enable_time()
         .build()?;
     let clerk = Arc::new(Clerk::new(page.desk));
+    let waited = match page.report.outcome {
+        Some(Outcome::RecoveryRequired) => Waits::ForPassword,
+        _ => Waits::ForSetup,
+    };
     let site = Rc::new(Site {
         door: RefCell::new(Door::new(page.code)),
         sessions: RefCell::new(sessions),
@@ -104,7 +110,7 @@ pub fn serve(
         end_was_shown: Notify::new(),
     });
     let (ending, mut ended) = watch::channel(None);
-    let watching = watch_in_thread(clerk, ending.clone())?;
+    let watching = watch_in_thread(clerk, waited, ending.clone())?;
     let end = LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(page.listener)?;
         let stop = tokio::net::UnixStream::from_std(stop)?;
@@ -134,6 +140,7 @@ pub fn serve(
 /// Watches for what others do to the node; gives back what ends that.
 fn watch_in_thread(
     clerk: Arc<Clerk>,
+    waited: Waits,
     ending: watch::Sender<Option<End>>,
 ) -> io::Result<Arc<AtomicBool>> {
     let is_over = Arc::new(AtomicBool::new(false));
@@ -141,7 +148,7 @@ fn watch_in_thread(
     thread::Builder::new()
         .name("page-watch".to_owned())
         .spawn(move || {
-            watch_others(&clerk, &|| over.load(Ordering::Relaxed));
+            watch_others(&clerk, waited, &|| over.load(Ordering::Relaxed));
             ending.send_if_modified(|end| end.replace(End::StartAgain).is_none());
         })?;
     Ok(is_over)
