@@ -13,7 +13,7 @@ use maud::Markup;
 pub type Answer = Response<Full<Bytes>>;
 
 /// What every answer says: nothing of another place, no script, no frame, no copy of it kept.
-const HEADERS: [(HeaderName, &str); 4] = [
+pub const HEADERS: [(HeaderName, &str); 4] = [
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \

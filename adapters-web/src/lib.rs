@@ -9,6 +9,7 @@ mod desk;
 mod form;
 mod origin;
 mod random;
+mod refusals;
 mod routes;
 mod server;
 mod sessions;

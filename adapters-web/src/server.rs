@@ -27,6 +27,7 @@ use usecases::waits::Waits;
 
 use crate::access::{AccessCode, Door};
 use crate::desk::{Clerk, Desk, Progress, watch_others};
+use crate::refusals::Refusals;
 use crate::routes;
 use crate::sessions::Sessions;
 use crate::site::Site;
@@ -196,7 +197,10 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, site: Rc<Site>) {
         return;
     };
     let deadline = Rc::clone(&until);
+    let is_handed_on = Rc::new(Cell::new(false));
+    let stream = Refusals::new(stream, Rc::clone(&is_handed_on));
     let service = service_fn(move |request| {
+        is_handed_on.set(true);
         let (site, deadline) = (Rc::clone(&site), Rc::clone(&deadline));
         async move {
             let arrived = || deadline.set(Instant::now() + ANSWER);

@@ -4,7 +4,8 @@ use super::Waiting;
 use super::client::Client;
 use crate::sandbox::Sandbox;
 
-const HEADERS: [(&str, &str); 4] = [
+/// What every answer says.
+pub const HEADERS: [(&str, &str); 4] = [
     (
         "content-security-policy",
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \

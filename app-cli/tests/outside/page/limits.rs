@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use super::Waiting;
+use super::access::HEADERS;
 use super::client::connect;
 use crate::sandbox::Sandbox;
 
@@ -16,13 +17,18 @@ fn what_is_too_long_is_refused() {
     let fields = [("form_token", token.as_str()), ("san", &long)];
     client.post("/setup", &fields).expect(413);
     client.post("/login", &[("code", &long)]).expect(413);
-    client.get(&format!("/{long}")).expect(414);
+    let mut refused = vec![client.get(&format!("/{long}")).expect(431)];
     client.headers = format!("X-Long: {long}\r\n");
-    client.get("/").expect(431);
+    refused.push(client.get("/").expect(431));
     client.headers = "X-Many: 1\r\n".repeat(100);
-    client.get("/").expect(431);
+    refused.push(client.get("/").expect(431));
     client.headers.clear();
-    client.send("nonsense\r\n\r\n").expect(400);
+    refused.push(client.send("nonsense\r\n\r\n").expect(400));
+    for answer in refused {
+        for (name, value) in HEADERS {
+            assert_eq!(answer.header(name), value, "{answer:?}");
+        }
+    }
     // A body without an end is not waited for to the end either.
     let endless = format!(
         "POST /login HTTP/1.1\r\nHost: node\r\nContent-Type: application/x-www-form-urlencoded\r\n\
