@@ -55,6 +55,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long the page stays to show that all is done.
 const LAST_PAGE: Duration = Duration::from_secs(5);
 
+/// How long it stays from then on.
+const LAST_STYLE: Duration = Duration::from_secs(1);
+
 /// A page that is ready to be served.
 pub struct Page {
     /// The socket.
@@ -160,7 +163,13 @@ async fn end_when_done(site: Rc<Site>, ending: watch::Sender<Option<End>>) {
     let mut progress = site.clerk.progress();
     let is_done = |progress: &Progress| matches!(progress, Progress::Done(_));
     if progress.wait_for(is_done).await.is_ok() {
-        let _ = timeout(LAST_PAGE, site.end_was_shown.notified()).await;
+        // Nobody may be looking any more; whoever is has the style of that page to load yet.
+        if timeout(LAST_PAGE, site.end_was_shown.notified())
+            .await
+            .is_ok()
+        {
+            sleep(LAST_STYLE).await;
+        }
         ending.send_if_modified(|end| end.replace(End::StartAgain).is_none());
     }
 }

@@ -118,16 +118,18 @@ impl<'a> View<'a> {
     }
 
     /// The steps that ended.
-    fn steps(&self, steps: &[StepReport]) -> Markup {
+    fn steps(&self, steps: &[StepReport], is_open: bool) -> Markup {
         html! {
             @if !steps.is_empty() {
-                h2 { (self.text(texts::STEPS)) }
-                ol.steps {
-                    @for step in steps {
-                        li {
-                            code { (step.step) } " "
-                            em { (self.text(result(step.result))) }
-                            p lang="en" { (step.detail) }
+                details open[is_open] {
+                    summary { (self.text(texts::STEPS)) }
+                    ol.steps {
+                        @for step in steps {
+                            li {
+                                code { (step.step) } " "
+                                em { (self.text(result(step.result))) }
+                                p lang="en" { (step.detail) }
+                            }
                         }
                     }
                 }
@@ -155,6 +157,15 @@ const fn result(result: StepResult) -> &'static str {
 
 fn token(session: &Session) -> Markup {
     html! { input type="hidden" name="form_token" value=(session.form_token()); }
+}
+
+/// A fingerprint, which is broken between two bytes alone.
+fn fingerprint(fingerprint: &str) -> Markup {
+    html! {
+        p.fingerprint {
+            code { @for byte in fingerprint.split_inclusive(':') { (byte) wbr; } }
+        }
+    }
 }
 
 /// What stands beside a field: a hint, and what is wrong with it.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Field, View};
+use super::{Field, View, fingerprint};
 use crate::texts;
 
 /// The form for the access code; what is wrong with the last one.
@@ -18,7 +18,7 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
         @if let Some(tls) = tls {
             section {
                 h2 { (view.text(texts::FINGERPRINT)) }
-                p.fingerprint { code { (tls.sha256_fingerprint) } }
+                (fingerprint(&tls.sha256_fingerprint))
                 p.hint { (view.text(texts::COMPARE)) }
             }
         }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use usecases::report::{Report, StepReport};
 
-use super::View;
+use super::{View, fingerprint};
 use crate::desk::Failed;
 use crate::texts;
 
@@ -15,7 +15,7 @@ pub fn working(view: &View<'_>, steps: &[StepReport]) -> Markup {
     let main = html! {
         h1 { (view.text(texts::PROGRESS)) }
         p.working role="status" { (view.text(texts::PROGRESS_HINT)) }
-        (view.steps(steps))
+        (view.steps(steps, true))
     };
     view.page(texts::PROGRESS, Some(REFRESH), &main)
 }
@@ -27,16 +27,16 @@ pub fn done(view: &View<'_>, report: &Report) -> Markup {
     let main = html! {
         h1 { (view.text(texts::DONE)) }
         p role="status" { (view.text(texts::DONE_HINT)) }
-        @if let Some(fingerprint) = tls.filter(|_| tls != shown) {
+        @if let Some(new) = tls.filter(|_| tls != shown) {
             p { (view.text(texts::DONE_CERTIFICATE)) }
-            p.fingerprint { code { (fingerprint) } }
+            (fingerprint(new))
         }
         p { a href="/" { (view.text(texts::DONE_LINK)) } }
         @if !report.warnings.is_empty() {
             h2 { (view.text(texts::WARNINGS)) }
             ul lang="en" { @for warning in &report.warnings { li { (warning) } } }
         }
-        (view.steps(&report.steps))
+        (view.steps(&report.steps, false))
     };
     view.page(texts::DONE, None, &main)
 }
@@ -47,7 +47,7 @@ pub fn failed(view: &View<'_>, failed: &Failed) -> Markup {
         h1 { (view.text(texts::FAILED)) }
         (view.problem(texts::FAILED, &failed.error))
         p { a href=(failed.form) { (view.text(texts::AGAIN)) } }
-        (view.steps(&failed.steps))
+        (view.steps(&failed.steps, false))
     };
     view.page(texts::FAILED, None, &main)
 }
