@@ -271,6 +271,74 @@ fn setup_begun_again_in_the_container_changes_the_page() {
 }
 
 #[test]
+fn a_setup_of_another_node_of_the_fleet_ends_the_page() {
+    let first = Sandbox::on_server();
+    let second = first.beside("second");
+    let pages = [&first, &second].map(Waiting::start);
+    first.run(&["setup", "--storage", "software"]).expect(0);
+    pages.map(Waiting::application);
+}
+
+#[test]
+fn two_operators_who_send_at_once_set_the_node_up_once() {
+    let sandbox = Sandbox::new();
+    let waiting = Waiting::start(&sandbox);
+    let operators: Vec<_> = (0..8).map(|_| waiting.operator()).collect();
+    std::thread::scope(|scope| {
+        for (mut client, token) in operators {
+            scope.spawn(move || {
+                let fields = [
+                    ("form_token", token.as_str()),
+                    ("storage", "softhsm"),
+                    ("no_backup_password", "yes"),
+                ];
+                client.post("/setup", &fields).expect_redirect("/progress");
+            });
+        }
+    });
+    waiting.application();
+    assert_eq!(sandbox.keys_on_token().len(), 1);
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_setup_leaves_what_a_start_can_go_on_with() {
+    let sandbox = Sandbox::new();
+    let mut waiting = Waiting::start(&sandbox);
+    let (mut client, token) = waiting.operator();
+    let sending = std::thread::spawn(move || {
+        let fields = [
+            ("form_token", token.as_str()),
+            ("storage", "softhsm"),
+            ("password", PASSWORD),
+            ("password_again", PASSWORD),
+        ];
+        client.post("/setup", &fields)
+    });
+    waiting
+        .running
+        .wait_for_output("done  configure_storage: softhsm");
+    waiting.running.terminate();
+    assert_eq!(waiting.running.end().0.code(), Some(128 + 15));
+    let answer = sending.join().unwrap();
+    assert!(matches!(answer.status, 0 | 303), "{answer:?}");
+    sandbox.setup_softhsm();
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
+fn in_json_standard_output_has_the_report_of_the_last_start_alone() {
+    let sandbox = Sandbox::new();
+    let arguments = ["--format", "json", "startup", "--page", "127.0.0.1:0"];
+    let mut running = Running::start(&mut sandbox.command(&arguments));
+    running.wait_for_error("access code: ");
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    let (status, out) = running.end();
+    assert_eq!(status.code(), Some(0));
+    let report = crate::schema::read(out.trim_end());
+    assert_eq!(report["outcome"], "ready", "{out}");
+}
+
+#[test]
 fn a_start_that_is_ready_opens_no_socket() {
     let sandbox = Sandbox::software();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
