@@ -17,7 +17,7 @@ mod wizard;
 pub use dek_cache::DekCacheFile;
 pub use file_system::LocalFileSystem;
 pub use lock::FileLock;
-pub use messages::MessageCompiler;
+pub use messages::{MessageCompiler, read_catalogue};
 pub use pin_memory::PinMemoryFile;
 pub use static_files::StaticCollector;
 pub use tls::{NginxTls, SelfSignedIssuer};

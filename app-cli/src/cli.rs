@@ -3,6 +3,7 @@
 mod admin;
 mod examples;
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use camino::Utf8PathBuf;
@@ -146,6 +147,10 @@ pub struct StartupArgs {
     /// Write what a node exporter collects into this file, as an OpenMetrics text
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file(), conflicts_with = "dry_run")]
     pub metrics_file: Option<Utf8PathBuf>,
+    /// Where the node waits for setup or recovery: serve a page for that, and go on once it is done
+    /// (else page.listen)
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "dry_run")]
+    pub page: Option<SocketAddr>,
     /// Program that replaces this one where the exit code would be 0
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,

@@ -161,6 +161,14 @@ impl Console {
         }
     }
 
+    /// Says what has to be known whatever the verbosity is.
+    pub fn always(&self, text: &str) {
+        match self.log {
+            Format::Json => log(LogLevel::Info, Event::Message { message: text }),
+            Format::Human => self.progress(Line::of(text).whole()),
+        }
+    }
+
     /// Writes only an error, to standard error: the report itself is out already, or lost.
     pub fn error_only(&self, error: &ErrorReport) {
         match self.log {

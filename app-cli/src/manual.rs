@@ -6,7 +6,7 @@ use crate::config::{Config, OTHER_VARIABLES, VARIABLES};
 type Row = (&'static str, Option<&'static str>, &'static str);
 
 /// Every key, in the order of the example. One without a value there stands in another's place.
-const KEYS: [Row; 27] = [
+const KEYS: [Row; 28] = [
     (
         "app.version",
         Some(r#""1.4.0""#),
@@ -124,6 +124,12 @@ const KEYS: [Row; 27] = [
          token, and for no other. Else `HSM_SO_PIN` counts.",
     ),
     (
+        "page.listen",
+        Some(r#""0.0.0.0:8443""#),
+        "Address and port of the setup and recovery page, which a start that waits for a person serves; \
+         where nothing is given, it serves none. `startup --page` wins over it.",
+    ),
+    (
         "nginx.reload",
         Some(r#"["nginx", "-s", "reload"]"#),
         "Command that has Nginx read a new certificate.",
@@ -168,7 +174,7 @@ enum Below {
 }
 
 /// What a node has on its disks. Without a mode: somebody else makes it.
-const PLACES: [PlaceRow; 20] = [
+const PLACES: [PlaceRow; 21] = [
     (
         "config",
         Below::Itself,
@@ -253,6 +259,12 @@ const PLACES: [PlaceRow; 20] = [
         Below::Inside("startup.json"),
         Some("0600"),
         "the report of the last start",
+    ),
+    (
+        "runtime.dir",
+        Below::Inside("page-code"),
+        Some("0600"),
+        "the access code of the setup page, while that is served",
     ),
     (
         "hsm.pin_file",

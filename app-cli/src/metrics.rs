@@ -17,11 +17,14 @@ use crate::cli::{Command, StartupArgs};
 /// work, which says nothing of the node. A file that cannot be written must not fail a node that is
 /// up: it is warned about.
 pub fn keep(command: &Command, report: &mut Report) {
-    let Command::Startup(StartupArgs {
-        metrics_file: Some(file),
-        ..
-    }) = command
-    else {
+    if let Command::Startup(arguments) = command {
+        keep_of_start(arguments, report);
+    }
+}
+
+/// The same of a start, which may go on with a page.
+pub fn keep_of_start(arguments: &StartupArgs, report: &mut Report) {
+    let Some(file) = &arguments.metrics_file else {
         return;
     };
     let error = report.error.as_ref();

@@ -207,6 +207,23 @@ impl HeldSignals {
         Ok(held)
     }
 
+    /// What becomes readable when a signal comes, for another thread.
+    ///
+    /// # Errors
+    /// No further file can be opened.
+    pub fn told(&self) -> Result<UnixStream, Failure> {
+        Ok(self.told.try_clone().or_io(|| "copying a socket")?)
+    }
+
+    /// Ends the process by the signal that came: at once, or once a call into the PKCS#11 module has
+    /// come back on its thread.
+    pub fn end(self) -> ! {
+        drop(self);
+        loop {
+            std::thread::park();
+        }
+    }
+
     /// Whether one came.
     #[must_use]
     pub fn came(&self) -> bool {

@@ -2010,7 +2010,7 @@ _trustpointctl() {
             return 0
             ;;
         trustpointctl__subcmd__startup)
-            opts="-q -v -h --dry-run --require-ready --lock-wait --accept-new-database --metrics-file --root --config --format --color --log-format --quiet --verbose --help"
+            opts="-q -v -h --dry-run --require-ready --lock-wait --accept-new-database --metrics-file --page --root --config --format --color --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2033,6 +2033,10 @@ _trustpointctl() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --page)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --root)

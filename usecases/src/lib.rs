@@ -29,4 +29,5 @@ pub mod startup;
 mod storage;
 pub mod tls_admin;
 pub mod token;
+pub mod waits;
 mod wrap;

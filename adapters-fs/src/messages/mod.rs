@@ -6,6 +6,8 @@ mod lexer;
 mod mo;
 mod po;
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use ports::{AssetError, AssetReport, FileError, Messages};
 
@@ -16,6 +18,23 @@ const MODE: u32 = 0o644;
 
 /// Far more than any catalogue that people translate.
 const LIMIT: u64 = 16 << 20;
+
+/// Reads a catalogue that is part of the program: messages and what they are in its language.
+///
+/// # Errors
+/// [`AssetError::Catalogue`] with the line; `name` stands for its path.
+pub fn read_catalogue(name: &str, text: &str) -> Result<BTreeMap<String, String>, AssetError> {
+    let catalogue = po::parse(text.as_bytes()).map_err(|error| AssetError::Catalogue {
+        path: name.to_owned(),
+        line: error.line,
+        problem: error.problem,
+    })?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let entries = catalogue.into_iter();
+    Ok(entries
+        .map(|(message, translated)| (text(message), text(translated)))
+        .collect())
+}
 
 /// Compiles the catalogues in `dirs` for `languages`.
 #[derive(Clone, Debug)]

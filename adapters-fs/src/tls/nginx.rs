@@ -39,6 +39,20 @@ impl NginxTls {
         Self { dir }
     }
 
+    /// The set itself, for a server of this program; `None` where Nginx could not start with it.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn credential(&self) -> Result<Option<TlsCredential>, TlsError> {
+        let Some(dir) = Directory::open_if_there(&self.dir)? else {
+            return Ok(None);
+        };
+        // One generation never changes: key and certificate are of one set.
+        let current = Generation::current(&dir)?;
+        let visible = Links::observe(&dir)?.visible(current.as_ref())?;
+        Ok(visible.credential().ok())
+    }
+
     fn look(&self, dir: &Directory, current: Option<&Generation>) -> Result<TlsView, FileError> {
         let links = Links::observe(dir)?;
         let visible = links.visible(current)?;

@@ -60,6 +60,15 @@ impl Content {
 
     /// Whether Nginx can start with these files; the error says why not.
     pub(super) fn check(&self) -> Result<CertificateFacts, String> {
+        certificate::read(&self.as_credential()?).map(|(_, facts)| facts)
+    }
+
+    /// What Nginx can start with, encoded anew; the error says why it cannot.
+    pub(super) fn credential(&self) -> Result<TlsCredential, String> {
+        certificate::read(&self.as_credential()?).map(|(credential, _)| credential)
+    }
+
+    fn as_credential(&self) -> Result<TlsCredential, String> {
         let key = self.key.clone().ok_or("the private key is missing")?;
         let certificate = self
             .certificate
@@ -69,12 +78,11 @@ impl Content {
             String::from_utf8(bytes.to_vec())
                 .map_err(|_| "the certificate or its chain is not a text file".to_owned())
         };
-        let credential = TlsCredential {
+        Ok(TlsCredential {
             private_key_pem: key,
             certificate_pem: text(certificate)?,
             chain_pem: self.chain.as_deref().map(text).transpose()?,
-        };
-        certificate::read(&credential).map(|(_, facts)| facts)
+        })
     }
 
     /// Name, bytes and mode of each file that there is.

@@ -7,6 +7,7 @@ mod doctor;
 mod history;
 mod hsm;
 mod keys;
+mod page;
 mod program;
 mod recover;
 mod setup;

@@ -5,19 +5,20 @@ use std::time::Duration;
 use adapters_fs::durable;
 use domain::Outcome;
 
-use super::{Next, program};
+use super::{Next, page, program};
 use crate::cli::StartupArgs;
-use crate::config::Config;
+use crate::config::{Config, unknown_variables};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::wire::{Access, wire, wire_start};
-use crate::{exit_code, json};
+use crate::{exit_code, json, metrics};
 use usecases::error::Error;
 use usecases::report::{Name, Report};
 use usecases::startup::{self, Mode, Request};
 use usecases::tls_admin;
 
-/// The main job.
+/// The main job: a start, and where it waits for a person and a page was asked for, that page and a
+/// start again.
 ///
 /// # Errors
 /// Why the start was refused or failed.
@@ -28,6 +29,35 @@ pub fn startup(
     report: &mut Report,
 ) -> Result<Next, Failure> {
     program::check(&arguments.command)?;
+    let page = arguments.page.or(config.page.value);
+    let page = page.filter(|_| !arguments.dry_run);
+    let mut open = None;
+    loop {
+        let next = start(config, arguments, console, report)?;
+        let waits = matches!(
+            report.outcome,
+            Some(Outcome::SetupRequired | Outcome::RecoveryRequired)
+        );
+        let (Some(address), true) = (page, waits) else {
+            return Ok(next);
+        };
+        metrics::keep_of_start(arguments, report);
+        if console.is_human() {
+            console.report(report, exit_code::SUCCESS);
+        }
+        page::serve(config, console, address, report, &mut open)?;
+        *report = Report::new("startup");
+        report.warnings.extend(unknown_variables());
+    }
+}
+
+/// One start.
+fn start(
+    config: &Config,
+    arguments: &StartupArgs,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Failure> {
     let (mode, access) = if arguments.dry_run {
         (Mode::DryRun, Access::ReadOnly)
     } else {

@@ -27,6 +27,7 @@ pub struct ConfigFile {
     pub static_files: StaticFiles,
     pub messages: Messages,
     pub nginx: Nginx,
+    pub page: Page,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +113,12 @@ pub struct Messages {
 #[serde(deny_unknown_fields, default)]
 pub struct Nginx {
     pub reload: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Page {
+    pub listen: Option<String>,
 }
 
 /// Reads the file. `required`: it was asked for by name, so it must be there.

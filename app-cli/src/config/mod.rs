@@ -6,6 +6,7 @@ mod secrets;
 mod server;
 mod variables;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use adapters_hsm::{ConfigValueError, Daemon, TokenUri};
@@ -66,6 +67,8 @@ pub struct Config {
     pub hsm_physical: Setting<bool>,
     /// Command that has nginx take up a new TLS set; empty where there is none.
     pub nginx_reload: Setting<Vec<String>>,
+    /// Where a start that waits for a person serves its page, where it does.
+    pub page: Setting<Option<SocketAddr>>,
     /// Files of the PINs.
     pub secrets: SecretFiles,
     /// Directories that static files are collected from.
@@ -287,6 +290,13 @@ impl Config {
                 )?,
             },
             nginx_reload: layers.file_only(file.nginx.reload, Vec::new),
+            page: Setting::optional(layers.pick(
+                "TRUSTPOINT_PAGE",
+                file.page.listen,
+                "page.listen",
+                text,
+            )?)
+            .and_then(|text| text.as_deref().map(listen_address).transpose())?,
             static_sources: layers.paths_in_file(file.static_files.sources, "static.sources")?,
             static_root: Setting::optional(
                 layers.path_in_file(file.static_files.root, "static.root")?,
@@ -380,6 +390,7 @@ impl Config {
                 humantime::format_duration(*wait).to_string()
             }),
             row("hsm.physical", &self.hsm_physical, ToString::to_string),
+            row("page.listen", &self.page, option),
             row("nginx.reload", &self.nginx_reload, |items| list(items)),
             row("static.sources", &self.static_sources, |items| list(items)),
             row("static.root", &self.static_root, option),
@@ -391,6 +402,17 @@ impl Config {
         rows.extend(self.secrets.rows());
         rows
     }
+}
+
+/// An address and a port to listen on.
+fn listen_address(text: &str) -> Result<SocketAddr, Failure> {
+    text.parse().map_err(|error| {
+        Failure::new(
+            FaultKind::Config,
+            format!("page.listen: \"{text}\" is no address with a port: {error}"),
+            "write it like `0.0.0.0:8443` or `[::]:8443`, in page.listen or TRUSTPOINT_PAGE",
+        )
+    })
 }
 
 impl Names {

@@ -2,7 +2,7 @@
 //! heard.
 
 /// Every variable that begins as ours, of this program and of its container, and what it is for.
-pub const TABLE: [(&str, &str); 27] = [
+pub const TABLE: [(&str, &str); 28] = [
     (
         "TRUSTPOINT_ADDRESS",
         "Where the container's page is reached; the compose file reads it.",
@@ -70,6 +70,10 @@ pub const TABLE: [(&str, &str); 27] = [
     (
         "TRUSTPOINT_NODE_ID",
         "Name of the node among those that share a database: node.id.",
+    ),
+    (
+        "TRUSTPOINT_PAGE",
+        "Address and port of the setup and recovery page: page.listen.",
     ),
     (
         "TRUSTPOINT_POSTGRES_IMAGE",

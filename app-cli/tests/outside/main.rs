@@ -34,6 +34,7 @@ mod last_copy;
 mod module_ends;
 mod mounts;
 mod outputs;
+mod page;
 mod pin_budget;
 mod recovery;
 mod reference_faults;

@@ -15,7 +15,7 @@ pub enum Tests {
 }
 
 /// What the names of [`Tests::OfDatabase`] begin with.
-const OF_DATABASE: [&str; 16] = [
+const OF_DATABASE: [&str; 17] = [
     "backup::restore::",
     "backup::refusals::",
     "contradictions::",
@@ -27,6 +27,7 @@ const OF_DATABASE: [&str; 16] = [
     "keys::",
     "last_copy::",
     "outputs::",
+    "page::",
     "recovery::",
     "runbook::",
     "scenarios::",

@@ -6,12 +6,13 @@ use super::tree::{SourceFile, Tree};
 const DOCUMENT: &str = "ARCHITECTURE.md";
 const MARK: &str = "Architecture Invariant:";
 const KEPT: &str = "Kept by";
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "domain",
     "ports",
     "adapters-hsm",
     "adapters-db",
     "adapters-fs",
+    "adapters-web",
     "usecases",
     "app-cli",
     "xtask",

@@ -1,0 +1,234 @@
+//! The server: TLS connections, each for one request, and how all of it ends.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use domain::Outcome;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ports::TlsCredential;
+use time::OffsetDateTime;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use usecases::report::{Report, rfc3339};
+use usecases::waits::Waits;
+
+use crate::access::{AccessCode, Door};
+use crate::desk::{Clerk, Desk, Progress, watch_others};
+use crate::refusals::Refusals;
+use crate::routes;
+use crate::sessions::Sessions;
+use crate::site::Site;
+use crate::texts::Languages;
+use crate::tls;
+
+/// How many connections there are at once.
+const CONNECTIONS: u32 = 64;
+
+/// How long a request may take to arrive, from the connection to its last byte.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// How long its answer may take from then on.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The longest head of a request.
+const HEAD: usize = 16 << 10;
+
+/// The most headers of a request.
+const HEADERS: usize = 64;
+
+/// How long what is being answered may take once the page ends.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long the page stays to show that all is done.
+const LAST_PAGE: Duration = Duration::from_secs(5);
+
+/// How long it stays from then on.
+const LAST_STYLE: Duration = Duration::from_secs(1);
+
+/// A page that is ready to be served.
+pub struct Page {
+    /// The socket.
+    pub listener: TcpListener,
+    /// What the server shows as its certificate.
+    pub credential: TlsCredential,
+    /// What lets an operator in.
+    pub code: AccessCode,
+    /// The languages beside English.
+    pub languages: Languages,
+    /// What the start found that waits now.
+    pub report: Report,
+    /// The node.
+    pub desk: Arc<dyn Desk>,
+}
+
+/// Why a page ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// The node may be ready: a start finds out.
+    StartAgain,
+    /// A signal came.
+    Signal,
+}
+
+/// Serves until the node may be ready, or `stop` becomes readable.
+///
+/// # Errors
+/// Nothing can be served.
+pub fn serve(
+    page: Page,
+    stop: UnixStream,
+) -> Result<End, Box<dyn std::error::Error + Send + Sync>> {
+    let acceptor = TlsAcceptor::from(tls::config(&page.credential)?);
+    let sessions = Sessions::new()?;
+    page.listener.set_nonblocking(true)?;
+    stop.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    let clerk = Arc::new(Clerk::new(page.desk));
+    let waited = match page.report.outcome {
+        Some(Outcome::RecoveryRequired) => Waits::ForPassword,
+        _ => Waits::ForSetup,
+    };
+    let site = Rc::new(Site {
+        door: RefCell::new(Door::new(page.code)),
+        sessions: RefCell::new(sessions),
+        clerk: Arc::clone(&clerk),
+        languages: page.languages,
+        report: page.report,
+        when: rfc3339(OffsetDateTime::now_utc()),
+        end_was_shown: Notify::new(),
+    });
+    let (ending, mut ended) = watch::channel(None);
+    let watching = watch_in_thread(clerk, waited, ending.clone())?;
+    let end = LocalSet::new().block_on(&runtime, async {
+        let listener = tokio::net::TcpListener::from_std(page.listener)?;
+        let stop = tokio::net::UnixStream::from_std(stop)?;
+        let signals = ending.clone();
+        spawn_local(async move {
+            // An end of the other side would be no signal, and is none: it lives as long as this.
+            if stop.readable().await.is_ok() {
+                signals.send_replace(Some(End::Signal));
+            }
+        });
+        spawn_local(end_when_done(Rc::clone(&site), ending));
+        let places = Arc::new(Semaphore::new(CONNECTIONS as usize));
+        let accepting = spawn_local(accept(listener, acceptor, site, Arc::clone(&places)));
+        let end = ended.wait_for(Option::is_some).await;
+        let end = end.ok().and_then(|end| *end).unwrap_or(End::StartAgain);
+        accepting.abort();
+        // Whoever is slower than that is cut off.
+        let _ = timeout(GRACE, places.acquire_many(CONNECTIONS)).await;
+        io::Result::Ok(end)
+    });
+    watching.store(true, Ordering::Relaxed);
+    // What blocks still is waited for by whoever takes the lock next.
+    runtime.shutdown_background();
+    Ok(end?)
+}
+
+/// Watches for what others do to the node; gives back what ends that.
+fn watch_in_thread(
+    clerk: Arc<Clerk>,
+    waited: Waits,
+    ending: watch::Sender<Option<End>>,
+) -> io::Result<Arc<AtomicBool>> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    thread::Builder::new()
+        .name("page-watch".to_owned())
+        .spawn(move || {
+            watch_others(&clerk, waited, &|| over.load(Ordering::Relaxed));
+            ending.send_if_modified(|end| end.replace(End::StartAgain).is_none());
+        })?;
+    Ok(is_over)
+}
+
+/// Ends the page some time after setup or recovery has worked: whoever asked for it sees that it has.
+async fn end_when_done(site: Rc<Site>, ending: watch::Sender<Option<End>>) {
+    let mut progress = site.clerk.progress();
+    let is_done = |progress: &Progress| matches!(progress, Progress::Done(_));
+    if progress.wait_for(is_done).await.is_ok() {
+        // Nobody may be looking any more; whoever is has the style of that page to load yet.
+        if timeout(LAST_PAGE, site.end_was_shown.notified())
+            .await
+            .is_ok()
+        {
+            sleep(LAST_STYLE).await;
+        }
+        ending.send_if_modified(|end| end.replace(End::StartAgain).is_none());
+    }
+}
+
+async fn accept(
+    listener: tokio::net::TcpListener,
+    acceptor: TlsAcceptor,
+    site: Rc<Site>,
+    places: Arc<Semaphore>,
+) {
+    loop {
+        // Never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let served = connection(stream, acceptor.clone(), Rc::clone(&site));
+                spawn_local(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            // A client that is gone already, or no file left: the next one may have more luck.
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// One request and its answer. What goes wrong is the client's: there is nobody else to tell.
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, site: Rc<Site>) {
+    let until = Rc::new(Cell::new(Instant::now() + ARRIVAL));
+    let Ok(Ok(stream)) = timeout_at(until.get(), acceptor.accept(stream)).await else {
+        return;
+    };
+    let deadline = Rc::clone(&until);
+    let is_handed_on = Rc::new(Cell::new(false));
+    let stream = Refusals::new(stream, Rc::clone(&is_handed_on));
+    let service = service_fn(move |request| {
+        is_handed_on.set(true);
+        let (site, deadline) = (Rc::clone(&site), Rc::clone(&deadline));
+        async move {
+            let arrived = || deadline.set(Instant::now() + ANSWER);
+            Ok::<_, Infallible>(routes::answer(&site, request, arrived).await)
+        }
+    });
+    let mut served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(ARRIVAL)
+        .keep_alive(false)
+        .max_buf_size(HEAD)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    loop {
+        let limit = until.get();
+        let ended = timeout_at(limit, &mut served).await;
+        // The request arrived in the meantime: its answer has a time of its own.
+        if ended.is_ok() || until.get() == limit {
+            return;
+        }
+    }
+}

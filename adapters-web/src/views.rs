@@ -1,0 +1,226 @@
+//! The pages as HTML. Every text that comes from elsewhere is escaped by the template.
+
+use domain::Outcome;
+use maud::{DOCTYPE, Markup, html};
+use usecases::report::{ErrorReport, Report, StepReport, StepResult};
+
+use crate::sessions::Session;
+use crate::site::Site;
+use crate::texts::{self, Language};
+
+pub mod login;
+pub mod progress;
+pub mod recovery;
+pub mod wizard;
+
+/// Who reads a page, and what it says of the node.
+pub struct View<'a> {
+    language: Language<'a>,
+    session: Option<&'a Session>,
+    /// What the start found.
+    pub report: &'a Report,
+    /// When it did.
+    pub when: &'a str,
+}
+
+impl<'a> View<'a> {
+    /// For a reader.
+    pub fn new(site: &'a Site, language: Language<'a>, session: Option<&'a Session>) -> Self {
+        Self {
+            language,
+            session,
+            report: &site.report,
+            when: &site.when,
+        }
+    }
+
+    /// A text in the reader's language.
+    pub fn text(&self, text: &'static str) -> &'a str {
+        self.language.text(text)
+    }
+
+    /// A text with what goes into its places.
+    pub fn filled(&self, text: &'static str, places: &[(&str, &str)]) -> String {
+        self.language.filled(text, places)
+    }
+
+    /// That something cannot be done now, and what can.
+    pub fn cannot(&self, title: &'static str, error: &ErrorReport) -> Markup {
+        let main = html! {
+            h1 { (self.text(title)) }
+            (self.problem(texts::CANNOT, error))
+        };
+        self.page(title, None, &main)
+    }
+
+    /// A whole page.
+    fn page(&self, title: &'static str, refresh: Option<u8>, main: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang=(self.language.tag) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    @if let Some(seconds) = refresh {
+                        meta http-equiv="refresh" content=(seconds);
+                    }
+                    title { (self.text(title)) " · Trustpoint" }
+                    link rel="stylesheet" href="/style.css";
+                    link rel="icon" href="/icon.svg" type="image/svg+xml";
+                }
+                body {
+                    header {
+                        img src="/icon.svg" alt="" width="28" height="28";
+                        p { strong { "Trustpoint" } " " span { (self.version()) } }
+                        @if let Some(session) = self.session {
+                            form method="post" action="/logout" {
+                                (token(session))
+                                button.quiet type="submit" { (self.text(texts::LOG_OUT)) }
+                            }
+                        }
+                    }
+                    main { (main) }
+                }
+            }
+        }
+    }
+
+    fn version(&self) -> String {
+        let version = self.report.version.current.as_deref().unwrap_or_default();
+        self.filled(texts::VERSION, &[("version", version)])
+    }
+
+    /// A form of this session.
+    fn form(&self, action: &str, fields: &Markup) -> Markup {
+        html! {
+            form method="post" action=(action) {
+                @if let Some(session) = self.session { (token(session)) }
+                (fields)
+            }
+        }
+    }
+
+    /// An error with what to do next, as the commands say it: in English.
+    fn problem(&self, title: &'static str, error: &ErrorReport) -> Markup {
+        html! {
+            section.problem role="alert" {
+                h2 { (self.text(title)) }
+                p lang="en" { (error.message) }
+                @if !error.causes.is_empty() {
+                    ul lang="en" { @for cause in &error.causes { li { (cause) } } }
+                }
+                @if !error.hint.is_empty() {
+                    p { strong { (self.text(texts::NEXT)) } " " span lang="en" { (error.hint) } }
+                }
+            }
+        }
+    }
+
+    /// The steps that ended.
+    fn steps(&self, steps: &[StepReport], is_open: bool) -> Markup {
+        html! {
+            @if !steps.is_empty() {
+                details open[is_open] {
+                    summary { (self.text(texts::STEPS)) }
+                    ol.steps {
+                        @for step in steps {
+                            li {
+                                code { (step.step) } " "
+                                em { (self.text(result(step.result))) }
+                                p lang="en" { (step.detail) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the start found.
+    fn wanted(&self) -> &'static str {
+        match self.report.outcome {
+            Some(Outcome::RecoveryRequired) => texts::RECOVERY_WANTED,
+            _ => texts::SETUP_WANTED,
+        }
+    }
+}
+
+const fn result(result: StepResult) -> &'static str {
+    match result {
+        StepResult::Done => texts::STEP_DONE,
+        StepResult::Unchanged | StepResult::Planned => texts::STEP_OK,
+        StepResult::Skipped => texts::STEP_SKIPPED,
+        StepResult::Failed => texts::STEP_FAILED,
+    }
+}
+
+fn token(session: &Session) -> Markup {
+    html! { input type="hidden" name="form_token" value=(session.form_token()); }
+}
+
+/// A fingerprint, which is broken between two bytes alone.
+fn fingerprint(fingerprint: &str) -> Markup {
+    html! {
+        p.fingerprint {
+            code { @for byte in fingerprint.split_inclusive(':') { (byte) wbr; } }
+        }
+    }
+}
+
+/// What stands beside a field: a hint, and what is wrong with it.
+#[derive(Default)]
+struct Field<'a> {
+    name: &'a str,
+    hint: Option<&'a str>,
+    problem: Option<&'a str>,
+    /// The language of the problem, where it is not that of the page.
+    problem_lang: Option<&'static str>,
+}
+
+impl Field<'_> {
+    /// What a screen reader reads after the label.
+    fn described_by(&self) -> Option<String> {
+        let hint = self.hint.map(|_| format!("{}-hint", self.name));
+        let problem = self.problem.map(|_| format!("{}-problem", self.name));
+        let ids: Vec<String> = problem.into_iter().chain(hint).collect();
+        (!ids.is_empty()).then(|| ids.join(" "))
+    }
+
+    fn is_wrong(&self) -> Option<&'static str> {
+        self.problem.map(|_| "true")
+    }
+
+    fn beside(&self) -> Markup {
+        html! {
+            @if let Some(problem) = self.problem {
+                p.wrong id={ (self.name) "-problem" } lang=[self.problem_lang] { (problem) }
+            }
+            @if let Some(hint) = self.hint {
+                p.hint id={ (self.name) "-hint" } { (hint) }
+            }
+        }
+    }
+}
+
+/// A field for a secret, which is never filled in.
+fn secret(field: &Field<'_>, label: &str, autocomplete: &str, has_focus: bool) -> Markup {
+    html! {
+        div.field {
+            label for=(field.name) { (label) }
+            (field.beside())
+            input type="password" id=(field.name) name=(field.name) autocomplete=(autocomplete)
+                aria-describedby=[field.described_by()] aria-invalid=[field.is_wrong()]
+                autofocus[has_focus];
+        }
+    }
+}
+
+/// That a request was not taken.
+pub fn forbidden(view: &View<'_>) -> Markup {
+    let main = html! {
+        h1 { (view.text(texts::FORBIDDEN)) }
+        p { (view.text(texts::FORBIDDEN_HINT)) }
+    };
+    view.page(texts::FORBIDDEN, None, &main)
+}

@@ -1,0 +1,53 @@
+//! `/progress`: what is being done, and how it ended.
+
+use maud::{Markup, html};
+use usecases::report::{Report, StepReport};
+
+use super::{View, fingerprint};
+use crate::desk::Failed;
+use crate::texts;
+
+/// Seconds until the page looks again.
+const REFRESH: u8 = 1;
+
+/// At work.
+pub fn working(view: &View<'_>, steps: &[StepReport]) -> Markup {
+    let main = html! {
+        h1 { (view.text(texts::PROGRESS)) }
+        p.working role="status" { (view.text(texts::PROGRESS_HINT)) }
+        (view.steps(steps, true))
+    };
+    view.page(texts::PROGRESS, Some(REFRESH), &main)
+}
+
+/// It worked.
+pub fn done(view: &View<'_>, report: &Report) -> Markup {
+    let shown = view.report.tls.as_ref().map(|tls| &tls.sha256_fingerprint);
+    let tls = report.tls.as_ref().map(|tls| &tls.sha256_fingerprint);
+    let main = html! {
+        h1 { (view.text(texts::DONE)) }
+        p role="status" { (view.text(texts::DONE_HINT)) }
+        @if let Some(new) = tls.filter(|_| tls != shown) {
+            p { (view.text(texts::DONE_CERTIFICATE)) }
+            (fingerprint(new))
+        }
+        p { a href="/" { (view.text(texts::DONE_LINK)) } }
+        @if !report.warnings.is_empty() {
+            h2 { (view.text(texts::WARNINGS)) }
+            ul lang="en" { @for warning in &report.warnings { li { (warning) } } }
+        }
+        (view.steps(&report.steps, false))
+    };
+    view.page(texts::DONE, None, &main)
+}
+
+/// It did not work.
+pub fn failed(view: &View<'_>, failed: &Failed) -> Markup {
+    let main = html! {
+        h1 { (view.text(texts::FAILED)) }
+        (view.problem(texts::FAILED, &failed.error))
+        p { a href=(failed.form) { (view.text(texts::AGAIN)) } }
+        (view.steps(&failed.steps, false))
+    };
+    view.page(texts::FAILED, None, &main)
+}
