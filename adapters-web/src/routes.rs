@@ -189,11 +189,16 @@ fn progress(site: &Site, view: &View<'_>) -> Answer {
 /// Begins a task, and waits for its first news. Whether the password was wrong, and nothing else.
 async fn begin(site: &Site, task: Task) -> Result<bool, Answer> {
     let mut progress = site.clerk.progress();
-    if let Err(error) = site.clerk.begin(task) {
-        site.clerk
-            .note(&format!("no thread for what the page was asked: {error}"));
-        let what = "the system has no room for this now; try again\n";
-        return Err(answer::text(StatusCode::SERVICE_UNAVAILABLE, what));
+    match site.clerk.begin(task) {
+        Ok(true) => {}
+        // Somebody else was faster; `/progress` shows what becomes of that.
+        Ok(false) => return Ok(false),
+        Err(error) => {
+            let line = format!("no thread for what the page was asked: {error}");
+            site.clerk.note(&line);
+            let what = "the system has no room for this now; try again\n";
+            return Err(answer::text(StatusCode::SERVICE_UNAVAILABLE, what));
+        }
     }
     let has_news =
         |progress: &Progress| !matches!(progress, Progress::Working(steps) if steps.is_empty());
@@ -207,14 +212,20 @@ async fn begin(site: &Site, task: Task) -> Result<bool, Answer> {
     Ok(is_wrong)
 }
 
-/// Runs what blocks on a thread of its own.
+/// Asks the node on a thread of its own; `refused` answers what it says against it. What somebody else
+/// has begun in the meantime has an answer of its own.
 async fn ask<T: Send + 'static>(
     site: &Site,
     ask: impl FnOnce(&Node) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Box<ErrorReport>> {
+    refused: impl FnOnce(&ErrorReport) -> Answer,
+) -> Result<T, Answer> {
     let clerk = Arc::clone(&site.clerk);
-    match spawn_blocking(move || clerk.ask(ask)).await {
-        Ok(answered) => answered.map_err(Box::new),
+    let asked = match spawn_blocking(move || clerk.ask(ask)).await {
+        Ok(asked) => asked,
         Err(panicked) => resume_unwind(panicked.into_panic()),
+    };
+    if site.clerk.is_taken() {
+        return Err(answer::see("/progress"));
     }
+    asked.map_err(|error| refused(&error))
 }

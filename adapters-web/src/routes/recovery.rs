@@ -16,9 +16,10 @@ pub async fn get(site: &Site, view: &View<'_>) -> Answer {
     if site.clerk.is_taken() {
         return answer::see("/progress");
     }
-    match ask(site, recover::may_recover).await {
+    let refused = |error: &_| answer::page(StatusCode::OK, recovery::no_way(view, error));
+    match ask(site, recover::may_recover, refused).await {
         Ok(()) => answer::page(StatusCode::OK, recovery::page(view, None)),
-        Err(error) => answer::page(StatusCode::OK, recovery::no_way(view, &error)),
+        Err(answer) => answer,
     }
 }
 
@@ -35,8 +36,9 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     if password.is_empty() {
         return wrong(texts::PASSWORD_EMPTY);
     }
-    if let Err(error) = ask(site, recover::may_recover).await {
-        return answer::page(StatusCode::CONFLICT, recovery::no_way(view, &error));
+    let refused = |error: &_| answer::page(StatusCode::CONFLICT, recovery::no_way(view, error));
+    if let Err(answer) = ask(site, recover::may_recover, refused).await {
+        return answer;
     }
     let request = Request {
         password,

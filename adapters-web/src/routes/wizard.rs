@@ -22,12 +22,13 @@ pub async fn get(site: &Site, view: &View<'_>) -> Answer {
     if site.clerk.is_taken() {
         return answer::see("/progress");
     }
-    match ask(site, choices).await {
+    let refused = |error: &_| answer::page(StatusCode::OK, view.cannot(texts::SETUP, error));
+    match ask(site, choices, refused).await {
         Ok(choices) => {
             let page = wizard::page(view, &choices, &Entries::default(), &Problems::default());
             answer::page(StatusCode::OK, page)
         }
-        Err(error) => answer::page(StatusCode::OK, view.cannot(texts::SETUP, &error)),
+        Err(answer) => answer,
     }
 }
 
@@ -44,17 +45,12 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     let names = names_of(&entries.san);
     let checked = {
         let names = names.clone();
-        ask(site, move |node| {
-            Ok((choices(node)?, problem_of_names(node, &names)))
-        })
-        .await
+        move |node: &Node| Ok((choices(node)?, problem_of_names(node, &names)))
     };
-    let (choices, problem) = match checked {
+    let refused = |error: &_| answer::page(StatusCode::CONFLICT, view.cannot(texts::SETUP, error));
+    let (choices, problem) = match ask(site, checked, refused).await {
         Ok(checked) => checked,
-        Err(error) => {
-            let page = view.cannot(texts::SETUP, &error);
-            return answer::page(StatusCode::CONFLICT, page);
-        }
+        Err(answer) => return answer,
     };
     let storage = choices
         .storages()
