@@ -31,7 +31,7 @@ fn ready() -> Sandbox {
 /// A new node on an empty schema, with the directory that its lock stands in.
 fn fresh() -> Sandbox {
     let sandbox = Sandbox::on_server();
-    std::fs::create_dir_all(sandbox.database().parent().unwrap()).unwrap();
+    fs::create_dir_all(sandbox.database().parent().unwrap()).unwrap();
     sandbox
 }
 
@@ -214,7 +214,7 @@ fn doctor_looks_at_no_file_of_a_database_on_a_server() {
     sandbox.run(&["setup", "--storage", "software"]).expect(0);
     let password = sandbox.path("database-password");
     crate::sandbox::put(&password, "not asked for here\n");
-    let set_mode = |mode: &str| crate::sandbox::tool("chmod", [mode, password.to_str().unwrap()]);
+    let set_mode = |mode: &str| tool("chmod", [mode, password.to_str().unwrap()]);
     set_mode("0600");
     sandbox.set(
         "TRUSTPOINT_DATABASE_PASSWORD_FILE",
