@@ -109,10 +109,12 @@ impl Staged {
         let when = |number: usize| applied_on.get(number).cloned().unwrap_or_default();
         let (sql, _) = migrations(0, applied_on.len(), when)?;
         text.push_str(&sql);
-        // What the migrations put in themselves is another installation.
-        text.push_str("DELETE FROM installation; DELETE FROM sealing;");
-        opened.run(&text)?;
         let made = Twin::of(applied_on.len())?;
+        // What the migrations put in themselves is another installation.
+        for (table, _) in made.own_tables() {
+            text.push_str(&format!("DELETE FROM {table};\n"));
+        }
+        opened.run(&text)?;
         let mut asks = Vec::new();
         for (table, columns) in made.own_tables() {
             for row in rows_of(&from, table, columns).map_err(&reading)? {

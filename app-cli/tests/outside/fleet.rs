@@ -10,7 +10,10 @@ mod refused;
 mod rights;
 mod together;
 
-use crate::sandbox::{PASSWORD, Run, Sandbox};
+use std::fs;
+use std::path::Path;
+
+use crate::sandbox::{PASSWORD, Run, Sandbox, tool};
 use crate::server::Server;
 use crate::terminal::pty::Terminal;
 
@@ -28,7 +31,7 @@ fn ready() -> Sandbox {
 /// A new node on an empty schema, with the directory that its lock stands in.
 fn fresh() -> Sandbox {
     let sandbox = Sandbox::on_server();
-    std::fs::create_dir_all(sandbox.database().parent().unwrap()).unwrap();
+    fs::create_dir_all(sandbox.database().parent().unwrap()).unwrap();
     sandbox
 }
 
@@ -211,7 +214,7 @@ fn doctor_looks_at_no_file_of_a_database_on_a_server() {
     sandbox.run(&["setup", "--storage", "software"]).expect(0);
     let password = sandbox.path("database-password");
     crate::sandbox::put(&password, "not asked for here\n");
-    let set_mode = |mode: &str| crate::sandbox::tool("chmod", [mode, password.to_str().unwrap()]);
+    let set_mode = |mode: &str| tool("chmod", [mode, password.to_str().unwrap()]);
     set_mode("0600");
     sandbox.set(
         "TRUSTPOINT_DATABASE_PASSWORD_FILE",
@@ -311,6 +314,20 @@ fn a_node_that_is_new_to_the_database_is_told_so_and_not_that_its_token_is_lost_
         let run = node.run(&["startup", "--require-ready"]).expect(0);
         assert_eq!(run.fingerprint(), served);
     }
+}
+
+/// What an older version has backed up is restored as it is, and upgraded by the next start.
+#[test]
+fn a_backup_of_an_older_schema_moves_to_a_server() {
+    let node = Sandbox::on_server();
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outside/schema_6");
+    fs::remove_dir(node.path("tokens")).unwrap();
+    let (saved, tokens) = (old.join("tokens"), node.path("tokens"));
+    tool("cp", ["-r".as_ref(), saved.as_os_str(), tokens.as_os_str()]);
+    let backup = old.join("node.backup").display().to_string();
+    node.run(&["backup", "restore", &backup]).expect(0);
+    let run = node.run(&["startup", "--require-ready"]).expect(0);
+    assert_eq!(run.startup_scenario(), "VERSION_UPGRADE");
 }
 
 /// Another installation takes the place of none that is set up, and the hint says how it goes.
