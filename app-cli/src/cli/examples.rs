@@ -6,9 +6,7 @@ Examples:
   # What the next start would do; changes nothing
   trustpointctl startup --dry-run
   # In a container: where the start worked, the server takes its place
-  trustpointctl startup -- nginx -g 'daemon off;'
-  # The same, with a page for whoever sets the node up
-  trustpointctl startup --page 0.0.0.0:8443 -- nginx -g 'daemon off;'";
+  trustpointctl startup -- nginx -g 'daemon off;'";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -226,7 +226,7 @@ mod tests {
     }
 
     /// What the compose file does not give to the node, and why.
-    const LEFT_OUT: [(&str, &str); 18] = [
+    const LEFT_OUT: [(&str, &str); 19] = [
         ("HSM_PIN", "the PIN comes as a file, a secret"),
         ("HSM_PIN_FILE", "the secret is mounted where the default is"),
         ("HSM_SO_PIN", "the PIN comes as a file, a secret"),
@@ -264,6 +264,10 @@ mod tests {
         (
             "TRUSTPOINT_HSM_PHYSICAL",
             "the compose file's token is a SoftHSM; that of compose.kryoptic.yaml is not",
+        ),
+        (
+            "TRUSTPOINT_PAGE",
+            "the image's Nginx serves a page of its own while the node waits",
         ),
         (
             "TRUSTPOINT_ROOT",
