@@ -63,6 +63,15 @@ pub fn with_cookie(mut answer: Answer, cookie: &str) -> Answer {
     answer
 }
 
+/// The same answer, at which a browser gives up the pages that it keeps for "back" with what was typed
+/// there: `no-store` is not enough. It has to belong to what is asked for once the next page is there.
+pub fn and_forget(mut answer: Answer) -> Answer {
+    let name = HeaderName::from_static("clear-site-data");
+    let headers = answer.headers_mut();
+    headers.insert(name, HeaderValue::from_static("\"cache\""));
+    answer
+}
+
 /// The same answer with how many seconds to wait.
 pub fn retry_after(mut answer: Answer, seconds: u64) -> Answer {
     let seconds = HeaderValue::from(seconds);

@@ -112,7 +112,10 @@ async fn get(site: &Site, request: &Request<Incoming>) -> Answer {
     match path {
         "/healthz" => return health(site),
         "/style.css" => return answer::of(StatusCode::OK, "text/css; charset=utf-8", STYLE),
-        "/icon.svg" => return answer::of(StatusCode::OK, "image/svg+xml", ICON),
+        "/icon.svg" => {
+            let icon = answer::of(StatusCode::OK, "image/svg+xml", ICON);
+            return answer::and_forget(icon);
+        }
         _ => {}
     }
     let session = site.session(headers);
