@@ -54,7 +54,7 @@ impl Need {
     }
 }
 
-const NEEDS: [Need; 22] = [
+const NEEDS: [Need; 24] = [
     Need {
         package: "softhsm2",
         found_by: FoundBy::Program("softhsm2-util"),
@@ -95,6 +95,14 @@ const NEEDS: [Need; 22] = [
     Need {
         package: "openssl",
         found_by: FoundBy::Program("openssl"),
+    },
+    Need {
+        package: "chromium",
+        found_by: FoundBy::Program("chromium"),
+    },
+    Need {
+        package: "chromium-driver",
+        found_by: FoundBy::Program("chromedriver"),
     },
     Need {
         package: "opensc",
