@@ -10,8 +10,7 @@ use crate::sandbox::put;
 /// Where `cargo xtask screens --page` wants pictures.
 const PICTURES: &str = "TRUSTPOINT_TEST_PICTURES";
 
-/// Looks at the page that is shown, narrow and wide, light and dark; takes its pictures where they are
-/// wanted.
+/// Looks at the page that is shown, narrow and wide, light and dark.
 #[track_caller]
 pub fn look(browser: &Browser, language: &str, name: &str) {
     for (width, scheme) in [
@@ -26,6 +25,12 @@ pub fn look(browser: &Browser, language: &str, name: &str) {
     }
     let complaints = browser.complaints();
     assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+}
+
+/// The same, and takes its pictures for the documents where they are wanted.
+#[track_caller]
+pub fn show(browser: &Browser, language: &str, name: &str) {
+    look(browser, language, name);
     if let Some(folder) = std::env::var_os(PICTURES) {
         take_pictures(browser, language, Path::new(&folder), name);
     }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 
-use crate::audit::look;
+use crate::audit::{look, show};
 use crate::browser::{Browser, DOWN, until};
 use crate::sandbox::{PASSWORD, Sandbox, openssl_fingerprint};
 use crate::served::Served;
@@ -35,7 +35,8 @@ fn story(accepted: &str, language: &str, heading: &str) {
 
 #[track_caller]
 fn set_up(browser: &Browser, sandbox: &Sandbox, language: &str, heading: &str) {
-    let look = |name: &str| look(browser, language, name);
+    let look = |name| look(browser, language, name);
+    let show = |name| show(browser, language, name);
     let served = Served::start(sandbox);
     browser.go(&served.url("/"));
     assert_eq!(
@@ -45,13 +46,13 @@ fn set_up(browser: &Browser, sandbox: &Sandbox, language: &str, heading: &str) {
     let shown = browser.text("return document.querySelector('.fingerprint').textContent");
     let certificate = sandbox.tls("nginx-tls-server-cert.pem");
     assert_eq!(shown.trim(), openssl_fingerprint(&certificate));
-    look("login");
+    show("login");
     browser.give_code("not-the-code");
     browser.is_told_what_is_wrong_with("code");
     look("login-wrong");
     browser.give_code(&served.code());
     assert_eq!(browser.path(), "/setup");
-    look("setup");
+    show("setup");
 
     // A browser asks for one of them by itself; the page does where it does not.
     browser
@@ -77,7 +78,7 @@ fn set_up(browser: &Browser, sandbox: &Sandbox, language: &str, heading: &str) {
             .text("return document.getElementById('password-problem').textContent")
             .is_empty()
     );
-    look("setup-wrong");
+    show("setup-wrong");
     browser.fill("san", "node.example.org");
     browser.fill("password", PASSWORD);
     browser.fill("password_again", "another");
@@ -91,9 +92,10 @@ fn set_up(browser: &Browser, sandbox: &Sandbox, language: &str, heading: &str) {
     browser.fill("password_again", PASSWORD);
     browser.send();
     assert_eq!(browser.path(), "/progress");
-    look("progress");
+    show("progress");
     browser.leave_by(|| drop(lock));
-    is_done(browser, language);
+    is_done(browser);
+    show("done");
     served.becomes_the_application();
     let certificate = openssl_names(sandbox);
     assert!(
@@ -104,21 +106,21 @@ fn set_up(browser: &Browser, sandbox: &Sandbox, language: &str, heading: &str) {
 
 /// `/progress` looks again by itself until all is done.
 #[track_caller]
-fn is_done(browser: &Browser, language: &str) {
+fn is_done(browser: &Browser) {
     until("the last page", || {
         let is_done = browser.try_run("return !!document.querySelector('main a[href=\"/\"]')");
         (is_done == Ok(true.into())).then_some(())
     });
-    look(browser, language, "done");
 }
 
 #[track_caller]
 fn recover(browser: &Browser, sandbox: &Sandbox, language: &str) {
-    let look = |name: &str| look(browser, language, name);
+    let look = |name| look(browser, language, name);
+    let show = |name| show(browser, language, name);
     let served = Served::start(sandbox);
     browser.log_in(&served);
     assert_eq!(browser.path(), "/recover");
-    look("recover");
+    show("recover");
     browser.send();
     browser.is_told_what_is_wrong_with("password");
     browser.fill("password", "not the backup password");
@@ -128,10 +130,11 @@ fn recover(browser: &Browser, sandbox: &Sandbox, language: &str) {
         browser.text("return document.getElementById('password').value"),
         ""
     );
-    look("recover-wrong");
+    show("recover-wrong");
     browser.fill("password", PASSWORD);
     browser.send();
-    is_done(browser, language);
+    is_done(browser);
+    look("recovered");
     served.becomes_the_application();
 }
 
@@ -145,7 +148,7 @@ fn no_password_helps(browser: &Browser, language: &str) {
     assert_eq!(browser.path(), "/recover");
     let fields = browser.run("return document.querySelectorAll('main input').length");
     assert_eq!(fields, 0);
-    look(browser, language, "no-way");
+    show(browser, language, "no-way");
 }
 
 fn openssl_names(sandbox: &Sandbox) -> String {
