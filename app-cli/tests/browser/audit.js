@@ -74,5 +74,17 @@ for (const field of fields) {
   const edge = colour(getComputedStyle(field).borderTopColor);
   const ratio = contrast(edge, behind(field.parentElement));
   if (ratio < 3) say(`edge ${ratio.toFixed(2)}`, field);
+  const isWrong = field.getAttribute("aria-invalid") === "true";
+  const wrong = document.querySelector(".wrong");
+  if (isWrong && getComputedStyle(wrong).color !== getComputedStyle(field).borderTopColor) {
+    say("wrong, and not marked", field);
+  }
+}
+const focused = document.activeElement;
+if (focused !== document.body) {
+  const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(focused);
+  if (outlineStyle !== "solid" || parseFloat(outlineWidth) < 2) say("focus does not show", focused);
+  const ratio = contrast(colour(outlineColor), behind(focused.parentElement));
+  if (ratio < 3) say(`focus ${ratio.toFixed(2)}`, focused);
 }
 return faults;

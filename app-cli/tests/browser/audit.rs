@@ -57,6 +57,11 @@ fn take_pictures(browser: &Browser, language: &str, folder: &Path, name: &str) {
     } else {
         &[("-de", 720, "dark")]
     };
+    // A reader's node has its files where they are by default.
+    browser.run(
+        "for (const element of document.querySelectorAll('main p')) { \
+         element.innerHTML = element.innerHTML.replace(/\\/dev\\/shm\\/[^/]+\\/root/g, '') }",
+    );
     for (kind, width, scheme) in kinds {
         browser.look_through(*width, 200, scheme);
         let height = browser.run("return document.documentElement.scrollHeight");
@@ -112,6 +117,17 @@ pub fn finds_what_is_wrong(browser: &Browser, language: &str) {
         (
             "document.querySelector('input[type=text]').style.borderColor = '#999'",
             "edge 2.8",
+        ),
+        (
+            "document.activeElement.style.outline = 'none'",
+            "focus does not show",
+        ),
+        (
+            "const [field] = document.querySelectorAll('input[type=text]'); \
+             field.ariaInvalid = 'true'; \
+             document.querySelector('.hint[id]').className = 'wrong'; \
+             field.style.borderColor = '#777'",
+            "wrong, and not marked",
         ),
     ] {
         browser.look_through(1280, 800, "light");
