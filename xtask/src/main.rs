@@ -64,7 +64,7 @@ const TASKS: [Task; 8] = [
     ),
     (
         "screens",
-        ": the pictures of docs/screens.md, from real runs at a terminal",
+        "[--page]: the pictures of docs/screens.md, from real runs at a terminal, or of docs/page.md, from a browser",
         screens::run,
     ),
 ];

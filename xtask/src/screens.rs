@@ -1,8 +1,11 @@
 //! `cargo xtask screens`: pictures of the program at a terminal of 80 columns, from real runs on a
 //! real token. They hold times and fingerprints, so nothing compares them; the page that shows them
 //! is compared like every other generated document.
+//!
+//! `cargo xtask screens --page`: pictures of the setup page in a browser.
 
 mod host;
+mod page;
 mod picture;
 mod pty;
 pub mod story;
@@ -38,7 +41,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
             play(Path::new(program), false)?;
             play(Path::new(program), true)
         }
-        _ => Err("there are no arguments".to_owned()),
+        [flag] if flag == "--page" => page::run(),
+        _ => Err("there is no argument but --page".to_owned()),
     }
 }
 
