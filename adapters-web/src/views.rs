@@ -169,10 +169,13 @@ fn fingerprint(fingerprint: &str) -> Markup {
 }
 
 /// What stands beside a field: a hint, and what is wrong with it.
+#[derive(Default)]
 struct Field<'a> {
     name: &'a str,
     hint: Option<&'a str>,
     problem: Option<&'a str>,
+    /// The language of the problem, where it is not that of the page.
+    problem_lang: Option<&'static str>,
 }
 
 impl Field<'_> {
@@ -191,7 +194,7 @@ impl Field<'_> {
     fn beside(&self) -> Markup {
         html! {
             @if let Some(problem) = self.problem {
-                p.wrong id={ (self.name) "-problem" } { (problem) }
+                p.wrong id={ (self.name) "-problem" } lang=[self.problem_lang] { (problem) }
             }
             @if let Some(hint) = self.hint {
                 p.hint id={ (self.name) "-hint" } { (hint) }

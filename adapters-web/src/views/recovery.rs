@@ -12,6 +12,7 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
         name: "password",
         hint: Some(view.text(texts::PASSWORD_HINT)),
         problem,
+        ..Field::default()
     };
     let main = html! {
         h1 { (view.text(texts::RECOVER)) }

@@ -95,6 +95,7 @@ fn storage(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Pro
         name: "storage",
         hint: None,
         problem: problems.storage.as_deref(),
+        ..Field::default()
     };
     html! {
         fieldset aria-describedby=[field.described_by()] {
@@ -130,6 +131,8 @@ fn names(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Probl
         name: "san",
         hint: Some(&hint),
         problem: problems.san.as_deref(),
+        // As a use case says it.
+        problem_lang: Some("en"),
     };
     html! {
         div.field {
@@ -155,11 +158,13 @@ fn password(view: &View<'_>, entries: &Entries, problems: &Problems) -> Markup {
         name: "password",
         hint: Some(&hint),
         problem: problems.password.as_deref(),
+        ..Field::default()
     };
     let again = Field {
         name: "password_again",
         hint: None,
         problem: problems.password_again.as_deref(),
+        ..Field::default()
     };
     let focus = problems.first();
     html! {

@@ -76,7 +76,7 @@ for (const field of fields) {
   if (ratio < 3) say(`edge ${ratio.toFixed(2)}`, field);
   const isWrong = field.getAttribute("aria-invalid") === "true";
   const wrong = document.querySelector(".wrong");
-  if (isWrong && getComputedStyle(wrong).color !== getComputedStyle(field).borderTopColor) {
+  if (isWrong && wrong && getComputedStyle(wrong).color !== getComputedStyle(field).borderTopColor) {
     say("wrong, and not marked", field);
   }
 }
