@@ -27,8 +27,9 @@ texts! {
     RECOVERY_WANTED = "This node waits for its backup password";
     VERSION = "Version {version}";
     FINGERPRINT = "SHA-256 fingerprint of this server's certificate";
-    COMPARE = "Compare it with the one in the log of the node. Where they differ, somebody stands between \
-               you and the node: give nothing here.";
+    COMPARE = "Compare it with the one that your browser shows for this connection, and that with the one in \
+               the log of the node; what a page says of itself proves nothing. Where they differ, somebody \
+               stands between you and the node: give nothing here.";
     CODE = "Access code";
     CODE_HINT = "It stands in the log of the node beside the fingerprint, and in the file page-code of the \
                  runtime directory.";
