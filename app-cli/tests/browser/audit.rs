@@ -60,7 +60,7 @@ fn take_pictures(browser: &Browser, language: &str, folder: &Path, name: &str) {
     // A reader's node has its files where they are by default.
     browser.run(
         "for (const element of document.querySelectorAll('main p')) { \
-         element.innerHTML = element.innerHTML.replace(/\\/dev\\/shm\\/[^/]+\\/root/g, '') }",
+         element.innerHTML = element.innerHTML.replace(/\\/dev\\/shm\\/[^/]+\\/root(?=\\/)/g, '') }",
     );
     for (kind, width, scheme) in kinds {
         browser.look_through(*width, 200, scheme);
