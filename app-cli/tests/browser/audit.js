@@ -4,6 +4,9 @@ const faults = [];
 const say = (what, element) => faults.push(`${what}: ${element.outerHTML.slice(0, 160)}`);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const words = (element) => (element?.textContent ?? "").trim();
+// What is folded has to be as good.
+const folded = all("details:not([open])");
+for (const details of folded) details.open = true;
 
 if (all("h1").length !== 1) faults.push(`${all("h1").length} h1`);
 if (!words(document.querySelector("title"))) faults.push("no title");
@@ -87,4 +90,5 @@ if (focused !== document.body) {
   const ratio = contrast(colour(outlineColor), behind(focused.parentElement));
   if (ratio < 3) say(`focus ${ratio.toFixed(2)}`, focused);
 }
+for (const details of folded) details.open = false;
 return faults;
