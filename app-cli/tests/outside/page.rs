@@ -276,7 +276,9 @@ fn a_setup_of_another_node_of_the_fleet_ends_the_page() {
     let second = first.beside("second");
     let pages = [&first, &second].map(Waiting::start);
     first.run(&["setup", "--storage", "software"]).expect(0);
-    pages.map(Waiting::application);
+    for page in pages {
+        page.application();
+    }
 }
 
 #[test]
