@@ -13,7 +13,6 @@ use super::session::Ask;
 use crate::content::not_initialised;
 use crate::defect::defect;
 use crate::sqlite::db::Db;
-use crate::sqlite::snapshot_files::Kind;
 use crate::sqlite::{backup, snapshot, space};
 
 /// How many bytes the rows of the schema take.
@@ -39,10 +38,7 @@ impl Backups for PostgresDatabase {
     }
 
     fn snapshot(&self, purpose: Purpose, now: OffsetDateTime) -> Result<MadeSnapshot, BackupError> {
-        let kind = match purpose {
-            Purpose::BeforeUpgrade => Kind::Upgrade,
-            Purpose::KeepsKey => Kind::Replaced,
-        };
+        let kind = purpose.into();
         let twin = self.0.copy()?;
         let twin = twin.ok_or_else(|| not_initialised(&self.0.name()))?;
         Ok(self.0.snapshot_of(&twin, kind, now)?)

@@ -18,7 +18,6 @@ use crate::sqlite::backup::{self, Staged};
 use crate::sqlite::connections::{Connections, Mode};
 use crate::sqlite::live_copy::plain_file;
 use crate::sqlite::path_state::{PathState, is_journal_hot};
-use crate::sqlite::snapshot_files::Kind;
 use crate::sqlite::{draft, integrity, migrate, snapshot, space};
 use crate::store::{Database, Engine};
 use crate::watch::Watch;
@@ -183,10 +182,7 @@ impl Backups for SqliteDatabase {
     }
 
     fn snapshot(&self, purpose: Purpose, now: OffsetDateTime) -> Result<MadeSnapshot, BackupError> {
-        let kind = match purpose {
-            Purpose::BeforeUpgrade => Kind::Upgrade,
-            Purpose::KeepsKey => Kind::Replaced,
-        };
+        let kind = purpose.into();
         self.0.connections.ensure_writable_mode()?;
         // A copy is harmless, and wanted, of a newer schema too.
         let made = self.0.connections.with_schema(|db| {

@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use ports::{FileError, ResultExt as _};
+use ports::{FileError, Purpose, ResultExt as _};
 use rusqlite::{Connection, OpenFlags};
 use time::{OffsetDateTime, UtcOffset};
 
@@ -24,6 +24,15 @@ pub(crate) enum Kind {
     /// A restore or a new DEK came next: it may be all that is left of a key, and is never removed
     /// here.
     Replaced,
+}
+
+impl From<Purpose> for Kind {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::BeforeUpgrade => Self::Upgrade,
+            Purpose::KeepsKey => Self::Replaced,
+        }
+    }
 }
 
 impl Kind {
