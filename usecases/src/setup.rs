@@ -118,10 +118,32 @@ pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Err
             cleared,
             "the database no longer says \"set up\"",
         );
+        recorder
+            .report
+            .warnings
+            .extend(others_complete(node, &record));
     }
     recorder.go_to(SetupWizardState::SetupCryptoStorage)?;
     recorder.report.outcome = Some(domain::Outcome::SetupRequired);
     Ok(())
+}
+
+/// A node that has completed setup says so on its own disks, and its next start puts the mark back (C9).
+fn others_complete(node: &Node, record: &NodeRecord) -> Option<String> {
+    let others: Vec<&str> = record
+        .nodes
+        .iter()
+        .map(|other| other.node.as_str())
+        .filter(|name| *name != node.settings.node_id)
+        .collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "other nodes share this database ({}), and the next start of one that is set up completes \
+             setup again for all: stop them, and run `trustpointctl setup --reset` on each before \
+             it is started",
+            others.join(", ")
+        )
+    })
 }
 
 fn set_up_token(

@@ -209,6 +209,28 @@ fn status_names_the_nodes_that_still_run_an_older_version() {
 }
 
 #[test]
+fn setup_begun_again_names_the_nodes_that_would_complete_it() {
+    let mut first = Sandbox::on_server();
+    first.set("TRUSTPOINT_NODE_ID", "node-1");
+    first.run(&["setup", "--storage", "software"]).expect(0);
+    let reset = ["setup", "--reset"];
+    assert_eq!(first.run(&reset).expect(0).warnings(), "");
+    first.run(&["setup", "--storage", "software"]).expect(0);
+    let second = first.beside("node-2");
+    second.run(&["startup", "--require-ready"]).expect(0);
+    let warnings = second.run(&reset).expect(0).warnings();
+    assert!(
+        warnings.contains("(node-1)") && warnings.contains("setup --reset"),
+        "{warnings}"
+    );
+    // As it says: reset on each, and none of them puts the mark back.
+    first.run(&reset).expect(0);
+    for node in [&first, &second] {
+        assert_eq!(node.run(&["startup"]).expect(0).outcome(), "setup_required");
+    }
+}
+
+#[test]
 fn doctor_looks_at_no_file_of_a_database_on_a_server() {
     let mut sandbox = Sandbox::on_server();
     sandbox.run(&["setup", "--storage", "software"]).expect(0);
