@@ -104,6 +104,26 @@ fn tls_is_spoken_as_the_url_says_and_the_login_is_bound_to_it() {
 }
 
 #[test]
+fn a_client_certificate_is_shown_where_the_url_names_one() {
+    let server = Server::shared();
+    server.sql("postgres", "CREATE ROLE with_certificate LOGIN");
+    let url = through(server.port(), "with_certificate", "postgres");
+    let without = format!("{url}?sslmode=require");
+    let error = failed(ServerRig::new().open_with(&without, None).read());
+    assert_eq!(error.kind(), FaultKind::Denied, "{error}");
+    let file = |name: &str| server.directory().join(name).display().to_string();
+    let (certificate, key) = (file("client.crt"), file("client.key"));
+    let with = format!("{without}&sslcert={certificate}&sslkey={key}");
+    assert!(
+        ServerRig::new()
+            .open_with(&with, None)
+            .read()
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
 fn c04_a_server_that_is_silent_or_away_is_waited_for_and_no_longer() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();

@@ -25,6 +25,7 @@ else
   $as_user "$bin/initdb" -D "$dir/data" -U tests -A trust -E UTF8 --no-sync || exit 1
   { echo 'local all,replication all trust'
     echo 'hostnossl all with_tls all reject'
+    echo 'hostssl all with_certificate all cert'
     echo 'host all with_password,bound_password all scram-sha-256'
     echo 'host all all all trust'; } >"$dir/data/pg_hba.conf"
   $as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
@@ -32,14 +33,16 @@ else
     -addext basicConstraints=critical,CA:FALSE \
     -keyout "$dir/data/server.key" -out "$dir/data/server.crt"
   chmod 600 "$dir/data/server.key"
+  $as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -subj /CN=with_certificate -keyout "$dir/data/client.key" -out "$dir/data/client.crt"
 fi
-cp "$dir/data/server.crt" "$dir/server.crt"
+cp "$dir/data/server.crt" "$dir/data/client.crt" "$dir/data/client.key" "$dir"
 if [ -n "$small" ]; then
   mkdir -m 777 "$dir/small" && mount -t tmpfs -o "size=$small,mode=777" small "$dir/small" || exit 1
   $as_user mkdir "$dir/small/tables"
 fi
 $as_user "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 \
-  -c ssl=on -c fsync=off -c max_connections=300 -c autovacuum=off &
+  -c ssl=on -c ssl_ca_file=client.crt -c fsync=off -c max_connections=300 -c autovacuum=off &
 server=$!
 cat >/dev/null
 # What runs in the background ignores INT until it has set up its own way to end.
