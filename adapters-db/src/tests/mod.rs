@@ -175,11 +175,16 @@ impl BackupsRig for Rig {
     }
 
     fn damage(&self, file: &str) {
-        let mut bytes = std::fs::read(file).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        put(Utf8Path::new(file), &bytes);
+        flip_a_bit(file);
     }
+}
+
+/// Damages a file in its middle.
+pub(crate) fn flip_a_bit(file: &str) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    put(Utf8Path::new(file), &bytes);
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]

@@ -9,7 +9,7 @@ use ports::{Backups, Secret};
 use tempfile::TempDir;
 
 use super::every_port::*;
-use super::put;
+use super::flip_a_bit;
 use super::server::{Server, new_name};
 use crate::postgres::{PostgresDatabase, Target, round_trips};
 
@@ -75,10 +75,7 @@ impl BackupsRig for ServerRig {
     }
 
     fn damage(&self, file: &str) {
-        let mut bytes = std::fs::read(file).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        put(file.into(), &bytes);
+        flip_a_bit(file);
     }
 }
 
