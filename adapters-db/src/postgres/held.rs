@@ -8,11 +8,21 @@ use rusqlite::types::Value;
 
 use super::session::Ask;
 
-/// Whether `$1` is locked by the backend `$2` that began at `$3`. A key of 64 bits stands in two columns.
-const IS_HELD: &str = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-     AND (l.classid::bigint << 32 | l.objid::bigint) = $1 AND l.pid = $2 \
-     AND (extract(epoch FROM a.backend_start) * 1000000)::bigint = $3)";
+/// Which row of `pg_locks` is the lock of the key `$1`: a key of 64 bits stands in two columns.
+macro_rules! is_of_key {
+    () => {
+        "locktype = 'advisory' AND granted AND objsubid = 1 \
+         AND (classid::bigint << 32 | objid::bigint) = $1"
+    };
+}
+pub(super) use is_of_key;
+
+/// Whether `$1` is locked by the backend `$2` that began at `$3`.
+const IS_HELD: &str = concat!(
+    "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE ",
+    is_of_key!(),
+    " AND l.pid = $2 AND (extract(epoch FROM a.backend_start) * 1000000)::bigint = $3)"
+);
 
 /// A backend of the server. A server that begins anew in a container gives the same numbers again: the
 /// time tells the backend of another node from the one that held the lock before.

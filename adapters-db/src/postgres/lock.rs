@@ -9,19 +9,21 @@ use rusqlite::types::Value;
 use super::connection::Opened;
 use super::database::PostgresDatabase;
 use super::error::Health;
-use super::held::{Backend, Held, key};
+use super::held::{Backend, Held, is_of_key, key};
 use super::server::Server;
 use super::session::{Ask, Rows};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Which backend this is, since when, and whether it holds the lock. A key of 64 bits stands in two
-/// columns.
-const IS_OWN: &str = "SELECT pg_backend_pid()::bigint, (SELECT (extract(epoch FROM backend_start) \
+/// Which backend this is, since when, and whether it holds the lock.
+const IS_OWN: &str = concat!(
+    "SELECT pg_backend_pid()::bigint, (SELECT (extract(epoch FROM backend_start) \
      * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()), \
-     EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
-     AND (classid::bigint << 32 | objid::bigint) = $1 AND pid = pg_backend_pid())";
+     EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND ",
+    is_of_key!(),
+    ")"
+);
 /// A session that waits for an HSM or a person for long is not to be ended for being idle. One whose
 /// machine has lost its power is: by itself the server notices that after two hours, in which nobody else
 /// has the lock.
@@ -29,12 +31,13 @@ const STAYS: &str = "SELECT set_config(s.name, v.value, false) FROM (VALUES \
      ('idle_session_timeout', '0'), ('tcp_keepalives_idle', '15'), ('tcp_keepalives_interval', '5'), \
      ('tcp_keepalives_count', '3')) AS v (name, value) JOIN pg_settings s ON s.name = v.name";
 /// Who holds it. Its session has done nothing since it took it.
-const HOLDER: &str = "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.application_name, ''), '') \
+const HOLDER: &str = concat!(
+    "SELECT 'backend ' || l.pid || coalesce(', ' || nullif(a.application_name, ''), '') \
      || coalesce(' at ' || host(a.client_addr), '') || coalesce(', since ' || \
      to_char(a.state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '') \
-     FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-     AND (l.classid::bigint << 32 | l.objid::bigint) = $1";
+     FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE ",
+    is_of_key!()
+);
 
 /// The lock of a database that nodes share.
 pub struct AdvisoryLock {
