@@ -267,7 +267,7 @@ mod tests {
         ),
         (
             "TRUSTPOINT_PAGE",
-            "the image's Nginx serves a page of its own while the node waits",
+            "the image's CMD has --page, which a `startup` typed beside it must not have",
         ),
         (
             "TRUSTPOINT_ROOT",

@@ -28,6 +28,7 @@ use outside::{sandbox, schema};
 
 mod audit;
 mod browser;
+mod elsewhere;
 mod operator;
 mod served;
 mod sessions;

@@ -108,7 +108,7 @@ fn set_up(browser: &Browser, sandbox: &Sandbox, language: &str, heading: &str) {
 
 /// `/progress` looks again by itself until all is done.
 #[track_caller]
-fn is_done(browser: &Browser) {
+pub fn is_done(browser: &Browser) {
     until("the last page", || {
         let is_done = browser.try_run("return !!document.querySelector('main a[href=\"/\"]')");
         (is_done == Ok(true.into())).then_some(())

@@ -27,7 +27,7 @@ pub struct Seen {
     pub fingerprint: String,
     /// How many certificates the server sent.
     pub chain: usize,
-    /// `ready`, `setup` or `recovery`, as the page's header says.
+    /// The outcome of the start, as `/healthz` says.
     pub state: String,
     /// Header and page.
     pub page: String,
@@ -88,56 +88,47 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-/// Asks for the page, and for what a load balancer asks for: only a node that is ready answers
-/// either with 200.
+/// The node as a client sees it.
 pub fn get(address: SocketAddr) -> Result<Seen> {
-    let seen = get_path(address, "/")?;
-    let health = get_path(address, "/healthz")?;
-    for answer in [&seen, &health] {
-        let status = if answer.state == "ready" {
-            "200"
-        } else {
-            "503"
-        };
-        if !answer.page.starts_with(&format!("HTTP/1.1 {status} ")) {
-            return Err(format!("not {status}, but: {}", answer.page));
-        }
-    }
-    let outcome = match health.state.as_str() {
-        "ready" => "ready".to_owned(),
-        waiting => format!("{waiting}_required"),
-    };
-    if !health
-        .page
-        .ends_with(&format!("{{\"outcome\":\"{outcome}\"}}"))
-    {
-        return Err(format!("not the outcome {outcome}, but: {}", health.page));
-    }
-    Ok(seen)
-}
-
-fn get_path(address: SocketAddr, path: &str) -> Result<Seen> {
-    let mut page = String::new();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
-    let (fingerprint, chain) = connect(address, |stream| {
-        stream.write_all(request.as_bytes())?;
-        let mut bytes = Vec::new();
-        let read = stream.read_to_end(&mut bytes);
-        page = String::from_utf8_lossy(&bytes).into_owned();
-        read.map(drop)
-    })?;
-    let state = page
-        .lines()
-        .find_map(|line| line.strip_prefix("X-Trustpoint-State: "))
-        .ok_or_else(|| format!("no page, but: {page}"))?
-        .trim()
-        .to_owned();
+    let state = health(address)?;
+    let ((fingerprint, chain), page) = get_path(address, "/")?;
+    expect_status(&page, "200")?;
     Ok(Seen {
         fingerprint,
         chain,
         state,
         page,
     })
+}
+
+/// What a load balancer asks for: the outcome, with 200 where the node is ready and nowhere else.
+pub fn health(address: SocketAddr) -> Result<String> {
+    let (_, answer) = get_path(address, "/healthz")?;
+    let outcome = answer
+        .split_once("\r\n\r\n{\"outcome\":\"")
+        .and_then(|(_, rest)| rest.strip_suffix("\"}"))
+        .ok_or_else(|| format!("no outcome, but: {answer}"))?;
+    let status = if outcome == "ready" { "200" } else { "503" };
+    expect_status(&answer, status)?;
+    Ok(outcome.to_owned())
+}
+
+fn expect_status(answer: &str, status: &str) -> Result<()> {
+    if answer.starts_with(&format!("HTTP/1.1 {status} ")) {
+        return Ok(());
+    }
+    Err(format!("not {status}, but: {answer}"))
+}
+
+/// What was shown, and the answer.
+fn get_path(address: SocketAddr, path: &str) -> Result<(Shown, String)> {
+    let mut answer = Vec::new();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+    let shown = connect(address, |stream| {
+        stream.write_all(request.as_bytes())?;
+        stream.read_to_end(&mut answer).map(drop)
+    })?;
+    Ok((shown, String::from_utf8_lossy(&answer).into_owned()))
 }
 
 /// Shakes hands and goes; the fingerprint that was shown.

@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::report::{Report, same};
 use crate::run::Result;
 
-/// The port of nginx in the node's container.
+/// The port of the page, and then of nginx, in the node's container.
 pub const PORT: &str = "8443";
 
 /// How long a node may take until it serves its page, where nothing keeps it waiting.
@@ -185,7 +185,7 @@ impl<'a> Container<'a> {
         Ok(time)
     }
 
-    /// Where the host reaches nginx. The port may be another one after each start.
+    /// Where the host reaches the page and nginx. The port may be another one after each start.
     pub fn address(&self) -> Result<SocketAddr> {
         let text = self.engine.text(&["port", &self.name, PORT])?;
         text.lines()
@@ -199,21 +199,30 @@ impl<'a> Container<'a> {
     }
 
     pub fn page_within(&self, limit: Duration) -> Result<Seen> {
+        self.await_seen(limit, |_| true)
+    }
+
+    fn await_seen(&self, limit: Duration, is_wanted: impl Fn(&Seen) -> bool) -> Result<Seen> {
         let begin = Instant::now();
         loop {
             // A container that has ended has no port either.
             let seen = self.address().and_then(client::get);
             match (seen, self.ended()?) {
-                (Ok(seen), _) => return Ok(seen),
-                (Err(_), Some(code)) => {
+                (Ok(seen), _) if is_wanted(&seen) => return Ok(seen),
+                (_, Some(code)) => {
                     return Err(format!("{} ended with {code}, and no page", self.name));
                 }
-                (Err(why), None) if begin.elapsed() > limit => {
-                    return Err(format!("{}: no page within {limit:?}: {why}", self.name));
+                (seen, None) if begin.elapsed() > limit => {
+                    return Err(format!("{} after {limit:?}: {seen:?}", self.name));
                 }
-                (Err(_), None) => std::thread::sleep(PAUSE),
+                _ => std::thread::sleep(PAUSE),
             }
         }
+    }
+
+    /// Waits until the page says `state`: what somebody typed in the container has that come about.
+    pub fn await_page(&self, state: &str) -> Result<Seen> {
+        self.await_seen(PATIENCE, |seen| seen.state == state)
     }
 
     /// The first page has to say `state`.
@@ -231,6 +240,11 @@ impl<'a> Container<'a> {
             seen.fingerprint.as_str(),
             fingerprint,
         )
+    }
+
+    /// The outcome that a load balancer is told.
+    pub fn health(&self) -> Result<String> {
+        client::health(self.address()?)
     }
 
     /// Waits until a client is shown this certificate: a reload lets nginx's old worker go on for
@@ -325,11 +339,14 @@ impl<'a> Container<'a> {
         ))
     }
 
-    /// The report of the last start, from the log.
+    /// The report of the last start: from its file, or, where the container has ended, from the log.
     pub fn report(&self) -> Result<Report> {
-        let (stdout, stderr) = self.logs()?;
-        Report::all_in(&stdout)
+        let text = match self.ended()? {
+            None => self.exec_text(&["cat", "/run/trustpoint/startup.json"])?,
+            Some(_) => self.logs()?.0,
+        };
+        Report::all_in(&text)
             .pop()
-            .ok_or_else(|| format!("{} has no report in its log: {stdout}{stderr}", self.name))
+            .ok_or_else(|| format!("{} has no report, but: {text}", self.name))
     }
 }

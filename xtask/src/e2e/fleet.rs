@@ -4,8 +4,8 @@ use super::container::Container;
 use super::pki::Authority;
 use super::project::Project;
 use super::report::same;
-use super::story::setup::set_up_softhsm;
-use super::world::{PASSWORD_FILE, World};
+use super::story::setup::{recover, set_up_softhsm};
+use super::world::World;
 use crate::run::Result;
 
 /// What the documents have an operator name once.
@@ -82,20 +82,17 @@ impl<'a> Fleet<'a> {
         Ok(Some((fleet, served)))
     }
 
-    /// Sets the first node up, and has the others join.
+    /// Sets the first node up, and has the others join: they notice by themselves.
     pub fn set_up(&self) -> Result<String> {
         let [first, others @ ..] = &self.nodes;
-        let served = first.expect_page("setup")?.fingerprint;
+        let served = first.expect_page("setup_required")?.fingerprint;
         for node in others {
-            node.expect_page_with("setup", &served)?;
+            node.expect_page_with("setup_required", &served)?;
         }
         set_up_softhsm(first)?;
         for node in others {
-            node.restart()?;
-            node.expect_page("recovery")?;
-            let recover = ["recover", "--backup-password-file", PASSWORD_FILE];
-            node.ctl(&recover)?.expect(0)?;
-            node.await_fingerprint(&served)?;
+            node.await_page("recovery_required")?;
+            recover(node)?;
         }
         self.expect_ready(&served)?;
         Ok(served)

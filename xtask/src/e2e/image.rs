@@ -44,21 +44,41 @@ impl Images {
 
     /// Builds all of them; what has not changed comes from the engine's cache.
     pub fn build(engine: &Engine) -> Result<Self> {
-        provide_base(engine)?;
         let staged = tempfile::tempdir().map_err(|error| format!("a build context: {error}"))?;
         let containers = run::root()?.join("containers");
-        // The program of this version last, so that it is the one that stays in the target folder.
-        let next = stage(&containers, staged.path(), "next", &["next-migration"])?;
-        let node = stage(&containers, staged.path(), "node", &[])?;
+        // The linker of the program has work for one core, and packages come from a network.
+        let (programs, servers) = std::thread::scope(|scope| {
+            let servers = scope.spawn(|| {
+                provide_base(engine)?;
+                let softhsm = build(engine, "softhsm", &containers.join("softhsm"), &[])?;
+                let postgres = build(engine, "postgres", &containers.join("postgres"), &[])?;
+                Ok((softhsm, postgres))
+            });
+            let programs = stage_both(&containers, staged.path());
+            let servers = servers.join();
+            (
+                programs,
+                servers.unwrap_or_else(|_| Err("the build of an image panicked".to_owned())),
+            )
+        });
+        let ((next, node), (softhsm, postgres)) = (programs?, servers?);
         let version = format!("APP_VERSION={NEXT_VERSION}");
         Ok(Self {
-            softhsm: build(engine, "softhsm", &containers.join("softhsm"), &[])?,
-            postgres: build(engine, "postgres", &containers.join("postgres"), &[])?,
+            softhsm,
+            postgres,
             tools: build(engine, "tools", &node, &["TOOLS=sqlite3 strace"])?,
             node: build(engine, "node", &node, &[])?,
             next: build(engine, "next", &next, &[&version])?,
         })
     }
+}
+
+/// The build contexts of the later version and of this one, whose program is built last, so that it is the
+/// one that stays in the target folder.
+fn stage_both(containers: &Path, below: &Path) -> Result<(PathBuf, PathBuf)> {
+    let next = stage(containers, below, "next", &["next-migration"])?;
+    let node = stage(containers, below, "node", &[])?;
+    Ok((next, node))
 }
 
 /// A build context: the folder `trustpoint` with the program in it.

@@ -8,6 +8,7 @@ mod interrupted;
 mod kill;
 mod moving;
 mod outage;
+mod page;
 mod recovery;
 mod rolling;
 mod runbook;
@@ -113,6 +114,12 @@ const STORIES: &[Story] = &[
         name: "vendor",
         what: "another token by compose.kryoptic.yaml: ready; pulled out: 69; a second one: recover",
         play: vendor::vendor,
+    },
+    Story {
+        number: 23,
+        name: "page",
+        what: "setup and recovery in a browser, on the image's own page; the same process is nginx then",
+        play: page::page,
     },
     Story {
         number: 5,

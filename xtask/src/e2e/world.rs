@@ -58,10 +58,12 @@ pub struct Spec<'a> {
 }
 
 /// A start whose report can be read from the log.
-pub const START: [&str; 7] = [
+pub const START: [&str; 9] = [
     "--format",
     "json",
     "startup",
+    "--page",
+    "0.0.0.0:8443",
     "--",
     "nginx",
     "-g",
@@ -276,7 +278,7 @@ impl<'a> World<'a> {
     pub fn fresh_node(&self) -> Result<Container<'a>> {
         let node = self.node(&self.spec())?;
         node.start()?;
-        node.expect_page("setup")?;
+        node.expect_page("setup_required")?;
         Ok(node)
     }
 

@@ -25,7 +25,7 @@ pub fn confined(world: &World<'_>) -> Result<()> {
             .unwrap_or_else(|_| Err("setup panicked".to_owned()))
     });
     setup?;
-    require(lists.contains("trustpointctl"), || {
+    require(lists.contains("trustpointctl --format json setup"), || {
         format!("setup was in no process list: {lists}")
     })?;
     node.restart()?;

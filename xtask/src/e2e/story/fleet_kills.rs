@@ -9,7 +9,7 @@ use crate::e2e::container::Container;
 use crate::e2e::fleet::{Fleet, NODES};
 use crate::e2e::random::Random;
 use crate::e2e::report::{Report, require};
-use crate::e2e::world::World;
+use crate::e2e::world::{START, World};
 use crate::run::Result;
 
 /// Longer than a start takes after the engine says that the container runs.
@@ -24,7 +24,7 @@ pub fn fleet_kills(world: &World<'_>) -> Result<()> {
         return Ok(());
     };
     // With reports in their logs.
-    let command = r#"{ command: [--format, json, startup, --, nginx, -g, "daemon off;"] }"#;
+    let command = format!("{{ command: {START:?} }}");
     let services = NODES.map(|node| format!("  {node}: {command}\n")).concat();
     let file = "containers/compose.kills.yaml";
     project.put(file, &format!("version: \"3.8\"\nservices:\n{services}"))?;
@@ -116,10 +116,12 @@ impl Killed<'_> {
         })
     }
 
-    /// How many starts said how they ended.
+    /// How many starts said how they ended: by a report, or by the page that they serve.
     fn reports(&self) -> Result<usize> {
         let logs = self.fleet.nodes.iter().map(Container::logs);
-        let count = |(stdout, _): (String, String)| Report::all_in(&stdout).len();
+        let count = |(stdout, stderr): (String, String)| {
+            Report::all_in(&stdout).len() + stderr.matches("setup page: ").count()
+        };
         logs.map(|logs| logs.map(count)).sum()
     }
 }

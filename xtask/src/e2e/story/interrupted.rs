@@ -69,7 +69,7 @@ fn one_setup(world: &World<'_>, storage: &str, number: usize) -> Result<Option<S
         ..usual
     })?;
     node.start()?;
-    let first = node.expect_page("setup")?.fingerprint;
+    let first = node.expect_page("setup_required")?.fingerprint;
     let when = format!("inject=rename,renameat,renameat2:signal=KILL:when={number}");
     let mut command = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
     command.extend(["-e", "trace=rename,renameat,renameat2", "-e", &when]);
@@ -101,7 +101,7 @@ fn goes_through(node: &Container<'_>, storage: &str, first: &str) -> Result<Stri
     let state = node.exec_text(&["ls", "/etc/trustpoint/wizard/state"])?;
     node.kill()?;
     node.start()?;
-    node.expect_page("setup")?;
+    node.expect_page("setup_required")?;
     let ran = match storage {
         "softhsm" => set_up_softhsm(node)?,
         _ => set_up_software(node)?,

@@ -23,7 +23,7 @@ pub fn moving(world: &World<'_>) -> Result<()> {
     };
 
     let node = project.up()?;
-    node.expect_page("setup")?;
+    node.expect_page("setup_required")?;
     set_up_softhsm(&node)?;
     let first = node.expect_page("ready")?.fingerprint;
     let installation = project.by_hand("sql 'SELECT installation_id FROM installation'")?;

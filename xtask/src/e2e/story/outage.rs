@@ -81,7 +81,7 @@ pub fn tcp(world: &World<'_>) -> Result<()> {
     };
     let node = world.node(&spec)?;
     node.start()?;
-    let first = node.expect_page("setup")?.fingerprint;
+    let first = node.expect_page("setup_required")?.fingerprint;
     set_up_softhsm(&node)?;
     node.restart()?;
     node.expect_page_with("ready", &first)?;

@@ -1,6 +1,6 @@
 //! The token is lost, or everything but a backup: stories 5 and 6.
 
-use super::setup::{ready_softhsm, ready_software};
+use super::setup::{ready_softhsm, ready_software, recover};
 use crate::e2e::report::{require, same};
 use crate::e2e::world::{PASSWORD_FILE, WRONG_PASSWORD_FILE, World};
 use crate::run::Result;
@@ -16,7 +16,7 @@ pub fn token_lost(world: &World<'_>) -> Result<()> {
 
     for _ in 0..2 {
         node.start()?;
-        let page = node.expect_page("recovery")?;
+        let page = node.expect_page("recovery_required")?;
         require(page.fingerprint != first, || {
             "the sealed credential is served although its DEK is lost".to_owned()
         })?;
@@ -33,12 +33,12 @@ pub fn token_lost(world: &World<'_>) -> Result<()> {
         same(
             "what the check says",
             String::from_utf8_lossy(&check.stdout).as_ref(),
-            "recovery_required: waits for `trustpointctl recover`\n",
+            "recovery_required: open the page, or type `trustpointctl recover`\n",
         )?;
         node.stop()?;
     }
     node.start()?;
-    node.expect_page("recovery")?;
+    node.expect_page("recovery_required")?;
     let before = world.contents(&["data", "wizard", "tokens"])?;
     let wrong = ["recover", "--backup-password-file", WRONG_PASSWORD_FILE];
     let ran = node.ctl(&wrong)?.expect(77)?;
@@ -48,18 +48,15 @@ pub fn token_lost(world: &World<'_>) -> Result<()> {
         world.contents(&["data", "wizard", "tokens"])?,
         before,
     )?;
-    node.expect_page("recovery")?;
+    node.expect_page("recovery_required")?;
 
-    let right = ["recover", "--backup-password-file", PASSWORD_FILE];
-    let ran = node.ctl(&right)?.expect(0)?;
+    let ran = recover(&node)?;
     same(
         "the fingerprint of recover",
         ran.report.fingerprint(),
         &first,
     )?;
-    // nginx was reloaded; its old worker may answer once more.
-    node.await_fingerprint(&first)?;
-    same("the page's state", node.page()?.state.as_str(), "ready")?;
+    node.expect_page_with("ready", &first)?;
     node.restart()?;
     node.expect_page_with("ready", &first)
 }
@@ -74,7 +71,7 @@ pub fn all_lost(world: &World<'_>) -> Result<()> {
     lose(world, &["data", "wizard"])?;
     let node = world.node(&world.software_spec())?;
     node.start()?;
-    node.expect_page("setup")?;
+    node.expect_page("setup_required")?;
     node.ctl(&["backup", "restore", BACKUP])?.expect(0)?;
     node.restart()?;
     node.expect_page_with("ready", &first)?;
@@ -97,13 +94,12 @@ pub fn all_lost(world: &World<'_>) -> Result<()> {
     let node = world.fresh_node()?;
     node.ctl(&["backup", "restore", BACKUP])?.expect(0)?;
     node.restart()?;
-    let page = node.expect_page("recovery")?;
+    let page = node.expect_page("recovery_required")?;
     require(page.fingerprint != first, || {
         "the sealed credential is served although its DEK is out of reach".to_owned()
     })?;
-    let recover = ["recover", "--backup-password-file", PASSWORD_FILE];
-    node.ctl(&recover)?.expect(0)?;
-    node.await_fingerprint(&first)?;
+    recover(&node)?;
+    node.expect_page_with("ready", &first)?;
     node.restart()?;
     node.expect_page_with("ready", &first)
 }

@@ -88,7 +88,7 @@ pub fn runbook(world: &World<'_>) -> Result<()> {
 /// `fresh` from before.
 fn set_up<'a>(project: &Project<'a>) -> Result<Container<'a>> {
     let node = project.up()?;
-    node.expect_page("setup")?;
+    node.expect_page("setup_required")?;
     let shm = node.exec_text(&["df", "--block-size=1M", "--output=size", "/dev/shm"])?;
     same(
         "the size of /dev/shm",
@@ -98,7 +98,7 @@ fn set_up<'a>(project: &Project<'a>) -> Result<Container<'a>> {
     node.kill()?;
     project.save("fresh")?;
     node.start()?;
-    node.expect_page("setup")?;
+    node.expect_page("setup_required")?;
     set_up_softhsm(&node)?;
     node.ctl(&["tls", "renew"])?.expect(0)?;
     node.ctl(&["backup", "create", BACKUP])?.expect(0)?;
@@ -165,9 +165,7 @@ impl Desk<'_> {
             self.project.typed(&self.remedy(" restart ")?.script)?;
         }
         match remedy.then.as_deref() {
-            Some("ready") => self.expect("ready", "ready"),
-            Some("setup_required") => self.expect("setup", "setup_required"),
-            Some(other) => Err(format!("no story knows the outcome {other:?}")),
+            Some(outcome) => self.expect(outcome),
             None => Ok(()),
         }
     }
@@ -184,12 +182,12 @@ impl Desk<'_> {
         self.node.await_failure(69, LIMIT)?;
         self.project.typed(&format!("{compose} start softhsm"))?;
         self.node.page_within(2 * LIMIT)?;
-        self.expect("ready", "ready")
+        self.expect("ready")
     }
 
     /// The page, and the certificate that `status` tells.
-    fn expect(&self, page: &str, outcome: &str) -> Result<()> {
-        self.node.expect_page(page)?;
+    fn expect(&self, outcome: &str) -> Result<()> {
+        self.node.await_page(outcome)?;
         let status = self.node.ctl(&["status"])?.report;
         status.expect("/outcome", outcome)?;
         self.node.await_fingerprint(status.fingerprint())

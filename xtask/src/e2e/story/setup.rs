@@ -12,39 +12,55 @@ pub const KEY_FILE: &str = "/etc/trustpoint/tls/nginx-tls-server-key.key";
 /// The stored form of a DEK that CKM_AES_GCM wrapped: magic, version, format.
 const WRAPPED_BY_GCM: &[u8] = b"TPDK\x01\x02";
 
-/// Sets the node up with software storage.
+/// Sets the node up with software storage; it becomes ready by itself.
 pub fn set_up_software(node: &Container<'_>) -> Result<Ran> {
-    node.ctl(&["setup", "--storage", "software"])?.expect(0)
+    set_up(node, &["--storage", "software"])
 }
 
-/// Sets the node up with SoftHSM storage and a backup password.
+/// The same with SoftHSM storage and a backup password.
 pub fn set_up_softhsm(node: &Container<'_>) -> Result<Ran> {
-    node.ctl(&[
-        "setup",
-        "--storage",
-        "softhsm",
-        "--backup-password-file",
-        PASSWORD_FILE,
-    ])?
-    .expect(0)
+    set_up_sealed(node, "softhsm")
+}
+
+/// The same with any storage that seals the secrets.
+pub fn set_up_sealed(node: &Container<'_>, storage: &str) -> Result<Ran> {
+    let password = ["--backup-password-file", PASSWORD_FILE];
+    set_up(node, &[&["--storage", storage], &password[..]].concat())
+}
+
+fn set_up(node: &Container<'_>, options: &[&str]) -> Result<Ran> {
+    let ran = node.ctl(&[&["setup"], options].concat())?.expect(0)?;
+    node.await_page("ready")?;
+    Ok(ran)
+}
+
+/// Recovers the node by its backup password; it becomes ready by itself.
+pub fn recover(node: &Container<'_>) -> Result<Ran> {
+    let recover = ["recover", "--backup-password-file", PASSWORD_FILE];
+    let ran = node.ctl(&recover)?.expect(0)?;
+    node.await_page("ready")?;
+    Ok(ran)
 }
 
 /// A node with software storage that is ready, and the fingerprint that it serves.
 pub fn ready_software<'a>(world: &World<'a>, spec: &Spec<'_>) -> Result<(Container<'a>, String)> {
-    let node = world.node(spec)?;
-    node.start()?;
-    node.expect_page("setup")?;
-    set_up_software(&node)?;
-    let seen = node.expect_page("ready")?;
-    Ok((node, seen.fingerprint))
+    ready(world, spec, set_up_software)
 }
 
 /// The same with SoftHSM storage, which has to be there already.
 pub fn ready_softhsm<'a>(world: &World<'a>, spec: &Spec<'_>) -> Result<(Container<'a>, String)> {
+    ready(world, spec, set_up_softhsm)
+}
+
+fn ready<'a>(
+    world: &World<'a>,
+    spec: &Spec<'_>,
+    set_up: fn(&Container<'_>) -> Result<Ran>,
+) -> Result<(Container<'a>, String)> {
     let node = world.node(spec)?;
     node.start()?;
-    node.expect_page("setup")?;
-    set_up_softhsm(&node)?;
+    node.expect_page("setup_required")?;
+    set_up(&node)?;
     let seen = node.expect_page("ready")?;
     Ok((node, seen.fingerprint))
 }
@@ -67,9 +83,9 @@ pub fn fresh(world: &World<'_>) -> Result<()> {
         chain,
         page,
         ..
-    } = node.expect_page("setup")?;
+    } = node.expect_page("setup_required")?;
     same("the length of the chain", chain, 1)?;
-    require(page.contains("Setup required"), || {
+    require(page.contains("This node is not set up yet"), || {
         format!("the page is {page}")
     })?;
     let (log, _) = node.logs()?;
@@ -87,7 +103,7 @@ pub fn fresh(world: &World<'_>) -> Result<()> {
     same(
         "what the health check says",
         said.lines().next(),
-        Some("setup_required: waits for `trustpointctl setup`"),
+        Some("setup_required: open the page, or type `trustpointctl setup`"),
     )
 }
 
@@ -95,7 +111,7 @@ pub fn fresh(world: &World<'_>) -> Result<()> {
 pub fn software(world: &World<'_>) -> Result<()> {
     let node = world.node(&world.software_spec())?;
     node.start()?;
-    let first = node.expect_page("setup")?.fingerprint;
+    let first = node.expect_page("setup_required")?.fingerprint;
     let setup = set_up_software(&node)?;
     same(
         "the fingerprint of setup",

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::setup::{recover, set_up_sealed};
 use crate::e2e::container::Container;
 use crate::e2e::project::Project;
 use crate::e2e::report::{require, same};
-use crate::e2e::world::{PASSWORD_FILE, PIN, SO_PIN, World};
+use crate::e2e::world::{PIN, SO_PIN, World};
 use crate::run::Result;
 use crate::test;
 use crate::token::Kind;
@@ -33,12 +34,10 @@ pub fn vendor(world: &World<'_>) -> Result<()> {
     let node = project.up_by(&format!(
         "{COMPOSE}\nTRUSTPOINT_HSM_WAIT=2s docker-compose up --detach --no-deps trustpoint"
     ))?;
-    node.expect_page("setup")?;
+    node.expect_page("setup_required")?;
     let check = node.ctl(&["hsm", "check", "--login"])?.expect(0)?;
     check.report.expect("/token/device/serial", &first)?;
-    let setup = ["setup", "--storage", "physical_hsm"];
-    let password = ["--backup-password-file", PASSWORD_FILE];
-    let ran = node.ctl(&[&setup[..], &password].concat())?.expect(0)?;
+    let ran = set_up_sealed(&node, "physical_hsm")?;
     let certificate = ran.report.fingerprint().to_owned();
     node.restart()?;
     node.expect_page_with("ready", &certificate)?;
@@ -52,10 +51,9 @@ pub fn vendor(world: &World<'_>) -> Result<()> {
     let second = serial(&project)?;
     require(first != second, || format!("both tokens are {first}"))?;
     node.start()?;
-    node.expect_page("recovery")?;
-    node.ctl(&[&["recover"][..], &password].concat())?
-        .expect(0)?;
-    node.await_fingerprint(&certificate)?;
+    node.expect_page("recovery_required")?;
+    recover(&node)?;
+    node.expect_page_with("ready", &certificate)?;
     node.restart()?;
     node.expect_page_with("ready", &certificate)?;
     let said = project.typed(&format!("{COMPOSE}\ntrustpointctl --format json status"))?;

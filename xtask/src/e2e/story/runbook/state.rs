@@ -41,7 +41,7 @@ pub const WORDS: &str = r#"
     "#;
 
 const READY: Seen = Seen::Page("ready");
-const RECOVERY: Seen = Seen::Page("recovery");
+const RECOVERY: Seen = Seen::Page("recovery_required");
 
 const fn of_ready(
     name: &'static str,
@@ -60,7 +60,7 @@ const STATES: &[State] = &[
     State {
         name: "fresh",
         from: "fresh",
-        starts: &[("", Seen::Page("setup"))],
+        starts: &[("", Seen::Page("setup_required"))],
         then: "",
     },
     of_ready("ready", &[("", READY)], ""),
