@@ -76,13 +76,12 @@ impl Connections {
     }
 
     async fn make_room(&self) {
-        let Some(cut_off) = self.one_too_many() else {
-            return;
-        };
-        cut_off.task.abort();
-        let _ = cut_off.task.await;
-        // However many are accepted in a row: what has arrived on the others is read in between.
+        // However many come in a row: what has arrived on the others is read in between.
         yield_now().await;
+        if let Some(cut_off) = self.one_too_many() {
+            cut_off.task.abort();
+            let _ = cut_off.task.await;
+        }
     }
 
     /// The one that makes room, where there is none: one without a request before one that is being

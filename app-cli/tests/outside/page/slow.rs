@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::client::{Client, Connection, connect};
+use super::client::{Client, Connection, connect, over, socket};
 use super::footprint::Footprint;
 use super::{Waiting, lost};
 use crate::sandbox::Sandbox;
@@ -18,6 +18,10 @@ const MANY: usize = 1_000;
 
 /// From so many threads, each of which looks after its own once a second.
 const THREADS: usize = 8;
+
+/// How long an operator may have to wait for all that the test does: minutes where each request waited
+/// for an attacker to be given up.
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// How much memory the attack may cost for good. 64 connections have some 3 MiB at most; the rest is
 /// what an allocator keeps.
@@ -102,6 +106,15 @@ fn attack(address: SocketAddr, opened: &AtomicUsize, is_over: &AtomicBool) {
     }
 }
 
+/// Ends the attack with the test, whatever that ends with.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Each of the attackers is a file of this process.
 fn raise_limit_of_files() {
     let mut limit = getrlimit(Resource::Nofile);
@@ -133,6 +146,8 @@ fn a_thousand_clients_that_never_finish_keep_nobody_out() {
         for _ in 0..THREADS {
             scope.spawn(|| attack(address, &opened, &is_over));
         }
+        let _end = End(&is_over);
+        let limit = Instant::now() + LIMIT;
         // Every one of them once, and from then on most of them again.
         let mut during = before;
         let mut rounds = 0;
@@ -146,8 +161,8 @@ fn a_thousand_clients_that_never_finish_keep_nobody_out() {
             log_in(&mut beside);
             during = during.max(Footprint::of(id));
             rounds += 1;
+            assert!(Instant::now() < limit, "{rounds} rounds, {opened:?} opened");
         }
-        is_over.store(true, Ordering::Relaxed);
         during
     });
     log_in(&mut waiting.client());
@@ -160,6 +175,15 @@ fn a_thousand_clients_that_never_finish_keep_nobody_out() {
         // this process had open when it began the program.
         assert!(footprint.files <= before.files.max(256), "{footprint:?}");
     }
+}
+
+/// Many more than there is room for, once the page has seen them all.
+fn silent(waiting: &Waiting) -> Vec<TcpStream> {
+    let silent = (0..300).map(|_| TcpStream::connect(waiting.address).unwrap());
+    let silent: Vec<_> = silent.collect();
+    // Behind all of them, and answered.
+    waiting.client().get("/").expect(200);
+    silent
 }
 
 #[test]
@@ -178,11 +202,26 @@ fn whoever_is_being_answered_is_not_cut_off() {
     let mut operator = connect(waiting.address, rustls::ALL_VERSIONS).unwrap();
     operator.write_all(request.as_bytes()).unwrap();
     operator.flush().unwrap();
-    let silent: Vec<_> = (0..300)
-        .map(|_| TcpStream::connect(waiting.address).unwrap())
-        .collect();
+    let silent = silent(&waiting);
     let mut answer = String::new();
     let _ = operator.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 422 "), "{answer:?}");
+    drop(silent);
+}
+
+#[test]
+fn a_crowd_from_one_address_cuts_off_none_from_another() {
+    let sandbox = Sandbox::new();
+    let waiting = Waiting::start(&sandbox);
+    // The oldest by far, in the middle of its request.
+    let socket = socket(waiting.address, Some(ELSEWHERE)).unwrap();
+    let mut operator = over(socket, rustls::ALL_VERSIONS).unwrap();
+    operator.write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
+    operator.flush().unwrap();
+    let silent = silent(&waiting);
+    operator.write_all(b" node\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let _ = operator.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
     drop(silent);
 }
