@@ -136,7 +136,7 @@ impl Client {
                 "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
             ));
         }
-        let answer = self.send(&format!("{request}\r\n{body}"));
+        let answer = self.send(format!("{request}\r\n{body}"));
         let cookie = answer
             .header("set-cookie")
             .split(';')

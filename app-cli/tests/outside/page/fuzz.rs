@@ -8,6 +8,7 @@ mod random;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -109,7 +110,64 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_ne!(all(1), all(2));
 }
 
+/// What sends the inputs of a seed, one after the other, on as many threads as it has.
+struct Fuzzer {
+    seed: u64,
+    address: SocketAddr,
+    known: Known,
+    next: AtomicU64,
+    unanswered: AtomicU64,
+    failed: Mutex<Option<String>>,
+}
+
+impl Fuzzer {
+    /// What may stand in no answer, and in no line of the log.
+    fn secrets(&self) -> [&str; 3] {
+        [&self.known.session, &self.known.code, CANARY]
+    }
+
+    /// Sends one; what is wrong with what came of it.
+    fn send(&self, number: u64) -> Result<(), String> {
+        let input = input(self.seed, number, &self.known);
+        let said = deliver(self.address, &input).map_err(|error| format!("no TLS: {error}"))?;
+        if said.bytes.is_empty() {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        judge(&input, &said, &self.secrets()).map_err(|why| {
+            let (sent, said) = (input.bytes.escape_ascii(), said.bytes.escape_ascii());
+            format!("{why}\nsent {sent}\nsaid {said}")
+        })
+    }
+
+    fn send_in_turn(&self, is_over: &(dyn Fn(u64) -> bool + Sync)) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if is_over(number) || self.failed.lock().unwrap().is_some() {
+                return;
+            }
+            if let Err(why) = self.send(number) {
+                let why = format!("seed {}, input {number}: {why}", self.seed);
+                self.failed.lock().unwrap().get_or_insert(why);
+            }
+        }
+    }
+
+    /// Sends until it is told to end, or one was not as it should be.
+    #[track_caller]
+    fn send_until(&self, is_over: &(dyn Fn(u64) -> bool + Sync)) {
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| self.send_in_turn(is_over));
+            }
+        });
+        if let Some(why) = self.failed.lock().unwrap().as_ref() {
+            panic!("{why}");
+        }
+    }
+}
+
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures of `cargo xtask fuzz`")]
 fn whatever_is_sent_changes_nothing_and_is_told_nothing() {
     let seconds = number_of("TRUSTPOINT_FUZZ_SECONDS").unwrap_or(5);
     let seed = number_of("TRUSTPOINT_FUZZ_SEED").unwrap_or_else(|| {
@@ -120,59 +178,40 @@ fn whatever_is_sent_changes_nothing_and_is_told_nothing() {
     let sandbox = Sandbox::new();
     let waiting = Waiting::start(&sandbox);
     let (client, token) = waiting.operator();
-    let known = Known {
-        session: client.session().to_owned(),
-        token,
-        code: waiting.code.clone(),
-        password: CANARY.to_owned(),
-    };
-    let secrets = [known.session.as_str(), known.code.as_str(), CANARY];
-    let address = waiting.address;
-    let send = |number: u64| {
-        let input = input(seed, number, &known);
-        let said = deliver(address, &input);
-        // A connection that fails before TLS is there was never one of those that are tried.
-        let said = said.unwrap_or_else(|error| panic!("seed {seed}, input {number}: {error}"));
-        if let Err(why) = judge(&input, &said, &secrets) {
-            let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-            let (sent, said) = (text(&input.bytes), text(&said.bytes));
-            panic!("seed {seed}, input {number}: {why}\nsent {sent}\nsaid {said}");
-        }
-        said.bytes.is_empty()
-    };
-    let (next, unanswered) = (AtomicU64::new(0), AtomicU64::new(0));
-    let send_until = |is_over: &(dyn Fn(u64) -> bool + Sync)| {
-        let send_in_turn = || loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if is_over(number) {
-                break;
-            }
-            unanswered.fetch_add(u64::from(send(number)), Ordering::Relaxed);
-        };
-        thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(send_in_turn);
-            }
-        });
+    let fuzzer = Fuzzer {
+        seed,
+        address: waiting.address,
+        known: Known {
+            session: client.session().to_owned(),
+            token,
+            code: waiting.code.clone(),
+            password: CANARY.to_owned(),
+        },
+        next: AtomicU64::new(0),
+        unanswered: AtomicU64::new(0),
+        failed: Mutex::new(None),
     };
     let before = sandbox.picture();
     let id = waiting.running.child.id();
     // What an allocator takes once is taken by then.
-    send_until(&|number| number > WARM_UP);
+    fuzzer.send_until(&|number| number > WARM_UP);
     let at_first = Footprint::of(id);
     let until = Instant::now() + Duration::from_secs(seconds);
-    send_until(&|_| Instant::now() > until);
+    fuzzer.send_until(&|_| Instant::now() > until);
     let at_last = Footprint::of(id);
-    println!("{next:?} inputs, {unanswered:?} without an answer\n{at_first:?}\n{at_last:?}");
+    println!(
+        "{:?} inputs, {:?} unanswered",
+        fuzzer.next, fuzzer.unanswered
+    );
+    println!("{at_first:?}\n{at_last:?}");
     assert!(at_last.rss_kib < at_first.rss_kib + MOST_KIB);
     assert!(at_last.threads <= at_first.threads + THREADS as u64);
     assert_eq!(sandbox.picture(), before);
 
     // Wrong codes among all that have whoever comes next wait for a minute at most.
     let mut operator = waiting.client();
-    let code = [("code", waiting.code.as_str())];
     let logged_in = (0..70).any(|_| {
-        let answer = operator.post("/login", &code);
+        let answer = operator.post("/login", &[("code", &waiting.code)]);
         if answer.status == 429 {
             thread::sleep(Duration::from_secs(1));
         }
@@ -182,7 +221,7 @@ fn whatever_is_sent_changes_nothing_and_is_told_nothing() {
     operator.get("/setup").expect(200);
     waiting.running.terminate();
     let said = waiting.running.rest();
-    for secret in secrets {
+    for secret in fuzzer.secrets() {
         assert!(!said.contains(secret), "{said}");
     }
     assert!(!said.contains("panicked"), "{said}");

@@ -167,10 +167,15 @@ fn a_thousand_clients_that_never_finish_keep_nobody_out() {
     });
     log_in(&mut waiting.client());
     let after = Footprint::of(id);
-    println!("{before:?}\n{during:?}\n{after:?}, {opened:?} connections");
     for footprint in [during, after] {
-        assert!(footprint.rss_kib < before.rss_kib + MOST_KIB);
-        assert!(footprint.threads <= before.threads + 4);
+        assert!(
+            footprint.rss_kib < before.rss_kib + MOST_KIB,
+            "{before:?} {footprint:?}"
+        );
+        assert!(
+            footprint.threads <= before.threads + 4,
+            "{before:?} {footprint:?}"
+        );
         // 64 connections, and what the program has open otherwise, up to the next power of two; or what
         // this process had open when it began the program.
         assert!(footprint.files <= before.files.max(256), "{footprint:?}");

@@ -122,7 +122,7 @@ fn nothing_is_negotiated_twice() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // "R" is openssl's word for a renegotiation; the request behind it must get no answer by one.
+    // "R" is openssl's word for a renegotiation.
     let mut typed = openssl.stdin.take().unwrap();
     typed.write_all(b"R\n").unwrap();
     let ended = openssl.wait_with_output().unwrap();
