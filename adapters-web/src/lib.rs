@@ -5,11 +5,13 @@
 
 mod access;
 mod answer;
+mod connections;
 mod desk;
 mod form;
 mod origin;
 mod random;
 mod refusals;
+mod request;
 mod routes;
 mod server;
 mod sessions;

@@ -1,7 +1,6 @@
-//! The server: TLS connections, each for one request, and how all of it ends.
+//! The server: what runs while the page is served, and how all of it ends.
 
-use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
+use std::cell::RefCell;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -12,42 +11,22 @@ use std::thread;
 use std::time::Duration;
 
 use domain::Outcome;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use ports::TlsCredential;
 use time::OffsetDateTime;
-use tokio::net::TcpStream;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use usecases::report::{Report, rfc3339};
 use usecases::waits::Waits;
 
 use crate::access::{AccessCode, Door};
+use crate::connections::Connections;
 use crate::desk::{Clerk, Desk, Progress, watch_others};
-use crate::refusals::Refusals;
-use crate::routes;
 use crate::sessions::Sessions;
 use crate::site::Site;
 use crate::texts::Languages;
 use crate::tls;
-
-/// How many connections there are at once.
-const CONNECTIONS: u32 = 64;
-
-/// How long a request may take to arrive, from the connection to its last byte.
-const ARRIVAL: Duration = Duration::from_secs(10);
-
-/// How long its answer may take from then on.
-const ANSWER: Duration = Duration::from_secs(30);
-
-/// The longest head of a request.
-const HEAD: usize = 16 << 10;
-
-/// The most headers of a request.
-const HEADERS: usize = 64;
 
 /// How long what is being answered may take once the page ends.
 const GRACE: Duration = Duration::from_secs(1);
@@ -126,13 +105,15 @@ pub fn serve(
             }
         });
         spawn_local(end_when_done(Rc::clone(&site), ending));
-        let places = Arc::new(Semaphore::new(CONNECTIONS as usize));
-        let accepting = spawn_local(accept(listener, acceptor, site, Arc::clone(&places)));
+        let connections = Rc::new(Connections::default());
+        let accepting = Rc::clone(&connections);
+        let accepting =
+            spawn_local(async move { accepting.accept(listener, &acceptor, &site).await });
         let end = ended.wait_for(Option::is_some).await;
         let end = end.ok().and_then(|end| *end).unwrap_or(End::StartAgain);
         accepting.abort();
         // Whoever is slower than that is cut off.
-        let _ = timeout(GRACE, places.acquire_many(CONNECTIONS)).await;
+        let _ = timeout(GRACE, connections.end()).await;
         io::Result::Ok(end)
     });
     watching.store(true, Ordering::Relaxed);
@@ -171,64 +152,5 @@ async fn end_when_done(site: Rc<Site>, ending: watch::Sender<Option<End>>) {
             sleep(LAST_STYLE).await;
         }
         ending.send_if_modified(|end| end.replace(End::StartAgain).is_none());
-    }
-}
-
-async fn accept(
-    listener: tokio::net::TcpListener,
-    acceptor: TlsAcceptor,
-    site: Rc<Site>,
-    places: Arc<Semaphore>,
-) {
-    loop {
-        // Never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let served = connection(stream, acceptor.clone(), Rc::clone(&site));
-                spawn_local(async move {
-                    served.await;
-                    drop(place);
-                });
-            }
-            // A client that is gone already, or no file left: the next one may have more luck.
-            Err(_) => sleep(Duration::from_millis(100)).await,
-        }
-    }
-}
-
-/// One request and its answer. What goes wrong is the client's: there is nobody else to tell.
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, site: Rc<Site>) {
-    let until = Rc::new(Cell::new(Instant::now() + ARRIVAL));
-    let Ok(Ok(stream)) = timeout_at(until.get(), acceptor.accept(stream)).await else {
-        return;
-    };
-    let deadline = Rc::clone(&until);
-    let is_handed_on = Rc::new(Cell::new(false));
-    let stream = Refusals::new(stream, Rc::clone(&is_handed_on));
-    let service = service_fn(move |request| {
-        is_handed_on.set(true);
-        let (site, deadline) = (Rc::clone(&site), Rc::clone(&deadline));
-        async move {
-            let arrived = || deadline.set(Instant::now() + ANSWER);
-            Ok::<_, Infallible>(routes::answer(&site, request, arrived).await)
-        }
-    });
-    let mut served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(ARRIVAL)
-        .keep_alive(false)
-        .max_buf_size(HEAD)
-        .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
-    loop {
-        let limit = until.get();
-        let ended = timeout_at(limit, &mut served).await;
-        // The request arrived in the meantime: its answer has a time of its own.
-        if ended.is_ok() || until.get() == limit {
-            return;
-        }
     }
 }

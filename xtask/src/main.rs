@@ -11,6 +11,7 @@ mod docs;
 mod e2e;
 mod faults;
 mod files;
+mod fuzz;
 mod run;
 mod runbook;
 mod sandbox;
@@ -28,7 +29,7 @@ use run::Result;
 /// A task: its name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     (
         "test",
         "[--token softhsm|kryoptic|softokn | --database postgres | ARG…]: the whole test suite, with the \
@@ -56,6 +57,11 @@ const TASKS: [Task; 8] = [
         "faults",
         "[--quick] [SCENARIO…]: kill before every state-changing system call, start again, compare",
         faults::run,
+    ),
+    (
+        "fuzz",
+        "[--minutes N] [--seed N]: damaged requests to the setup page, and what it makes of them",
+        fuzz::run,
     ),
     (
         "e2e",

@@ -130,6 +130,16 @@ impl Running {
     }
 }
 
+impl Running {
+    /// The rest of all that it says, until it has ended.
+    pub fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        self.err.read_to_string(&mut rest).unwrap();
+        rest
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -1,8 +1,16 @@
 //! `startup --page`: the setup and recovery page, from the side of a browser.
 
 mod access;
+mod at_once;
 mod client;
+mod footprint;
+mod fuzz;
 mod limits;
+mod replays;
+mod secrets;
+mod slow;
+mod smuggling;
+mod tls;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +22,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::commands::Running;
 use crate::sandbox::{PASSWORD, Sandbox, openssl_fingerprint, put};
-use client::{Client, connect};
+use client::Client;
 
 const CERTIFICATE: &str = "nginx-tls-server-cert.pem";
 
@@ -513,14 +521,4 @@ fn the_language_is_the_readers() {
     assert!(page.body.contains("Zugangscode"), "{}", page.body);
     client.headers = "Accept-Language: fr\r\n".to_owned();
     assert!(client.get("/").body.contains("<html lang=\"en\">"));
-}
-
-#[test]
-fn both_versions_of_tls_are_spoken() {
-    let sandbox = Sandbox::new();
-    let waiting = Waiting::start(&sandbox);
-    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let connection = connect(waiting.address, &[version]).unwrap();
-        assert_eq!(connection.conn.protocol_version(), Some(version.version));
-    }
 }

@@ -1,10 +1,11 @@
 //! A browser as far as the page needs one: TLS, a cookie, forms.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -68,6 +69,10 @@ pub struct Client {
     cookie: String,
     /// Headers of every request, each with its end of line.
     pub headers: String,
+    /// The address that it comes from, where that is one of its own.
+    pub from: Option<Ipv4Addr>,
+    /// How often a request that was cut off is sent again.
+    pub patience: usize,
 }
 
 impl Client {
@@ -76,7 +81,19 @@ impl Client {
             address,
             cookie: String::new(),
             headers: String::new(),
+            from: None,
+            patience: 0,
         }
+    }
+
+    /// The id of its session.
+    pub fn session(&self) -> &str {
+        self.cookie.split_once('=').map_or("", |(_, id)| id)
+    }
+
+    /// Forgets its session.
+    pub fn forget(&mut self) {
+        self.cookie.clear();
     }
 
     #[track_caller]
@@ -119,7 +136,7 @@ impl Client {
                 "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
             ));
         }
-        let answer = self.send(&format!("{request}\r\n{body}"));
+        let answer = self.send(format!("{request}\r\n{body}"));
         let cookie = answer
             .header("set-cookie")
             .split(';')
@@ -133,10 +150,17 @@ impl Client {
 
     /// Sends these bytes, and reads what there is to read.
     #[track_caller]
-    pub fn send(&self, request: &str) -> Answer {
-        let mut connection = connect(self.address, rustls::ALL_VERSIONS).unwrap();
+    pub fn send(&self, request: impl AsRef<[u8]>) -> Answer {
+        let mut tries = (0..self.patience).map(|_| self.try_to_send(&request));
+        let answered = tries.find_map(|tried| tried.ok().filter(|answer| answer.status > 0));
+        answered.unwrap_or_else(|| self.try_to_send(&request).unwrap())
+    }
+
+    fn try_to_send(&self, request: impl AsRef<[u8]>) -> io::Result<Answer> {
+        let socket = socket(self.address, self.from)?;
+        let mut connection = over(socket, rustls::ALL_VERSIONS)?;
         // A server that refuses early does not read all of it.
-        let _ = connection.write_all(request.as_bytes());
+        let _ = connection.write_all(request.as_ref());
         let mut bytes = Vec::new();
         let _ = connection.read_to_end(&mut bytes);
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -146,12 +170,12 @@ impl Client {
             .nth(1)
             .and_then(|status| status.parse().ok());
         let certificates = connection.conn.peer_certificates();
-        Answer {
+        Ok(Answer {
             status: status.unwrap_or_default(),
             head: head.to_owned(),
             body: body.to_owned(),
             certificate: certificates.map_or_else(Vec::new, |all| all[0].to_vec()),
-        }
+        })
     }
 }
 
@@ -159,7 +183,26 @@ impl Client {
 pub fn connect(
     address: SocketAddr,
     versions: &[&'static SupportedProtocolVersion],
-) -> std::io::Result<Connection> {
+) -> io::Result<Connection> {
+    over(socket(address, None)?, versions)
+}
+
+/// Connects from this address, where one is given.
+pub fn socket(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(address);
+    };
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    rustix::net::bind(&socket, &SocketAddrV4::new(from, 0))?;
+    rustix::net::connect(&socket, &address)?;
+    Ok(socket.into())
+}
+
+/// The same over a socket that there is.
+pub fn over(
+    socket: TcpStream,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<Connection> {
     let provider = Arc::new(provider::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
@@ -167,10 +210,9 @@ pub fn connect(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    let socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(TIMEOUT))?;
     socket.set_write_timeout(Some(TIMEOUT))?;
-    let name = ServerName::IpAddress(address.ip().into());
+    let name = ServerName::IpAddress(socket.peer_addr()?.ip().into());
     let client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut connection = StreamOwned::new(client, socket);
     while connection.conn.is_handshaking() {
