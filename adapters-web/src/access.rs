@@ -1,5 +1,7 @@
 //! Who may: the access code, and what a wrong one costs.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE32_NOPAD;
@@ -8,6 +10,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use crate::random::{self, NoRandom};
+use crate::sessions::Sessions;
 
 /// Bytes of an access code: 128 bits.
 const BYTES: usize = 16;
@@ -15,20 +18,41 @@ const BYTES: usize = 16;
 /// Characters between two hyphens, so that a code can be read out.
 const GROUP: usize = 7;
 
-/// What an operator types to get in. It lives as long as the process.
-#[derive(Clone)]
-pub struct AccessCode {
+/// Who lets operators in. It lives as long as the process, whatever becomes of its pages: whoever is in
+/// stays in, and a wrong code is not forgotten.
+pub struct Doorkeeper {
+    pub(crate) door: RefCell<Door>,
+    pub(crate) sessions: RefCell<Sessions>,
+}
+
+impl Doorkeeper {
+    /// With a new code, and nobody in yet.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn new() -> Result<Rc<Self>, NoRandom> {
+        Ok(Rc::new(Self {
+            door: RefCell::new(Door::new(AccessCode::new()?)),
+            sessions: RefCell::new(Sessions::new()?),
+        }))
+    }
+
+    /// The code, as the operator is shown it.
+    #[must_use]
+    pub fn code(&self) -> Secret {
+        self.door.borrow().code.shown.clone()
+    }
+}
+
+/// What an operator types to get in.
+struct AccessCode {
     shown: Secret,
     key: hmac::Key,
     tag: hmac::Tag,
 }
 
 impl AccessCode {
-    /// A new one.
-    ///
-    /// # Errors
-    /// The system gives no random bytes.
-    pub fn new() -> Result<Self, NoRandom> {
+    fn new() -> Result<Self, NoRandom> {
         let random = SystemRandom::new();
         let plain = BASE32_NOPAD
             .encode(&random::bytes::<BYTES>(&random)?)
@@ -46,12 +70,6 @@ impl AccessCode {
             tag: hmac::sign(&key, plain.as_bytes()),
             key,
         })
-    }
-
-    /// The code, as the operator is shown it.
-    #[must_use]
-    pub fn shown(&self) -> &Secret {
-        &self.shown
     }
 
     /// Whether this is the code. Case, hyphens and spaces do not count. How long it takes says
@@ -90,8 +108,8 @@ pub enum Tried {
 }
 
 impl Door {
-    /// With this code, and no wrong one yet.
-    pub fn new(code: AccessCode) -> Self {
+    /// With no wrong one yet.
+    fn new(code: AccessCode) -> Self {
         Self {
             code,
             wrong: 0,
@@ -132,18 +150,18 @@ mod tests {
     #[test]
     fn a_code_has_128_bits_and_no_two_are_the_same() {
         let (one, other) = (AccessCode::new().unwrap(), AccessCode::new().unwrap());
-        let text = one.shown().expose_text().unwrap().to_owned();
+        let text = one.shown.expose_text().unwrap().to_owned();
         let letters: String = text.split('-').collect();
         let bytes = BASE32_NOPAD.decode(letters.to_uppercase().as_bytes());
         assert_eq!(bytes.unwrap().len(), 16);
-        assert!(one.is(one.shown()));
-        assert!(!one.is(other.shown()));
+        assert!(one.is(&one.shown));
+        assert!(!one.is(&other.shown));
     }
 
     #[test]
     fn a_code_may_be_typed_without_hyphens_and_in_capitals() {
         let code = AccessCode::new().unwrap();
-        let shown = code.shown().expose_text().unwrap();
+        let shown = code.shown.expose_text().unwrap();
         let typed = format!(" {} ", shown.replace('-', " ").to_uppercase());
         assert!(code.is(&typed.into()));
         assert!(!code.is(&shown[..shown.len() - 1].to_owned().into()));
@@ -153,7 +171,8 @@ mod tests {
     #[test]
     fn after_five_wrong_ones_each_try_waits_twice_as_long_up_to_a_minute() {
         let code = AccessCode::new().unwrap();
-        let mut door = Door::new(code.clone());
+        let shown = code.shown.clone();
+        let mut door = Door::new(code);
         let mut now = Instant::now();
         for _ in 0..5 {
             assert_eq!(door.try_code(&wrong(), now), Tried::Wrong);
@@ -161,14 +180,14 @@ mod tests {
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
             let wait = Duration::from_secs(seconds);
             // The right one waits too, and a try that waits is not counted.
-            assert_eq!(door.try_code(code.shown(), now), Tried::Wait(wait));
+            assert_eq!(door.try_code(&shown, now), Tried::Wait(wait));
             assert_eq!(door.try_code(&wrong(), now), Tried::Wait(wait));
             now += wait;
             assert_eq!(door.try_code(&wrong(), now), Tried::Wrong);
         }
         now += LONGEST_WAIT;
-        assert_eq!(door.try_code(code.shown(), now), Tried::Right);
+        assert_eq!(door.try_code(&shown, now), Tried::Right);
         assert_eq!(door.try_code(&wrong(), now), Tried::Wrong);
-        assert_eq!(door.try_code(code.shown(), now), Tried::Right);
+        assert_eq!(door.try_code(&shown, now), Tried::Right);
     }
 }

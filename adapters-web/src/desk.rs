@@ -1,17 +1,18 @@
 //! What the page asks of a node, each on a thread of its own: whether something may be done, doing it,
-//! and whether somebody else has done it.
+//! and whether what the node waits for is there by now.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use ports::CryptoError;
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use usecases::error::Error;
 use usecases::node::Node;
 use usecases::recorder::Recorder;
-use usecases::report::{ErrorReport, Report, StepReport};
-use usecases::waits::{self, Waits};
+use usecases::report::{ErrorReport, Report, StepReport, rfc3339};
+use usecases::startup::{self, Mode};
 use usecases::{recover, setup};
 
 /// What whoever opens the page gives it: nodes, and words.
@@ -28,7 +29,7 @@ pub trait Desk: Send + Sync {
     /// A step of a setup or a recovery ended.
     fn step(&self, step: &StepReport);
 
-    /// A setup or a recovery ended.
+    /// A task ended.
     fn ended(&self, report: &Report);
 
     /// Something that is worth a line in the log.
@@ -41,23 +42,84 @@ pub enum Task {
     SetUp(setup::Request),
     /// Recovery.
     Recover(recover::Request),
+    /// A look at what the next start would select, which changes nothing.
+    LookAgain,
+}
+
+impl Task {
+    /// The command that does the same.
+    const fn command(&self) -> &'static str {
+        match self {
+            Self::SetUp(_) => "setup",
+            Self::Recover(_) => "recover",
+            Self::LookAgain => "status",
+        }
+    }
+
+    /// Where it can be tried again.
+    const fn form(&self) -> &'static str {
+        match self {
+            Self::SetUp(_) => "/setup",
+            Self::Recover(_) | Self::LookAgain => "/recover",
+        }
+    }
+
+    const fn changes(&self) -> bool {
+        !matches!(self, Self::LookAgain)
+    }
+
+    fn run(&self, recorder: &mut Recorder<'_>) -> Result<(), Error> {
+        match self {
+            Self::SetUp(request) => setup::run(recorder, request),
+            Self::Recover(request) => recover::run(recorder, request),
+            // One try, and one login at most, which the ledger of PIN tries has to allow.
+            Self::LookAgain => startup::run(
+                recorder,
+                startup::Request {
+                    mode: Mode::Status,
+                    lock_wait: Duration::ZERO,
+                    accept_new_database: false,
+                },
+            ),
+        }
+    }
+}
+
+/// What was seen of the node last.
+pub struct Seen {
+    /// What the start said, or what a look has said since.
+    pub report: Report,
+    /// When.
+    pub when: String,
+    /// Whether somebody asked for that look here, and nothing had changed.
+    pub is_unchanged: bool,
+}
+
+impl Seen {
+    fn now(report: Report, is_unchanged: bool) -> Arc<Self> {
+        Arc::new(Self {
+            report,
+            when: rfc3339(OffsetDateTime::now_utc()),
+            is_unchanged,
+        })
+    }
 }
 
 /// How far it is.
 #[derive(Clone, Debug, Default)]
 pub enum Progress {
-    /// Nothing was asked for yet.
+    /// There is nothing to do.
     #[default]
     Idle,
     /// At work, with the steps that ended.
     Working(Vec<StepReport>),
-    /// It worked.
+    /// The node may be ready.
     Done(Box<Report>),
     /// It did not.
     Failed(Failed),
 }
 
-/// A setup or a recovery that failed.
+/// A task that failed.
 #[derive(Clone, Debug)]
 pub struct Failed {
     /// What was done until then.
@@ -76,17 +138,37 @@ pub struct Clerk {
     /// Held by whoever has a node that may reach the PKCS#11 module: that is initialised once in a
     /// process.
     module: Mutex<()>,
+    seen: Mutex<Arc<Seen>>,
     progress: watch::Sender<Progress>,
 }
 
 impl Clerk {
-    /// With nothing to do yet.
-    pub fn new(desk: Arc<dyn Desk>) -> Self {
+    /// With nothing to do yet, for a node of which a start has said this.
+    pub fn new(desk: Arc<dyn Desk>, report: Report) -> Self {
         Self {
             desk,
             module: Mutex::new(()),
+            seen: Mutex::new(Seen::now(report, false)),
             progress: watch::Sender::new(Progress::Idle),
         }
+    }
+
+    /// What was seen of the node last.
+    pub fn seen(&self) -> Arc<Seen> {
+        Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A node to look at, for this thread. It may not reach the module.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn node(&self) -> Result<Node, ErrorReport> {
+        self.desk.node(false)
+    }
+
+    /// An error with what to do next.
+    pub fn explain(&self, error: Error) -> ErrorReport {
+        self.desk.explain(error)
     }
 
     /// How far it is, now and from now on.
@@ -158,17 +240,17 @@ impl Clerk {
 
     fn carry_out(&self, task: &Task) -> Progress {
         let _module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut report = Report::new(match task {
-            Task::SetUp(_) => "setup",
-            Task::Recover(_) => "recover",
-        });
+        let mut report = Report::new(task.command());
         let mut is_wrong_password = false;
-        let done = self.desk.node(true).and_then(|node| {
-            let mut recorder = Recorder::new(&node, &mut report, |step| self.ended_step(step));
-            let done = match task {
-                Task::SetUp(request) => setup::run(&mut recorder, request),
-                Task::Recover(request) => recover::run(&mut recorder, request),
+        let done = self.desk.node(task.changes()).and_then(|node| {
+            // What a start would do is none of these steps.
+            let on_step = |step: &StepReport| {
+                if task.changes() {
+                    self.ended_step(step);
+                }
             };
+            let mut recorder = Recorder::new(&node, &mut report, on_step);
+            let done = task.run(&mut recorder);
             drop(recorder);
             report.warnings.extend(node.secrets.module.take_warnings());
             done.map_err(|error| {
@@ -176,6 +258,13 @@ impl Clerk {
                 self.desk.explain(error)
             })
         });
+        if !task.changes() {
+            report.steps.clear();
+            if done.is_ok() && report.outcome == self.seen().report.outcome {
+                self.see_unchanged(report);
+                return Progress::Idle;
+            }
+        }
         let ended = match done {
             Ok(()) => Progress::Done(Box::new(report.clone())),
             Err(error) => {
@@ -184,15 +273,20 @@ impl Clerk {
                     steps: report.steps.clone(),
                     error,
                     is_wrong_password,
-                    form: match task {
-                        Task::SetUp(_) => "/setup",
-                        Task::Recover(_) => "/recover",
-                    },
+                    form: task.form(),
                 })
             }
         };
         self.desk.ended(&report);
         ended
+    }
+
+    /// The page shows what is known now; its certificate is the one of before, whatever stands in the
+    /// TLS directory by now.
+    fn see_unchanged(&self, mut report: Report) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        report.tls.clone_from(&seen.report.tls);
+        *seen = Seen::now(report, true);
     }
 
     fn ended_step(&self, step: &StepReport) {
@@ -203,56 +297,4 @@ impl Clerk {
             }
         });
     }
-}
-
-/// How often the files are looked at.
-const LOOK: Duration = Duration::from_millis(400);
-
-/// In how many of these looks a database that nodes share is asked too.
-const ASK: u32 = 5;
-
-/// Looks until the node no longer waits for what the start has found, while the page itself does
-/// nothing to it. Blocks; ends as well when nobody waits for what it finds.
-pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) {
-    let mut trouble = None;
-    let mut looks: u32 = 0;
-    while !has_ended() {
-        thread::sleep(LOOK);
-        looks = looks.wrapping_add(1);
-        if clerk.is_taken() {
-            continue;
-        }
-        let found = look(clerk, looks.is_multiple_of(ASK));
-        // The page may have begun something in the meantime.
-        if clerk.is_taken() {
-            continue;
-        }
-        match found {
-            Ok(waits) => {
-                trouble = None;
-                if waits != waited {
-                    return;
-                }
-            }
-            // What cannot be seen now may be seen at the next look; it is told once.
-            Err(error) => {
-                if trouble.as_ref() != Some(&error.message) {
-                    let line = format!("what the node waits for cannot be seen: {}", error.message);
-                    clerk.note(&line);
-                }
-                trouble = Some(error.message);
-            }
-        }
-    }
-}
-
-/// A node of its own for each look: one that was used before may remember what it saw.
-fn look(clerk: &Clerk, asks_database: bool) -> Result<Waits, ErrorReport> {
-    let node = clerk.desk.node(false)?;
-    let waits = if asks_database && node.store.is_shared() {
-        waits::by_database(&node)
-    } else {
-        waits::by_files(&node)
-    };
-    waits.map_err(|error| clerk.desk.explain(error))
 }

@@ -19,8 +19,9 @@ mod site;
 mod texts;
 mod tls;
 mod views;
+mod watch;
 
-pub use access::AccessCode;
+pub use access::Doorkeeper;
 pub use desk::Desk;
 pub use random::NoRandom;
 pub use server::{End, Page, serve};

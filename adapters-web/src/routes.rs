@@ -16,7 +16,7 @@ use usecases::node::Node;
 use usecases::report::ErrorReport;
 use zeroize::Zeroizing;
 
-use crate::access::Tried;
+use crate::access::{Doorkeeper, Tried};
 use crate::answer::{self, Answer};
 use crate::desk::{Progress, Task};
 use crate::form::Form;
@@ -35,9 +35,6 @@ const BODY: usize = 16 << 10;
 /// How long a form waits for what it began, before `/progress` is shown: long enough for a password
 /// to be checked.
 const FIRST_NEWS: Duration = Duration::from_secs(3);
-
-/// How long a setup or a recovery waits for another process that changes the node.
-const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
@@ -96,7 +93,8 @@ pub async fn answer(site: &Site, request: Request<Incoming>, arrived: impl Fn())
     };
     let view = View::new(site, language, Some(&session));
     let token = form.field("form_token");
-    if !site.sessions.borrow().is_form_of(&session, token.expose()) {
+    let sessions = &site.doorkeeper.sessions;
+    if !sessions.borrow().is_form_of(&session, token.expose()) {
         return forbidden(&view);
     }
     match path {
@@ -132,7 +130,7 @@ async fn get(site: &Site, request: &Request<Incoming>) -> Answer {
 
 /// For a load balancer: a node that serves this page is not ready.
 fn health(site: &Site) -> Answer {
-    let body = match site.report.outcome {
+    let body = match site.clerk.seen().report.outcome {
         Some(Outcome::RecoveryRequired) => r#"{"outcome":"recovery_required"}"#,
         _ => r#"{"outcome":"setup_required"}"#,
     };
@@ -145,9 +143,10 @@ fn forbidden(view: &View<'_>) -> Answer {
 
 fn log_in(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     let now = Instant::now();
-    let tried = site.door.borrow_mut().try_code(&form.field("code"), now);
+    let Doorkeeper { door, sessions } = &*site.doorkeeper;
+    let tried = door.borrow_mut().try_code(&form.field("code"), now);
     match tried {
-        Tried::Right => match site.sessions.borrow_mut().begin(now) {
+        Tried::Right => match sessions.borrow_mut().begin(now) {
             Ok(cookie) => answer::with_cookie(answer::see(site.next_path()), &cookie),
             Err(_) => answer::text(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -168,7 +167,7 @@ fn log_in(site: &Site, view: &View<'_>, form: &Form) -> Answer {
 }
 
 fn log_out(site: &Site, session: &Session) -> Answer {
-    let cookie = site.sessions.borrow_mut().end(session);
+    let cookie = site.doorkeeper.sessions.borrow_mut().end(session);
     answer::with_cookie(answer::see("/"), &cookie)
 }
 

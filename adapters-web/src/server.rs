@@ -1,6 +1,5 @@
 //! The server: what runs while the page is served, and how all of it ends.
 
-use std::cell::RefCell;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -12,21 +11,20 @@ use std::time::Duration;
 
 use domain::Outcome;
 use ports::TlsCredential;
-use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use usecases::report::{Report, rfc3339};
+use usecases::report::Report;
 use usecases::waits::Waits;
 
-use crate::access::{AccessCode, Door};
+use crate::access::Doorkeeper;
 use crate::connections::Connections;
-use crate::desk::{Clerk, Desk, Progress, watch_others};
-use crate::sessions::Sessions;
+use crate::desk::{Clerk, Desk, Progress};
 use crate::site::Site;
 use crate::texts::Languages;
 use crate::tls;
+use crate::watch::watch_others;
 
 /// How long what is being answered may take once the page ends.
 const GRACE: Duration = Duration::from_secs(1);
@@ -43,12 +41,14 @@ pub struct Page {
     pub listener: TcpListener,
     /// What the server shows as its certificate.
     pub credential: TlsCredential,
-    /// What lets an operator in.
-    pub code: AccessCode,
+    /// Who lets operators in.
+    pub doorkeeper: Rc<Doorkeeper>,
     /// The languages beside English.
     pub languages: Languages,
     /// What the start found that waits now.
     pub report: Report,
+    /// How long a setup or a recovery waits for another process that changes the node.
+    pub lock_wait: Duration,
     /// The node.
     pub desk: Arc<dyn Desk>,
 }
@@ -71,25 +71,22 @@ pub fn serve(
     stop: UnixStream,
 ) -> Result<End, Box<dyn std::error::Error + Send + Sync>> {
     let acceptor = TlsAcceptor::from(tls::config(&page.credential)?);
-    let sessions = Sessions::new()?;
     page.listener.set_nonblocking(true)?;
     stop.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()?;
-    let clerk = Arc::new(Clerk::new(page.desk));
     let waited = match page.report.outcome {
         Some(Outcome::RecoveryRequired) => Waits::ForPassword,
         _ => Waits::ForSetup,
     };
+    let clerk = Arc::new(Clerk::new(page.desk, page.report));
     let site = Rc::new(Site {
-        door: RefCell::new(Door::new(page.code)),
-        sessions: RefCell::new(sessions),
+        doorkeeper: page.doorkeeper,
         clerk: Arc::clone(&clerk),
         languages: page.languages,
-        report: page.report,
-        when: rfc3339(OffsetDateTime::now_utc()),
+        lock_wait: page.lock_wait,
         end_was_shown: Notify::new(),
     });
     let (ending, mut ended) = watch::channel(None);

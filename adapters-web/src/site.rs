@@ -1,34 +1,29 @@
 //! What the one thread of the server has: who may, what there is to do, and what a page says.
 
-use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::Outcome;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT_LANGUAGE, COOKIE};
 use tokio::sync::Notify;
-use usecases::report::Report;
 
-use crate::access::Door;
+use crate::access::Doorkeeper;
 use crate::desk::Clerk;
-use crate::sessions::{Session, Sessions};
+use crate::sessions::Session;
 use crate::texts::{Language, Languages};
 
 /// All that a request may need.
 pub struct Site {
-    /// The access code.
-    pub door: RefCell<Door>,
-    /// Those who gave it.
-    pub sessions: RefCell<Sessions>,
+    /// Who is let in.
+    pub doorkeeper: Rc<Doorkeeper>,
     /// What the node is asked.
     pub clerk: Arc<Clerk>,
     /// The languages.
     pub languages: Languages,
-    /// What the start found that waits now.
-    pub report: Report,
-    /// When it did.
-    pub when: String,
+    /// How long a setup or a recovery waits for another process that changes the node.
+    pub lock_wait: Duration,
     /// Told when somebody was shown that all is done.
     pub end_was_shown: Notify,
 }
@@ -38,7 +33,7 @@ impl Site {
     pub fn next_path(&self) -> &'static str {
         if self.clerk.is_taken() {
             "/progress"
-        } else if self.report.outcome == Some(Outcome::RecoveryRequired) {
+        } else if self.clerk.seen().report.outcome == Some(Outcome::RecoveryRequired) {
             "/recover"
         } else {
             "/setup"
@@ -49,7 +44,8 @@ impl Site {
     pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
         // HTTP/1.1 has one header of cookies; more of them would be no browser's.
         let cookies = headers.get(COOKIE)?.to_str().ok()?;
-        self.sessions.borrow_mut().find(cookies, Instant::now())
+        let mut sessions = self.doorkeeper.sessions.borrow_mut();
+        sessions.find(cookies, Instant::now())
     }
 
     /// The language of a request.

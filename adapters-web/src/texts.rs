@@ -84,10 +84,21 @@ texts! {
     PASSWORD_WRONG = "This password does not open the secrets. Nothing was changed.";
     PASSWORD_EMPTY = "Type the backup password.";
     DO_RECOVER = "Recover";
+    TOKEN_BACK = "Is the old token back?";
+    TOKEN_BACK_HINT = "Where it was merely away (a volume that was not mounted, a daemon that was down), no \
+                       password is needed. Bring it back, and have the node look again.";
+    TOKEN_BACK_ALONE = "Bring it back (mount its volume, start its daemon), and have the node look again; the \
+                        container need not be started again.";
+    LOOK_AGAIN = "Look again";
+    UNCHANGED = "The node has looked again ({when}). Nothing has changed: it still waits.";
     NO_WAY = "Here no password helps";
     CANNOT = "This cannot be done now";
     FAILED = "It failed";
     NEXT = "What to do next:";
+    KIND = "Kind of failure:";
+    AGAIN_HINT = "When that is done, go back to the form and send it again; the same is meant where it says to \
+                  start again or to run this again. Only another configuration (its file, or a variable of \
+                  the container) needs a new start.";
     AGAIN = "Back to the form";
     PROBLEMS = "Nothing was changed. Look at what is marked.";
     PROGRESS = "At work";
@@ -100,6 +111,8 @@ texts! {
     DONE = "Done";
     DONE_HINT = "The node starts now, and this page ends. Go on at the address of the application; give it \
                  a moment.";
+    THERE_HINT = "What the node waited for is there. It starts now, and this page ends. Go on at the address of \
+                  the application; give it a moment.";
     DONE_CERTIFICATE = "From now on the node shows the certificate with this SHA-256 fingerprint:";
     DONE_LINK = "Go to the start page of this address";
     WARNINGS = "To be dealt with";

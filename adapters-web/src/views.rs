@@ -1,9 +1,12 @@
 //! The pages as HTML. Every text that comes from elsewhere is escaped by the template.
 
+use std::sync::Arc;
+
 use domain::Outcome;
 use maud::{DOCTYPE, Markup, html};
 use usecases::report::{ErrorReport, Report, StepReport, StepResult};
 
+use crate::desk::Seen;
 use crate::sessions::Session;
 use crate::site::Site;
 use crate::texts::{self, Language};
@@ -17,10 +20,8 @@ pub mod wizard;
 pub struct View<'a> {
     language: Language<'a>,
     session: Option<&'a Session>,
-    /// What the start found.
-    pub report: &'a Report,
-    /// When it did.
-    pub when: &'a str,
+    /// What was seen of the node last.
+    seen: Arc<Seen>,
 }
 
 impl<'a> View<'a> {
@@ -29,9 +30,22 @@ impl<'a> View<'a> {
         Self {
             language,
             session,
-            report: &site.report,
-            when: &site.when,
+            seen: site.clerk.seen(),
         }
+    }
+
+    /// The same, where there is nothing more to do: nobody needs to log out.
+    fn at_the_end(&self) -> Self {
+        Self {
+            language: self.language,
+            session: None,
+            seen: Arc::clone(&self.seen),
+        }
+    }
+
+    /// What was seen of the node last.
+    fn report(&self) -> &Report {
+        &self.seen.report
     }
 
     /// A text in the reader's language.
@@ -44,11 +58,12 @@ impl<'a> View<'a> {
         self.language.filled(text, places)
     }
 
-    /// That something cannot be done now, and what can.
-    pub fn cannot(&self, title: &'static str, error: &ErrorReport) -> Markup {
+    /// That what a form is for cannot be done now, and what to do before it is asked for again.
+    pub fn cannot(&self, title: &'static str, form: &str, error: &ErrorReport) -> Markup {
         let main = html! {
             h1 { (self.text(title)) }
             (self.problem(texts::CANNOT, error))
+            (self.again(form, error))
         };
         self.page(title, None, &main)
     }
@@ -87,7 +102,7 @@ impl<'a> View<'a> {
     }
 
     fn version(&self) -> String {
-        let version = self.report.version.current.as_deref().unwrap_or_default();
+        let version = self.report().version.current.as_deref().unwrap_or_default();
         self.filled(texts::VERSION, &[("version", version)])
     }
 
@@ -117,6 +132,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What the documents and the logs call such a failure, and the way back to the form.
+    fn again(&self, form: &str, error: &ErrorReport) -> Markup {
+        html! {
+            p { (self.text(texts::KIND)) " " code { (error.kind.name()) } }
+            p { (self.text(texts::AGAIN_HINT)) }
+            p { a href=(form) { (self.text(texts::AGAIN)) } }
+        }
+    }
+
     /// The steps that ended.
     fn steps(&self, steps: &[StepReport], is_open: bool) -> Markup {
         html! {
@@ -137,9 +161,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What the start found.
+    /// What the node waits for.
     fn wanted(&self) -> &'static str {
-        match self.report.outcome {
+        match self.report().outcome {
             Some(Outcome::RecoveryRequired) => texts::RECOVERY_WANTED,
             _ => texts::SETUP_WANTED,
         }
@@ -212,6 +236,16 @@ fn secret(field: &Field<'_>, label: &str, autocomplete: &str, has_focus: bool) -
             input type="password" id=(field.name) name=(field.name) autocomplete=(autocomplete)
                 aria-describedby=[field.described_by()] aria-invalid=[field.is_wrong()]
                 autofocus[has_focus];
+        }
+    }
+}
+
+/// The name under which a browser keeps the backup password. Nobody sees it, and it is not sent.
+fn name_of_password(view: &View<'_>) -> Markup {
+    html! {
+        label hidden {
+            (view.text(texts::PASSWORD))
+            input type="text" value="Trustpoint backup password" autocomplete="username" readonly;
         }
     }
 }

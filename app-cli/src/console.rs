@@ -102,6 +102,13 @@ impl Console {
         self
     }
 
+    /// The same for who looks again and again: warnings and errors alone.
+    #[must_use]
+    pub fn quietly(mut self) -> Self {
+        self.verbosity = Verbosity::Quiet;
+        self
+    }
+
     /// Whether lines for people go to a terminal.
     #[must_use]
     pub fn is_terminal(&self) -> bool {

@@ -173,8 +173,14 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
     let is_for_no_token = hsm.is_some_and(|summary| summary.is_for_no_token);
     let is_kek_gone = is_for_no_token || hsm.is_some_and(|summary| summary.kek == KekState::Absent);
     let next = match outcome {
+        Outcome::SetupRequired if report.is_page_next => {
+            "open the setup page in a browser; `trustpointctl setup` at a terminal does the same"
+        }
         Outcome::SetupRequired => {
             "`trustpointctl setup`: at a terminal it asks for all that it needs"
+        }
+        Outcome::RecoveryRequired if report.is_page_next => {
+            recovery_by_page(has_password, is_for_no_token)
         }
         Outcome::RecoveryRequired if is_for_no_token => {
             recovery_without_a_token(has_password, is_before_a_start(report, hsm))
@@ -221,6 +227,25 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
         Outcome::Refused | Outcome::Failed => return None,
     };
     Some(next.to_owned())
+}
+
+/// The page looks for a token that is back.
+const fn recovery_by_page(has_password: bool, is_for_no_token: bool) -> &'static str {
+    match (has_password, is_for_no_token) {
+        (true, true) => {
+            "open the page in a browser and give the backup password; `trustpointctl recover` at a \
+             terminal does the same"
+        }
+        (true, false) => {
+            "open the page in a browser and give the backup password, or bring the old token back and \
+             look again there; `trustpointctl recover` at a terminal takes the password too"
+        }
+        (false, false) => {
+            "bring the old token back and open the page in a browser, or restore a backup that has a \
+             backup password: `trustpointctl backup restore FILE`"
+        }
+        (false, true) => recovery_without_a_token(false, false),
+    }
 }
 
 /// No token that comes back opens the DEK.

@@ -50,6 +50,8 @@ pub struct Report {
     pub summary: Option<Summary>,
     /// What only this command reports.
     pub own: Option<Own>,
+    /// Whether the setup page is served next, for people.
+    pub is_page_next: bool,
 }
 
 /// What a person wants to know of a node at a glance.
@@ -262,6 +264,7 @@ impl Report {
             error: None,
             summary: None,
             own: None,
+            is_page_next: false,
         }
     }
 

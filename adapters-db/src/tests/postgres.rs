@@ -1,5 +1,6 @@
 //! The adapter on a real server.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 
 use super::every_port::*;
 use super::flip_a_bit;
-use super::server::{Server, new_name};
+use super::server::{self, Server, new_name};
 use crate::postgres::{PostgresDatabase, Target, round_trips};
 
 /// A schema for one database, and a directory for its node.
@@ -97,4 +98,13 @@ fn a_ready_start_asks_six_times() {
     database.migrate().unwrap();
     database.record_start(&start("1.0.0", moment(1))).unwrap();
     assert_eq!(round_trips::take(), 6);
+}
+
+#[test]
+fn a_server_whose_tests_are_killed_at_once_ends_too() {
+    let directory = server::new_directory();
+    let programs = server::newest_programs();
+    let mut script = server::script(&programs, &directory, server::free_port(), "", "");
+    assert!(script.stdin(Stdio::null()).status().unwrap().success());
+    assert!(!directory.exists());
 }

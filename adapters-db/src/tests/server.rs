@@ -179,12 +179,12 @@ pub fn new_name(prefix: &str) -> String {
     format!("{prefix}_{}", NAMES.fetch_add(1, Ordering::SeqCst))
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-fn new_directory() -> PathBuf {
+pub fn new_directory() -> PathBuf {
     let directory = tempfile::Builder::new().prefix("tpct-pg-").tempdir();
     let directory = directory.unwrap().keep();
     // Another user makes its files here.
@@ -192,7 +192,7 @@ fn new_directory() -> PathBuf {
     directory
 }
 
-fn script(
+pub fn script(
     programs: &Path,
     directory: &Path,
     port: u16,
@@ -217,19 +217,11 @@ fn script(
     script
 }
 
-fn newest_programs() -> PathBuf {
+pub fn newest_programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .expect("these tests need the programs of PostgreSQL (postgresql)");
     let newest = versions
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok())
         .max();
     PathBuf::from(format!("/usr/lib/postgresql/{}/bin", newest.unwrap()))
-}
-
-#[test]
-fn a_server_whose_tests_are_killed_at_once_ends_too() {
-    let directory = new_directory();
-    let mut script = script(&newest_programs(), &directory, free_port(), "", "");
-    assert!(script.stdin(Stdio::null()).status().unwrap().success());
-    assert!(!directory.exists());
 }

@@ -1,9 +1,11 @@
 //! `/recover`.
 
 use hyper::StatusCode;
+use ports::FaultKind;
 use usecases::recover::{self, Request};
+use usecases::report::ErrorReport;
 
-use super::{LOCK_WAIT, ask, begin};
+use super::{ask, begin};
 use crate::answer::{self, Answer};
 use crate::desk::Task;
 use crate::form::Form;
@@ -16,17 +18,24 @@ pub async fn get(site: &Site, view: &View<'_>) -> Answer {
     if site.clerk.is_taken() {
         return answer::see("/progress");
     }
-    let refused = |error: &_| answer::page(StatusCode::OK, recovery::no_way(view, error));
+    let refused = |error: &_| refused(view, StatusCode::OK, error);
     match ask(site, recover::may_recover, refused).await {
         Ok(()) => answer::page(StatusCode::OK, recovery::page(view, None)),
         Err(answer) => answer,
     }
 }
 
-/// Recovers the node, or says what is wrong with the password.
+/// Recovers the node, or says what is wrong with the password; or looks for the token again.
 pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     if site.clerk.is_taken() {
         return answer::see("/progress");
+    }
+    if form.is_ticked("look_again") {
+        return match begin(site, Task::LookAgain).await {
+            // Which leads back here where nothing has changed.
+            Ok(_) => answer::see("/progress"),
+            Err(answer) => answer,
+        };
     }
     let wrong = |text: &'static str| {
         let page = recovery::page(view, Some(view.text(text)));
@@ -36,17 +45,26 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     if password.is_empty() {
         return wrong(texts::PASSWORD_EMPTY);
     }
-    let refused = |error: &_| answer::page(StatusCode::CONFLICT, recovery::no_way(view, error));
+    let refused = |error: &_| refused(view, StatusCode::CONFLICT, error);
     if let Err(answer) = ask(site, recover::may_recover, refused).await {
         return answer;
     }
     let request = Request {
         password,
-        lock_wait: LOCK_WAIT,
+        lock_wait: site.lock_wait,
     };
     match begin(site, Task::Recover(request)).await {
         Ok(true) => wrong(texts::PASSWORD_WRONG),
         Ok(false) => answer::see("/progress"),
         Err(answer) => answer,
     }
+}
+
+/// No password can help; or nobody can say so now, as where the database is busy.
+fn refused(view: &View<'_>, status: StatusCode, error: &ErrorReport) -> Answer {
+    let page = match error.kind {
+        FaultKind::Config | FaultKind::DataCorrupt => recovery::no_way(view, error),
+        _ => view.cannot(texts::RECOVER, "/recover", error),
+    };
+    answer::page(status, page)
 }

@@ -8,7 +8,7 @@ use usecases::error::Error;
 use usecases::node::Node;
 use usecases::setup::{self, Request};
 
-use super::{LOCK_WAIT, ask, begin};
+use super::{ask, begin};
 use crate::answer::{self, Answer};
 use crate::desk::Task;
 use crate::form::Form;
@@ -22,7 +22,8 @@ pub async fn get(site: &Site, view: &View<'_>) -> Answer {
     if site.clerk.is_taken() {
         return answer::see("/progress");
     }
-    let refused = |error: &_| answer::page(StatusCode::OK, view.cannot(texts::SETUP, error));
+    let refused =
+        |error: &_| answer::page(StatusCode::OK, view.cannot(texts::SETUP, "/setup", error));
     match ask(site, choices, refused).await {
         Ok(choices) => {
             let page = wizard::page(view, &choices, &Entries::default(), &Problems::default());
@@ -47,7 +48,12 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
         let names = names.clone();
         move |node: &Node| Ok((choices(node)?, problem_of_names(node, &names)))
     };
-    let refused = |error: &_| answer::page(StatusCode::CONFLICT, view.cannot(texts::SETUP, error));
+    let refused = |error: &_| {
+        answer::page(
+            StatusCode::CONFLICT,
+            view.cannot(texts::SETUP, "/setup", error),
+        )
+    };
     let (choices, problem) = match ask(site, checked, refused).await {
         Ok(checked) => checked,
         Err(answer) => return answer,
@@ -68,7 +74,7 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
             storage,
             backup_password: (!password.is_empty()).then_some(password),
             san: names,
-            lock_wait: LOCK_WAIT,
+            lock_wait: site.lock_wait,
         };
         return match begin(site, Task::SetUp(request)).await {
             Ok(_) => answer::see("/progress"),

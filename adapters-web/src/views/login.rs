@@ -13,7 +13,7 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
         problem,
         ..Field::default()
     };
-    let tls = view.report.tls.as_ref();
+    let tls = view.report().tls.as_ref();
     let main = html! {
         h1 { (view.text(view.wanted())) }
         @if let Some(tls) = tls {

@@ -22,11 +22,20 @@ pub fn working(view: &View<'_>, steps: &[StepReport]) -> Markup {
 
 /// It worked.
 pub fn done(view: &View<'_>, report: &Report) -> Markup {
-    let shown = view.report.tls.as_ref().map(|tls| &tls.sha256_fingerprint);
+    let view = &view.at_the_end();
+    let hint = match report.command.as_str() {
+        "status" => texts::THERE_HINT,
+        _ => texts::DONE_HINT,
+    };
+    let shown = view
+        .report()
+        .tls
+        .as_ref()
+        .map(|tls| &tls.sha256_fingerprint);
     let tls = report.tls.as_ref().map(|tls| &tls.sha256_fingerprint);
     let main = html! {
         h1 { (view.text(texts::DONE)) }
-        p role="status" { (view.text(texts::DONE_HINT)) }
+        p role="status" { (view.text(hint)) }
         @if let Some(new) = tls.filter(|_| tls != shown) {
             p { (view.text(texts::DONE_CERTIFICATE)) }
             (fingerprint(new))
@@ -46,7 +55,7 @@ pub fn failed(view: &View<'_>, failed: &Failed) -> Markup {
     let main = html! {
         h1 { (view.text(texts::FAILED)) }
         (view.problem(texts::FAILED, &failed.error))
-        p { a href=(failed.form) { (view.text(texts::AGAIN)) } }
+        (view.again(failed.form, &failed.error))
         (view.steps(&failed.steps, false))
     };
     view.page(texts::FAILED, None, &main)

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use usecases::report::{ErrorReport, Summary};
 
-use super::{Field, View, secret};
+use super::{Field, View, name_of_password, secret};
 use crate::texts;
 
 /// The form; what is wrong with the last password.
@@ -27,9 +27,11 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
             }
         }
         (view.form("/recover", &html! {
+            (name_of_password(view))
             (secret(&field, view.text(texts::PASSWORD), "current-password", true))
             button type="submit" { (view.text(texts::DO_RECOVER)) }
         }))
+        (look_again(view, texts::TOKEN_BACK_HINT))
     };
     view.page(texts::RECOVER, None, &main)
 }
@@ -40,14 +42,28 @@ pub fn no_way(view: &View<'_>, error: &ErrorReport) -> Markup {
         h1 { (view.text(texts::RECOVER)) }
         (view.problem(texts::NO_WAY, error))
         (known(view))
+        (look_again(view, texts::TOKEN_BACK_ALONE))
     };
     view.page(texts::RECOVER, None, &main)
 }
 
-/// What the start found.
+/// For a token that is back by now.
+fn look_again(view: &View<'_>, hint: &'static str) -> Markup {
+    html! {
+        section {
+            h2 { (view.text(texts::TOKEN_BACK)) }
+            p { (view.text(hint)) }
+            (view.form("/recover", &html! {
+                button type="submit" name="look_again" value="yes" { (view.text(texts::LOOK_AGAIN)) }
+            }))
+        }
+    }
+}
+
+/// What was seen last.
 fn known(view: &View<'_>) -> Markup {
-    let when = ("when", view.when);
-    let token = match &view.report.token {
+    let when = ("when", view.seen.when.as_str());
+    let token = match &view.report().token {
         Some(token) => {
             let device = format!("{} {}", token.device.manufacturer, token.device.model);
             let places = [
@@ -60,10 +76,13 @@ fn known(view: &View<'_>) -> Markup {
         }
         None => view.filled(texts::TOKEN_MISSING, &[when]),
     };
-    let summary = view.report.summary.as_ref();
+    let summary = view.report().summary.as_ref();
     html! {
         section {
             h2 { (view.text(texts::KNOWN)) }
+            @if view.seen.is_unchanged {
+                p role="status" { (view.filled(texts::UNCHANGED, &[when])) }
+            }
             dl {
                 @if let Some(storage) = summary.and_then(|summary| summary.storage) {
                     dt { (view.text(texts::STORED_KIND)) }

@@ -4,7 +4,7 @@ use domain::StorageType;
 use maud::{Markup, html};
 use usecases::backup_password::MIN_PASSWORD_CHARS;
 
-use super::{Field, View, secret};
+use super::{Field, View, name_of_password, secret};
 use crate::texts;
 
 /// What this node may choose from.
@@ -168,6 +168,7 @@ fn password(view: &View<'_>, entries: &Entries, problems: &Problems) -> Markup {
     };
     let focus = problems.first();
     html! {
+        (name_of_password(view))
         (secret(&first, view.text(texts::PASSWORD_NEW), "new-password", focus == Some("password")))
         (secret(&again, view.text(texts::PASSWORD_AGAIN), "new-password", focus == Some("password_again")))
         div.choice {

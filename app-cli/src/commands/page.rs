@@ -1,17 +1,21 @@
 //! The setup and recovery page, between two starts: what it needs of this process.
 
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapters_fs::{NginxTls, durable, read_catalogue};
-use adapters_web::{AccessCode, CATALOGUES, Desk, End, Languages, Page};
+use adapters_web::{CATALOGUES, Desk, Doorkeeper, End, Languages, Page};
 use camino::Utf8PathBuf;
-use ports::{FaultKind, Output as _, TlsCredential};
+use ports::{FaultKind, Output as _, ResultExt as _, Secret, TlsCredential};
 use usecases::error::Error;
 use usecases::node::Node;
 use usecases::report::{ErrorReport, Report, StepReport};
 
+use crate::cli::StartupArgs;
 use crate::config::Config;
 use crate::console::Console;
 use crate::exit_code;
@@ -19,29 +23,32 @@ use crate::failure::Failure;
 use crate::process::HeldSignals;
 use crate::wire::{Access, wire_start};
 
-/// Serves the page of what this start has reported, until a start may find the node ready. `code` is
-/// the access code of this process, once it has one.
+/// Serves the page of what this start has reported, until a start may find the node ready. The
+/// doorkeeper is that of this process, once it has one.
 ///
 /// # Errors
 /// The page cannot be served.
 pub fn serve(
     config: &Config,
     console: Console,
+    arguments: &StartupArgs,
     address: SocketAddr,
     report: &Report,
-    code: &mut Option<AccessCode>,
+    doorkeeper: &mut Option<Rc<Doorkeeper>>,
 ) -> Result<(), Failure> {
     let signals = HeldSignals::hold()?;
-    let code = match code {
-        Some(code) => code.clone(),
-        None => code.insert(new_code()?).clone(),
+    let doorkeeper = match doorkeeper {
+        Some(doorkeeper) => Rc::clone(doorkeeper),
+        None => Rc::clone(doorkeeper.insert(new_doorkeeper()?)),
     };
+    let code = doorkeeper.code();
     let page = Page {
         listener: listen(address)?,
         credential: credential(config)?,
-        code: code.clone(),
+        doorkeeper,
         languages: languages()?,
         report: report.clone(),
+        lock_wait: Duration::from_secs(arguments.lock_wait),
         desk: Arc::new(Commands {
             config: config.clone(),
             console,
@@ -68,8 +75,8 @@ pub fn serve(
     }
 }
 
-fn new_code() -> Result<AccessCode, Failure> {
-    AccessCode::new().map_err(|error| {
+fn new_doorkeeper() -> Result<Rc<Doorkeeper>, Failure> {
+    Doorkeeper::new().map_err(|error| {
         Failure::new(
             FaultKind::Internal,
             error.to_string(),
@@ -127,8 +134,8 @@ fn languages() -> Result<Languages, Failure> {
 
 /// What an operator needs to know. The code stands in the log by design: who reads that may set the
 /// node up.
-fn announce(console: Console, address: SocketAddr, report: &Report, code: &AccessCode) {
-    let code = code.shown().expose_text().unwrap_or_default();
+fn announce(console: Console, address: SocketAddr, report: &Report, code: &Secret) {
+    let code = code.expose_text().unwrap_or_default();
     let fingerprint = report
         .tls
         .as_ref()
@@ -145,24 +152,47 @@ fn announce(console: Console, address: SocketAddr, report: &Report, code: &Acces
     }
 }
 
-/// The file with the access code, for as long as this lives.
-struct CodeFile(Utf8PathBuf);
+/// The file with the access code, for as long as this lives. It is locked, so that a start beside it
+/// knows it from one that was left behind.
+struct CodeFile {
+    path: Utf8PathBuf,
+    _locked: File,
+}
 
 impl CodeFile {
-    fn write(config: &Config, code: &AccessCode) -> Result<Self, Failure> {
-        let directory = &config.runtime_dir.value;
-        let path = directory.join("page-code");
-        let text = [code.shown().expose(), b"\n"].concat();
-        durable::create_dirs(directory, 0o700)
+    fn write(config: &Config, code: &Secret) -> Result<Self, Failure> {
+        let path = code_path(config);
+        let text = [code.expose(), b"\n"].concat();
+        durable::create_dirs(&config.runtime_dir.value, 0o700)
             .and_then(|()| durable::write_atomic(&path, &text, 0o600))?;
-        Ok(Self(path))
+        let doing = || format!("locking {path}");
+        let locked = File::open(&path).or_io(doing)?;
+        locked.lock_shared().or_io(doing)?;
+        Ok(Self {
+            path,
+            _locked: locked,
+        })
     }
 }
 
 impl Drop for CodeFile {
     fn drop(&mut self) {
         // The code in it opens nothing any more.
-        let _ = std::fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn code_path(config: &Config) -> Utf8PathBuf {
+    config.runtime_dir.value.join("page-code")
+}
+
+/// Removes the file of a page that was killed. Its code opens nothing, so that it stays where it cannot
+/// be removed is no reason not to start.
+pub fn forget_old_code(config: &Config) {
+    let path = code_path(config);
+    let is_old = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+    if is_old {
+        let _ = fs::remove_file(&path);
     }
 }
 
@@ -174,12 +204,12 @@ struct Commands {
 
 impl Desk for Commands {
     fn node(&self, is_changed: bool) -> Result<Node, ErrorReport> {
-        let access = if is_changed {
-            Access::ReadWrite
+        let (access, console) = if is_changed {
+            (Access::ReadWrite, self.console)
         } else {
-            Access::ReadOnly
+            (Access::ReadOnly, self.console.quietly())
         };
-        wire_start(&self.config, access, self.console).map_err(|failure| failure.report())
+        wire_start(&self.config, access, console).map_err(|failure| failure.report())
     }
 
     fn explain(&self, error: Error) -> ErrorReport {

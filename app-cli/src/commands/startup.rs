@@ -31,7 +31,10 @@ pub fn startup(
     program::check(&arguments.command)?;
     let page = arguments.page.or(config.page.value);
     let page = page.filter(|_| !arguments.dry_run);
-    let mut open = None;
+    if !arguments.dry_run {
+        page::forget_old_code(config);
+    }
+    let mut doorkeeper = None;
     loop {
         let next = start(config, arguments, console, report)?;
         let waits = matches!(
@@ -42,10 +45,11 @@ pub fn startup(
             return Ok(next);
         };
         metrics::keep_of_start(arguments, report);
+        report.is_page_next = true;
         if console.is_human() {
             console.report(report, exit_code::SUCCESS);
         }
-        page::serve(config, console, address, report, &mut open)?;
+        page::serve(config, console, arguments, address, report, &mut doorkeeper)?;
         *report = Report::new("startup");
         report.warnings.extend(unknown_variables());
     }

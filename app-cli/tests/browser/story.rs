@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use crate::audit::{look, show};
-use crate::browser::{Browser, DOWN, until};
+use crate::browser::{Browser, DOWN, ENTER, until};
 use crate::sandbox::{PASSWORD, Sandbox, openssl_fingerprint};
 use crate::served::Served;
 
@@ -133,6 +133,10 @@ fn recover(browser: &Browser, sandbox: &Sandbox, language: &str) {
         ""
     );
     show("recover-wrong");
+    browser.tab_to("button[name=look_again]");
+    browser.leave_by(|| browser.press(ENTER));
+    assert_eq!(browser.path(), "/recover");
+    look("recover-again");
     browser.fill("password", PASSWORD);
     browser.send();
     is_done(browser);
@@ -148,9 +152,20 @@ fn no_password_helps(browser: &Browser, language: &str) {
     let served = Served::start(&sandbox);
     browser.log_in(&served);
     assert_eq!(browser.path(), "/recover");
-    let fields = browser.run("return document.querySelectorAll('main input').length");
-    assert_eq!(fields, 0);
+    let fields = "return document.querySelectorAll('main input:not([type=hidden])').length";
+    assert_eq!(browser.run(fields), 0);
     show(browser, language, "no-way");
+    // By the one button that there is.
+    browser.send();
+    assert_eq!(browser.path(), "/recover");
+    look(browser, language, "no-way-again");
+    sandbox.bring_token_back();
+    browser.send();
+    is_done(browser);
+    look(browser, language, "token-back");
+    let buttons = browser.run("return document.querySelectorAll('button').length");
+    assert_eq!(buttons, 0, "nobody logs out of a page that ends");
+    served.becomes_the_application();
 }
 
 fn openssl_names(sandbox: &Sandbox) -> String {

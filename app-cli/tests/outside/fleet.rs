@@ -2,7 +2,7 @@
 
 mod damaged;
 mod full;
-mod line;
+pub mod line;
 mod lost_answers;
 mod pool;
 mod promoted;

@@ -1,5 +1,6 @@
 //! File systems that are full or read-only, in a mount namespace of their own.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -46,11 +47,46 @@ impl Mounts {
         Self { holder, enter }
     }
 
+    /// One whose root is on a tmpfs of 1 MiB, with the directories that lock and report stand in.
+    pub fn small(sandbox: &Sandbox) -> Self {
+        let small = "mkdir -p $1
+            mount -t tmpfs -o size=1m,mode=700 small $1
+            mkdir -p $1/var/lib/trustpoint $1/run/trustpoint";
+        Self::of(sandbox, small)
+    }
+
+    /// Leaves so many KiB of that.
+    pub fn fill(&self, sandbox: &Sandbox, left: usize) {
+        let fill = format!(
+            "set -e
+            [ $(stat -f -c %T $1) = tmpfs ]
+            rm -f $1/filler
+            free=$(($(stat -f -c %a $1) * $(stat -f -c %S $1) / 1024 - {left}))
+            dd if=/dev/zero of=$1/filler bs=1024 count=$free 2>&1"
+        );
+        self.shell(sandbox, &fill);
+    }
+
+    /// There is space again.
+    pub fn free(&self, sandbox: &Sandbox) {
+        self.shell(sandbox, "rm $1/filler");
+    }
+
+    /// The program in it.
+    pub fn command(&self, sandbox: &Sandbox, arguments: &[&str]) -> Command {
+        let enter: Vec<&str> = self.enter.iter().map(String::as_str).collect();
+        wrapped(&enter, &sandbox.command(arguments), None)
+    }
+
     /// Runs the program in it, with `--format json`.
     pub fn run(&self, sandbox: &Sandbox, arguments: &[&str]) -> Run {
-        let command = sandbox.command(&[&["--format", "json"], arguments].concat());
-        let enter: Vec<&str> = self.enter.iter().map(String::as_str).collect();
-        Run::end_of(&mut wrapped(&enter, &command, None))
+        let arguments = [&["--format", "json"], arguments].concat();
+        Run::end_of(&mut self.command(sandbox, &arguments))
+    }
+
+    /// What stands below the sandbox's root in it.
+    pub fn picture(&self, sandbox: &Sandbox) -> BTreeMap<PathBuf, String> {
+        Sandbox::picture_below(&self.path(&sandbox.path("root")))
     }
 
     /// A path, as it is seen in it.
@@ -73,12 +109,11 @@ impl Mounts {
     /// error says.
     #[track_caller]
     pub fn fails_unchanged(&self, sandbox: &Sandbox, code: i32, kind: &str) -> String {
-        let root = self.path(&sandbox.path("root"));
-        let before = Sandbox::picture_below(&root);
+        let before = self.picture(sandbox);
         let said = self.run(sandbox, &["startup"]).expect_error(code, kind);
         assert_eq!(
             before,
-            Sandbox::picture_below(&root),
+            self.picture(sandbox),
             "something was changed although: {said}"
         );
         said

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
-use crate::sandbox::{PASSWORD, PIN, Run, SOFTHSM, Sandbox, openssl_fingerprint, put, tool};
+use crate::p11_kit::{self, Served};
+use crate::sandbox::{PASSWORD, PIN, Run, Sandbox, openssl_fingerprint, put, tool};
 
 const LOST: &str = "RESTORE_SOFTHSM_NEW_KEK_WIZARD_COMPLETED";
 const READY: &str = "RESTORE_SOFTHSM_WIZARD_COMPLETED_DEK_CACHED";
@@ -203,46 +203,13 @@ fn tokens_of_other_labels_are_never_touched() {
     assert_is_back(&sandbox, &fingerprint);
 }
 
-/// A p11-kit server that shows one token and no free slot. It forks a process for each client.
-struct OneToken(Child);
-
-impl OneToken {
-    fn start(sandbox: &mut Sandbox, label: &str) -> Self {
-        use std::os::unix::process::CommandExt as _;
-        let socket = sandbox.path("p11-kit").display().to_string();
-        let child = Command::new("p11-kit")
-            .args(["server", "-f", "-n", &socket, "--provider", SOFTHSM])
-            .arg(format!("pkcs11:token={label}"))
-            .env("SOFTHSM2_CONF", sandbox.path("softhsm2.conf"))
-            .stdout(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("p11-kit is missing: install the package p11-kit");
-        let client = format!(
-            "/usr/lib/{}-linux-gnu/pkcs11/p11-kit-client.so",
-            std::env::consts::ARCH
-        );
-        sandbox.set("TRUSTPOINT_HSM_MODULE", &client);
-        sandbox.set("P11_KIT_SERVER_ADDRESS", &format!("unix:path={socket}"));
-        sandbox.set("XDG_RUNTIME_DIR", sandbox.path("").to_str().unwrap());
-        Self(child)
-    }
-}
-
-impl Drop for OneToken {
-    fn drop(&mut self) {
-        let group = format!("-{}", self.0.id());
-        tool("kill", ["-KILL", "--", &group]);
-        self.0.wait().unwrap();
-    }
-}
-
 #[test]
 fn without_a_free_slot_the_tokens_there_are_named_and_left_alone() {
     let (mut sandbox, _) = waiting();
     sandbox.add_token("Other", "3333-4444", "1111-2222");
     let before = tokens(&sandbox);
-    let _server = OneToken::start(&mut sandbox, "Other");
+    p11_kit::configure_client(&mut sandbox);
+    let _server = Served::of(&sandbox, "pkcs11:token=Other");
     let file = sandbox.password_file(PASSWORD);
     let arguments = ["recover", "--backup-password-file", file.to_str().unwrap()];
     let said = sandbox.fails_unchanged(&arguments, 78, "config");

@@ -117,6 +117,25 @@ impl Client {
         self.request("POST", path, &pairs.join("&"))
     }
 
+    /// The same browser, at the address of another page.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
+    /// Waits for what becomes of that which was begun.
+    #[track_caller]
+    pub fn end_of_work(&mut self) -> Answer {
+        loop {
+            let page = self.get("/progress");
+            if !page.body.contains("http-equiv=\"refresh\"") {
+                return page;
+            }
+        }
+    }
+
     /// Gives the code, which must be right.
     #[track_caller]
     pub fn log_in(&mut self, code: &str) -> Answer {

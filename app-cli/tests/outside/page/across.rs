@@ -1,0 +1,91 @@
+//! What outlives a page, and what does not: who is in, wrong codes, and the file with the code.
+
+use std::fs;
+
+use super::{Waiting, lost};
+use crate::sandbox::{Sandbox, put};
+
+/// Somebody begins setup anew beside the page. The start that follows still waits for the password, since
+/// the key is lost.
+#[track_caller]
+fn reset(sandbox: &Sandbox, waiting: Waiting) -> Waiting {
+    sandbox.run(&["setup", "--reset"]).expect(0);
+    waiting.again()
+}
+
+#[test]
+fn whoever_is_in_stays_in_when_the_page_is_served_anew() {
+    let sandbox = lost();
+    let waiting = Waiting::start(&sandbox);
+    let (mut client, token) = waiting.operator();
+    client.get("/").expect_redirect("/recover");
+    let code = waiting.code.clone();
+    let waiting = reset(&sandbox, waiting);
+    assert_eq!(waiting.code, code, "another code of the same process");
+
+    let mut client = client.at(waiting.address);
+    client.get("/").expect_redirect("/recover");
+    assert_eq!(client.get("/recover").form_token(), token);
+    let fields = [("form_token", token.as_str())];
+    client.post("/logout", &fields).expect_redirect("/");
+    client.get("/").expect(200);
+}
+
+#[test]
+fn wrong_codes_are_not_forgotten_when_the_page_is_served_anew() {
+    let sandbox = lost();
+    let waiting = Waiting::start(&sandbox);
+    let mut client = waiting.client();
+    let wrong = [("code", "wrong")];
+    while client.post("/login", &wrong).status != 429 {}
+    let waiting = reset(&sandbox, waiting);
+    // Where that wait is over by now, the one after it is longer.
+    let mut client = waiting.client();
+    let answers = [(); 2].map(|()| client.post("/login", &wrong).status);
+    assert!(answers.contains(&429), "{answers:?}");
+}
+
+#[test]
+fn a_code_that_was_left_behind_is_gone_after_the_next_start() {
+    let sandbox = Sandbox::new();
+    let code = sandbox.root("run/trustpoint/page-code");
+    let waiting = Waiting::start(&sandbox);
+    // What somebody types beside the page leaves its code alone.
+    sandbox.run(&["startup"]).expect(0);
+    sandbox.run(&["startup", "--dry-run"]).expect(0);
+    let kept = fs::read_to_string(&code).unwrap();
+    assert_eq!(kept.trim(), waiting.code);
+    waiting.running.signal("KILL");
+    waiting.running.end();
+    assert!(code.exists());
+
+    let waiting = Waiting::start(&sandbox);
+    let kept = fs::read_to_string(&code).unwrap();
+    assert_eq!(kept.trim(), waiting.code);
+    drop(waiting);
+    assert!(code.exists());
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+    assert!(!code.exists());
+
+    put(&code, "left behind\n");
+    put(&sandbox.wizard_dir().join("WIZARD_SETUP_MODE"), "");
+    sandbox.run(&["startup"]).expect_error(65, "data_corrupt");
+    assert!(!code.exists());
+}
+
+#[test]
+fn the_report_on_the_screen_says_to_open_the_page_first() {
+    for sandbox in [Sandbox::new(), lost()] {
+        let run = sandbox.run_human(&["startup"]).expect(0);
+        assert!(!run.stdout.contains("in a browser"), "{}", run.stdout);
+        let mut waiting = crate::commands::Running::start(&mut sandbox.command(&[
+            "startup",
+            "--page",
+            "127.0.0.1:0",
+        ]));
+        let next = waiting.wait_for_output("next  ");
+        assert!(next.contains("page in a browser"), "{next}");
+        waiting.wait_for_output("setup page: https://");
+    }
+}
