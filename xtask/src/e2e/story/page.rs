@@ -1,6 +1,5 @@
 //! The image's own page, in a browser: story 23.
 
-use crate::e2e::client::Seen;
 use crate::e2e::container::Container;
 use crate::e2e::report::{require, same};
 use crate::e2e::world::{PASSWORD, Spec, World};
@@ -9,6 +8,10 @@ use crate::run::{self, Result};
 /// PID 1 of the node.
 const NAME: [&str; 2] = ["cat", "/proc/1/comm"];
 const CODE_FILE: &str = "/run/trustpoint/page-code";
+
+/// Tests of `app-cli` in a browser: whoever fills in the form, or has it look for the token again.
+const ANSWERS: &str = "elsewhere::an_operator_gets_the_node_ready";
+const LOOKS_AGAIN: &str = "elsewhere::an_operator_has_brought_the_token_back";
 
 /// Story 23.
 pub fn page(world: &World<'_>) -> Result<()> {
@@ -22,18 +25,29 @@ pub fn page(world: &World<'_>) -> Result<()> {
         ..world.spec()
     })?;
     node.start()?;
-    let first = node.expect_page("setup_required")?;
-    walk_through(world, &node, &first)?;
-    node.expect_page_with("ready", &first.fingerprint)?;
+    let first = node.expect_page("setup_required")?.fingerprint;
+    walk_through(world, &node, ANSWERS)?;
+    node.expect_page_with("ready", &first)?;
+
+    // Another volume was mounted by mistake.
+    node.stop()?;
+    softhsm.remove()?;
+    let other = world.softhsm_on("other-tokens", "socket")?;
+    node.start()?;
+    node.expect_page("recovery_required")?;
+    other.remove()?;
+    let softhsm = world.softhsm()?;
+    walk_through(world, &node, LOOKS_AGAIN)?;
+    node.expect_page_with("ready", &first)?;
 
     node.stop()?;
     softhsm.remove()?;
     world.lose_volume("tokens")?;
     let _softhsm = world.softhsm()?;
     node.start()?;
-    let temporary = node.expect_page("recovery_required")?;
-    walk_through(world, &node, &temporary)?;
-    node.expect_page_with("ready", &first.fingerprint)?;
+    node.expect_page("recovery_required")?;
+    walk_through(world, &node, ANSWERS)?;
+    node.expect_page_with("ready", &first)?;
 
     // Beside nginx: a load balancer hears of it, and the next start serves the page.
     node.ctl(&["setup", "--reset"])?.expect(0)?;
@@ -53,8 +67,10 @@ pub fn page(world: &World<'_>) -> Result<()> {
     )
 }
 
-/// Has an operator with a browser get the node ready. It becomes nginx in the same process.
-fn walk_through(world: &World<'_>, node: &Container<'_>, seen: &Seen) -> Result<()> {
+/// Has an operator with a browser get the node ready, as the test of this name does. It becomes nginx in
+/// the same process.
+fn walk_through(world: &World<'_>, node: &Container<'_>, test: &str) -> Result<()> {
+    let fingerprint = node.page()?.fingerprint;
     same("PID 1", node.exec_text(&NAME)?.as_str(), "trustpointctl")?;
     let (log, said) = node.logs()?;
     let log = log + &said;
@@ -71,18 +87,18 @@ fn walk_through(world: &World<'_>, node: &Container<'_>, seen: &Seen) -> Result<
     same(
         "the fingerprint in the log",
         after("certificate, SHA-256: ")?.as_str(),
-        &seen.fingerprint,
+        &fingerprint,
     )?;
     let code = node.exec_text(&["cat", CODE_FILE])?;
     same("the code in the log", after("access code: ")?, code.clone())?;
     let mut browser = run::cargo();
     browser
         .args(["test", "--quiet", "--package", "app-cli"])
-        .args(["--test", "browser", "--", "--ignored", "elsewhere::"])
+        .args(["--test", "browser", "--", "--ignored", "--exact", test])
         .current_dir(run::root()?)
         .env("BROWSER_TEST_PAGE", format!("https://{}/", node.address()?))
         .env("BROWSER_TEST_CODE", code)
-        .env("BROWSER_TEST_FINGERPRINT", &seen.fingerprint)
+        .env("BROWSER_TEST_FINGERPRINT", fingerprint)
         .env("BROWSER_TEST_PASSWORD", PASSWORD);
     world.stage.engine.supervise(browser)?;
     node.await_page("ready")?;
