@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: the start of a ready software node, against programs that do next to
-//! nothing, in one run on one machine: the ratio is what can be compared. With `--objects` the start
+//! nothing, in one run on one machine: the ratio is what can be compared; and what its setup page takes
+//! while nobody asks for it. With `--objects` the start
 //! of a ready node on a token that holds many other keys, against one that holds none; with
 //! `--database postgres` the start of a ready node whose database stands on a server.
 
 mod fleet;
 mod objects;
+mod page;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -76,7 +78,7 @@ fn against_floors(runs: usize) -> Result<()> {
         });
     }
     print_table(runs, &subjects, &measured);
-    Ok(())
+    page::run(&program)
 }
 
 fn median_and_least(mut times: Vec<Duration>) -> (Duration, Duration) {
