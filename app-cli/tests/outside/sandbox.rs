@@ -179,7 +179,10 @@ impl Sandbox {
         // The program may stand where nobody has no way to.
         let program = self.path("trustpointctl");
         if !program.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_trustpointctl"), &program).unwrap();
+            // By another process: while this one writes, the test beside it may start a program, which
+            // then has the file open too, and what is written by somebody cannot be run (ETXTBSY).
+            let built = env!("CARGO_BIN_EXE_trustpointctl");
+            tool("cp", [built, program.to_str().unwrap()]);
         }
         let owner = format!("{NOBODY}:{NOBODY}");
         tool("chown", ["-R", &owner, self.dir.path().to_str().unwrap()]);
