@@ -5,7 +5,7 @@ pub(super) const STARTUP: &str = "\
 Examples:
   # What the next start would do; changes nothing
   trustpointctl startup --dry-run
-  # In a container: a page for setup and recovery, and once the node is ready nginx in its place
+  # In a container: a page for setup and recovery; once the node is ready, nginx
   trustpointctl startup --page 0.0.0.0:8443 -- nginx -g 'daemon off;'";
 
 pub(super) const STATUS: &str = "\
