@@ -80,7 +80,7 @@ texts! {
     WILL_TLS = "The web server gets the certificate of this node back.";
     WILL_START = "The node starts.";
     PASSWORD = "Backup password";
-    PASSWORD_HINT = "It was chosen in setup; it is not the PIN of the token.";
+    PASSWORD_HINT = "The one that was set last, in setup or since; it is not the PIN of the token.";
     PASSWORD_WRONG = "This password does not open the secrets. Nothing was changed.";
     PASSWORD_EMPTY = "Type the backup password.";
     DO_RECOVER = "Recover";
@@ -105,8 +105,8 @@ texts! {
     PROGRESS_HINT = "This page looks again by itself. It may be left and come back to.";
     STEPS = "Steps";
     STEP_DONE = "done";
-    STEP_OK = "was right already";
-    STEP_SKIPPED = "not needed";
+    STEP_OK = "in order";
+    STEP_SKIPPED = "left out";
     STEP_FAILED = "failed";
     DONE = "Done";
     DONE_HINT = "The node starts now, and this page ends. Go on at the address of the application; give it \

@@ -62,7 +62,7 @@ impl<'a> View<'a> {
     pub fn cannot(&self, title: &'static str, form: &str, error: &ErrorReport) -> Markup {
         let main = html! {
             h1 { (self.text(title)) }
-            (self.problem(texts::CANNOT, error))
+            (self.problem(Some(texts::CANNOT), error))
             (self.again(form, error))
         };
         self.page(title, None, &main)
@@ -116,11 +116,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// An error with what to do next, as the commands say it: in English.
-    fn problem(&self, title: &'static str, error: &ErrorReport) -> Markup {
+    /// An error with what to do next, as the commands say it: in English. The page's own title may
+    /// say enough of it.
+    fn problem(&self, title: Option<&'static str>, error: &ErrorReport) -> Markup {
         html! {
             section.problem role="alert" {
-                h2 { (self.text(title)) }
+                @if let Some(title) = title { h2 { (self.text(title)) } }
                 p lang="en" { (error.message) }
                 @if !error.causes.is_empty() {
                     ul lang="en" { @for cause in &error.causes { li { (cause) } } }

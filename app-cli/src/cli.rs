@@ -147,11 +147,13 @@ pub struct StartupArgs {
     /// Write what a node exporter collects into this file, as an OpenMetrics text
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file(), conflicts_with = "dry_run")]
     pub metrics_file: Option<Utf8PathBuf>,
-    /// Where the node waits for setup or recovery: serve a page for that, and go on once it is done
-    /// (else page.listen)
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "dry_run")]
+    /// Where the node waits for setup or recovery: serve a page for that over HTTPS on this address of
+    /// the node (0.0.0.0: on all), to whoever has the access code in the log, and start again once it
+    /// is done (else page.listen)
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = page_address, conflicts_with = "dry_run")]
     pub page: Option<SocketAddr>,
-    /// Program that replaces this one where the exit code would be 0
+    /// Program that replaces this one where the exit code would be 0; with --page only once the node
+    /// is ready
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
 }
@@ -303,6 +305,12 @@ fn file() -> impl TypedValueParser<Value = Utf8PathBuf> {
 fn storages() -> impl TypedValueParser<Value = StorageType> {
     let parser = PossibleValuesParser::new(StorageType::ALL.map(StorageType::name));
     parser.try_map(|name| StorageType::from_str(&name).map_err(|()| "it is no storage"))
+}
+
+/// An address and a port, or how they are written.
+fn page_address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = |error| format!("{error}; write it like 0.0.0.0:8443 or [::]:8443");
+    text.parse().map_err(wrong)
 }
 
 /// The definition, for completions and man pages.

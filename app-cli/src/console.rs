@@ -331,6 +331,10 @@ impl Console {
     }
 
     fn for_people(&self, report: &Report) {
+        // The rest was said before the page that then failed.
+        if let (true, Some(error)) = (report.is_page_next, &report.error) {
+            return self.error_only(error);
+        }
         let idle = report.steps.iter().filter(|step| is_idle(step));
         let idle: Vec<&str> = idle.map(|step| step.step.as_str()).collect();
         let tells_idle = self.verbosity == Verbosity::Normal && self.log == Format::Human;

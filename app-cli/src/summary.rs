@@ -19,7 +19,7 @@ pub enum Line {
 
 /// Shows the fingerprint that a browser is shown.
 const COMPARE: &str =
-    "openssl s_client HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256";
+    "openssl s_client HOST:PORT </dev/null | openssl x509 -noout -fingerprint -sha256";
 const _: () = assert!(COMPARE.len() <= 80);
 
 /// What there is to say.
@@ -219,6 +219,8 @@ fn next(report: &Report, outcome: Outcome, now: OffsetDateTime) -> Option<String
                 None => "see the warning about the certificate",
             }
         }
+        // The web server starts with what there is by then.
+        Outcome::Ready if report.is_start_next => "nothing: the node is started now",
         Outcome::Ready if is_reload_left(report) => {
             "where nginx runs, reload it: it still serves the certificate of before"
         }

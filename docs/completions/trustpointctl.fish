@@ -52,7 +52,7 @@ complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "complet
 complete -c trustpointctl -n "__fish_trustpointctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l lock-wait -d 'How long to wait for another start to end' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l metrics-file -d 'Write what a node exporter collects into this file, as an OpenMetrics text' -r -F
-complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l page -d 'Where the node waits for setup or recovery: serve a page for that, and go on once it is done (else page.listen)' -r
+complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l page -d 'Where the node waits for setup or recovery: serve a page for that over HTTPS on this address of the node (0.0.0.0: on all), to whoever has the access code in the log, and start again once it is done (else page.listen)' -r
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l root -d 'Directory that goes in front of every default path (else TRUSTPOINT_ROOT)' -r -f -a "(__fish_complete_directories)"
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l config -d 'Configuration file (else TRUSTPOINT_CONFIG)' -r -F
 complete -c trustpointctl -n "__fish_trustpointctl_using_subcommand startup" -l format -d 'How to report' -r -f -a "human\t'Lines for people'

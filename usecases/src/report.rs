@@ -52,6 +52,8 @@ pub struct Report {
     pub own: Option<Own>,
     /// Whether the setup page is served next, for people.
     pub is_page_next: bool,
+    /// Whether a start comes next, for people.
+    pub is_start_next: bool,
 }
 
 /// What a person wants to know of a node at a glance.
@@ -265,6 +267,7 @@ impl Report {
             summary: None,
             own: None,
             is_page_next: false,
+            is_start_next: false,
         }
     }
 

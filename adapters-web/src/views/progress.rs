@@ -54,7 +54,7 @@ pub fn done(view: &View<'_>, report: &Report) -> Markup {
 pub fn failed(view: &View<'_>, failed: &Failed) -> Markup {
     let main = html! {
         h1 { (view.text(texts::FAILED)) }
-        (view.problem(texts::FAILED, &failed.error))
+        (view.problem(None, &failed.error))
         (view.again(failed.form, &failed.error))
         (view.steps(&failed.steps, false))
     };

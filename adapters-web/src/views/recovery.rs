@@ -40,7 +40,7 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
 pub fn no_way(view: &View<'_>, error: &ErrorReport) -> Markup {
     let main = html! {
         h1 { (view.text(texts::RECOVER)) }
-        (view.problem(texts::NO_WAY, error))
+        (view.problem(Some(texts::NO_WAY), error))
         (known(view))
         (look_again(view, texts::TOKEN_BACK_ALONE))
     };

@@ -5,8 +5,8 @@ pub(super) const STARTUP: &str = "\
 Examples:
   # What the next start would do; changes nothing
   trustpointctl startup --dry-run
-  # In a container: where the start worked, the server takes its place
-  trustpointctl startup -- nginx -g 'daemon off;'";
+  # In a container: a page for setup and recovery; once the node is ready, nginx
+  trustpointctl startup --page 0.0.0.0:8443 -- nginx -g 'daemon off;'";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -90,7 +90,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
         let (kind, hint) = match error.kind() {
             ErrorKind::AddrInUse => (
                 FaultKind::Busy,
-                "end what listens there, or give --page (page.listen) another port",
+                "end what listens there, or give --page (page.listen) another port, and start again",
             ),
             ErrorKind::AddrNotAvailable => (
                 FaultKind::Config,
@@ -223,7 +223,9 @@ impl Desk for Commands {
     fn ended(&self, report: &Report) {
         if self.console.is_human() {
             let code = exit_code::of_report(report, false);
-            return self.console.report(report, code);
+            let mut report = report.clone();
+            report.is_start_next = true;
+            return self.console.report(&report, code);
         }
         for warning in &report.warnings {
             self.console.warning(warning);

@@ -5,7 +5,7 @@
 pub const TABLE: [(&str, &str); 28] = [
     (
         "TRUSTPOINT_ADDRESS",
-        "Where the container's page is reached; the compose file reads it.",
+        "Address and port of this machine at which the container is reached, its setup page and then nginx; the compose file reads it.",
     ),
     (
         "TRUSTPOINT_APP_VERSION",

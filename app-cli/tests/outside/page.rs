@@ -354,6 +354,10 @@ fn a_start_that_is_ready_opens_no_socket() {
         said.contains("cannot listen") && said.contains("--page"),
         "{said}"
     );
+    // What the start said before that is said once.
+    let told = sandbox.run_human(&page).expect(75);
+    let idle = told.stdout.matches("(nothing to do)").count();
+    assert_eq!(idle, 1, "{}", told.stdout);
     let said = sandbox
         .run(&["startup", "--page", "192.0.2.1:0"])
         .expect_error(78, "config");
@@ -370,6 +374,9 @@ fn the_configuration_gives_the_address_and_the_flag_wins() {
         said.contains("page.listen") && said.contains("0.0.0.0:8443"),
         "{said}"
     );
+    let typed = sandbox.run_human(&["startup", "--page", "localhost:0"]);
+    let said = typed.expect(2).stderr;
+    assert!(said.contains("0.0.0.0:8443"), "{said}");
     put(&file, "[page]\nlisten = \"127.0.0.1:0\"\n");
     drop(Waiting::run(&sandbox, &["startup"]));
     sandbox.set("TRUSTPOINT_PAGE", "192.0.2.1:0");
@@ -390,10 +397,16 @@ fn without_cmd_the_start_ends_once_the_node_is_ready() {
         &["startup", "--require-ready", "--page", "127.0.0.1:0"],
     );
     let (mut client, token) = waiting.operator();
-    let fields = [("form_token", token.as_str()), ("storage", "software")];
+    // Another certificate, and no web server that would still have the one of before.
+    let fields = [
+        ("form_token", token.as_str()),
+        ("storage", "software"),
+        ("san", "pki.example"),
+    ];
     client.post("/setup", &fields).expect_redirect("/progress");
     let (status, rest) = waiting.running.end();
     assert_eq!(status.code(), Some(0), "{rest}");
+    assert!(rest.contains("nothing: the node is started now"), "{rest}");
 }
 
 #[test]

@@ -71,6 +71,8 @@ impl Operator {
         {
             assert!(page.contains(word), "{word}: {page}");
         }
+        // Its title and its heading.
+        assert_eq!(page.matches("It failed").count(), 2, "{page}");
         self.client.get("/").expect_redirect(self.path);
         self.client.get(self.path).expect(200);
         page
