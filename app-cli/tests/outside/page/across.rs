@@ -32,6 +32,18 @@ fn whoever_is_in_stays_in_when_the_page_is_served_anew() {
 }
 
 #[test]
+fn a_backup_that_is_restored_beside_the_page_is_noticed() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    let file = sandbox.path("node.backup").display().to_string();
+    sandbox.run(&["backup", "create", &file]).expect(0);
+    let new = Sandbox::new();
+    let waiting = Waiting::start(&new);
+    new.run(&["backup", "restore", &file]).expect(0);
+    waiting.application();
+}
+
+#[test]
 fn wrong_codes_are_not_forgotten_when_the_page_is_served_anew() {
     let sandbox = lost();
     let waiting = Waiting::start(&sandbox);
