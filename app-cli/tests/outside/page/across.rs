@@ -87,6 +87,21 @@ fn a_code_that_was_left_behind_is_gone_after_the_next_start() {
 }
 
 #[test]
+fn a_page_that_ends_leaves_the_code_of_another_alone() {
+    let sandbox = Sandbox::new();
+    let code = sandbox.root("run/trustpoint/page-code");
+    let first = Waiting::start(&sandbox);
+    let second = Waiting::start(&sandbox);
+    first.running.signal("TERM");
+    first.running.end();
+    let kept = fs::read_to_string(&code).unwrap();
+    assert_eq!(kept.trim(), second.code);
+    second.running.signal("TERM");
+    second.running.end();
+    assert!(!code.exists());
+}
+
+#[test]
 fn the_report_on_the_screen_says_to_open_the_page_first() {
     for sandbox in [Sandbox::new(), lost()] {
         let run = sandbox.run_human(&["startup"]).expect(0);
