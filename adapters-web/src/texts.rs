@@ -159,8 +159,10 @@ impl Languages {
     pub fn wanted(&self, accepted: &str) -> Language<'_> {
         let mut best = None;
         for range in accepted.split(',') {
-            let (tag, weight) = range.split_once(";q=").unwrap_or((range, "1"));
-            let weight = weight.trim().parse::<f32>().unwrap_or_default();
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().to_ascii_lowercase();
+            let weight = weight.strip_prefix("q=").unwrap_or_default();
+            let weight = weight.parse::<f32>().unwrap_or_default();
             let tag = tag.trim().to_ascii_lowercase();
             let primary = tag.split('-').next().unwrap_or_default();
             let language = match primary {
@@ -210,6 +212,7 @@ mod tests {
             ("de;q=0", "en"),
             ("DE;q=1.0", "de"),
             ("en;q=x,de;q=0.1", "de"),
+            ("en; q=0.1, de ; Q=0.9", "de"),
             ("ß;;,=", "en"),
         ] {
             assert_eq!(languages.wanted(accepted).tag, tag, "{accepted}");
