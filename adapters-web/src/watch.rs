@@ -34,7 +34,8 @@ pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) 
             continue;
         }
         match found {
-            Ok((waits, _)) if waits != waited => return,
+            // From here on nothing is begun: it would run beside the start that follows.
+            Ok((waits, _)) if waits != waited && clerk.take() => return,
             // The files alone say nothing of a database that cannot be asked.
             Ok((_, asked_database)) if asked_database => trouble = None,
             Ok(_) => {}

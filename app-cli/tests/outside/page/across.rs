@@ -1,9 +1,14 @@
 //! What outlives a page, and what does not: who is in, wrong codes, and the file with the code.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::Duration;
 
+use super::client::connect;
 use super::{Waiting, lost};
-use crate::sandbox::{Sandbox, put};
+use crate::sandbox::{PASSWORD, Sandbox, put};
 
 /// Somebody begins setup anew beside the page. The start that follows still waits for the password, since
 /// the key is lost.
@@ -41,6 +46,42 @@ fn a_backup_that_is_restored_beside_the_page_is_noticed() {
     let waiting = Waiting::start(&new);
     new.run(&["backup", "restore", &file]).expect(0);
     waiting.application();
+}
+
+#[test]
+fn a_form_that_arrives_after_the_end_begins_nothing() {
+    let sandbox = lost();
+    let mut waiting = Waiting::start(&sandbox);
+    let (client, token) = waiting.operator();
+    let body = format!("form_token={token}&password=of+no+use");
+    let (most, last) = body.split_at(body.len() - 1);
+    let mut late = connect(waiting.address, rustls::ALL_VERSIONS).unwrap();
+    let length = body.len();
+    write!(
+        late,
+        "POST /recover HTTP/1.1\r\nHost: node\r\nCookie: __Host-session={}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{most}",
+        client.session()
+    )
+    .unwrap();
+    let file = sandbox.password_file(PASSWORD);
+    let recover = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    sandbox.run(&recover).expect(0);
+    // Its socket is closed; what has not been answered has a moment left.
+    while TcpStream::connect(waiting.address).is_ok() {
+        sleep(Duration::from_millis(10));
+    }
+    late.write_all(last.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = late.read_to_string(&mut answer);
+    // Nothing, where the moment is over.
+    assert!(
+        answer.is_empty() || answer.contains("location: /progress"),
+        "{answer}"
+    );
+    let said = waiting.running.rest();
+    assert!(said.contains("application "), "{said}");
+    assert!(!said.contains("error"), "{said}");
 }
 
 #[test]
