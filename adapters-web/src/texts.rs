@@ -138,9 +138,13 @@ impl<'a> Language<'a> {
 
     /// A text with what goes into its places.
     pub fn filled(&self, text: &'static str, places: &[(&str, &str)]) -> String {
-        let mut filled = self.text(text).to_owned();
-        for (place, value) in places {
-            filled = filled.replace(&format!("{{{place}}}"), value);
+        let mut parts = self.text(text).split('{');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (place, rest) = part.split_once('}').unwrap_or_default();
+            let value = places.iter().find(|(name, _)| *name == place);
+            filled.push_str(value.map_or("", |(_, value)| value));
+            filled.push_str(rest);
         }
         filled
     }
@@ -226,5 +230,14 @@ mod tests {
     fn places_are_filled() {
         let filled = ENGLISH.filled(CODE_WAIT, &[("seconds", "7")]);
         assert_eq!(filled, "Too many wrong codes. Try again in 7 s.");
+        // What is filled in has no places of its own, however a token is named.
+        let places = [
+            ("label", "{serial}"),
+            ("serial", "1"),
+            ("device", "{"),
+            ("when", "now"),
+        ];
+        let filled = ENGLISH.filled(TOKEN_SHOWN, &places);
+        assert_eq!(filled, "{serial}, serial number 1, {; seen now");
     }
 }
