@@ -42,8 +42,9 @@ pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) 
             // What cannot be seen now may be seen at the next look; it is told once.
             Err(error) => {
                 if trouble.as_ref() != Some(&error.message) {
-                    let line = format!("what the node waits for cannot be seen: {}", error.message);
-                    clerk.note(&line);
+                    let why = [&[error.message.clone()][..], &error.causes].concat();
+                    let why = why.join(": ");
+                    clerk.note(&format!("what the node waits for cannot be seen: {why}"));
                 }
                 trouble = Some(error.message);
             }

@@ -51,7 +51,7 @@ fn a_backup_that_is_restored_beside_the_page_is_noticed() {
 #[test]
 fn a_form_that_arrives_after_the_end_begins_nothing() {
     let sandbox = lost();
-    let mut waiting = Waiting::start(&sandbox);
+    let waiting = Waiting::start(&sandbox);
     let (client, token) = waiting.operator();
     let body = format!("form_token={token}&password=of+no+use");
     let (most, last) = body.split_at(body.len() - 1);
