@@ -210,19 +210,23 @@ impl Clerk {
         ask(&node).map_err(|error| self.desk.explain(error))
     }
 
-    /// Begins a task, unless there is one; whether it was begun.
-    ///
-    /// # Errors
-    /// There is no thread for it.
-    pub fn begin(self: &Arc<Self>, task: Task) -> std::io::Result<bool> {
-        let is_free = self.progress.send_if_modified(|progress| {
+    /// Takes nothing else from here on; not where something is being done already.
+    pub fn take(&self) -> bool {
+        self.progress.send_if_modified(|progress| {
             let is_free = matches!(progress, Progress::Idle | Progress::Failed(_));
             if is_free {
                 *progress = Progress::Working(Vec::new());
             }
             is_free
-        });
-        if !is_free {
+        })
+    }
+
+    /// Begins a task, unless there is one; whether it was begun.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn begin(self: &Arc<Self>, task: Task) -> std::io::Result<bool> {
+        if !self.take() {
             return Ok(false);
         }
         let clerk = Arc::clone(self);

@@ -43,9 +43,10 @@ impl Site {
     /// The session of a request.
     pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
         // HTTP/1.1 has one header of cookies; more of them would be no browser's.
-        let cookies = headers.get(COOKIE)?.to_str().ok()?;
+        // Whatever another program at this host keeps in a browser comes along.
+        let cookies = String::from_utf8_lossy(headers.get(COOKIE)?.as_bytes());
         let mut sessions = self.doorkeeper.sessions.borrow_mut();
-        sessions.find(cookies, Instant::now())
+        sessions.find(&cookies, Instant::now())
     }
 
     /// The language of a request.

@@ -138,9 +138,13 @@ impl<'a> Language<'a> {
 
     /// A text with what goes into its places.
     pub fn filled(&self, text: &'static str, places: &[(&str, &str)]) -> String {
-        let mut filled = self.text(text).to_owned();
-        for (place, value) in places {
-            filled = filled.replace(&format!("{{{place}}}"), value);
+        let mut parts = self.text(text).split('{');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (place, rest) = part.split_once('}').unwrap_or_default();
+            let value = places.iter().find(|(name, _)| *name == place);
+            filled.push_str(value.map_or("", |(_, value)| value));
+            filled.push_str(rest);
         }
         filled
     }
@@ -159,8 +163,10 @@ impl Languages {
     pub fn wanted(&self, accepted: &str) -> Language<'_> {
         let mut best = None;
         for range in accepted.split(',') {
-            let (tag, weight) = range.split_once(";q=").unwrap_or((range, "1"));
-            let weight = weight.trim().parse::<f32>().unwrap_or_default();
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().to_ascii_lowercase();
+            let weight = weight.strip_prefix("q=").unwrap_or_default();
+            let weight = weight.parse::<f32>().unwrap_or_default();
             let tag = tag.trim().to_ascii_lowercase();
             let primary = tag.split('-').next().unwrap_or_default();
             let language = match primary {
@@ -210,6 +216,7 @@ mod tests {
             ("de;q=0", "en"),
             ("DE;q=1.0", "de"),
             ("en;q=x,de;q=0.1", "de"),
+            ("en; q=0.1, de ; Q=0.9", "de"),
             ("ß;;,=", "en"),
         ] {
             assert_eq!(languages.wanted(accepted).tag, tag, "{accepted}");
@@ -223,5 +230,14 @@ mod tests {
     fn places_are_filled() {
         let filled = ENGLISH.filled(CODE_WAIT, &[("seconds", "7")]);
         assert_eq!(filled, "Too many wrong codes. Try again in 7 s.");
+        // What is filled in has no places of its own, however a token is named.
+        let places = [
+            ("label", "{serial}"),
+            ("serial", "1"),
+            ("device", "{"),
+            ("when", "now"),
+        ];
+        let filled = ENGLISH.filled(TOKEN_SHOWN, &places);
+        assert_eq!(filled, "{serial}, serial number 1, {; seen now");
     }
 }

@@ -11,8 +11,11 @@ use crate::desk::Clerk;
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(400);
 
-/// In how many of these looks a database that nodes share is asked too.
-const ASK: u32 = 5;
+/// In each how many of these looks the database is asked too: it may have been restored.
+const ASK: u32 = 2;
+
+/// The same of one on a server, where that is a login.
+const ASK_SERVER: u32 = 5;
 
 /// Looks until the node no longer waits for what the start has found, while the page itself does
 /// nothing to it. Blocks; ends as well when nobody waits for what it finds.
@@ -25,22 +28,23 @@ pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) 
         if clerk.is_taken() {
             continue;
         }
-        let asks_database = looks.is_multiple_of(ASK);
-        let found = look(clerk, asks_database);
+        let found = look(clerk, looks);
         // The page may have begun something in the meantime.
         if clerk.is_taken() {
             continue;
         }
         match found {
-            Ok(waits) if waits != waited => return,
+            // From here on nothing is begun: it would run beside the start that follows.
+            Ok((waits, _)) if waits != waited && clerk.take() => return,
             // The files alone say nothing of a database that cannot be asked.
-            Ok(_) if asks_database => trouble = None,
+            Ok((_, asked_database)) if asked_database => trouble = None,
             Ok(_) => {}
             // What cannot be seen now may be seen at the next look; it is told once.
             Err(error) => {
                 if trouble.as_ref() != Some(&error.message) {
-                    let line = format!("what the node waits for cannot be seen: {}", error.message);
-                    clerk.note(&line);
+                    let why = [&[error.message.clone()][..], &error.causes].concat();
+                    let why = why.join(": ");
+                    clerk.note(&format!("what the node waits for cannot be seen: {why}"));
                 }
                 trouble = Some(error.message);
             }
@@ -48,13 +52,21 @@ pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) 
     }
 }
 
-/// A node of its own for each look: one that was used before may remember what it saw.
-fn look(clerk: &Clerk, asks_database: bool) -> Result<Waits, ErrorReport> {
+/// What the node waits for, and whether the database was asked. A node of its own for each look: one that
+/// was used before may remember what it saw.
+fn look(clerk: &Clerk, number: u32) -> Result<(Waits, bool), ErrorReport> {
     let node = clerk.node()?;
-    let waits = if asks_database && node.store.is_shared() {
+    let each = if node.store.is_shared() {
+        ASK_SERVER
+    } else {
+        ASK
+    };
+    let asks_database = number.is_multiple_of(each);
+    let waits = if asks_database {
         waits::by_database(&node)
     } else {
         waits::by_files(&node)
     };
-    waits.map_err(|error| clerk.explain(error))
+    let waits = waits.map_err(|error| clerk.explain(error))?;
+    Ok((waits, asks_database))
 }

@@ -32,7 +32,8 @@ pub fn by_files(node: &Node) -> Result<Waits, Error> {
     })
 }
 
-/// The same, and by the mark in the database: a node that shares one may have been set up by another.
+/// The same, and by the mark in the database, which may be that of a backup by now; one that nodes share
+/// may have been set up by another.
 ///
 /// # Errors
 /// The state directory, the database.

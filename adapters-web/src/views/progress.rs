@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use usecases::report::{Report, StepReport};
 
+use super::wizard::of_storage;
 use super::{View, fingerprint};
 use crate::desk::Failed;
 use crate::texts;
@@ -39,6 +40,13 @@ pub fn done(view: &View<'_>, report: &Report) -> Markup {
         @if let Some(new) = tls.filter(|_| tls != shown) {
             p { (view.text(texts::DONE_CERTIFICATE)) }
             (fingerprint(new))
+        }
+        // As it is, whoever asked for it: somebody else may have been faster.
+        @if let Some(storage) = report.summary.as_ref().and_then(|summary| summary.storage) {
+            dl {
+                dt { (view.text(texts::STORED_KIND)) }
+                dd { (view.text(of_storage(storage).0)) }
+            }
         }
         p { a href="/" { (view.text(texts::DONE_LINK)) } }
         @if !report.warnings.is_empty() {

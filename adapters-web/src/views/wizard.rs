@@ -117,7 +117,8 @@ fn storage(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Pro
     }
 }
 
-const fn of_storage(storage: StorageType) -> (&'static str, &'static str) {
+/// What the form calls a storage, and a hint.
+pub(super) const fn of_storage(storage: StorageType) -> (&'static str, &'static str) {
     match storage {
         StorageType::Software => (texts::SOFTWARE, texts::SOFTWARE_HINT),
         StorageType::SoftHsm => (texts::SOFTHSM, texts::SOFTHSM_HINT),

@@ -1,8 +1,9 @@
 //! The setup and recovery page, between two starts: what it needs of this process.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,7 +157,7 @@ fn announce(console: Console, address: SocketAddr, report: &Report, code: &Secre
 /// knows it from one that was left behind.
 struct CodeFile {
     path: Utf8PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 impl CodeFile {
@@ -168,17 +169,18 @@ impl CodeFile {
         let doing = || format!("locking {path}");
         let locked = File::open(&path).or_io(doing)?;
         locked.lock_shared().or_io(doing)?;
-        Ok(Self {
-            path,
-            _locked: locked,
-        })
+        Ok(Self { path, locked })
     }
 }
 
 impl Drop for CodeFile {
     fn drop(&mut self) {
-        // The code in it opens nothing any more.
-        let _ = fs::remove_file(&self.path);
+        // The code in it opens nothing any more. That of another page, which came later, does.
+        let file = |found: Metadata| (found.dev(), found.ino());
+        let own = self.locked.metadata().ok().map(file);
+        if own.is_some() && own == fs::metadata(&self.path).ok().map(file) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

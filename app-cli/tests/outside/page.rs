@@ -187,6 +187,12 @@ fn a_node_is_set_up_and_its_process_becomes_the_application() {
     let last = client.end_of_work();
     assert!(last.body.contains("<h1>Done</h1>"), "{}", last.body);
     assert!(last.body.contains("generate_kek"), "{}", last.body);
+    assert!(
+        last.body
+            .contains("<dd>Sealed under a key on a SoftHSM token"),
+        "{}",
+        last.body
+    );
     let fingerprint = openssl_fingerprint(&sandbox.tls(CERTIFICATE));
     assert!(shows(&last.body, &fingerprint), "{}", last.body);
 
@@ -505,6 +511,8 @@ fn the_language_is_the_readers() {
     let page = client.get("/").expect(200);
     assert!(page.body.contains("<html lang=\"de\">"), "{}", page.body);
     assert!(page.body.contains("Zugangscode"), "{}", page.body);
+    client.headers = "Accept-Language: en; q=0.1, de; q=0.9\r\n".to_owned();
+    assert!(client.get("/").body.contains("<html lang=\"de\">"));
     client.headers = "Accept-Language: fr\r\n".to_owned();
     assert!(client.get("/").body.contains("<html lang=\"en\">"));
 }

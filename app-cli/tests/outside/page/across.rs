@@ -1,9 +1,14 @@
 //! What outlives a page, and what does not: who is in, wrong codes, and the file with the code.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::Duration;
 
+use super::client::connect;
 use super::{Waiting, lost};
-use crate::sandbox::{Sandbox, put};
+use crate::sandbox::{PASSWORD, Sandbox, put};
 
 /// Somebody begins setup anew beside the page. The start that follows still waits for the password, since
 /// the key is lost.
@@ -29,6 +34,54 @@ fn whoever_is_in_stays_in_when_the_page_is_served_anew() {
     let fields = [("form_token", token.as_str())];
     client.post("/logout", &fields).expect_redirect("/");
     client.get("/").expect(200);
+}
+
+#[test]
+fn a_backup_that_is_restored_beside_the_page_is_noticed() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    let file = sandbox.path("node.backup").display().to_string();
+    sandbox.run(&["backup", "create", &file]).expect(0);
+    let new = Sandbox::new();
+    let waiting = Waiting::start(&new);
+    new.run(&["backup", "restore", &file]).expect(0);
+    waiting.application();
+}
+
+#[test]
+fn a_form_that_arrives_after_the_end_begins_nothing() {
+    let sandbox = lost();
+    let waiting = Waiting::start(&sandbox);
+    let (client, token) = waiting.operator();
+    let body = format!("form_token={token}&password=of+no+use");
+    let (most, last) = body.split_at(body.len() - 1);
+    let mut late = connect(waiting.address, rustls::ALL_VERSIONS).unwrap();
+    let length = body.len();
+    write!(
+        late,
+        "POST /recover HTTP/1.1\r\nHost: node\r\nCookie: __Host-session={}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{most}",
+        client.session()
+    )
+    .unwrap();
+    let file = sandbox.password_file(PASSWORD);
+    let recover = ["recover", "--backup-password-file", file.to_str().unwrap()];
+    sandbox.run(&recover).expect(0);
+    // Its socket is closed; what has not been answered has a moment left.
+    while TcpStream::connect(waiting.address).is_ok() {
+        sleep(Duration::from_millis(10));
+    }
+    late.write_all(last.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = late.read_to_string(&mut answer);
+    // Nothing, where the moment is over.
+    assert!(
+        answer.is_empty() || answer.contains("location: /progress"),
+        "{answer}"
+    );
+    let said = waiting.running.rest();
+    assert!(said.contains("application "), "{said}");
+    assert!(!said.contains("error"), "{said}");
 }
 
 #[test]
@@ -71,6 +124,21 @@ fn a_code_that_was_left_behind_is_gone_after_the_next_start() {
     put(&code, "left behind\n");
     put(&sandbox.wizard_dir().join("WIZARD_SETUP_MODE"), "");
     sandbox.run(&["startup"]).expect_error(65, "data_corrupt");
+    assert!(!code.exists());
+}
+
+#[test]
+fn a_page_that_ends_leaves_the_code_of_another_alone() {
+    let sandbox = Sandbox::new();
+    let code = sandbox.root("run/trustpoint/page-code");
+    let first = Waiting::start(&sandbox);
+    let second = Waiting::start(&sandbox);
+    first.running.signal("TERM");
+    first.running.end();
+    let kept = fs::read_to_string(&code).unwrap();
+    assert_eq!(kept.trim(), second.code);
+    second.running.signal("TERM");
+    second.running.end();
     assert!(!code.exists());
 }
 

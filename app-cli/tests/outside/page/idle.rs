@@ -1,11 +1,12 @@
 //! A page that nobody asks for anything looks at the node all the same.
 
+use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::Waiting;
 use crate::fleet::line::{Act, LOGIN, Line};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, put};
 use crate::server::Server;
 
 #[test]
@@ -35,4 +36,18 @@ fn a_database_that_is_away_for_a_while_is_told_once_and_looked_at_again() {
     assert_eq!(status.code(), Some(7), "{said}");
     assert_eq!(said.matches("cannot be seen").count(), 1, "{said}");
     assert!(!said.contains("waiting for the database"), "{said}");
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_told_with_its_cause_and_waited_for() {
+    let sandbox = Sandbox::new();
+    let mut waiting = Waiting::start(&sandbox);
+    let state = sandbox.wizard_dir();
+    fs::remove_dir_all(&state).unwrap();
+    put(&state, "no directory");
+    let told = waiting.running.wait_for_output("cannot be seen");
+    assert!(told.contains("Not a directory"), "{told}");
+    fs::remove_file(&state).unwrap();
+    sandbox.run(&["setup", "--storage", "software"]).expect(0);
+    waiting.application();
 }

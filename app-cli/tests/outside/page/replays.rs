@@ -22,6 +22,7 @@ fn only_the_very_cookie_of_the_page_is_a_session() {
     let shown = |cookies: &str| with(&client, cookies).status;
     assert_eq!(shown(&format!("Cookie: {name}={id}\r\n")), 200);
     assert_eq!(shown(&format!("Cookie: a=b; {name}={id}; c=d\r\n")), 200);
+    assert_eq!(shown(&format!("Cookie: a=ä; {name}={id}\r\n")), 200);
     let upper = id.to_uppercase();
     assert_ne!(upper, id);
     for not_it in [
