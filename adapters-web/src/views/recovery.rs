@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use usecases::report::{ErrorReport, Summary};
 
+use super::wizard::of_storage;
 use super::{Field, View, name_of_password, secret};
 use crate::texts;
 
@@ -86,7 +87,7 @@ fn known(view: &View<'_>) -> Markup {
             dl {
                 @if let Some(storage) = summary.and_then(|summary| summary.storage) {
                     dt { (view.text(texts::STORED_KIND)) }
-                    dd { (storage.name()) }
+                    dd { (view.text(of_storage(storage).0)) }
                 }
                 dt { (view.text(texts::TOKEN)) }
                 dd { (token) }

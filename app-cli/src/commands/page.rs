@@ -11,6 +11,7 @@ use std::time::Duration;
 use adapters_fs::{NginxTls, durable, read_catalogue};
 use adapters_web::{CATALOGUES, Desk, Doorkeeper, End, Languages, Page};
 use camino::Utf8PathBuf;
+use domain::Outcome;
 use ports::{FaultKind, Output as _, ResultExt as _, Secret, TlsCredential};
 use usecases::error::Error;
 use usecases::node::Node;
@@ -141,8 +142,12 @@ fn announce(console: Console, address: SocketAddr, report: &Report, code: &Secre
         .tls
         .as_ref()
         .map(|tls| tls.sha256_fingerprint.as_str());
+    let page = match report.outcome {
+        Some(Outcome::RecoveryRequired) => "recovery page",
+        _ => "setup page",
+    };
     for line in [
-        format!("setup page: https://{address}/"),
+        format!("{page}: https://{address}/"),
         format!(
             "  certificate, SHA-256: {}",
             fingerprint.unwrap_or("unknown")

@@ -52,7 +52,7 @@ impl<'a> Served<'a> {
     #[track_caller]
     pub fn url(&self, path: &str) -> String {
         let log = self.log();
-        let address = log.split_once("setup page: ").unwrap().1;
+        let address = log.split_once(" page: ").unwrap().1;
         let address = address.lines().next().unwrap().trim_end_matches('/');
         format!("{address}{path}")
     }

@@ -86,7 +86,7 @@ impl Waiting {
             let line = running.wait_for_output(mark);
             line.split_once(mark).unwrap().1.trim().to_owned()
         };
-        let address = after("setup page: https://");
+        let address = after(" page: https://");
         Self {
             address: address.trim_end_matches('/').parse().unwrap(),
             fingerprint: after("certificate, SHA-256: "),
@@ -226,7 +226,7 @@ fn a_lost_token_is_recovered_by_the_backup_password() {
     assert_eq!(health.body, r#"{"outcome":"recovery_required"}"#);
     client.log_in(&waiting.code).expect_redirect("/recover");
     let form = client.get("/recover").expect(200);
-    assert!(form.body.contains("softhsm"), "{}", form.body);
+    assert!(form.body.contains("on a SoftHSM token"), "{}", form.body);
     let token = form.form_token();
 
     let before = sandbox.picture();

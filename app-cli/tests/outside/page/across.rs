@@ -154,6 +154,6 @@ fn the_report_on_the_screen_says_to_open_the_page_first() {
         ]));
         let next = waiting.wait_for_output("next  ");
         assert!(next.contains("page in a browser"), "{next}");
-        waiting.wait_for_output("setup page: https://");
+        waiting.wait_for_output(" page: https://");
     }
 }

@@ -120,7 +120,7 @@ impl Killed<'_> {
     fn reports(&self) -> Result<usize> {
         let logs = self.fleet.nodes.iter().map(Container::logs);
         let count = |(stdout, stderr): (String, String)| {
-            Report::all_in(&stdout).len() + stderr.matches("setup page: ").count()
+            Report::all_in(&stdout).len() + stderr.matches(" page: https://").count()
         };
         logs.map(|logs| logs.map(count)).sum()
     }

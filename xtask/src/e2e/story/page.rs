@@ -81,7 +81,7 @@ fn walk_through(world: &World<'_>, node: &Container<'_>, test: &str) -> Result<(
     };
     same(
         "the address in the log",
-        after("setup page: ")?.as_str(),
+        after(" page: ")?.as_str(),
         "https://0.0.0.0:8443/",
     )?;
     same(
