@@ -184,6 +184,11 @@ impl Clerk {
         )
     }
 
+    /// Whether nobody reads of a failure either.
+    pub fn is_idle(&self) -> bool {
+        matches!(&*self.progress.borrow(), Progress::Idle)
+    }
+
     /// Says something to whoever reads the log.
     pub fn note(&self, line: &str) {
         self.desk.note(line);

@@ -154,6 +154,8 @@ fn log_in(site: &Site, view: &View<'_>, form: &Form) -> Answer {
             ),
         },
         Tried::Wrong => {
+            // Not at the pace of whoever tries: after five of them each waits longer for the next.
+            site.clerk.note("a wrong access code was given on the page");
             let why = view.text(texts::CODE_WRONG).to_owned();
             answer::page(StatusCode::FORBIDDEN, views::login::page(view, Some(&why)))
         }

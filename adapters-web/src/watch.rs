@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use ports::TlsView;
 use usecases::report::ErrorReport;
 use usecases::waits::{self, Waits};
 
@@ -35,9 +36,9 @@ pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) 
         }
         match found {
             // From here on nothing is begun: it would run beside the start that follows.
-            Ok((waits, _)) if waits != waited && clerk.take() => return,
+            Ok(found) if found.ends_the_page(clerk, waited) && clerk.take() => return,
             // The files alone say nothing of a database that cannot be asked.
-            Ok((_, asked_database)) if asked_database => trouble = None,
+            Ok(found) if found.asked_database => trouble = None,
             Ok(_) => {}
             // What cannot be seen now may be seen at the next look; it is told once.
             Err(error) => {
@@ -52,21 +53,50 @@ pub fn watch_others(clerk: &Clerk, waited: Waits, has_ended: &dyn Fn() -> bool) 
     }
 }
 
-/// What the node waits for, and whether the database was asked. A node of its own for each look: one that
-/// was used before may remember what it saw.
-fn look(clerk: &Clerk, number: u32) -> Result<(Waits, bool), ErrorReport> {
+/// What a look has found.
+struct Found {
+    waits: Waits,
+    /// Whether the database was asked.
+    asked_database: bool,
+    /// The fingerprint of the certificate that Nginx has, where it has one.
+    certificate: Option<String>,
+}
+
+impl Found {
+    /// The node waits for something else; or Nginx was given another certificate, which the page has to
+    /// show as well. Whoever reads of a failure is not disturbed by that.
+    fn ends_the_page(&self, clerk: &Clerk, waited: Waits) -> bool {
+        let seen = clerk.seen();
+        let served = seen.report.tls.as_ref().map(|tls| &tls.sha256_fingerprint);
+        let is_another = self.certificate.is_some() && self.certificate.as_ref() != served;
+        self.waits != waited || (is_another && clerk.is_idle())
+    }
+}
+
+/// A node of its own for each look: one that was used before may remember what it saw.
+fn look(clerk: &Clerk, number: u32) -> Result<Found, ErrorReport> {
     let node = clerk.node()?;
     let each = if node.store.is_shared() {
         ASK_SERVER
     } else {
         ASK
     };
-    let asks_database = number.is_multiple_of(each);
-    let waits = if asks_database {
+    let asked_database = number.is_multiple_of(each);
+    let waits = if asked_database {
         waits::by_database(&node)
     } else {
         waits::by_files(&node)
     };
     let waits = waits.map_err(|error| clerk.explain(error))?;
-    Ok((waits, asks_database))
+    let tls = node.web.tls.view();
+    let tls = tls.map_err(|error| clerk.explain(error.into()))?;
+    Ok(Found {
+        waits,
+        asked_database,
+        certificate: match tls {
+            TlsView::Usable(set) => Some(set.facts.sha256_fingerprint),
+            // A start makes it good; what is served is whole.
+            TlsView::Absent | TlsView::Unusable(_) => None,
+        },
+    })
 }

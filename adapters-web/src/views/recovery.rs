@@ -32,7 +32,7 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
             (secret(&field, view.text(texts::PASSWORD), "current-password", true))
             button type="submit" { (view.text(texts::DO_RECOVER)) }
         }))
-        (look_again(view, texts::TOKEN_BACK_HINT))
+        (look_again(view, texts::TOKEN_BACK_HINT, Some("quiet")))
     };
     view.page(texts::RECOVER, None, &main)
 }
@@ -43,19 +43,19 @@ pub fn no_way(view: &View<'_>, error: &ErrorReport) -> Markup {
         h1 { (view.text(texts::RECOVER)) }
         (view.problem(Some(texts::NO_WAY), error))
         (known(view))
-        (look_again(view, texts::TOKEN_BACK_ALONE))
+        (look_again(view, texts::TOKEN_BACK_ALONE, None))
     };
     view.page(texts::RECOVER, None, &main)
 }
 
-/// For a token that is back by now.
-fn look_again(view: &View<'_>, hint: &'static str) -> Markup {
+/// For a token that is back by now; quiet beside what else there is to do.
+fn look_again(view: &View<'_>, hint: &'static str, class: Option<&str>) -> Markup {
     html! {
         section {
             h2 { (view.text(texts::TOKEN_BACK)) }
             p { (view.text(hint)) }
             (view.form("/recover", &html! {
-                button type="submit" name="look_again" value="yes" { (view.text(texts::LOOK_AGAIN)) }
+                button class=[class] type="submit" name="look_again" value="yes" { (view.text(texts::LOOK_AGAIN)) }
             }))
         }
     }

@@ -35,8 +35,11 @@ pub fn startup(
         page::forget_old_code(config);
     }
     let mut doorkeeper = None;
+    // Said of the database that is there now, and not of one that is gone while the page waits.
+    let mut accept_new_database = arguments.accept_new_database;
     loop {
-        let next = start(config, arguments, console, report)?;
+        let next = start(config, arguments, accept_new_database, console, report)?;
+        accept_new_database = false;
         let waits = matches!(
             report.outcome,
             Some(Outcome::SetupRequired | Outcome::RecoveryRequired)
@@ -59,6 +62,7 @@ pub fn startup(
 fn start(
     config: &Config,
     arguments: &StartupArgs,
+    accept_new_database: bool,
     console: Console,
     report: &mut Report,
 ) -> Result<Next, Failure> {
@@ -70,7 +74,7 @@ fn start(
     let request = Request {
         mode,
         lock_wait: Duration::from_secs(arguments.lock_wait),
-        accept_new_database: arguments.accept_new_database,
+        accept_new_database,
     };
     let node = wire_start(config, access, console)?;
     let result = startup::run(&mut console.recorder(&node, report), request);

@@ -49,6 +49,36 @@ fn a_backup_that_is_restored_beside_the_page_is_noticed() {
 }
 
 #[test]
+fn a_certificate_that_is_new_beside_the_page_is_shown_by_it() {
+    let sandbox = Sandbox::new();
+    let waiting = Waiting::start(&sandbox);
+    let (mut client, _) = waiting.operator();
+    let before = client.get("/setup").certificate;
+    let renewed = sandbox.run(&["tls", "renew"]).expect(0).fingerprint();
+    let waiting = waiting.again();
+    assert_eq!(waiting.fingerprint, renewed);
+    let mut client = client.at(waiting.address);
+    let after = client.get("/setup").expect(200).certificate;
+    assert_ne!(after, before);
+}
+
+#[test]
+fn a_new_database_is_accepted_by_the_first_start_alone() {
+    let sandbox = lost();
+    let page = ["startup", "--accept-new-database", "--page", "127.0.0.1:0"];
+    let mut running = Waiting::run(&sandbox, &page).running;
+    sandbox.lose_database();
+    // So that the page ends.
+    sandbox.put_wizard(&["WIZARD_COMPLETED"]);
+    // It would serve its page again.
+    let status = (0..400).find_map(|_| {
+        sleep(Duration::from_millis(50));
+        running.child.try_wait().unwrap()
+    });
+    assert_eq!(status.and_then(|status| status.code()), Some(65));
+}
+
+#[test]
 fn a_form_that_arrives_after_the_end_begins_nothing() {
     let sandbox = lost();
     let waiting = Waiting::start(&sandbox);
