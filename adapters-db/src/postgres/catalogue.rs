@@ -57,15 +57,27 @@ pub(super) struct Catalogue {
     pub(super) may_use: bool,
 }
 
-/// Sets the mark of a scrub, or takes it away.
-pub(super) fn mark_scrub(target: &Target, is_due: bool) -> Ask {
-    let comment = if is_due {
-        format!("'{MARK}'")
-    } else {
-        "NULL".to_owned()
-    };
+/// Sets the mark of a scrub.
+pub(super) fn mark_scrub(target: &Target) -> Ask {
     let schema = target.schema.quoted();
-    Ask::from(format!("COMMENT ON TABLE {schema}.{MARKED} IS {comment}").as_str())
+    Ask::from(format!("COMMENT ON TABLE {schema}.{MARKED} IS '{MARK}'").as_str())
+}
+
+/// Takes it away after `CLUSTER`, where nothing is left of what was removed: a transaction that began
+/// before may still see that, and then `CLUSTER` has to keep it. The indexes, which it makes anew, count all
+/// rows that they lead to (`pg_class.reltuples`; -1 is none that was counted), those too.
+pub(super) fn unmark_scrub(target: &Target) -> Ask {
+    let schema = target.schema.quoted();
+    let written = "SELECT sum(greatest(reltuples, 0)) FROM pg_class \
+                   WHERE oid IN ('pkcs11_token_pkey'::regclass, 'credential_pkey'::regclass)";
+    let there = "SELECT (SELECT count(*) FROM pkcs11_token) + (SELECT count(*) FROM credential)";
+    Ask::from(
+        format!(
+            "DO $$ BEGIN IF ({written}) = ({there}) THEN \
+             COMMENT ON TABLE {schema}.{MARKED} IS NULL; END IF; END $$"
+        )
+        .as_str(),
+    )
 }
 
 impl Catalogue {

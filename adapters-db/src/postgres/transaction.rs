@@ -227,7 +227,7 @@ impl Sql for Transaction<'_> {
     fn mark_scrub(&self) -> Result<(), StoreError> {
         self.pending
             .borrow_mut()
-            .push(mark_scrub(&self.opened.target, true));
+            .push(mark_scrub(&self.opened.target));
         Ok(())
     }
 

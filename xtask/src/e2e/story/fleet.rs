@@ -17,6 +17,14 @@ pub fn fleet(world: &World<'_>) -> Result<()> {
     let Some((fleet, served)) = Fleet::ready(world)? else {
         return Ok(());
     };
+    // What setup has sealed is out of the files, or each start would try again.
+    same(
+        "the mark of a scrub",
+        fleet
+            .sql("SELECT obj_description('trustpointctl.installation'::regclass)")?
+            .as_str(),
+        "",
+    )?;
     let before = copies(&fleet.nodes[2])?;
     let tokens: BTreeSet<_> = before.iter().map(|copy| copy.text("/serial")).collect();
     same("the number of tokens", tokens.len(), 3)?;
