@@ -76,17 +76,23 @@ fn wait_for_a_waiter(rig: &ServerRig, is_over: &dyn Fn() -> bool) {
 
 /// A database that has removed what has to be taken out of the server's files.
 fn rig_with_a_scrub_due() -> ServerRig {
+    let rig = rig_with_a_sealing();
+    remove_the_copy(&rig);
+    rig
+}
+
+fn rig_with_a_sealing() -> ServerRig {
     let rig = ServerRig::new();
     rig.open().migrate().unwrap();
-    let sealing = known_sealing();
-    save_sealing(&rig.open(), &sealing);
-    let forgotten = event(EventKind::TokenForgotten, moment(3));
-    let removed = rig
-        .open()
-        .forget_copy(&sealing.copies[0].serial, &forgotten);
-    assert!(removed.unwrap());
-    assert!(node(&rig.open()).is_scrub_due);
+    save_sealing(&rig.open(), &known_sealing());
     rig
+}
+
+fn remove_the_copy(rig: &ServerRig) {
+    let forgotten = event(EventKind::TokenForgotten, moment(3));
+    let serial = &known_sealing().copies[0].serial;
+    assert!(rig.open().forget_copy(serial, &forgotten).unwrap());
+    assert!(node(&rig.open()).is_scrub_due);
 }
 
 #[test]
@@ -119,18 +125,11 @@ fn a_scrub_takes_what_was_removed_out_of_the_files() {
 
 #[test]
 fn a_scrub_is_due_as_long_as_a_transaction_sees_what_was_removed() {
-    let rig = ServerRig::new();
-    rig.open().migrate().unwrap();
-    let sealing = known_sealing();
-    save_sealing(&rig.open(), &sealing);
+    let rig = rig_with_a_sealing();
     let mut early = Session::of(&rig);
     // Its snapshot, and no lock on a table of ours.
     early.does("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
-    let forgotten = event(EventKind::TokenForgotten, moment(3));
-    let removed = rig
-        .open()
-        .forget_copy(&sealing.copies[0].serial, &forgotten);
-    assert!(removed.unwrap());
+    remove_the_copy(&rig);
     rig.open().scrub().unwrap();
     assert!(
         node(&rig.open()).is_scrub_due,

@@ -6,6 +6,7 @@ use ports::Secret;
 use usecases::backup_password::{MIN_PASSWORD_CHARS, check_password};
 use usecases::error::Error;
 use usecases::node::Node;
+use usecases::report::ErrorReport;
 use usecases::setup::{self, Request};
 
 use super::{ask, begin};
@@ -22,8 +23,7 @@ pub async fn get(site: &Site, view: &View<'_>) -> Answer {
     if site.clerk.is_taken() {
         return answer::see("/progress");
     }
-    let refused =
-        |error: &_| answer::page(StatusCode::OK, view.cannot(texts::SETUP, "/setup", error));
+    let refused = |error: &_| refused(view, StatusCode::OK, error);
     match ask(site, choices, refused).await {
         Ok(choices) => {
             let page = wizard::page(view, &choices, &Entries::default(), &Problems::default());
@@ -48,12 +48,7 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
         let names = names.clone();
         move |node: &Node| Ok((choices(node)?, problem_of_names(node, &names)))
     };
-    let refused = |error: &_| {
-        answer::page(
-            StatusCode::CONFLICT,
-            view.cannot(texts::SETUP, "/setup", error),
-        )
-    };
+    let refused = |error: &_| refused(view, StatusCode::CONFLICT, error);
     let (choices, problem) = match ask(site, checked, refused).await {
         Ok(checked) => checked,
         Err(answer) => return answer,
@@ -83,6 +78,11 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     }
     let page = wizard::page(view, &choices, &entries, &problems);
     answer::page(StatusCode::UNPROCESSABLE_ENTITY, page)
+}
+
+/// There is nothing to set up, or not now.
+fn refused(view: &View<'_>, status: StatusCode, error: &ErrorReport) -> Answer {
+    answer::page(status, view.cannot(texts::SETUP, "/setup", error))
 }
 
 /// What this node may choose from, where it may be set up at all.

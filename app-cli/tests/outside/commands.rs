@@ -128,9 +128,7 @@ impl Running {
         crate::schema::check_all_in(&rest);
         (self.child.wait().unwrap(), rest)
     }
-}
 
-impl Running {
     /// The rest of all that it says, until it has ended.
     pub fn rest(mut self) -> String {
         let mut rest = String::new();

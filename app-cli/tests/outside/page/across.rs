@@ -84,16 +84,10 @@ fn a_form_that_arrives_after_the_end_begins_nothing() {
     let waiting = Waiting::start(&sandbox);
     let (client, token) = waiting.operator();
     let body = format!("form_token={token}&password=of+no+use");
-    let (most, last) = body.split_at(body.len() - 1);
+    let request = client.text_of("POST", "/recover", &body);
+    let (most, last) = request.split_at(request.len() - 1);
     let mut late = connect(waiting.address, rustls::ALL_VERSIONS).unwrap();
-    let length = body.len();
-    write!(
-        late,
-        "POST /recover HTTP/1.1\r\nHost: node\r\nCookie: __Host-session={}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{most}",
-        client.session()
-    )
-    .unwrap();
+    late.write_all(most.as_bytes()).unwrap();
     let file = sandbox.password_file(PASSWORD);
     let recover = ["recover", "--backup-password-file", file.to_str().unwrap()];
     sandbox.run(&recover).expect(0);

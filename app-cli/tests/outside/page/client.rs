@@ -144,6 +144,20 @@ impl Client {
 
     #[track_caller]
     pub fn request(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let answer = self.send(self.text_of(method, path, body));
+        let cookie = answer
+            .header("set-cookie")
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        if !cookie.is_empty() {
+            self.cookie = cookie.to_owned();
+        }
+        answer
+    }
+
+    /// A request as it is sent.
+    pub fn text_of(&self, method: &str, path: &str, body: &str) -> String {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         request.push_str(&self.headers);
         if !self.cookie.is_empty() {
@@ -155,16 +169,7 @@ impl Client {
                 "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
             ));
         }
-        let answer = self.send(format!("{request}\r\n{body}"));
-        let cookie = answer
-            .header("set-cookie")
-            .split(';')
-            .next()
-            .unwrap_or_default();
-        if !cookie.is_empty() {
-            self.cookie = cookie.to_owned();
-        }
-        answer
+        format!("{request}\r\n{body}")
     }
 
     /// Sends these bytes, and reads what there is to read.

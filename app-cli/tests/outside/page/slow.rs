@@ -197,12 +197,7 @@ fn whoever_is_being_answered_is_not_cut_off() {
     let waiting = Waiting::start(&sandbox);
     let (client, token) = waiting.operator();
     let body = format!("form_token={token}&password=wrong-horse-battery");
-    let request = format!(
-        "POST /recover HTTP/1.1\r\nHost: node\r\nCookie: __Host-session={}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        client.session(),
-        body.len()
-    );
+    let request = client.text_of("POST", "/recover", &body);
     // The oldest by far, while its password is checked.
     let mut operator = connect(waiting.address, rustls::ALL_VERSIONS).unwrap();
     operator.write_all(request.as_bytes()).unwrap();
