@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::network::Network;
 use crate::sandbox::is_root;
 
 pub const TAB: &str = "\u{e004}";
@@ -22,11 +23,13 @@ pub struct Browser {
     _said: BufReader<ChildStdout>,
     port: u16,
     session: String,
+    _network: Network,
 }
 
 impl Browser {
-    /// One whose reader wants this language.
+    /// One whose reader wants this language. It reaches the pages that this thread starts after it.
     pub fn start(language: &str) -> Self {
+        let network = Network::enter();
         let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -52,6 +55,7 @@ impl Browser {
             _said: said,
             port,
             session: String::new(),
+            _network: network,
         };
         let mut arguments = vec!["--headless=new", "--disable-gpu", "--hide-scrollbars"];
         if is_root() {
@@ -79,6 +83,9 @@ impl Browser {
     #[track_caller]
     pub fn go(&self, url: &str) {
         self.command("POST", "url", &json!({ "url": url }));
+        let instead = self
+            .text("return location.protocol === 'chrome-error:' ? document.body.innerText : ''");
+        assert!(instead.is_empty(), "{url}: {instead}");
     }
 
     /// Back in the history.

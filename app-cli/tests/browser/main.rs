@@ -29,6 +29,7 @@ use outside::{sandbox, schema};
 mod audit;
 mod browser;
 mod elsewhere;
+mod network;
 mod operator;
 mod served;
 mod sessions;

@@ -1,6 +1,7 @@
 //! One container of a story.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -191,6 +192,18 @@ impl<'a> Container<'a> {
         text.lines()
             .find_map(|line| line.trim().parse().ok())
             .ok_or_else(|| format!("{}: no published port in {text:?}", self.name))
+    }
+
+    /// The file of its network namespace, where this process may enter that: there no container of another
+    /// story comes and goes.
+    pub fn network(&self) -> Result<Option<PathBuf>> {
+        let format = "{{.NetworkSettings.SandboxKey}}";
+        let file = self
+            .engine
+            .text(&["inspect", "--format", format, &self.name])?;
+        let file = PathBuf::from(file.trim());
+        // A daemon may have another file system.
+        Ok((rustix::process::geteuid().is_root() && file.is_file()).then_some(file))
     }
 
     /// Waits for the first page; an error where the container ends before.

@@ -12,7 +12,10 @@ pub struct Ended {
     pub time: Duration,
 }
 
-/// The table at the end.
+/// How much of a failure the end shows: a log may be kept without its beginning.
+const LINES: usize = 12;
+
+/// The table at the end, and why stories failed.
 pub fn table(ended: &[Ended]) -> String {
     let mut text = String::from("\nresult  story                   time\n");
     for row in ended {
@@ -24,6 +27,13 @@ pub fn table(ended: &[Ended]) -> String {
             row.time.as_secs_f64(),
             row.story.what
         ));
+    }
+    for row in ended {
+        let Err(message) = &row.result else { continue };
+        text.push_str(&format!("\nFAILED {}: ", row.story.name));
+        for line in message.lines().take(LINES) {
+            text.push_str(&format!("{line}\n"));
+        }
     }
     text
 }

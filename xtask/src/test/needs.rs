@@ -54,7 +54,7 @@ impl Need {
     }
 }
 
-const NEEDS: [Need; 24] = [
+const NEEDS: [Need; 25] = [
     Need {
         package: "softhsm2",
         found_by: FoundBy::Program("softhsm2-util"),
@@ -103,6 +103,11 @@ const NEEDS: [Need; 24] = [
     Need {
         package: "chromium-driver",
         found_by: FoundBy::Program("chromedriver"),
+    },
+    // A network in which nothing changes, for the browser.
+    Need {
+        package: "iproute2",
+        found_by: FoundBy::Program("ip"),
     },
     Need {
         package: "opensc",

@@ -1,6 +1,6 @@
 //! The image's own page, in a browser: story 23.
 
-use crate::e2e::container::Container;
+use crate::e2e::container::{Container, PORT};
 use crate::e2e::report::{require, same};
 use crate::e2e::world::{PASSWORD, Spec, World};
 use crate::run::{self, Result};
@@ -96,10 +96,17 @@ fn walk_through(world: &World<'_>, node: &Container<'_>, test: &str) -> Result<(
         .args(["test", "--quiet", "--package", "app-cli"])
         .args(["--test", "browser", "--", "--ignored", "--exact", test])
         .current_dir(run::root()?)
-        .env("BROWSER_TEST_PAGE", format!("https://{}/", node.address()?))
         .env("BROWSER_TEST_CODE", code)
         .env("BROWSER_TEST_FINGERPRINT", fingerprint)
         .env("BROWSER_TEST_PASSWORD", PASSWORD);
+    let address = match node.network()? {
+        Some(network) => {
+            browser.env("BROWSER_TEST_NETWORK", network);
+            format!("127.0.0.1:{PORT}")
+        }
+        None => node.address()?.to_string(),
+    };
+    browser.env("BROWSER_TEST_PAGE", format!("https://{address}/"));
     world.stage.engine.supervise(browser)?;
     node.await_page("ready")?;
     same("PID 1", node.exec_text(&NAME)?.as_str(), "nginx")?;
