@@ -2,7 +2,7 @@
 //! loopback, so no library is needed for it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,8 +30,11 @@ impl Browser {
     /// One whose reader wants this language. It reaches the pages that this thread starts after it.
     pub fn start(language: &str) -> Self {
         let network = Network::enter();
+        // Without IPv6, as in a container's network, the driver does not know which port it chose itself.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let port = free.unwrap().port();
         let driver = Command::new("chromedriver")
-            .arg("--port=0")
+            .arg(format!("--port={port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn();
@@ -40,16 +43,10 @@ impl Browser {
         });
         let mut said = BufReader::new(driver.stdout.take().unwrap());
         let mut line = String::new();
-        let port = loop {
+        while !line.contains("started successfully") {
             line.clear();
             assert_ne!(said.read_line(&mut line).unwrap(), 0, "chromedriver ended");
-            let port = line
-                .split_once("successfully on port ")
-                .map(|(_, port)| port.trim());
-            if let Some(port) = port.and_then(|port| port.trim_end_matches('.').parse().ok()) {
-                break port;
-            }
-        };
+        }
         let mut browser = Self {
             driver,
             _said: said,
