@@ -305,7 +305,7 @@ fn a_commit_that_was_lost_with_its_server_is_not_taken_for_done() {
     let rig = ServerRig::new();
     rig.open().migrate().unwrap();
     let standby = Server::shared().standby();
-    standby.sql("postgres", "SELECT pg_promote()");
+    standby.promote();
     let other = standby.port();
     let is_lost = AtomicBool::new(false);
     let port = proxy(move |bytes| {

@@ -87,6 +87,17 @@ impl Server {
         Self::start_as(&self.url("tests", "postgres"), "")
     }
 
+    /// Makes a standby a server of its own. Whoever waits for that in one query can be thrown out of it, as
+    /// a reader of rows that its primary has removed.
+    pub fn promote(&self) {
+        self.sql("postgres", "SELECT pg_promote(wait => false)");
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.sql("postgres", "SELECT pg_is_in_recovery()") != "f" {
+            assert!(Instant::now() < end, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn start_as(primary: &str, small_disk: &str) -> Self {
         let (programs, directory) = (newest_programs(), new_directory());
         let port = free_port();

@@ -49,7 +49,7 @@ fn a_start_waits_for_the_standby_to_be_promoted_where_the_primary_is_dead() {
     let start = ["--format", "json", "startup", "--require-ready"];
     let mut waiting = Running::start(&mut node.command(&start));
     waiting.wait_for_error("waiting for the database");
-    standby.sql("postgres", "SELECT pg_promote()");
+    standby.promote();
     let (status, report) = waiting.end();
     assert_eq!(status.code(), Some(0), "{report}");
     assert_eq!(
