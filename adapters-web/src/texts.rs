@@ -1,7 +1,7 @@
 //! What the page says, in the language of its reader.
 //!
 //! The texts are English here; a `.po` file has each of them in another language. What use cases and
-//! their errors say stays English, and is marked as such.
+//! their errors say in detail stays English, and is marked as such, beside a text for what it is about.
 
 use std::collections::BTreeMap;
 
@@ -50,6 +50,8 @@ texts! {
     NAMES = "Names and addresses of this node";
     NAMES_HINT = "What clients type to reach it, one a line: they stand in its certificate. Left empty: \
                   {names}.";
+    NAME_WRONG = "A certificate cannot have “{name}”. Write a DNS name (letters, digits and hyphens between dots; \
+                  other letters as xn--…; * in place of the whole first label) or an IP address.";
     PASSWORD_NEW = "Backup password";
     PASSWORD_NEW_HINT = "It brings the secrets back where the token is lost. At least {least} characters; \
                          keep it away from this machine.";
@@ -92,8 +94,11 @@ texts! {
     LOOK_AGAIN = "Look again";
     UNCHANGED = "The node has looked again ({when}). Nothing has changed: it still waits.";
     NO_WAY = "Here no password helps";
+    NO_WAY_UNSET = "No backup password was ever set: the old token alone opens the secrets, or a backup brings them \
+                    back that has a password.";
     CANNOT = "This cannot be done now";
     FAILED = "It failed";
+    SAYS = "The node says:";
     NEXT = "What to do next:";
     KIND = "Kind of failure:";
     AGAIN_HINT = "When that is done, go back to the form and send it again; the same is meant where it says to \
@@ -108,6 +113,33 @@ texts! {
     STEP_OK = "in order";
     STEP_SKIPPED = "left out";
     STEP_FAILED = "failed";
+    FAULT_USAGE = "What was sent does not fit this node.";
+    FAULT_VERSION = "What is stored was written by a later version of this program.";
+    FAULT_STORAGE = "This node may not keep its secrets there.";
+    FAULT_DATA = "What is stored does not fit together, or something that has to be there is missing.";
+    FAULT_HSM = "The token is away or does not answer, or the program in between does not.";
+    FAULT_DATABASE = "The database does not answer, or somebody else holds it.";
+    FAULT_INTERNAL = "This is a defect of the program.";
+    FAULT_IO = "Something could not be read or written: a disk may be full, away or read-only.";
+    FAULT_BUSY = "Another process is at work on this node.";
+    FAULT_DENIED = "A PIN or a password is missing or wrong, or the node lacks a permission.";
+    FAULT_CONFIG = "The node is not prepared for this: its configuration, its token, or what was set up until now.";
+    STEP_CACHE_DEK = "The key of the secrets, for the application";
+    STEP_DATABASE = "The database";
+    STEP_DESTROY_KEK = "A key on the token that nothing needs";
+    STEP_KEK = "The key on the token";
+    STEP_PASSWORD = "The backup password";
+    STEP_RELOAD = "The web server reads it anew, where it runs";
+    STEP_SAVE_TLS = "The certificate in the database";
+    STEP_SCRUB = "What stood in the clear is wiped";
+    STEP_SEAL = "The private keys are sealed";
+    STEP_SNAPSHOT = "A copy of the database";
+    STEP_STORAGE = "Where the secrets are kept";
+    STEP_TLS = "The certificate for the web server";
+    STEP_TOKEN = "The token";
+    STEP_UNWRAP = "The key of the secrets is opened";
+    STEP_WIZARD = "How far the node is";
+    STEP_WRAP = "The key of the secrets is sealed";
     DONE = "Done";
     DONE_HINT = "The node starts now, and this page ends. Go on at the address of the application; give it \
                  a moment.";

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use domain::Outcome;
 use maud::{DOCTYPE, Markup, html};
-use usecases::report::{ErrorReport, Report, StepReport, StepResult};
+use usecases::report::{ErrorReport, Report, StepReport};
 
 use crate::desk::Seen;
 use crate::sessions::Session;
 use crate::site::Site;
 use crate::texts::{self, Language};
+use words::{of_fault, of_result, of_step};
 
 pub mod login;
 pub mod progress;
 pub mod recovery;
 pub mod wizard;
+mod words;
 
 /// Who reads a page, and what it says of the node.
 pub struct View<'a> {
@@ -62,7 +64,7 @@ impl<'a> View<'a> {
     pub fn cannot(&self, title: &'static str, form: &str, error: &ErrorReport) -> Markup {
         let main = html! {
             h1 { (self.text(title)) }
-            (self.problem(Some(texts::CANNOT), error))
+            (self.problem(Some(texts::CANNOT), of_fault(error.kind), error))
             (self.again(form, error))
         };
         self.page(title, None, &main)
@@ -116,13 +118,19 @@ impl<'a> View<'a> {
         }
     }
 
-    /// An error with what to do next, as the commands say it: in English. The page's own title may
-    /// say enough of it.
-    fn problem(&self, title: Option<&'static str>, error: &ErrorReport) -> Markup {
+    /// An error: what it is about, and in English, as the commands say it, what failed and what to do next.
+    /// The page's own title may do.
+    fn problem(
+        &self,
+        title: Option<&'static str>,
+        about: &'static str,
+        error: &ErrorReport,
+    ) -> Markup {
         html! {
             section.problem role="alert" {
                 @if let Some(title) = title { h2 { (self.text(title)) } }
-                p lang="en" { (error.message) }
+                p { (self.text(about)) }
+                p { (self.text(texts::SAYS)) " " span lang="en" { (error.message) } }
                 @if !error.causes.is_empty() {
                     ul lang="en" { @for cause in &error.causes { li { (cause) } } }
                 }
@@ -151,8 +159,9 @@ impl<'a> View<'a> {
                     ol.steps {
                         @for step in steps {
                             li {
-                                code { (step.step) } " "
-                                em { (self.text(result(step.result))) }
+                                @if let Some(label) = of_step(&step.step) { strong { (self.text(label)) } " " }
+                                em { (self.text(of_result(step.result))) } " "
+                                code { (step.step) }
                                 p lang="en" { (step.detail) }
                             }
                         }
@@ -171,15 +180,6 @@ impl<'a> View<'a> {
     }
 }
 
-const fn result(result: StepResult) -> &'static str {
-    match result {
-        StepResult::Done => texts::STEP_DONE,
-        StepResult::Unchanged | StepResult::Planned => texts::STEP_OK,
-        StepResult::Skipped => texts::STEP_SKIPPED,
-        StepResult::Failed => texts::STEP_FAILED,
-    }
-}
-
 fn token(session: &Session) -> Markup {
     html! { input type="hidden" name="form_token" value=(session.form_token()); }
 }
@@ -194,13 +194,10 @@ fn fingerprint(fingerprint: &str) -> Markup {
 }
 
 /// What stands beside a field: a hint, and what is wrong with it.
-#[derive(Default)]
 struct Field<'a> {
     name: &'a str,
     hint: Option<&'a str>,
     problem: Option<&'a str>,
-    /// The language of the problem, where it is not that of the page.
-    problem_lang: Option<&'static str>,
 }
 
 impl Field<'_> {
@@ -219,7 +216,7 @@ impl Field<'_> {
     fn beside(&self) -> Markup {
         html! {
             @if let Some(problem) = self.problem {
-                p.wrong id={ (self.name) "-problem" } lang=[self.problem_lang] { (problem) }
+                p.wrong id={ (self.name) "-problem" } { (problem) }
             }
             @if let Some(hint) = self.hint {
                 p.hint id={ (self.name) "-hint" } { (hint) }

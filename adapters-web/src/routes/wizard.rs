@@ -2,7 +2,7 @@
 
 use domain::StorageType;
 use hyper::StatusCode;
-use ports::Secret;
+use ports::{Secret, TlsError};
 use usecases::backup_password::{MIN_PASSWORD_CHARS, check_password};
 use usecases::error::Error;
 use usecases::node::Node;
@@ -46,10 +46,10 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     let names = names_of(&entries.san);
     let checked = {
         let names = names.clone();
-        move |node: &Node| Ok((choices(node)?, problem_of_names(node, &names)))
+        move |node: &Node| Ok((choices(node)?, wrong_name(node, &names)?))
     };
     let refused = |error: &_| refused(view, StatusCode::CONFLICT, error);
-    let (choices, problem) = match ask(site, checked, refused).await {
+    let (choices, wrong_name) = match ask(site, checked, refused).await {
         Ok(checked) => checked,
         Err(answer) => return answer,
     };
@@ -61,7 +61,7 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
         storage: storage
             .is_none()
             .then(|| view.text(texts::STORAGE_MISSING).to_owned()),
-        san: problem,
+        san: wrong_name.map(|name| view.filled(texts::NAME_WRONG, &[("name", &name)])),
         ..problems_of_password(view, form, storage, &password)
     };
     if let (Some(storage), true) = (storage, problems.is_none()) {
@@ -99,14 +99,15 @@ fn names_of(lines: &str) -> Vec<String> {
     names.map(ToOwned::to_owned).collect()
 }
 
-/// Empty keeps the certificate that there is.
-fn problem_of_names(node: &Node, names: &[String]) -> Option<String> {
+/// The first of them that no certificate can have. No names at all keep the certificate that there is.
+fn wrong_name(node: &Node, names: &[String]) -> Result<Option<String>, Error> {
     if names.is_empty() {
-        return None;
+        return Ok(None);
     }
-    setup::check_names(node, names)
-        .err()
-        .map(|error| error.in_full())
+    match setup::check_names(node, names) {
+        Err(Error::Tls(TlsError::Name { entry, .. })) => Ok(Some(entry)),
+        checked => checked.map(|()| None),
+    }
 }
 
 fn problems_of_password(

@@ -11,7 +11,6 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
         name: "code",
         hint: Some(view.text(texts::CODE_HINT)),
         problem,
-        ..Field::default()
     };
     let tls = view.report().tls.as_ref();
     let main = html! {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use usecases::report::{Report, StepReport};
 
-use super::wizard::of_storage;
+use super::words::{of_fault, of_storage};
 use super::{View, fingerprint};
 use crate::desk::Failed;
 use crate::texts;
@@ -60,10 +60,11 @@ pub fn done(view: &View<'_>, report: &Report) -> Markup {
 
 /// It did not work.
 pub fn failed(view: &View<'_>, failed: &Failed) -> Markup {
+    let error = &failed.error;
     let main = html! {
         h1 { (view.text(texts::FAILED)) }
-        (view.problem(None, &failed.error))
-        (view.again(failed.form, &failed.error))
+        (view.problem(None, of_fault(error.kind), error))
+        (view.again(failed.form, error))
         (view.steps(&failed.steps, false))
     };
     view.page(texts::FAILED, None, &main)

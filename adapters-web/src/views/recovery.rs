@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use usecases::report::{ErrorReport, Summary};
 
-use super::wizard::of_storage;
+use super::words::{of_fault, of_storage};
 use super::{Field, View, name_of_password, secret};
 use crate::texts;
 
@@ -13,7 +13,6 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
         name: "password",
         hint: Some(view.text(texts::PASSWORD_HINT)),
         problem,
-        ..Field::default()
     };
     let main = html! {
         h1 { (view.text(texts::RECOVER)) }
@@ -39,9 +38,13 @@ pub fn page(view: &View<'_>, problem: Option<&str>) -> Markup {
 
 /// No password can help; what can.
 pub fn no_way(view: &View<'_>, error: &ErrorReport) -> Markup {
+    let about = match &view.report().summary {
+        Some(summary) if !summary.has_backup_password => texts::NO_WAY_UNSET,
+        _ => of_fault(error.kind),
+    };
     let main = html! {
         h1 { (view.text(texts::RECOVER)) }
-        (view.problem(Some(texts::NO_WAY), error))
+        (view.problem(Some(texts::NO_WAY), about, error))
         (known(view))
         (look_again(view, texts::TOKEN_BACK_ALONE, None))
     };

@@ -4,6 +4,7 @@ use domain::StorageType;
 use maud::{Markup, html};
 use usecases::backup_password::MIN_PASSWORD_CHARS;
 
+use super::words::of_storage;
 use super::{Field, View, name_of_password, secret};
 use crate::texts;
 
@@ -95,7 +96,6 @@ fn storage(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Pro
         name: "storage",
         hint: None,
         problem: problems.storage.as_deref(),
-        ..Field::default()
     };
     html! {
         fieldset aria-describedby=[field.described_by()] {
@@ -117,23 +117,12 @@ fn storage(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Pro
     }
 }
 
-/// What the form calls a storage, and a hint.
-pub(super) const fn of_storage(storage: StorageType) -> (&'static str, &'static str) {
-    match storage {
-        StorageType::Software => (texts::SOFTWARE, texts::SOFTWARE_HINT),
-        StorageType::SoftHsm => (texts::SOFTHSM, texts::SOFTHSM_HINT),
-        StorageType::PhysicalHsm => (texts::PHYSICAL_HSM, texts::PHYSICAL_HSM_HINT),
-    }
-}
-
 fn names(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Problems) -> Markup {
     let hint = view.filled(texts::NAMES_HINT, &[("names", &choices.san.join(", "))]);
     let field = Field {
         name: "san",
         hint: Some(&hint),
         problem: problems.san.as_deref(),
-        // As a use case says it.
-        problem_lang: Some("en"),
     };
     html! {
         div.field {
@@ -159,13 +148,11 @@ fn password(view: &View<'_>, entries: &Entries, problems: &Problems) -> Markup {
         name: "password",
         hint: Some(&hint),
         problem: problems.password.as_deref(),
-        ..Field::default()
     };
     let again = Field {
         name: "password_again",
         hint: None,
         problem: problems.password_again.as_deref(),
-        ..Field::default()
     };
     let focus = problems.first();
     html! {

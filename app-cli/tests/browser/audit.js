@@ -40,6 +40,7 @@ for (const field of all("input:not([type=hidden]), textarea, select")) {
   const isTold = ties.some((id) => document.getElementById(id)?.matches(".wrong"));
   if (field.getAttribute("aria-invalid") === "true" && !isTold) say("wrong, and not told", field);
 }
+for (const step of all(".steps li")) if (!words(step.querySelector("strong"))) say("no words", step);
 for (const button of all("button, a")) if (!words(button)) say("no name", button);
 
 const { scrollWidth } = document.documentElement;
