@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
@@ -294,10 +295,18 @@ impl<'a> Project<'a> {
     }
 }
 
-/// An address of this machine that nobody listens on now. compose takes it a second later.
+/// An address of this machine that nobody listens on, and that no other project of this run gets: compose
+/// takes it a second later, and again at each restart. The system gives clients and containers ports above
+/// these by itself.
 fn free_address() -> Result<String> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .map(|address| address.to_string())
-        .map_err(|error| format!("a free port: {error}"))
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + std::process::id() % 10_000;
+    for _ in 0..1_000 {
+        let port = first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err(format!("no port from {first} on is free"))
 }
