@@ -188,19 +188,17 @@ impl<E: Engine> CredentialStore for Database<E> {
         dek: Option<&Dek>,
         event: &Event,
     ) -> Result<(), StoreError> {
-        self.0.write("saving the TLS credential", |tables| {
+        let saved = self.0.write("saving the TLS credential", |tables| {
             let is_changed = credential::save_active(tables, credential, dek, event.at)?;
             noted_where(is_changed, tables, event)
-        })?;
-        self.0.scrub()
+        });
+        saved.map(drop)
     }
 
     fn seal_all(&self, dek: &Dek) -> Result<usize, StoreError> {
-        let sealed = self.0.write("sealing the private keys", |tables| {
+        self.0.write("sealing the private keys", |tables| {
             credential::seal_all(tables, dek)
-        })?;
-        self.0.scrub()?;
-        Ok(sealed)
+        })
     }
 }
 

@@ -111,8 +111,9 @@ pub trait CredentialStore {
     /// before stays.
     /// The key is sealed under `dek` where one is given, bound to installation and fingerprint. A
     /// credential that is stored already (same fingerprint) is activated: it keeps its origin,
-    /// takes the certificate and the chain that are given here, and is sealed where it was not. Where
-    /// all of it stands there already, nothing is written, the event neither.
+    /// takes the certificate and the chain that are given here, and is sealed where it was not; the same
+    /// transaction MUST then note that a scrub is due. Where all of it stands there already, nothing is
+    /// written, the event neither.
     ///
     /// # Errors
     /// See [`crate::NodeStore`].
@@ -123,8 +124,9 @@ pub trait CredentialStore {
         event: &Event,
     ) -> Result<(), StoreError>;
 
-    /// Seals every private key that still stands in the clear, in one transaction, and leaves none
-    /// of the clear bytes in the file. Returns how many.
+    /// Seals every private key that still stands in the clear, in one transaction, which MUST note that
+    /// a scrub is due: clear bytes may be left in free parts of a file until [`crate::NodeStore::scrub`].
+    /// Returns how many.
     ///
     /// # Errors
     /// See [`crate::NodeStore`].

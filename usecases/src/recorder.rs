@@ -70,6 +70,16 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
+    /// The same where it may wait: a node is ready without it, and its next start tries again.
+    pub fn scrub_now_or_later(&mut self) {
+        if let Err(fault) = self.scrub() {
+            self.report.warnings.push(format!(
+                "free parts of the database's file may still hold what was removed from it: {fault}; \
+                 the next start tries again"
+            ));
+        }
+    }
+
     /// Moves the wizard.
     ///
     /// # Errors

@@ -16,7 +16,6 @@ mod tests;
 use std::time::Duration;
 
 use domain::{Outcome, Plan, RestoreScenario, StartupScenario, select};
-use ports::NodeRecord;
 
 pub use look::recorded_version;
 pub use open_token::{Mode, Observation, observe};
@@ -91,7 +90,10 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
     note_token(recorder, &seen, request.mode);
     if request.mode == Mode::CarryOut {
         execute(recorder, &seen, selection, &plan)?;
-        finish_scrub(recorder, record);
+        // What a command that was killed has left to be done.
+        if record.is_some_and(|record| record.is_scrub_due) {
+            recorder.scrub_now_or_later();
+        }
         return Ok(());
     }
     for step in &plan.steps {
@@ -104,19 +106,6 @@ pub fn run(recorder: &mut Recorder<'_>, request: Request) -> Result<(), Error> {
         recorder.report.warnings.extend(problem);
     }
     Ok(())
-}
-
-/// Finishes what a command that was killed has left to be done. A node is ready without it.
-fn finish_scrub(recorder: &mut Recorder<'_>, record: Option<&NodeRecord>) {
-    if record.is_none_or(|record| !record.is_scrub_due) {
-        return;
-    }
-    if let Err(fault) = recorder.scrub() {
-        recorder.report.warnings.push(format!(
-            "free parts of the database's file may still hold what was removed from it: {fault}; \
-             the next start tries again"
-        ));
-    }
 }
 
 /// How the node is after a command that changed it, at a glance. What cannot be seen now says the

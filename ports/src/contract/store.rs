@@ -253,7 +253,9 @@ fn saved_again(rig: &dyn StoreRig) {
     };
     let database = migrated(rig);
     save(&*database, "one", None);
+    assert!(!node(&*database).is_scrub_due);
     save(&*database, "one", Some(&dek(1)));
+    assert!(node(&*database).is_scrub_due);
     let sealed = blob(&*database);
     save(&*database, "one", None);
     save(&*database, "one", Some(&dek(1)));
@@ -268,6 +270,7 @@ fn seals_all(rig: &dyn StoreRig) {
     save(&*database, "one", None);
     save(&*database, "two", None);
     assert_eq!(database.seal_all(&dek(1)).unwrap(), 2);
+    assert!(node(&*database).is_scrub_due);
     assert_eq!(database.seal_all(&dek(1)).unwrap(), 0);
     assert!(is_sealed(&active(&*database)));
 }

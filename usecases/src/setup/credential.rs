@@ -69,6 +69,9 @@ pub fn choose(
             sealed > 0,
             &format!("{sealed} sealed under the DEK"),
         );
+        if sealed > 0 {
+            recorder.scrub_now_or_later();
+        }
     }
     let provided = work.publish_saved(&credential, facts, source)?;
     recorder.note("provide_tls", provided.changed, &provided.detail);

@@ -141,6 +141,20 @@ impl Drop for Psql {
 }
 
 #[test]
+fn a_setup_beside_a_long_dump_is_done_and_the_next_start_rebuilds_the_tables() {
+    let node = Sandbox::on_server();
+    node.run(&["startup"]).expect(0);
+    let schema = node.sql("SELECT current_schema()");
+    let read = format!("BEGIN; SELECT count(*) FROM {}.credential", schema.trim());
+    let dump = Psql::that_did(&Server::shared().url("tests", "postgres"), &read);
+    let run = node.setup_softhsm();
+    assert_says(&run.warnings(), &["the next start tries again"]);
+    drop(dump);
+    let run = node.run(&["startup", "--require-ready"]).expect(0);
+    assert_eq!(run.step("scrub_database"), "done");
+}
+
+#[test]
 fn ready_nodes_take_no_lock_and_wait_for_nobody() {
     let first = ready();
     let mut nodes = fleet_of(&first);
