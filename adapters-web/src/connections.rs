@@ -32,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const HEAD: usize = 16 << 10;
 
 /// The most headers of a request.
-const HEADERS: usize = 64;
+const HEADERS: usize = 256;
 
 /// Those that there are, the oldest first.
 #[derive(Default)]

@@ -20,8 +20,16 @@ pub fn is_own(headers: &HeaderMap) -> bool {
         return site.is_some();
     }
     let host = headers.get(HOST).map(|host| host.as_bytes());
-    let own = origin.strip_prefix(b"https://");
-    own.is_some() && own == host && headers.get_all(ORIGIN).iter().count() == 1
+    let (Some(own), Some(host)) = (origin.strip_prefix(b"https://"), host) else {
+        return false;
+    };
+    without_default_port(own).eq_ignore_ascii_case(without_default_port(host))
+        && headers.get_all(ORIGIN).iter().count() == 1
+}
+
+/// A browser leaves the port of HTTPS out; another client may not.
+fn without_default_port(host: &[u8]) -> &[u8] {
+    host.strip_suffix(b":443").unwrap_or(host)
 }
 
 #[cfg(test)]
@@ -54,6 +62,20 @@ mod tests {
                 headers.insert(ORIGIN, origin.parse().unwrap());
             }
             assert_eq!(super::is_own(&headers), is_own, "{site:?} {origin:?}");
+        }
+    }
+
+    #[test]
+    fn the_default_port_and_capital_letters_make_no_other_origin() {
+        for (host, origin) in [
+            ("node:443", "https://node"),
+            ("node", "https://node:443"),
+            ("Node:8443", "https://node:8443"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            assert!(is_own(&headers), "{host} {origin}");
         }
     }
 

@@ -45,7 +45,10 @@ pub async fn answer(site: &Site, request: Request<Incoming>, arrived: impl Fn())
         "/" | "/progress" | "/healthz" | "/style.css" | "/icon.svg" => "GET",
         "/setup" | "/recover" => "GET, POST",
         "/login" | "/logout" => "POST",
-        _ => return answer::text(StatusCode::NOT_FOUND, "there is no such page\n"),
+        _ => {
+            let view = View::new(site, site.language(request.headers()), None);
+            return answer::page(StatusCode::NOT_FOUND, views::not_found(&view));
+        }
     };
     let method = request.method().clone();
     let is_allowed = allowed
@@ -187,9 +190,17 @@ fn progress(site: &Site, view: &View<'_>) -> Answer {
     answer::page(StatusCode::OK, page)
 }
 
+/// Waits until more is known of what was begun than that it was. Without news by then, `/progress` has
+/// them later.
+async fn first_news(site: &Site) {
+    let has_news =
+        |progress: &Progress| !matches!(progress, Progress::Working(steps) if steps.is_empty());
+    let mut progress = site.clerk.progress();
+    let _ = timeout(FIRST_NEWS, progress.wait_for(has_news)).await;
+}
+
 /// Begins a task, and waits for its first news. Whether the password was wrong, and nothing else.
 async fn begin(site: &Site, task: Task) -> Result<bool, Answer> {
-    let mut progress = site.clerk.progress();
     match site.clerk.begin(task) {
         Ok(true) => {}
         // Somebody else was faster; `/progress` shows what becomes of that.
@@ -201,12 +212,11 @@ async fn begin(site: &Site, task: Task) -> Result<bool, Answer> {
             return Err(answer::text(StatusCode::SERVICE_UNAVAILABLE, what));
         }
     }
-    let has_news =
-        |progress: &Progress| !matches!(progress, Progress::Working(steps) if steps.is_empty());
-    // Without news by then, `/progress` has them later.
-    let _ = timeout(FIRST_NEWS, progress.wait_for(has_news)).await;
-    let is_wrong =
-        matches!(&*progress.borrow(), Progress::Failed(failed) if failed.is_wrong_password);
+    first_news(site).await;
+    let is_wrong = matches!(
+        &*site.clerk.progress().borrow(),
+        Progress::Failed(failed) if failed.is_wrong_password
+    );
     if is_wrong {
         site.clerk.forget_failure();
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use domain::Outcome;
 use ports::TlsCredential;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -87,6 +87,7 @@ pub fn serve(
         clerk: Arc::clone(&clerk),
         languages: page.languages,
         lock_wait: page.lock_wait,
+        password_turn: Mutex::default(),
         end_was_shown: Notify::new(),
     });
     let (ending, mut ended) = watch::channel(None);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use domain::Outcome;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT_LANGUAGE, COOKIE};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::access::Doorkeeper;
 use crate::desk::Clerk;
@@ -24,6 +24,8 @@ pub struct Site {
     pub languages: Languages,
     /// How long a setup or a recovery waits for another process that changes the node.
     pub lock_wait: Duration,
+    /// Held by whoever has a password checked: others wait, so that each of them is.
+    pub password_turn: Mutex<()>,
     /// Told when somebody was shown that all is done.
     pub end_was_shown: Notify,
 }

@@ -148,6 +148,8 @@ texts! {
     DONE_CERTIFICATE = "From now on the node shows the certificate with this SHA-256 fingerprint:";
     DONE_LINK = "Go to the start page of this address";
     WARNINGS = "To be dealt with";
+    NOT_FOUND = "There is no such page";
+    FIRST_PAGE = "To the first page";
     FORBIDDEN = "This request was not taken";
     FORBIDDEN_HINT = "It did not come from a form of this page, or the form is older than your session. Go \
                       back, load the page again, and send it once more.";

@@ -184,13 +184,9 @@ fn token(session: &Session) -> Markup {
     html! { input type="hidden" name="form_token" value=(session.form_token()); }
 }
 
-/// A fingerprint, which is broken between two bytes alone.
+/// A fingerprint, in one piece: how it is broken says the style sheet.
 fn fingerprint(fingerprint: &str) -> Markup {
-    html! {
-        p.fingerprint {
-            code { @for byte in fingerprint.split_inclusive(':') { (byte) wbr; } }
-        }
-    }
+    html! { p.fingerprint { code { (fingerprint) } } }
 }
 
 /// What stands beside a field: a hint, and what is wrong with it.
@@ -246,6 +242,15 @@ fn name_of_password(view: &View<'_>) -> Markup {
             input type="text" value="Trustpoint backup password" autocomplete="username" readonly;
         }
     }
+}
+
+/// That there is nothing at a path, and the way on.
+pub fn not_found(view: &View<'_>) -> Markup {
+    let main = html! {
+        h1 { (view.text(texts::NOT_FOUND)) }
+        p { a href="/" { (view.text(texts::FIRST_PAGE)) } }
+    };
+    view.page(texts::NOT_FOUND, None, &main)
 }
 
 /// That a request was not taken.

@@ -150,7 +150,7 @@ pub struct StartupArgs {
     /// Where the node waits for setup or recovery: serve a page for that over HTTPS on this address of
     /// the node (0.0.0.0: on all), to whoever has the access code in the log, and start again once it
     /// is done (else page.listen)
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = page_address, conflicts_with = "dry_run")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = page_address)]
     pub page: Option<SocketAddr>,
     /// Program that replaces this one where the exit code would be 0; with --page only once the node
     /// is ready

@@ -73,8 +73,9 @@ impl<'a> Recorder<'a> {
     /// The same where it may wait: a node is ready without it, and its next start tries again.
     pub fn scrub_now_or_later(&mut self) {
         if let Err(fault) = self.scrub() {
+            let why = ports::in_full(&fault);
             self.report.warnings.push(format!(
-                "free parts of the database's file may still hold what was removed from it: {fault}; \
+                "free parts of the database's file may still hold what was removed from it: {why}; \
                  the next start tries again"
             ));
         }

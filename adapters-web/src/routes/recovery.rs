@@ -5,7 +5,7 @@ use ports::FaultKind;
 use usecases::recover::{self, Request};
 use usecases::report::ErrorReport;
 
-use super::{ask, begin};
+use super::{ask, begin, first_news};
 use crate::answer::{self, Answer};
 use crate::desk::Task;
 use crate::form::Form;
@@ -27,10 +27,8 @@ pub async fn get(site: &Site, view: &View<'_>) -> Answer {
 
 /// Recovers the node, or says what is wrong with the password; or looks for the token again.
 pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
-    if site.clerk.is_taken() {
-        return answer::see("/progress");
-    }
     if form.is_ticked("look_again") {
+        // Where something is being done already, `/progress` shows that.
         return match begin(site, Task::LookAgain).await {
             // Which leads back here where nothing has changed.
             Ok(_) => answer::see("/progress"),
@@ -44,6 +42,12 @@ pub async fn post(site: &Site, view: &View<'_>, form: &Form) -> Answer {
     let password = form.field("password");
     if password.is_empty() {
         return wrong(texts::PASSWORD_EMPTY);
+    }
+    let _turn = site.password_turn.lock().await;
+    // That of before may still be at work.
+    first_news(site).await;
+    if site.clerk.is_taken() {
+        return answer::see("/progress");
     }
     let refused = |error: &_| refused(view, StatusCode::CONFLICT, error);
     if let Err(answer) = ask(site, recover::may_recover, refused).await {

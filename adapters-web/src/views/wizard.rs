@@ -98,16 +98,18 @@ fn storage(view: &View<'_>, choices: &Choices, entries: &Entries, problems: &Pro
         problem: problems.storage.as_deref(),
     };
     html! {
-        fieldset aria-describedby=[field.described_by()] {
+        fieldset {
             legend { (view.text(texts::STORAGE)) }
             (field.beside())
             @for (number, storage) in choices.storages().enumerate() {
                 @let (label, hint) = of_storage(storage);
                 @let name = storage.name();
                 @let is_chosen = entries.storage == name;
+                @let own = format!("{name}-hint");
+                @let described = field.described_by().map_or(own.clone(), |of_all| format!("{of_all} {own}"));
                 div.choice {
                     input type="radio" id=(name) name="storage" value=(name) required
-                        checked[is_chosen] aria-describedby={ (name) "-hint" }
+                        checked[is_chosen] aria-describedby=(described) aria-invalid=[field.is_wrong()]
                         autofocus[number == 0 && problems.first() == Some("storage")];
                     label for=(name) { (view.text(label)) }
                     p.hint id={ (name) "-hint" } { (view.text(hint)) }

@@ -63,7 +63,7 @@ pub fn serve(
     drop(kept);
     match end {
         Ok(End::StartAgain) => {
-            console.info("the setup page has ended; the node is started again");
+            console.info("the page has ended; the node is started again");
             Ok(())
         }
         Ok(End::Signal) => signals.end(),

@@ -121,7 +121,7 @@ impl Waiting {
 
 /// Whether a page shows a fingerprint, wherever that may be broken.
 fn shows(page: &str, fingerprint: &str) -> bool {
-    page.replace("<wbr>", "").contains(fingerprint)
+    page.contains(fingerprint)
 }
 
 /// A node that has lost its token, and a new container.

@@ -183,7 +183,7 @@ fn another_process_at_work_is_waited_for_as_long_as_the_start_was_told() {
 #[test]
 fn a_disk_that_is_full_in_the_middle_is_named_and_gone_on_with() {
     let page = [&["startup", "--page", "127.0.0.1:0"], &APPLICATION[..]].concat();
-    for (in_setup, in_recovery) in [(0, 0), (16, 4), (40, 12)] {
+    for (in_setup, in_recovery) in [(0, 0), (16, 4), (8, 12)] {
         let sandbox = Sandbox::in_file();
         let mounts = Mounts::small(&sandbox);
         for (path, fields, left) in [
