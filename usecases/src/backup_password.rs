@@ -10,6 +10,18 @@ use crate::refused::Refused;
 /// How many characters a backup password has at least.
 pub const MIN_PASSWORD_CHARS: usize = 12;
 
+/// What whoever goes without one is told in every report.
+pub const NONE_IS_SET: &str =
+    "no backup password is set: if the token is lost, so is everything that is sealed";
+
+/// [`NONE_IS_SET`], where that is so. What cannot be seen now is no reason for anything else to fail.
+#[must_use]
+pub fn warning_of_none(node: &Node) -> Option<&'static str> {
+    let record = node.store.record.read().ok()??;
+    let sealing = &record.sealing;
+    (sealing.is_sealed() && sealing.backup.is_none()).then_some(NONE_IS_SET)
+}
+
 /// Whether a backup password may be set.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::{SchemaState, SetupWizardState, StorageType};
 use ports::{ActiveCredential, Dek, EventKind, NodeRecord, Sealing, Secret};
 
-use crate::backup_password::{self, check_password};
+use crate::backup_password::{self, NONE_IS_SET, check_password};
 use crate::error::Error;
 use crate::lock;
 use crate::node::Node;
@@ -277,10 +277,7 @@ impl Recorder<'_> {
                 self.note("set_backup_password", false, "the one of before is kept");
                 return Ok(());
             }
-            self.report.warnings.push(
-                "no backup password is set: if the token is lost, so is everything that is sealed"
-                    .into(),
-            );
+            self.report.warnings.push(NONE_IS_SET.into());
             self.note("set_backup_password", false, "none, as asked for");
             return Ok(());
         };

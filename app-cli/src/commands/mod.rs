@@ -18,6 +18,8 @@ use crate::cli::{BackupCommand, Cli, Command, HsmCommand, TlsCommand};
 use crate::config::{Config, unknown_variables};
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::wire::{Access, wire_start};
+use usecases::backup_password;
 use usecases::report::Report;
 
 /// How the process goes on after a command.
@@ -43,20 +45,43 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fai
     }
     let config = Config::load(&cli.global)?;
     report.warnings.extend(unknown_variables());
+    let next = run_on_node(cli, &config, console, report)?;
+    warn_of_no_backup_password(&config, console, report);
+    Ok(next)
+}
+
+/// Whoever set the node up without one is told so in every report of a command that has seen its database.
+fn warn_of_no_backup_password(config: &Config, console: Console, report: &mut Report) {
+    let says_so_itself = ["startup", "status", "setup", "backup create", "config show"];
+    if says_so_itself.contains(&report.command.as_str()) {
+        return;
+    }
+    if let Ok(node) = wire_start(config, Access::ReadOnly, console.quietly()) {
+        let warning = backup_password::warning_of_none(&node);
+        report.warnings.extend(warning.map(str::to_owned));
+    }
+}
+
+fn run_on_node(
+    cli: &Cli,
+    config: &Config,
+    console: Console,
+    report: &mut Report,
+) -> Result<Next, Failure> {
     match &cli.command {
-        Command::Startup(arguments) => startup::startup(&config, arguments, console, report),
-        Command::Status => startup::status(&config, console, report),
-        Command::Setup(arguments) => setup::run(&config, arguments, console, report),
-        Command::Recover(arguments) => recover::run(&config, arguments, console, report),
-        Command::Keys(command) => keys::run(&config, command, console, report),
-        Command::Tls(command) => tls::run(&config, command, console, report),
-        Command::Backup(command) => backup::run(&config, command, console, report),
-        Command::Doctor => doctor::run(&config, console, report),
+        Command::Startup(arguments) => startup::startup(config, arguments, console, report),
+        Command::Status => startup::status(config, console, report),
+        Command::Setup(arguments) => setup::run(config, arguments, console, report),
+        Command::Recover(arguments) => recover::run(config, arguments, console, report),
+        Command::Keys(command) => keys::run(config, command, console, report),
+        Command::Tls(command) => tls::run(config, command, console, report),
+        Command::Backup(command) => backup::run(config, command, console, report),
+        Command::Doctor => doctor::run(config, console, report),
         Command::Hsm(HsmCommand::Check(arguments)) => {
-            hsm::check(&config, arguments, console, report)
+            hsm::check(config, arguments, console, report)
         }
-        Command::History(arguments) => history::run(&config, arguments, console, report),
-        Command::Config(_) => Ok(config::show(&config, console, report)),
+        Command::History(arguments) => history::run(config, arguments, console, report),
+        Command::Config(_) => Ok(config::show(config, console, report)),
         Command::Completions { .. } => Ok(Next::Exit),
     }
 }

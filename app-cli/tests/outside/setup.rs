@@ -66,3 +66,27 @@ fn a_setup_that_is_refused_makes_no_token() {
     sandbox.fails_unchanged(&setup, 78, "config");
     assert_eq!(sandbox.store().count().unwrap(), tokens);
 }
+
+#[test]
+fn who_goes_without_a_backup_password_is_told_in_every_report() {
+    let told = "no backup password is set";
+    let sandbox = Sandbox::softhsm_without_password();
+    for arguments in [
+        &["status"][..],
+        &["keys", "show"],
+        &["keys", "rotate-kek"],
+        &["tls", "show"],
+        &["tls", "renew"],
+        &["tls", "history"],
+        &["history"],
+        &["doctor"],
+        &["hsm", "check"],
+        &["startup"],
+    ] {
+        let said = sandbox.run(arguments).expect(0).warnings();
+        assert_eq!(said.matches(told).count(), 1, "{arguments:?}: {said}");
+    }
+    let sandbox = Sandbox::softhsm();
+    let said = sandbox.run(&["keys", "show"]).expect(0).warnings();
+    assert!(!said.contains(told), "{said}");
+}

@@ -4,6 +4,7 @@ use domain::{Observed, SetupWizardState, Version};
 use ports::NodeSeen;
 
 use super::open_token::Observation;
+use crate::backup_password::NONE_IS_SET;
 use crate::node::Node;
 use crate::report::rfc3339;
 
@@ -93,10 +94,7 @@ fn dek_warnings(node: &Node, observation: &Observation) -> Vec<String> {
             way_back()
         ));
     } else if completed && is_unset {
-        warnings.push(
-            "no backup password is set: if the token is lost, so is everything that is sealed"
-                .to_owned(),
-        );
+        warnings.push(NONE_IS_SET.to_owned());
     }
     if sealing.is_in_cache_alone() {
         warnings.push(format!(
