@@ -24,7 +24,7 @@ pub(super) fn file(error: &FileError) -> String {
                 .into()
         }
         FileError::OpenToAll { directory, .. } => {
-            format!("chmod o-w {directory}, or configure a directory of this program's own")
+            format!("`chmod o-w {directory}`, or configure a directory of this program's own")
         }
         FileError::Full { .. } => FREE_SPACE.to_owned(),
         FileError::NoFileName { .. } => "configure a path with a file name".into(),

@@ -123,8 +123,8 @@ pub(super) fn of(refused: &Refused) -> String {
              changed"
         }
         Refused::NoUserPin { .. } => {
-            "have the device's security officer set it (pkcs11-tool --login --login-type so \
-             --init-pin); nothing was changed"
+            "have the device's security officer set it (`pkcs11-tool --login --login-type so \
+             --init-pin`); nothing was changed"
         }
         Refused::NoToken { .. } => "run the command again; `trustpointctl keys show` lists the tokens",
         Refused::UnknownToken { known, .. } if known.is_empty() => {
