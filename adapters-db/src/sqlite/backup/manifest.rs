@@ -21,6 +21,7 @@ use super::digest::{self, Digest};
 use crate::schema::HISTORY_TABLE;
 use crate::sql::{Tables, required, stamp};
 use crate::sqlite::db::Db;
+use crate::sqlite::draft::Draft;
 
 /// The format that this program writes.
 const FORMAT: u32 = 2;
@@ -93,12 +94,18 @@ fn keks(sealing: &Sealing) -> Vec<&KekId> {
 /// Puts the manifest after the `size` bytes of the database, of which a digest may be taken already.
 /// It is taken of what is read back, and so is what is returned.
 pub(super) fn append(
-    file: &File,
+    draft: &Draft,
     size: u64,
     lines: &str,
     mut digest: Digest,
 ) -> Result<BackupManifest, BackupError> {
-    let what = || "writing the manifest of the backup";
+    let file = draft.file();
+    let what = || {
+        format!(
+            "writing the manifest of the backup to {}",
+            draft.directory()
+        )
+    };
     file.write_all_at(lines.as_bytes(), size).or_io(what)?;
     let end = size + lines.len() as u64;
     digest.advance(file, end).or_io(what)?;
