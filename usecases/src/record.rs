@@ -5,13 +5,23 @@ use ports::NodeRecord;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
+use crate::snapshots;
+
+/// Reads it, where there is a database.
+///
+/// # Errors
+/// The database, with the newest snapshot where it is damaged.
+pub fn find(node: &Node) -> Result<Option<NodeRecord>, Error> {
+    let read = node.store.record.read();
+    read.map_err(|error| snapshots::beside(node, error))
+}
 
 /// Reads it.
 ///
 /// # Errors
 /// The database, or that there is none.
 pub fn read(node: &Node) -> Result<NodeRecord, Error> {
-    node.store.record.read()?.ok_or_else(|| {
+    find(node)?.ok_or_else(|| {
         Refused::NoDatabase {
             database: node.settings.database_path.clone(),
         }

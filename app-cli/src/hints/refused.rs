@@ -101,6 +101,13 @@ pub(super) fn of(refused: &Refused) -> String {
         | Refused::LostDek { way_back, .. }
         | Refused::DekReplaced { way_back, .. } => return way_back.clone(),
         Refused::CacheAlone(found) => return found.way_back.clone(),
+        Refused::DamagedDatabase(found) => {
+            return format!(
+                "{}; the newest snapshot comes back with `trustpointctl backup restore {}`",
+                super::store::store(&found.damage),
+                found.snapshot
+            );
+        }
         Refused::LastCopy { way_back, .. } => return format!("{way_back}; then try again"),
         Refused::OtherDek { .. } | Refused::UnknownDek { .. } | Refused::NoInstallation { .. } => {
             RESTORE

@@ -5,7 +5,7 @@ use ports::{FaultKind, NodeRecord};
 
 use super::Doctor;
 use crate::refused::Refused;
-use crate::{dek_ways, storage};
+use crate::{dek_ways, record, storage};
 
 impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
@@ -17,7 +17,7 @@ impl Doctor<'_> {
             return None;
         }
         let path = self.node.settings.database_path.clone();
-        let read = self.node.store.record.read();
+        let read = record::find(self.node);
         let is_missing = matches!(read, Ok(None));
         let record = match read {
             Ok(Some(record)) => {
