@@ -1,6 +1,6 @@
 //! What the database says of the node.
 
-use ports::NodeRecord;
+use ports::{FileError, NodeRecord};
 
 use crate::error::Error;
 use crate::node::Node;
@@ -27,4 +27,17 @@ pub fn read(node: &Node) -> Result<NodeRecord, Error> {
         }
         .into()
     })
+}
+
+/// Whether a database that counts as missing has a file all the same, with nothing in it: a full
+/// volume leaves one, or a copy that was cut short.
+///
+/// # Errors
+/// The path cannot be looked at.
+pub fn is_empty_file(node: &Node) -> Result<bool, FileError> {
+    if node.store.is_shared() {
+        return Ok(false);
+    }
+    let path = &node.settings.database_path;
+    Ok(node.host.file_system.look(path)?.is_some())
 }

@@ -20,8 +20,15 @@ pub type Source = Box<dyn Error + Send + Sync>;
 pub enum Refused {
     #[error("there is no database {database} yet")]
     NoDatabase { database: String },
-    #[error("the database {database} is missing, but this node was set up before: {evidence}")]
-    LostDatabase { database: String, evidence: String },
+    #[error(
+        "the database {database} is {}, but this node was set up before: {evidence}",
+        if *is_empty { "empty" } else { "missing" }
+    )]
+    LostDatabase {
+        database: String,
+        is_empty: bool,
+        evidence: String,
+    },
     #[error(
         "the database {database} is of version {version}{why}, and this program is of {program}, \
          which is older: the start is refused, and nothing was changed"

@@ -14,6 +14,12 @@ pub(super) fn of(refused: &Refused) -> String {
             "correct database.url and database.schema, or restore a backup; to begin anew on purpose, \
              without what was sealed before: `trustpointctl startup --accept-new-database`"
         }
+        Refused::LostDatabase { is_empty: true, .. } => {
+            "find out what emptied its file (a volume that was full, a copy that was cut short), then \
+             bring the newest snapshot or a backup back: `trustpointctl backup restore FILE`; to begin \
+             anew on purpose, without what was sealed before: `trustpointctl startup \
+             --accept-new-database`"
+        }
         Refused::LostDatabase { .. } => {
             "mount the volume of the database, or restore a backup; to begin anew on purpose, \
              without what was sealed before: `trustpointctl startup --accept-new-database`"
