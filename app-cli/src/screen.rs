@@ -11,15 +11,16 @@ const LEAST: usize = 20;
 const NO_BREAK: char = '\u{a0}';
 
 /// The lines of `text` below `head`: the first stands beside it, all begin at the column `indent`.
-/// A command between backticks is on one line, however long it is: it is there to be copied.
+/// A path or a URL, and a command between backticks, is on one line however long it is: it is there to
+/// be copied.
 #[must_use]
 pub fn beside(head: &str, indent: usize, text: &str) -> Vec<String> {
     let width = WIDTH.saturating_sub(indent).max(LEAST);
-    let (text, longest) = with_whole_commands(text);
+    let text = with_breaks(text, width);
     // A date or a path is not broken at its hyphens.
     let options = Options::new(width)
         .word_splitter(WordSplitter::NoHyphenation)
-        .break_words(longest <= width);
+        .break_words(false);
     let mut lines: Vec<String> = wrap(&text, options)
         .into_iter()
         .map(|line| format!("{:indent$}{}", "", line.replace(NO_BREAK, " ")))
@@ -30,18 +31,27 @@ pub fn beside(head: &str, indent: usize, text: &str) -> Vec<String> {
     lines
 }
 
-/// The text with unbreakable commands, and the columns of the longest one.
-fn with_whole_commands(text: &str) -> (String, usize) {
-    let mut longest = 0;
+/// The text with a space wherever a line may end, and nowhere else.
+fn with_breaks(text: &str, width: usize) -> String {
     let parts = text.split('`').enumerate().map(|(number, part)| {
-        if number % 2 == 0 {
-            return part.to_owned();
+        if number % 2 == 1 {
+            return part.replace(' ', &NO_BREAK.to_string());
         }
-        longest = longest.max(part.chars().count() + 2);
-        part.replace(' ', &NO_BREAK.to_string())
+        let words = part.split(' ').map(|word| match word {
+            path if path.contains('/') => path.to_owned(),
+            // A fingerprint, where it is wider than a line.
+            word => in_pieces(word, width),
+        });
+        words.collect::<Vec<_>>().join(" ")
     });
-    let parts: Vec<String> = parts.collect();
-    (parts.join("`"), longest)
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// Pieces that fill a line each, but for the last.
+fn in_pieces(word: &str, width: usize) -> String {
+    let letters: Vec<char> = word.chars().collect();
+    let pieces = letters.chunks(width).map(String::from_iter);
+    pieces.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -53,6 +63,30 @@ mod tests {
         let long = "word ".repeat(60) + &"x".repeat(200);
         for line in beside("label", 20, &long) {
             assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_copied_is_not_broken() {
+        for long in [
+            format!("/var/lib/{}/trust-point.db", "directory/".repeat(12)),
+            format!("https://pki.example.org/{}?a=b-c", "x".repeat(90)),
+        ] {
+            for before in 0..60 {
+                let text = format!("{}{long}: it is damaged", "x ".repeat(before));
+                let lines = beside("error:", 7, &text);
+                let is_whole = |line: &String| line.contains(&long);
+                assert_eq!(
+                    lines.iter().filter(|line| is_whole(line)).count(),
+                    1,
+                    "{lines:?}"
+                );
+                let fits = |line: &String| line.chars().count() <= WIDTH;
+                assert!(
+                    lines.iter().all(|line| is_whole(line) || fits(line)),
+                    "{lines:?}"
+                );
+            }
         }
     }
 

@@ -26,7 +26,10 @@ const _: () = assert!(COMPARE.len() <= 80);
 #[must_use]
 pub fn lines(report: &Report, now: OffsetDateTime) -> Vec<Line> {
     let mut lines = Vec::new();
-    if let Some(outcome) = report.outcome {
+    // What `tls` did stands in its steps, and what is next below.
+    if let Some(outcome) = report.outcome
+        && !report.command.starts_with("tls ")
+    {
         lines.push(Line::Outcome(outcome, versions(report)));
     }
     if let Some(summary) = &report.summary {

@@ -53,6 +53,8 @@ pub struct BackupManifest {
 pub struct Backup {
     /// What it says of itself; `None` for a snapshot, which says nothing.
     pub manifest: Option<BackupManifest>,
+    /// The newest migration of its database.
+    pub schema: String,
     /// What its database says of the node. Its schema is never newer than this program's.
     pub record: NodeRecord,
 }

@@ -91,6 +91,15 @@ impl Sealing {
         self.copies.iter().filter(|copy| copy.wrapped.is_some())
     }
 
+    /// The KEKs of the tokens: that of [`Sealing::newest_copy`] first.
+    #[must_use]
+    pub fn keks(&self) -> Vec<&KekId> {
+        let newest = self.newest_copy();
+        let others = self.copies.iter().filter(|copy| Some(*copy) != newest);
+        let copies = newest.into_iter().chain(others);
+        copies.filter_map(|copy| copy.kek.as_ref()).collect()
+    }
+
     /// Whether it is wrapped for any token.
     #[must_use]
     pub fn is_wrapped(&self) -> bool {

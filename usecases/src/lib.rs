@@ -25,6 +25,7 @@ pub mod refused;
 pub mod report;
 mod session;
 pub mod setup;
+mod snapshots;
 pub mod startup;
 mod storage;
 pub mod tls_admin;

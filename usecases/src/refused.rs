@@ -20,8 +20,15 @@ pub type Source = Box<dyn Error + Send + Sync>;
 pub enum Refused {
     #[error("there is no database {database} yet")]
     NoDatabase { database: String },
-    #[error("the database {database} is missing, but this node was set up before: {evidence}")]
-    LostDatabase { database: String, evidence: String },
+    #[error(
+        "the database {database} is {}, but this node was set up before: {evidence}",
+        if *is_empty { "empty" } else { "missing" }
+    )]
+    LostDatabase {
+        database: String,
+        is_empty: bool,
+        evidence: String,
+    },
     #[error(
         "the database {database} is of version {version}{why}, and this program is of {program}, \
          which is older: the start is refused, and nothing was changed"
@@ -104,6 +111,8 @@ pub enum Refused {
     DekOutOfReach,
     #[error(transparent)]
     CacheAlone(Box<CacheAlone>),
+    #[error(transparent)]
+    DamagedDatabase(Box<DamagedDatabase>),
     #[error(
         "the KEK that wraps this node's DEK is not on the token, and the DEK may still be had \
          ({how}): a new one would take its place"
@@ -248,6 +257,27 @@ impl Error for CacheAlone {
     }
 }
 
+/// The database cannot be right, and a snapshot could take its place.
+#[derive(Debug)]
+pub struct DamagedDatabase {
+    /// What is wrong with it.
+    pub damage: StoreError,
+    /// Where the newest snapshot stands that this program can go on with.
+    pub snapshot: String,
+}
+
+impl fmt::Display for DamagedDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.damage.fmt(f)
+    }
+}
+
+impl Error for DamagedDatabase {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.damage.source()
+    }
+}
+
 impl Refused {
     /// The kind.
     #[must_use]
@@ -296,6 +326,7 @@ impl Refused {
             | Self::AmbiguousFingerprint { .. } => FaultKind::Usage,
             Self::NoUserPin { .. } => FaultKind::Denied,
             Self::NewKekFails { .. } => FaultKind::HsmUnavailable,
+            Self::DamagedDatabase(found) => found.damage.kind(),
             Self::NotImported { source, .. } => source.kind(),
             Self::BackupPassword { source, .. } | Self::DamagedPasswordBlob { source } => {
                 source.kind()

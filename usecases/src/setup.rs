@@ -109,7 +109,7 @@ fn set_up(recorder: &mut Recorder<'_>, request: &Request) -> Result<(), Error> {
 pub fn reset(recorder: &mut Recorder<'_>, lock_wait: Duration) -> Result<(), Error> {
     let node = recorder.node;
     let _lock = lock::acquire(node, lock_wait)?;
-    if let Some(record) = node.store.record.read()? {
+    if let Some(record) = record::find(node)? {
         ensure_schema(node, &record)?;
         let event = node.event(EventKind::SetupReset, "");
         let cleared = node.store.record.clear_setup_mark(&event)?;
@@ -196,7 +196,7 @@ pub fn check_names(node: &Node, names: &[String]) -> Result<(), Error> {
 
 /// What the database says; the evidence of a missing one is looked for as a start does (C14).
 fn begin(node: &Node) -> Result<Option<NodeRecord>, Error> {
-    match node.store.record.read()? {
+    match record::find(node)? {
         Some(record) => Ok(Some(record)),
         None => {
             startup::observe(node, Mode::CarryOut, false)?;

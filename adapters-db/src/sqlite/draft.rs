@@ -93,6 +93,16 @@ impl Draft {
         Self::within(&self.directory)
     }
 
+    /// Where it stands.
+    pub(crate) fn directory(&self) -> &Utf8Path {
+        &self.directory
+    }
+
+    /// What is done where a database is copied to it. Where the file system is full, it is this one's.
+    pub(crate) fn copying(&self, database: &Utf8Path) -> String {
+        format!("copying the database {database} to {}", self.directory)
+    }
+
     /// Its bytes.
     pub(crate) fn file(&self) -> &File {
         &self.file

@@ -57,8 +57,7 @@ pub(crate) fn copy<T>(
     read: impl FnOnce(&Db<'_>) -> Result<T, StoreError>,
 ) -> Result<Copied<T>, StoreError> {
     if let Some(file) = file {
-        copy_as_it_is(file, draft.file(), progress)
-            .or_io(|| format!("copying the database {}", db.path))?;
+        copy_as_it_is(file, draft.file(), progress).or_io(|| draft.copying(db.path))?;
     }
     let transaction = db.begin_reading()?;
     let state = Db::new(db.path, &transaction);
@@ -68,7 +67,7 @@ pub(crate) fn copy<T>(
         read(&state)
     };
     let (as_written, read) = match file {
-        Some(file) => settle(db, file, draft.file(), size, read)?,
+        Some(file) => settle(db, file, draft, size, read)?,
         None => {
             through_sqlite::copy(&state, draft, progress)?;
             (false, read()?)
@@ -87,12 +86,12 @@ pub(crate) fn copy<T>(
 fn settle<T>(
     db: &Db<'_>,
     from: &File,
-    to: &File,
+    draft: &Draft,
     size: u64,
     meanwhile: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<(bool, T), StoreError> {
-    let path = db.path;
-    let what = || format!("copying the database {path}");
+    let (path, to) = (db.path, draft.file());
+    let what = || draft.copying(path);
     if is_write_ahead(path, from)? {
         return Err(StoreError::LoggingChanged {
             path: path.to_string(),

@@ -1,8 +1,11 @@
 //! One state of a database whose pages do not stand in its file alone (write-ahead logging, or a
 //! private copy in memory): copied by SQLite, compared row by row.
 
-use ports::{ResultExt as _, StoreError};
+use std::io::ErrorKind;
+
+use ports::{FileError, ResultExt as _, StoreError};
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Error, ErrorCode};
 
 use crate::defect::defect;
 use crate::sqlite::contents::{Rows, contents};
@@ -24,7 +27,7 @@ pub(crate) fn copy(
     // SQLite has to open it, and it is not what gets a name.
     let mut between = draft.another()?.with_private_name()?;
     back_up(state, &between, progress)?;
-    let what = || format!("copying the database {}", state.path);
+    let what = || draft.copying(state.path);
     without_log(between.file()).or_io(what)?;
     let copy = between.read()?;
     between.remove_name()?;
@@ -43,11 +46,17 @@ fn back_up(
     draft: &Draft,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), StoreError> {
-    let copying = state.failed("copying the database");
+    let failed = |error: Error| match error.sqlite_error_code() {
+        // It is the draft's: the state is only read.
+        Some(ErrorCode::DiskFull) => {
+            FileError::new(draft.copying(state.path), ErrorKind::StorageFull.into()).into()
+        }
+        _ => state.failed("copying the database")(error),
+    };
     let mut to = draft.edit()?;
-    let backup = Backup::new(state, &mut to).map_err(&copying)?;
+    let backup = Backup::new(state, &mut to).map_err(&failed)?;
     loop {
-        let step = backup.step(PAGES).map_err(&copying)?;
+        let step = backup.step(PAGES).map_err(&failed)?;
         let pages = backup.progress();
         let count = |pages: i32| u64::try_from(pages).unwrap_or_default();
         progress(

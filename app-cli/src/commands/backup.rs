@@ -305,12 +305,26 @@ fn opens(opens: &Opens) -> OpensReport {
 fn of(backup: &Backup) -> BackupContents {
     match &backup.manifest {
         Some(found) => BackupContents::Manifest(manifest(found)),
-        None => BackupContents::Record(RecordReport {
-            format: (),
-            application_version: backup.record.version.clone(),
-            installation_id: backup.record.installation.as_ref().map(ToString::to_string),
-            storage: backup.record.storage.map(Name),
-        }),
+        None => BackupContents::Record(record(backup)),
+    }
+}
+
+fn record(backup: &Backup) -> RecordReport {
+    let Backup { record, schema, .. } = backup;
+    let keks = record.sealing.keks();
+    RecordReport {
+        format: (),
+        sha256: (),
+        created_at: (),
+        application_version: record.version.clone(),
+        schema: schema.clone(),
+        installation_id: record.installation.as_ref().map(ToString::to_string),
+        storage: record.storage.map(Name),
+        kek_id: keks.first().map(ToString::to_string),
+        kek_ids: keks.iter().map(ToString::to_string).collect(),
+        dek_check_value: record.sealing.check_value.as_deref().map(domain::hex),
+        backup_password_set: record.sealing.backup.is_some(),
+        setup_completed: record.setup_completed_at.is_some(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A full file system.
 pub(super) const FREE_SPACE: &str =
-    "free space on that file system, then start again; nothing is lost";
+    "free space on that file system, then try again; nothing is lost";
 /// Whether it is the address of a database on a server, and no path of a file.
 pub(super) fn is_on_server(database: &str) -> bool {
     database.starts_with("postgresql://")

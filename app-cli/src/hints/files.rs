@@ -24,7 +24,7 @@ pub(super) fn file(error: &FileError) -> String {
                 .into()
         }
         FileError::OpenToAll { directory, .. } => {
-            format!("chmod o-w {directory}, or configure a directory of this program's own")
+            format!("`chmod o-w {directory}`, or configure a directory of this program's own")
         }
         FileError::Full { .. } => FREE_SPACE.to_owned(),
         FileError::NoFileName { .. } => "configure a path with a file name".into(),
@@ -51,13 +51,37 @@ pub(super) fn pin_memory(error: &PinMemoryError) -> String {
 pub(super) fn wizard(error: &WizardError) -> String {
     match error {
         WizardError::File(error) => file(error),
-        WizardError::NotOneState { .. } => format!(
-            "keep the one file that names the state of this node, which is WIZARD_COMPLETED where \
-             setup was completed (`trustpointctl history` tells), and remove the others; the names \
-             are {}",
+        WizardError::NotOneState {
+            directory, names, ..
+        } => not_one_state(directory, names),
+        WizardError::ForbiddenMove { .. } => "report this; nothing was changed".into(),
+    }
+}
+
+/// Which of the files there names the state is for a person to say, who may know what put them there.
+fn not_one_state(directory: &str, names: &[String]) -> String {
+    const WHICH: &str =
+        "WIZARD_COMPLETED is right where setup was completed (`trustpointctl history` tells)";
+    let states: Vec<&str> = names
+        .iter()
+        .filter(|name| name.parse::<SetupWizardState>().is_ok())
+        .map(String::as_str)
+        .collect();
+    match states.as_slice() {
+        [] => format!(
+            "give one file in {directory} the name of this node's state, and move any other away: \
+             {WHICH}; the names are {}",
             SetupWizardState::ALL.map(SetupWizardState::name).join(", ")
         ),
-        WizardError::ForbiddenMove { .. } => "report this; nothing was changed".into(),
+        [state] if names.len() == 1 => format!(
+            "move {directory}/{state} away: an empty file of that name says the state of this node"
+        ),
+        [state] => format!("keep {state}, and move whatever else is in {directory} away"),
+        [others @ .., last] => format!(
+            "remove all but one of {} and {last} from {directory}, and whatever else is there: \
+             {WHICH}, else keep the one that setup had come to",
+            others.join(", ")
+        ),
     }
 }
 
@@ -101,13 +125,38 @@ pub(super) fn assets(error: &AssetError) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_state_of_the_wizard_is_named() {
-        let hint = wizard(&WizardError::NotOneState {
-            directory: String::new(),
+    fn hint_for(names: &[&str]) -> String {
+        wizard(&WizardError::NotOneState {
+            directory: "/state".to_owned(),
             problem: "",
-            names: Vec::new(),
-        });
-        assert!(hint.contains("WIZARD_AUTO_RESTORE_HSM"), "{hint}");
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn every_state_of_the_wizard_is_named_where_none_is_there() {
+        for names in [&[][..], &["WIZARD_BANANA"], &["a", "b"]] {
+            let hint = hint_for(names);
+            assert!(hint.contains("WIZARD_AUTO_RESTORE_HSM"), "{hint}");
+        }
+    }
+
+    #[test]
+    fn the_states_that_are_there_are_named_and_no_others() {
+        for names in [
+            &["WIZARD_COMPLETED", "WIZARD_SETUP_MODE"][..],
+            &["WIZARD_COMPLETED", "WIZARD_RESTORE", "WIZARD_SETUP_MODE"],
+            &["WIZARD_SETUP_MODE", "notes"],
+            &["WIZARD_SETUP_MODE"],
+        ] {
+            let hint = hint_for(names);
+            for state in SetupWizardState::ALL.map(SetupWizardState::name) {
+                let is_told = state == "WIZARD_COMPLETED" && names.len() > 1;
+                let is_there = names.contains(&state);
+                let is_named = hint.split(|letter| !"_ABCDEFGHIJKLMNOPQRSTUVWXYZ".contains(letter));
+                let is_named = is_named.into_iter().any(|word| word == state);
+                assert!(is_named == is_there || is_told, "{state}: {hint}");
+            }
+        }
     }
 }

@@ -14,6 +14,12 @@ pub(super) fn of(refused: &Refused) -> String {
             "correct database.url and database.schema, or restore a backup; to begin anew on purpose, \
              without what was sealed before: `trustpointctl startup --accept-new-database`"
         }
+        Refused::LostDatabase { is_empty: true, .. } => {
+            "find out what emptied its file (a volume that was full, a copy that was cut short), then \
+             bring the newest snapshot or a backup back: `trustpointctl backup restore FILE`; to begin \
+             anew on purpose, without what was sealed before: `trustpointctl startup \
+             --accept-new-database`"
+        }
         Refused::LostDatabase { .. } => {
             "mount the volume of the database, or restore a backup; to begin anew on purpose, \
              without what was sealed before: `trustpointctl startup --accept-new-database`"
@@ -101,6 +107,13 @@ pub(super) fn of(refused: &Refused) -> String {
         | Refused::LostDek { way_back, .. }
         | Refused::DekReplaced { way_back, .. } => return way_back.clone(),
         Refused::CacheAlone(found) => return found.way_back.clone(),
+        Refused::DamagedDatabase(found) => {
+            return format!(
+                "{}; the newest snapshot comes back with `trustpointctl backup restore {}`",
+                super::store::store(&found.damage),
+                found.snapshot
+            );
+        }
         Refused::LastCopy { way_back, .. } => return format!("{way_back}; then try again"),
         Refused::OtherDek { .. } | Refused::UnknownDek { .. } | Refused::NoInstallation { .. } => {
             RESTORE
@@ -123,8 +136,8 @@ pub(super) fn of(refused: &Refused) -> String {
              changed"
         }
         Refused::NoUserPin { .. } => {
-            "have the device's security officer set it (pkcs11-tool --login --login-type so \
-             --init-pin); nothing was changed"
+            "have the device's security officer set it (`pkcs11-tool --login --login-type so \
+             --init-pin`); nothing was changed"
         }
         Refused::NoToken { .. } => "run the command again; `trustpointctl keys show` lists the tokens",
         Refused::UnknownToken { known, .. } if known.is_empty() => {

@@ -23,8 +23,8 @@ pub(super) fn tls(error: &TlsError) -> String {
              `tls activate` an earlier one, `backup restore` an older database"
         }
         TlsError::EncryptedKey => {
-            "import it without a clear copy on a disk, in bash: --key <(openssl pkcs8 -topk8 \
-             -nocrypt -in FILE)"
+            "import it without a clear copy on a disk, in bash: `--key <(openssl pkcs8 -topk8 \
+             -nocrypt -in FILE)`"
         }
         TlsError::NoKey => {
             "convert it with `openssl pkcs8 -topk8 -nocrypt -in FILE -out KEY.pem` (with -inform \

@@ -64,8 +64,8 @@ pub(super) fn of(error: &E) -> String {
         }
         E::NoTokenFiles { .. } => {
             "see that hsm.module_init names the directory of the token and that its volume is mounted, \
-             then start again; no key is taken for lost. For a token that is to be new: certutil -N -d \
-             sql:DIRECTORY"
+             then start again; no key is taken for lost. For a token that is to be new: `certutil -N -d \
+             sql:DIRECTORY`"
         }
         E::WriteProtected(_) => {
             "let the token be written to (its officer, or the flags in hsm.module_init): a KEK is made \
@@ -96,8 +96,8 @@ pub(super) fn of(error: &E) -> String {
         E::PinLength { min, max, .. } => return format!("choose a PIN of {min} to {max} bytes"),
         E::PinNotText(_) => "PKCS#11 takes a new PIN as UTF-8; choose one of letters and digits",
         E::NoSoPinTry(_) => {
-            "make sure of the SO PIN and set the user PIN by hand (pkcs11-tool --login \
-             --login-type so --init-pin)"
+            "make sure of the SO PIN and set the user PIN by hand (`pkcs11-tool --login \
+             --login-type so --init-pin`)"
         }
         E::SoPinRejected { .. } => {
             "put the SO PIN that the token was initialised with where this node takes it from (the \
@@ -105,15 +105,15 @@ pub(super) fn of(error: &E) -> String {
         }
         E::NoUserPin(_) => {
             "let `trustpointctl startup` find out what the node needs (`setup` or `recover` \
-             finishes the token), or set the PIN with the SO PIN: pkcs11-tool --login \
-             --login-type so --init-pin"
+             finishes the token), or set the PIN with the SO PIN: `pkcs11-tool --login \
+             --login-type so --init-pin`"
         }
         E::PinLocked(_) => {
-            "set the user PIN anew with the SO PIN (pkcs11-tool --login --login-type so \
-             --init-pin); the keys stay"
+            "set the user PIN anew with the SO PIN (`pkcs11-tool --login --login-type so \
+             --init-pin`); the keys stay"
         }
         E::LastPinTry(_) => {
-            "make sure of the PIN and log in once by hand (pkcs11-tool --login --list-objects \
+            "make sure of the PIN and log in once by hand (`pkcs11-tool --login --list-objects` \
              asks for it), or set it anew with the SO PIN; then start again"
         }
         E::EmptyPin(_) => "write the PIN to the file that hsm.pin_file names, or into HSM_PIN",
@@ -169,7 +169,7 @@ pub(super) fn of(error: &E) -> String {
              program, or use a token without one"
         }
         E::NoLoginRequired(_) => {
-            "give the token a user PIN (NSS softokn: certutil -W -d sql:DIRECTORY), then start again"
+            "give the token a user PIN (NSS softokn: `certutil -W -d sql:DIRECTORY`), then start again"
         }
         E::NothingPublic { .. } => {
             "let the officer of the token allow public objects to be read without a login, or use \
@@ -177,8 +177,8 @@ pub(super) fn of(error: &E) -> String {
         }
         E::NotInitialised { .. } => {
             "see that hsm.module_init names the directory of the token and that its volume is mounted; a \
-             new token is made with the module's own tool (NSS softokn: certutil -N -d \
-             sql:DIRECTORY); no key is taken for lost"
+             new token is made with the module's own tool (NSS softokn: `certutil -N -d \
+             sql:DIRECTORY`); no key is taken for lost"
         }
         E::OtherLabels { .. } => {
             "make hsm.token_label one of these, or name the token in hsm.module_init \

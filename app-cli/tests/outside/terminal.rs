@@ -5,7 +5,7 @@ pub mod pty;
 use std::fs;
 
 use crate::copies::TwoTokens;
-use crate::sandbox::{PASSWORD, PIN, SO_PIN, Sandbox};
+use crate::sandbox::{PASSWORD, PIN, SO_PIN, Sandbox, put};
 use pty::{Ended, Terminal};
 
 const PASSWORD_AGAIN: &str = "New backup password again: ";
@@ -312,6 +312,25 @@ fn nobody_is_asked_where_the_answer_would_be_refused() {
         for question in ["ackup password: ", "Storage ["] {
             assert!(!ended.shown.contains(question), "{}", ended.shown);
         }
+    }
+}
+
+/// It is copied into the next command.
+#[test]
+fn a_path_is_not_broken_at_the_end_of_a_line() {
+    let mut sandbox = Sandbox::new();
+    let state = sandbox.root(&format!("{}/state", ["a-long-name"; 9].join("/")));
+    let directory = state.to_str().unwrap();
+    sandbox.set("TRUSTPOINT_WIZARD_STATE_DIR", directory);
+    for name in ["WIZARD_COMPLETED", "WIZARD_SETUP_MODE"] {
+        put(&state.join(name), "");
+    }
+    for (command, code) in [("startup", 65), ("doctor", 65)] {
+        let shown = Terminal::run(&sandbox, &[command]).end().expect(code).shown;
+        // In the message and in the hint.
+        assert!(shown.matches(directory).count() >= 2, "{shown}");
+        let is_broken = |line: &str| line.contains("a-long-name") && !line.contains(directory);
+        assert!(!shown.lines().any(is_broken), "{shown}");
     }
 }
 

@@ -51,6 +51,27 @@ fn renew_makes_a_new_certificate_for_the_names_that_are_asked_for() {
     }
 }
 
+/// What `status` would say of the node is no answer to it.
+#[test]
+fn a_person_is_told_what_was_done_with_the_certificate_and_what_is_next() {
+    let sandbox = Sandbox::software();
+    let renewed = sandbox.run_human(&["tls", "renew"]).expect(0).stdout;
+    let lines: Vec<_> = renewed.lines().collect();
+    let begins = |text: &str| lines.iter().any(|line| line.trim_start().starts_with(text));
+    for text in [
+        "done  save_credential: ",
+        "tls ",
+        "SHA-256 fingerprint: ",
+        "next ",
+    ] {
+        assert!(begins(text), "{text}: {renewed}");
+    }
+    assert!(
+        !lines.iter().any(|line| line.trim() == "ready"),
+        "{renewed}"
+    );
+}
+
 #[test]
 fn renew_prefers_the_configured_names_to_those_of_before() {
     let mut sandbox = Sandbox::software();

@@ -139,7 +139,10 @@ fn note_checked(recorder: &mut Recorder<'_>, file: &str, backup: &Backup) {
             recorder.note(
                 "check_backup",
                 false,
-                &format!("{file} is a whole snapshot"),
+                &format!(
+                    "{file} is a whole snapshot, of version {}",
+                    backup.record.version.as_deref().unwrap_or("(none)")
+                ),
             );
             recorder.report.warnings.push(format!(
                 "{file} has no manifest (a snapshot has none): that it is whole is known from \

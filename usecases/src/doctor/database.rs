@@ -5,7 +5,7 @@ use ports::{FaultKind, NodeRecord};
 
 use super::Doctor;
 use crate::refused::Refused;
-use crate::{dek_ways, storage};
+use crate::{dek_ways, record, storage};
 
 impl Doctor<'_> {
     /// Gives back what the database says, where it can be read.
@@ -17,7 +17,7 @@ impl Doctor<'_> {
             return None;
         }
         let path = self.node.settings.database_path.clone();
-        let read = self.node.store.record.read();
+        let read = record::find(self.node);
         let is_missing = matches!(read, Ok(None));
         let record = match read {
             Ok(Some(record)) => {
@@ -60,7 +60,12 @@ impl Doctor<'_> {
         let directory = self.node.host.wizard.read().ok();
         let state = directory.and_then(|directory| directory.state());
         if state.is_some_and(SetupWizardState::counts_as_completed) {
-            let detail = format!("there is no database {path}, and this node was set up before");
+            let how = if self.is_database_empty() {
+                format!("the database {path} is empty")
+            } else {
+                format!("there is no database {path}")
+            };
+            let detail = format!("{how}, and this node was set up before");
             self.warn(name, detail, self.way_to_the_database());
         } else {
             let detail = format!("there is no database {path} yet");
@@ -72,11 +77,20 @@ impl Doctor<'_> {
         }
     }
 
+    /// Whether its file is there all the same.
+    fn is_database_empty(&self) -> bool {
+        // A path that cannot be looked at could not be read either, which is told already.
+        record::is_empty_file(self.node).unwrap_or(false)
+    }
+
     /// What to do where the database of a node that was set up is not there.
     fn way_to_the_database(&self) -> &'static str {
         if self.node.store.is_shared() {
             "see that the node is told the server, the database and the schema of its installation, \
              or restore a backup"
+        } else if self.is_database_empty() {
+            "find out what emptied its file, then bring the newest snapshot or a backup back: \
+             `trustpointctl backup restore FILE`"
         } else {
             "mount the volume of the database, or restore a backup"
         }
@@ -133,7 +147,11 @@ impl Doctor<'_> {
                 Some(state) if is_missing && state.counts_as_completed() => self.fail(
                     NAME,
                     FaultKind::DataCorrupt,
-                    format!("{name}, but there is no database"),
+                    if self.is_database_empty() {
+                        format!("{name}, but the database is empty")
+                    } else {
+                        format!("{name}, but there is no database")
+                    },
                     self.way_to_the_database(),
                 ),
                 _ => self.pass(NAME, name),

@@ -47,7 +47,7 @@ impl Doctor<'_> {
         if facts.is_open_to_all() {
             let detail =
                 format!("{seen}: every user may replace files in it, and starts refuse it");
-            let hint = format!("chmod o-w {}", place.path);
+            let hint = format!("`chmod o-w {}`", place.path);
             return self.fail(place.check, FaultKind::Config, detail, hint);
         }
         let wide = facts.mode & place.forbidden;

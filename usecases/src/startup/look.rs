@@ -10,7 +10,7 @@ use crate::dek_ways;
 use crate::error::Error;
 use crate::node::Node;
 use crate::refused::Refused;
-use crate::storage;
+use crate::{record, storage};
 
 /// What the files and the database say.
 pub enum Look {
@@ -68,7 +68,7 @@ pub struct Installed {
 /// A database or state directory that cannot be read or cannot be right, and what contradicts
 /// itself.
 pub fn look(node: &Node) -> Result<Look, Error> {
-    let record = node.store.record.read()?;
+    let record = record::find(node)?;
     let file = node.host.wizard.read()?.state();
     let Some(record) = record else {
         return Ok(Look::NoDatabase { wizard: file });

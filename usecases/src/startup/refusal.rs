@@ -1,9 +1,10 @@
 //! Why a start is refused, in words.
 
-use domain::{Observed, Refusal, SchemaState, Version};
+use domain::{Observed, Refusal, SchemaState};
 
 use crate::node::Node;
 use crate::refused::Refused;
+use crate::snapshots;
 
 /// What a plan refuses, with what is known of the node.
 pub(super) fn refused(node: &Node, observed: &Observed, refusal: Refusal) -> Refused {
@@ -30,20 +31,8 @@ fn downgrade(node: &Node, observed: &Observed) -> Refused {
         Some(SchemaState::Diverged) => " and its migrations differ from this program's",
         Some(SchemaState::Current | SchemaState::Behind) | None => "",
     };
-    let snapshots = match node.store.backups.snapshots() {
-        Ok(snapshots) => snapshots
-            .into_iter()
-            .filter(|snapshot| {
-                snapshot
-                    .version
-                    .as_deref()
-                    .and_then(|text| text.parse::<Version>().ok())
-                    .is_some_and(|version| program.precedence(&version).is_ge())
-            })
-            .map(|snapshot| snapshot.path)
-            .collect::<Vec<_>>(),
-        Err(fault) => vec![format!("(the snapshots cannot be listed: {fault})")],
-    };
+    let snapshots = snapshots::fitting(node)
+        .unwrap_or_else(|fault| vec![format!("(the snapshots cannot be listed: {fault})")]);
     Refused::Downgrade {
         database: node.settings.database_path.clone(),
         version,

@@ -7,6 +7,7 @@ use ports::{FaultKind, Found};
 
 use crate::error::Error;
 use crate::node::Node;
+use crate::record;
 use crate::refused::Refused;
 use crate::session;
 
@@ -29,6 +30,7 @@ pub(super) fn ensure_none(
     }
     Err(Refused::LostDatabase {
         database: node.settings.database_path.clone(),
+        is_empty: record::is_empty_file(node)?,
         evidence,
     }
     .into())

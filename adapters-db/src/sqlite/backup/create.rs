@@ -70,7 +70,7 @@ pub(crate) fn create(
         (draft, copied.size, digest)
     };
     ensure_counted(path, draft.file(), size)?;
-    let manifest = manifest::append(draft.file(), size, &lines, digest)?;
+    let manifest = manifest::append(&draft, size, &lines, digest)?;
     match target {
         BackupTarget::New(file) => {
             let file = Utf8Path::new(file);
@@ -111,7 +111,7 @@ fn copy<T>(
         return Ok((copied, Digest::new()));
     }
     let digest = digest.map_err(|_| thread_died())?;
-    let digest = digest.or_io(|| format!("copying the database {}", db.path))?;
+    let digest = digest.or_io(|| draft.copying(db.path))?;
     let is_of_it = digest.place() == copied.size;
     Ok((copied, if is_of_it { digest } else { Digest::new() }))
 }
@@ -133,8 +133,7 @@ fn scrubbed(path: &Utf8Path, copy: Draft) -> Result<(Draft, u64), StoreError> {
     let size = size(&db).map_err(writing)?;
     connection.close().map_err(|(_, error)| writing(error))?;
     let draft = copy.another()?;
-    copy_as_it_is(copy.file(), draft.file(), &mut |_, _| ())
-        .or_io(|| format!("copying the database {path}"))?;
+    copy_as_it_is(copy.file(), draft.file(), &mut |_, _| ()).or_io(|| draft.copying(path))?;
     Ok((draft, size))
 }
 

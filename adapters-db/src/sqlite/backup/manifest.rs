@@ -11,8 +11,7 @@ use std::os::unix::fs::FileExt as _;
 use data_encoding::HEXLOWER;
 use domain::{InstallationId, KekId};
 use ports::{
-    BackupError, BackupManifest, BackupOrigin, Cause, NodeRecord, ResultExt as _, Sealing,
-    StoreError,
+    BackupError, BackupManifest, BackupOrigin, Cause, NodeRecord, ResultExt as _, StoreError,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -21,6 +20,7 @@ use super::digest::{self, Digest};
 use crate::schema::HISTORY_TABLE;
 use crate::sql::{Tables, required, stamp};
 use crate::sqlite::db::Db;
+use crate::sqlite::draft::Draft;
 
 /// The format that this program writes.
 const FORMAT: u32 = 2;
@@ -42,10 +42,8 @@ pub(super) fn lines(
 ) -> Result<String, StoreError> {
     let schema = newest_migration(&db.tables())?;
     let optional = |text: Option<String>| text.unwrap_or_default();
-    let keks: Vec<String> = keks(&record.sealing)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let keks = record.sealing.keks();
+    let keks: Vec<String> = keks.iter().map(ToString::to_string).collect();
     let check_value = record.sealing.check_value.as_ref();
     let lines = [
         ("format", FORMAT.to_string()),
@@ -79,26 +77,21 @@ pub(super) fn lines(
     Ok(format!("{HEAD}{}{DIGEST}", lines.concat()))
 }
 
-/// The KEKs that wrap the DEK: the one that wrapped it last first.
-fn keks(sealing: &Sealing) -> Vec<&KekId> {
-    let newest = sealing.newest_copy();
-    let others = sealing.copies.iter().filter(|copy| Some(*copy) != newest);
-    newest
-        .into_iter()
-        .chain(others)
-        .filter_map(|copy| copy.kek.as_ref())
-        .collect()
-}
-
 /// Puts the manifest after the `size` bytes of the database, of which a digest may be taken already.
 /// It is taken of what is read back, and so is what is returned.
 pub(super) fn append(
-    file: &File,
+    draft: &Draft,
     size: u64,
     lines: &str,
     mut digest: Digest,
 ) -> Result<BackupManifest, BackupError> {
-    let what = || "writing the manifest of the backup";
+    let file = draft.file();
+    let what = || {
+        format!(
+            "writing the manifest of the backup to {}",
+            draft.directory()
+        )
+    };
     file.write_all_at(lines.as_bytes(), size).or_io(what)?;
     let end = size + lines.len() as u64;
     digest.advance(file, end).or_io(what)?;
@@ -169,7 +162,8 @@ pub(super) fn remove_table(staged: &Db<'_>) -> Result<(), StoreError> {
         .map_err(staged.failed("removing the manifest"))
 }
 
-fn newest_migration(tables: &Tables<'_>) -> Result<String, StoreError> {
+/// The name of the migration that was applied last.
+pub(super) fn newest_migration(tables: &Tables<'_>) -> Result<String, StoreError> {
     let sql = format!(
         "SELECT 'V' || version || '__' || name FROM {HISTORY_TABLE} \
          ORDER BY CAST(version AS INTEGER) DESC LIMIT 1"

@@ -187,7 +187,12 @@ fn verify(
     {
         record.setup_completed_at.get_or_insert(manifest.created_at);
     }
-    Ok(Backup { manifest, record })
+    let schema = manifest::newest_migration(&db.tables())?;
+    Ok(Backup {
+        manifest,
+        schema,
+        record,
+    })
 }
 
 /// The manifest, and how many bytes its digest is of: all of them in the format 1.

@@ -76,6 +76,44 @@ fn onto_a_live_node_and_what_it_replaces_is_kept() {
 }
 
 #[test]
+fn a_snapshot_tells_what_a_backup_does_but_for_what_a_manifest_alone_says() {
+    let sandbox = Sandbox::softhsm();
+    let file = create(&sandbox, "node.backup");
+    sandbox.run(&["tls", "renew"]).expect(0);
+    restore(&sandbox, &file).expect(0);
+    let [snapshot] = kept(&sandbox).try_into().unwrap();
+    let snapshot = snapshot.to_str().unwrap();
+    let told = |run: Run| run.expect(0).report["backup"].as_object().unwrap().clone();
+    for command in ["verify", "restore"] {
+        let of_file = told(sandbox.run(&["backup", command, &file]));
+        let of_snapshot = told(sandbox.run(&["backup", command, snapshot]));
+        assert!(of_file.keys().eq(of_snapshot.keys()), "{of_snapshot:?}");
+        for (field, value) in &of_snapshot {
+            let is_of_the_file = ["format", "sha256", "created_at"].contains(&field.as_str());
+            let is_told = *value == of_file[field] && !value.is_null();
+            assert!(
+                field == "file"
+                    || if is_of_the_file {
+                        value.is_null()
+                    } else {
+                        is_told
+                    },
+                "{field}: {value}"
+            );
+        }
+    }
+    let said = sandbox.run_human(&["backup", "verify", snapshot]).expect(0);
+    for line in [
+        "  setup_completed: true",
+        "  backup_password_set: true",
+        "  schema: V",
+    ] {
+        assert!(said.stdout.contains(line), "{}", said.stdout);
+    }
+    assert!(!said.stdout.contains("sha256"), "{}", said.stdout);
+}
+
+#[test]
 fn run_again_it_finds_its_work_done() {
     let sandbox = Sandbox::software();
     let file = create(&sandbox, "node.backup");

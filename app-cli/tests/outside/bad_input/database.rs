@@ -64,6 +64,32 @@ fn c04_a_truncated_database_is_damaged() {
 }
 
 #[test]
+fn a_damaged_database_is_told_with_the_newest_snapshot_and_what_brings_it_back() {
+    let mut sandbox = Sandbox::software();
+    sandbox.set("TRUSTPOINT_APP_VERSION", "9.0.0");
+    sandbox.run(&["startup"]).expect(0);
+    let snapshots = fs::read_dir(sandbox.root("var/lib/trustpoint/snapshots")).unwrap();
+    let newest = snapshots.last().unwrap().unwrap().path();
+    let back = ["backup", "restore", newest.to_str().unwrap()];
+    let command = format!("`trustpointctl {}`", back.join(" "));
+    sandbox.damage_database();
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    assert_names(&said, &["no SQLite database", &command]);
+    for arguments in [&["status"][..], &["keys", "show"], &["doctor"]] {
+        let run = sandbox.run(arguments).expect(65);
+        assert_names(&run.stdout, &[&command]);
+    }
+    // Nothing that this program could not restore is named.
+    sandbox.set("TRUSTPOINT_APP_VERSION", "0.0.1");
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    assert!(!said.contains(newest.to_str().unwrap()), "{said}");
+
+    sandbox.set("TRUSTPOINT_APP_VERSION", "9.0.0");
+    sandbox.run(&back).expect(0);
+    assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
+}
+
+#[test]
 fn c04_a_database_of_another_application_is_left_alone() {
     for id in [0, 0x0F05_5112] {
         let sandbox = Sandbox::software();

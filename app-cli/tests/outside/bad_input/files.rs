@@ -34,8 +34,13 @@ fn c08_two_wizard_states_are_listed() {
     let directory = sandbox.wizard_dir().display().to_string();
     assert_names(
         &said,
-        &[&directory, "WIZARD_COMPLETED, WIZARD_SETUP_MODE", "keep"],
+        &[
+            &directory,
+            "WIZARD_COMPLETED, WIZARD_SETUP_MODE",
+            "remove all but one",
+        ],
     );
+    assert!(!said.contains("WIZARD_RESTORE"), "{said}");
 }
 
 #[test]

@@ -43,6 +43,21 @@ fn c14_a_missing_database_is_noticed() {
 fn c14_a_database_of_no_bytes_counts_as_missing() {
     let sandbox = Sandbox::software();
     put(&sandbox.database(), "");
+    // It is there, and nobody has to look for a volume.
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    let database = sandbox.database().display().to_string();
+    for named in [
+        &format!("the database {database} is empty"),
+        "backup restore",
+    ] {
+        assert!(said.contains(named), "{said}");
+    }
+    assert!(!said.contains("mount"), "{said}");
+    let doctor = sandbox.run(&["doctor"]).expect(65).stdout;
+    assert!(
+        doctor.contains("WIZARD_COMPLETED, but the database is empty"),
+        "{doctor}"
+    );
     assert_noticed(&sandbox, "WIZARD_COMPLETED");
 }
 

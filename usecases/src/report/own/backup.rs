@@ -119,13 +119,35 @@ pub struct ManifestReport {
 pub struct RecordReport {
     /// Null: it has no manifest.
     pub format: (),
+    /// Null: no manifest says it.
+    pub sha256: (),
+    /// Null: no manifest says it.
+    pub created_at: (),
     /// The version that the last finished start recorded in it; null where none did.
     pub application_version: Option<String>,
+    /// The newest migration of its database.
+    pub schema: String,
     /// The id of the installation it is of: lowercase hexadecimal; null where it has none.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{32}$")))]
     pub installation_id: Option<String>,
     /// The storage that is configured in it; null where none is.
     pub storage: Option<Name<StorageType>>,
+    /// CKA_ID of the KEK that wrapped its DEK last: lowercase hexadecimal; null where none does.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
+    pub kek_id: Option<String>,
+    /// CKA_IDs of all KEKs that wrap its DEK, one for each token: lowercase hexadecimal.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(inner(regex(pattern = "^([0-9a-f]{2})+$")))
+    )]
+    pub kek_ids: Vec<String>,
+    /// Check value of its DEK: lowercase hexadecimal; null where it has none.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})*$")))]
+    pub dek_check_value: Option<String>,
+    /// Whether a backup password can unwrap its DEK.
+    pub backup_password_set: bool,
+    /// Whether the node was set up, as the database remembers it.
+    pub setup_completed: bool,
 }
 
 /// What opens the sealed secrets of a backup.

@@ -60,6 +60,27 @@ fn a_restore_with_any_room_there_is_replaces_the_database_or_leaves_it() {
 }
 
 #[test]
+fn a_backup_onto_a_full_disk_names_it_whatever_the_database_stands_on() {
+    let sandbox = Sandbox::software();
+    let small = "mkdir $1.backups\nmount -t tmpfs -o size=64k small $1.backups";
+    let mounts = Mounts::of(&sandbox, small);
+    let file = sandbox.path("root.backups/node.backup");
+    let create = ["backup", "create", file.to_str().unwrap()];
+    let directory = file.parent().unwrap().to_str().unwrap();
+    // With write-ahead logging it is SQLite that copies.
+    for mode in ["DELETE", "WAL"] {
+        sandbox.sql(&format!("PRAGMA journal_mode = {mode}"));
+        let said = mounts.run(&sandbox, &create).expect_error(74, "io");
+        for named in [
+            &format!(" to {directory}"),
+            "free space on that file system",
+        ] {
+            assert!(said.contains(named), "{mode}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_backup_onto_a_full_disk_leaves_the_one_before() {
     let sandbox = Sandbox::software();
     let mounts = Mounts::of(&sandbox, SMALL);
