@@ -74,26 +74,32 @@ impl WizardStore for WizardDir {
             [name] => name,
             _ => return Err(self.not_one_state("holds more than one file", names)),
         };
-        let Ok(state) = name.parse() else {
-            return Err(self.not_one_state("holds a file that is no wizard state", names));
-        };
         // A directory of that name is something that was mounted or unpacked in the wrong place.
         if self.dir.join(name).is_dir() {
             return Err(self.not_one_state("holds a directory where a file should be", names));
         }
+        let state = name.parse().map_err(|_| WizardError::UnknownState {
+            directory: self.dir.to_string(),
+            name: name.clone(),
+        })?;
         Ok(WizardDirectory::State(state))
     }
 
     fn go_to(&self, to: SetupWizardState) -> Result<bool, WizardError> {
-        let from = self.read()?.state();
+        let (from, name) = match self.read() {
+            Ok(WizardDirectory::Empty) => (None, None),
+            Ok(WizardDirectory::State(state)) => (Some(state), Some(state.name().to_owned())),
+            Err(WizardError::UnknownState { name, .. }) => (None, Some(name)),
+            Err(error) => return Err(error),
+        };
         if !SetupWizardState::may_move(from, to) {
             return Err(WizardError::ForbiddenMove { from, to });
         }
-        match from {
-            Some(from) if from == to => return Ok(false),
-            Some(from) => {
+        match name {
+            Some(_) if from == Some(to) => return Ok(false),
+            Some(name) => {
                 let dir = Directory::open(&self.dir)?;
-                dir.rename(from.name(), to.name())?;
+                dir.rename(&name, to.name())?;
                 dir.sync()?;
             }
             None => self.create(to)?,

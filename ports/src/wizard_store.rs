@@ -21,6 +21,9 @@ pub enum WizardError {
         problem: &'static str,
         names: Vec<String>,
     },
+    /// The one file of the directory has none of the thirteen names.
+    #[error("the wizard state directory {directory} holds a file that is no wizard state: {name}")]
+    UnknownState { directory: String, name: String },
     /// A move that [`SetupWizardState::may_move`] forbids.
     #[error(
         "the wizard may not go from {} to {to}",
@@ -38,7 +41,7 @@ impl WizardError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::File(error) => error.kind(),
-            Self::NotOneState { .. } => FaultKind::DataCorrupt,
+            Self::NotOneState { .. } | Self::UnknownState { .. } => FaultKind::DataCorrupt,
             Self::ForbiddenMove { .. } => FaultKind::Internal,
         }
     }
@@ -70,13 +73,13 @@ pub trait WizardStore {
     /// Reads the state; changes nothing.
     ///
     /// # Errors
-    /// MUST be [`WizardError::NotOneState`] for a name that is none of the thirteen and for more
-    /// than one file.
+    /// MUST be [`WizardError::UnknownState`] for one file whose name is none of the thirteen, and
+    /// [`WizardError::NotOneState`] for more than one file.
     fn read(&self) -> Result<WizardDirectory, WizardError>;
 
     /// Goes to `to` by one atomic, durable change: every reader and every crash sees the old state
     /// or the new one. `false` where it is the state already. MUST create the directory where it is
-    /// missing.
+    /// missing, and MUST rename one file of an unknown name as if there were none.
     ///
     /// # Errors
     /// MUST be [`WizardError::ForbiddenMove`] where [`SetupWizardState::may_move`] forbids it; else

@@ -1,6 +1,7 @@
 //! Hints for files and directories.
 
 use std::io::ErrorKind;
+use std::slice::from_ref;
 
 use domain::SetupWizardState;
 use ports::{AssetError, DekCacheError, FileError, PinMemoryError, WizardError};
@@ -54,6 +55,7 @@ pub(super) fn wizard(error: &WizardError) -> String {
         WizardError::NotOneState {
             directory, names, ..
         } => not_one_state(directory, names),
+        WizardError::UnknownState { directory, name } => not_one_state(directory, from_ref(name)),
         WizardError::ForbiddenMove { .. } => "report this; nothing was changed".into(),
     }
 }

@@ -231,7 +231,8 @@ impl Execution<'_> {
             SetupWizardState::Completed => recorder::complete(self.node, is_marked)?,
             _ => self.node.host.wizard.go_to(state)?,
         };
-        let detail = match before {
+        let stray = self.observation.stray.as_deref();
+        let detail = match before.map(SetupWizardState::name).or(stray) {
             Some(before) if moved => format!("{state} (was {before})"),
             None if moved => format!("{state} (the directory was empty)"),
             Some(_) | None => state.to_string(),

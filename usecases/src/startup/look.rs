@@ -4,7 +4,7 @@
 use domain::{
     CacheCopy, Database, SchemaState, SetupWizardState, StartupScenario, Version, Wizard,
 };
-use ports::{ActiveCredential, CachedDek, Dek, NodeRecord};
+use ports::{ActiveCredential, CachedDek, Dek, NodeRecord, WizardError};
 
 use crate::dek_ways;
 use crate::error::Error;
@@ -58,6 +58,8 @@ pub struct Installed {
     pub cached: Option<Dek>,
     /// What the cache holds.
     pub cache: CacheCopy,
+    /// The name of a file that is no state, in the place of the state.
+    pub stray: Option<String>,
     /// What has to be dealt with.
     pub warnings: Vec<String>,
 }
@@ -69,17 +71,19 @@ pub struct Installed {
 /// itself.
 pub fn look(node: &Node) -> Result<Look, Error> {
     let record = record::find(node)?;
-    let file = node.host.wizard.read()?.state();
+    let is_marked = (record.as_ref()).is_some_and(|record| record.setup_completed_at.is_some());
+    let (file, stray) = match node.host.wizard.read() {
+        // The mark wins (C9).
+        Err(WizardError::UnknownState { name, .. }) if is_marked => (None, Some(name)),
+        read => (read?.state(), None),
+    };
     let Some(record) = record else {
         return Ok(Look::NoDatabase { wizard: file });
     };
     let database = Database {
         version: recorded_version(node, &record)?,
         schema: record.schema,
-        wizard: Wizard {
-            file,
-            is_marked: record.setup_completed_at.is_some(),
-        },
+        wizard: Wizard { file, is_marked },
     };
     if database.scenario(&node.settings.app_version) == StartupScenario::VersionDowngrade {
         return Ok(Look::Newer(database, Box::new(record)));
@@ -102,6 +106,7 @@ pub fn look(node: &Node) -> Result<Look, Error> {
         record,
         cached,
         cache,
+        stray,
         warnings,
     })))
 }

@@ -49,6 +49,8 @@ pub struct Observation {
     pub dek: Option<AccessibleDek>,
     /// The token, where one was looked for and seen.
     pub token: Option<TokenInfo>,
+    /// The name of a file that is no state, in the place of the wizard's state.
+    pub stray: Option<String>,
     /// What answered of the HSM, for the report.
     pub hsm: Option<String>,
     /// What has to be dealt with.
@@ -63,6 +65,7 @@ impl Observation {
             record: None,
             dek: None,
             token: None,
+            stray: None,
             hsm: None,
             warnings: Vec::new(),
         }
@@ -188,6 +191,7 @@ fn open_installed(node: &Node, seen: look::Installed, mode: Mode) -> Result<Obse
         record: Some(seen.record),
         dek: unwrapped.or(cached),
         token: answer.token,
+        stray: seen.stray,
         hsm: answer.hsm,
         warnings: [seen.warnings, answer.warnings].concat(),
     };

@@ -12,7 +12,7 @@ use crate::report::rfc3339;
 pub(super) fn standing(node: &Node, observation: &Observation) -> Vec<String> {
     let observed = &observation.observed;
     let mut warnings = Vec::new();
-    warnings.extend(stray_state(observed));
+    warnings.extend(stray_state(observed, observation.stray.as_deref()));
     if observed.is_software_storage() && observed.is_wizard_completed() {
         warnings.push(
             "software storage: private keys stand in the database in the clear; guard it and its \
@@ -53,23 +53,23 @@ fn older_nodes(node: &Node, observation: &Observation) -> Option<String> {
 }
 
 /// The mark in the database wins (C9), and whoever put the file there should know.
-fn stray_state(observed: &Observed) -> Option<String> {
+fn stray_state(observed: &Observed, stray: Option<&str>) -> Option<String> {
     let raw = observed.wizard_file();
     let agrees = raw.is_some_and(SetupWizardState::counts_as_completed);
     if agrees || !observed.is_wizard_completed() {
         return None;
     }
     let said = match raw {
-        None | Some(SetupWizardState::SetupCryptoStorage) => {
+        None | Some(SetupWizardState::SetupCryptoStorage) if stray.is_none() => {
             "as in a new container; the state is repaired".to_owned()
         }
-        Some(_) => "which no start has put there: see who did; the state is repaired, and setup \
+        _ => "which no start has put there: see who did; the state is repaired, and setup \
                     begins again by `trustpointctl setup --reset` alone"
             .to_owned(),
     };
     Some(format!(
         "the database remembers that setup was completed, and the wizard state is {}, {said}",
-        raw.map_or("empty", SetupWizardState::name)
+        stray.unwrap_or(raw.map_or("empty", SetupWizardState::name))
     ))
 }
 

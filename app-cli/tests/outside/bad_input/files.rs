@@ -44,9 +44,10 @@ fn c08_two_wizard_states_are_listed() {
 }
 
 #[test]
-fn c08_a_wizard_state_with_an_unknown_name_is_corrupt() {
+fn c08_a_wizard_state_with_an_unknown_name_is_corrupt_where_no_setup_was_completed() {
     for name in ["WIZARD_BANANA", "wizard_completed", "WIZARD_COMPLETED.bak"] {
-        let sandbox = Sandbox::software();
+        let sandbox = Sandbox::new();
+        sandbox.run(&["startup"]).expect(0);
         sandbox.put_wizard(&[name]);
         let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
         let directory = sandbox.wizard_dir().display().to_string();

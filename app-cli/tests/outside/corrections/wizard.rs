@@ -107,7 +107,6 @@ fn c08_a_state_that_cannot_be_right_is_named_and_left() {
             &["WIZARD_COMPLETED", "WIZARD_SETUP_MODE"][..],
             "WIZARD_SETUP_MODE",
         ),
-        (&["WIZARD_COMPLETE"], "WIZARD_COMPLETE"),
         (&["WIZARD_COMPLETED", "other"], "other"),
     ] {
         sandbox.put_wizard(states);
@@ -157,6 +156,26 @@ fn c09_the_mark_wins_whatever_the_directory_holds() {
         }
         assert!(!sandbox.run(&["startup"]).warnings().contains("remembers"));
     }
+}
+
+#[test]
+fn c08_c09_a_file_that_is_no_state_is_renamed_where_the_mark_is_set() {
+    let sandbox = Sandbox::software();
+    sandbox.put_wizard(&["WIZARD_OF_A_LATER_VERSION"]);
+    let setup = ["setup", "--storage", "software"];
+    sandbox.run(&setup).expect_error(65, "data_corrupt");
+    for command in ["status", "startup"] {
+        let run = sandbox.run(&[command]).expect(0);
+        assert_eq!(run.outcome(), "ready");
+        let said = run.warnings();
+        assert!(said.contains("WIZARD_OF_A_LATER_VERSION, which"), "{said}");
+    }
+    assert_eq!(sandbox.wizard(), "WIZARD_COMPLETED");
+    // Without the mark nobody knows what the node is.
+    sandbox.run(&["setup", "--reset"]).expect(0);
+    sandbox.put_wizard(&["WIZARD_OF_A_LATER_VERSION"]);
+    let said = sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
+    assert!(said.contains("WIZARD_OF_A_LATER_VERSION"), "{said}");
 }
 
 /// Nor does it do so where the node is not ready.
