@@ -48,7 +48,10 @@ pub enum StoreError {
         source: Cause,
     },
     /// The lock of the database went away while it was needed.
-    #[error("the lock of the database {path} was lost; nothing was written")]
+    #[error(
+        "the lock of the database {path} was lost: what was written before stays, and nothing was \
+         written after that"
+    )]
     LockLost { path: String },
     /// The tables of another application stand where ours should.
     #[error("the schema {schema} of the database {path} belongs to another application: {tables}")]

@@ -29,7 +29,9 @@ pub(super) fn store(error: &StoreError) -> String {
         StoreError::CommitUnknown { .. } => {
             "see with `trustpointctl status` how the node is, then run this again"
         }
-        StoreError::LockLost { .. } => "run this again once the server is steady",
+        StoreError::LockLost { .. } => {
+            "run this again once the server is steady: it goes on from what is there"
+        }
         StoreError::ForeignTables { .. } => {
             "give this program a schema of its own with database.schema, or correct the URL; nothing \
              was changed"

@@ -3,6 +3,7 @@
 mod damaged;
 mod full;
 pub mod line;
+mod lock_lost;
 mod lost_answers;
 mod pool;
 mod promoted;
