@@ -69,9 +69,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, waiting for the server as long as the target has it.
-    pub(super) fn open(target: &Target) -> Result<Self, StoreError> {
-        let end = Instant::now() + target.wait;
+    /// Connects, waiting for the server until `end`, and no shorter. It comes after the wait that the
+    /// target has.
+    pub(super) fn open(target: &Target, end: Instant) -> Result<Self, StoreError> {
         let refused = |waited, trouble, failure: Failure| StoreError::NotConnected {
             path: target.name(),
             waited,
@@ -93,7 +93,8 @@ impl Session {
                 }
                 Err(failure) => failure,
             };
-            let may_wait = Instant::now() + PAUSE < end;
+            let left = end.saturating_duration_since(Instant::now());
+            let may_wait = !left.is_zero();
             match failure.class(target) {
                 Class::Passing if may_wait => {}
                 Class::Server(ServerTrouble::Standby) if may_wait && has_others => {}
@@ -112,7 +113,8 @@ impl Session {
                 told = true;
             }
             said = Some(failure);
-            std::thread::sleep(PAUSE);
+            // What comes up in the last moment is found by a last try.
+            std::thread::sleep(PAUSE.min(left));
             turn = turn.saturating_mul(2);
         }
     }

@@ -1,6 +1,7 @@
 //! A server that cannot be asked: what is said, and that nothing is changed or made in its place.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use super::line::{Act, LOGIN, Line};
 use super::{URL, WAIT, assert_says, fresh, ready, url};
@@ -69,7 +70,10 @@ fn what_passes_is_waited_for_and_is_69_then() {
             "check that the server runs",
             "database.wait",
         ];
+        let begun = Instant::now();
         nodes.are_refused(&url, 69, "database_unavailable", &said);
+        // Two nodes, and each has waited in full.
+        assert!(begun.elapsed() >= Duration::from_secs(2), "{url}");
     }
 }
 
@@ -84,7 +88,9 @@ fn what_passes_in_the_middle_of_a_transaction_is_69_too() {
     ] {
         let line = Line::to(server, "BEGIN", 1..=usize::MAX, act);
         let said = ["failed in the database", why, "check that the server runs"];
+        let begun = Instant::now();
         nodes.are_refused(&line.url("tests"), 69, "database_unavailable", &said);
+        assert!(begun.elapsed() >= Duration::from_secs(2), "{act:?}");
     }
 }
 
