@@ -40,6 +40,12 @@ pub enum StoreError {
         trouble: ServerTrouble,
         source: Cause,
     },
+    /// A connection has no session of its own there: a pooler stands in between.
+    #[error(
+        "the database {path} keeps no session for this connection: it is reached through a pooler that \
+         shares its connections between transactions or statements"
+    )]
+    NoSession { path: String, source: Option<Cause> },
     /// A commit whose answer was lost, and which cannot be looked up.
     #[error("whether {doing} took effect in the database {path} is not known")]
     CommitUnknown {
@@ -238,7 +244,7 @@ impl StoreError {
             | Self::NoSpaceInMemory { .. }
             | Self::FilesRemoved { .. }
             | Self::Exchanged { .. } => FaultKind::Io,
-            Self::TemporaryDirectory { .. } => FaultKind::Config,
+            Self::TemporaryDirectory { .. } | Self::NoSession { .. } => FaultKind::Config,
             Self::NotInitialised { .. }
             | Self::Time { .. }
             | Self::Random
@@ -324,6 +330,13 @@ pub enum ServerTrouble {
         /// The user that is to own it.
         user: String,
     },
+    /// The database takes no connections.
+    Closed {
+        /// Its name.
+        name: String,
+    },
+    /// It does not do what it is asked, for a reason that it says.
+    Refusing,
     /// It is a standby: it may be read alone.
     Standby,
     /// Its certificate is not trusted, or it speaks no TLS.
@@ -337,9 +350,12 @@ impl ServerTrouble {
     #[must_use]
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Unreachable | Self::NoDatabase { .. } | Self::Standby | Self::Certificate => {
-                FaultKind::DatabaseUnavailable
-            }
+            Self::Unreachable
+            | Self::NoDatabase { .. }
+            | Self::Closed { .. }
+            | Self::Refusing
+            | Self::Standby
+            | Self::Certificate => FaultKind::DatabaseUnavailable,
             Self::LoginRefused | Self::NoRight { .. } => FaultKind::Denied,
             Self::TooOld => FaultKind::Config,
         }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use ports::{LockError, StartLock, StartLockGuard};
+use ports::{LockError, StartLock, StartLockGuard, StoreError};
 use rusqlite::types::Value;
 
 use super::connection::{Opened, Patience};
@@ -74,7 +74,7 @@ impl AdvisoryLock {
         let before = own.ask(std::slice::from_ref(&ask))?;
         match before == self.ask_beside_another(own, &ask)? {
             true => Ok(()),
-            false => Err(self.not_kept()),
+            false => Err(self.no_session()),
         }
     }
 
@@ -92,7 +92,7 @@ impl AdvisoryLock {
                 let (process, begun) = (*process, *begun);
                 Ok(Backend { process, begun })
             }
-            _ => Err(self.not_kept()),
+            _ => Err(self.no_session()),
         }
     }
 
@@ -112,7 +112,7 @@ impl AdvisoryLock {
                 answers => answers.map(Some),
             }
         });
-        answers?.ok_or_else(|| self.not_kept())
+        answers?.ok_or_else(|| self.no_session())
     }
 
     /// Waits for the lock on this connection. It is known then which backend has it.
@@ -142,10 +142,9 @@ impl AdvisoryLock {
         }
     }
 
-    fn not_kept(&self) -> LockError {
-        LockError::NotKept {
-            database: self.server.connections.target.name(),
-        }
+    fn no_session(&self) -> LockError {
+        let path = self.server.connections.target.name();
+        StoreError::NoSession { path, source: None }.into()
     }
 
     fn holder(&self, own: &Opened) -> Result<String, LockError> {

@@ -95,7 +95,7 @@ impl Session {
             };
             let left = end.saturating_duration_since(Instant::now());
             let may_wait = !left.is_zero();
-            match failure.class(target) {
+            match failure.class_on_connecting(target) {
                 Class::Passing if may_wait => {}
                 Class::Server(ServerTrouble::Standby) if may_wait && has_others => {}
                 Class::Passing => {
@@ -103,7 +103,9 @@ impl Session {
                     return Err(refused(Some(target.wait), trouble, failure));
                 }
                 Class::Server(trouble) => return Err(refused(None, trouble, failure)),
-                Class::Database(_) => return Err(failure.on(target, "connecting")),
+                Class::Database(_) | Class::NoSession => {
+                    return Err(failure.on(target, "connecting"));
+                }
             }
             if !told {
                 let wait = target.wait;
@@ -128,7 +130,7 @@ impl Session {
             match opened {
                 Ok(session) => return Ok(session),
                 Err(failure) => {
-                    let passes = failure.class(target) == Class::Passing;
+                    let passes = failure.class_on_connecting(target) == Class::Passing;
                     if last.is_none() || !passes {
                         last = Some(failure);
                     }

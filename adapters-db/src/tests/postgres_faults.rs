@@ -466,6 +466,9 @@ fn through_a_pool_that_shares_backends_there_is_no_lock() {
         .acquire(Duration::ZERO, &mut || ())
         .err()
         .unwrap();
-    assert!(matches!(error, LockError::NotKept { .. }), "{error}");
+    assert!(
+        matches!(error, LockError::Store(StoreError::NoSession { .. })),
+        "{error}"
+    );
     assert_eq!(error.kind(), FaultKind::Config);
 }

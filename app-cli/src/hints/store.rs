@@ -26,6 +26,10 @@ pub(super) fn store(error: &StoreError) -> String {
         | StoreError::MigrationFailed { trouble, .. }
         | StoreError::NotWritable { trouble, .. } => return of_trouble(trouble),
         StoreError::NotConnected { trouble, .. } => return server(trouble),
+        StoreError::NoSession { .. } => {
+            "let database.url lead to the server itself, or to a pool in session mode: a lock does not \
+             pass a pool in transaction mode, and a transaction none in statement mode"
+        }
         StoreError::CommitUnknown { .. } => {
             "see with `trustpointctl status` how the node is, then run this again"
         }
@@ -178,7 +182,7 @@ fn of_trouble(trouble: &DatabaseTrouble) -> String {
 fn server(trouble: &ServerTrouble) -> String {
     match trouble {
         ServerTrouble::Unreachable => {
-            "check that the server runs, that database.url is right, and that nothing stands in \
+            "check that the server runs and is not overloaded, that database.url is right, and that nothing stands in \
              between; database.wait says how long a start waits for it"
         }
         ServerTrouble::LoginRefused => {
@@ -187,12 +191,21 @@ fn server(trouble: &ServerTrouble) -> String {
         }
         ServerTrouble::NoRight { user } => {
             return format!(
-                "let an administrator give {user} the right: it needs CREATE on the database, or to \
+                "let an administrator give {user} the right: it needs CONNECT and CREATE on the database, or to \
                  own the schema and its tables"
             );
         }
         ServerTrouble::NoDatabase { name, user } => {
             return format!("create it: `createdb --owner={user} {name}`, or correct database.url");
+        }
+        ServerTrouble::Closed { name } => {
+            return format!(
+                "let an administrator open it: `ALTER DATABASE {name} ALLOW_CONNECTIONS true`; one that \
+                 was left when it was dropped has to be made anew"
+            );
+        }
+        ServerTrouble::Refusing => {
+            "see what the server says, and its log; if no PostgreSQL answers there, correct database.url"
         }
         ServerTrouble::Standby => {
             "name the primary in database.url, or all hosts with commas between; a standby that was \

@@ -116,6 +116,23 @@ fn what_stays_is_said_at_once() {
     }
     let said = ["password authentication failed", "28P01", login];
     nodes.are_refused(&to("with_password"), 77, "denied", &said);
+    server.sql("postgres", "CREATE DATABASE closed ALLOW_CONNECTIONS false");
+    let said = [
+        "not currently accepting connections (SQLSTATE 55000)",
+        "ALTER DATABASE closed ALLOW_CONNECTIONS true",
+    ];
+    nodes.are_refused(
+        &server.url("tests", "closed"),
+        69,
+        "database_unavailable",
+        &said,
+    );
+    // Whatever else a server, or a pool in its place, may say to a login.
+    for code in ["XX000", "22023", "0A000", "55000"] {
+        let refuse = Act::Refuse(code, "FATAL");
+        let line = Line::to(server, LOGIN, 1..=usize::MAX, refuse);
+        nodes.are_refused(&line.url("tests"), 69, "database_unavailable", &[code]);
+    }
     let nothing = server.url("tests", "nothing");
     let said = [
         "does not exist (SQLSTATE 3D000)",
