@@ -341,6 +341,11 @@ pub enum ServerTrouble {
     Standby,
     /// Its certificate is not trusted, or it speaks no TLS.
     Certificate,
+    /// Its certificate, or this client's, lacks what TLS needs today.
+    UnusableCertificate {
+        /// The extension that it needs, as OpenSSL spells it.
+        needs: String,
+    },
     /// It is older than this program can use.
     TooOld,
 }
@@ -355,7 +360,8 @@ impl ServerTrouble {
             | Self::Closed { .. }
             | Self::Refusing
             | Self::Standby
-            | Self::Certificate => FaultKind::DatabaseUnavailable,
+            | Self::Certificate
+            | Self::UnusableCertificate { .. } => FaultKind::DatabaseUnavailable,
             Self::LoginRefused | Self::NoRight { .. } => FaultKind::Denied,
             Self::TooOld => FaultKind::Config,
         }

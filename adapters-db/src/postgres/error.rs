@@ -183,7 +183,7 @@ fn of_tls(failure: &TlsFailure) -> Class {
     if failure.is_cut() {
         Class::Passing
     } else {
-        Class::Server(ServerTrouble::Certificate)
+        Class::Server(failure.trouble())
     }
 }
 

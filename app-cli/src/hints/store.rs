@@ -215,6 +215,13 @@ fn server(trouble: &ServerTrouble) -> String {
             "name the certificate of the authority with sslrootcert in database.url, and the server \
              as its certificate does; with sslmode=verify-ca the name is not compared"
         }
+        ServerTrouble::UnusableCertificate { needs } => {
+            return format!(
+                "issue it anew with that: `echo {needs} | openssl x509 -req -in REQUEST -CA AUTHORITY \
+                 -CAkey KEY -CAcreateserial -days 365 -extfile /dev/stdin -out CERTIFICATE`, or, with no \
+                 authority, `openssl req -x509 … -addext {needs}`"
+            );
+        }
         ServerTrouble::TooOld => "use PostgreSQL 13 or newer",
     }
     .to_owned()

@@ -1,5 +1,6 @@
 //! Nodes that share a database on a server.
 
+mod certificates;
 mod damaged;
 mod full;
 pub mod line;

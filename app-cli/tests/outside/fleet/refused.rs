@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use super::certificates::reload;
 use super::line::{Act, LOGIN, Line};
 use super::{URL, WAIT, assert_says, fresh, ready, url};
 use crate::sandbox::{Sandbox, tool};
@@ -171,10 +172,6 @@ fn a_certificate_that_is_not_trusted_is_69_and_named_with_what_is() {
     let (key, served) = (file("data/server.key"), file("data/server.crt"));
     let expire = format!("x509 -in {own} -signkey {key} -days -1 -out {served}");
     tool("openssl", expire.split(' '));
-    let loaded = || server.sql("postgres", "SELECT pg_conf_load_time()");
-    let before = loaded();
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    // A new connection is served as the server was when it came.
-    while loaded() == before {}
+    reload(&server);
     refused("verify-ca", &served, &["Expired"]);
 }
