@@ -339,8 +339,12 @@ pub enum ServerTrouble {
     Refusing,
     /// It is a standby: it may be read alone.
     Standby,
-    /// Its certificate is not trusted, or it speaks no TLS.
+    /// Its certificate is not trusted.
     Certificate,
+    /// It speaks no TLS.
+    NoTls,
+    /// A certificate or a key of this machine cannot be read.
+    TlsFile,
     /// Its certificate, or this client's, lacks what TLS needs today.
     UnusableCertificate {
         /// The extension that it needs, as OpenSSL spells it.
@@ -361,6 +365,8 @@ impl ServerTrouble {
             | Self::Refusing
             | Self::Standby
             | Self::Certificate
+            | Self::NoTls
+            | Self::TlsFile
             | Self::UnusableCertificate { .. } => FaultKind::DatabaseUnavailable,
             Self::LoginRefused | Self::NoRight { .. } => FaultKind::Denied,
             Self::TooOld => FaultKind::Config,

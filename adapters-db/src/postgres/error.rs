@@ -198,6 +198,9 @@ fn of_way(error: &Error) -> Class {
     }
     // The kinds of these have no other name outside of their crate.
     let text = error.to_string();
+    if source.is_some_and(|source| source.to_string() == "server does not support TLS") {
+        return Class::Server(ServerTrouble::NoTls);
+    }
     if text.starts_with("error performing TLS handshake") {
         return Class::Server(ServerTrouble::Certificate);
     }

@@ -47,6 +47,18 @@ impl TlsFailure {
         }
     }
 
+    /// A file of this machine.
+    fn of_file(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let trouble = ServerTrouble::TlsFile;
+        Self {
+            trouble,
+            ..Self::new(what, source)
+        }
+    }
+
     /// It is a certificate that lacks this extension.
     fn lacking(self, needs: String) -> Self {
         let trouble = ServerTrouble::UnusableCertificate { needs };
@@ -125,11 +137,11 @@ impl Tls {
                     return Err(failure.lacking(OF_A_CLIENT.to_owned()));
                 }
                 let own = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-                    TlsFailure::new(format!("reading the key {}", key.display()), error)
+                    TlsFailure::of_file(format!("reading the key {}", key.display()), error)
                 })?;
                 builder.with_client_auth_cert(chain, own).map_err(|error| {
                     let file = certificate.display();
-                    TlsFailure::new(format!("the certificate {file} and its key"), error)
+                    TlsFailure::of_file(format!("the certificate {file} and its key"), error)
                 })?
             }
         };
@@ -142,7 +154,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFailure>
     CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
         .map_err(|error| {
-            TlsFailure::new(
+            TlsFailure::of_file(
                 format!("reading the certificates {}", file.display()),
                 error,
             )
@@ -163,7 +175,7 @@ fn chain_verifier(
     roots.add_parsable_certificates(certificates(file)?);
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| TlsFailure::new(format!("trusting {}", file.display()), error))
+        .map_err(|error| TlsFailure::of_file(format!("trusting {}", file.display()), error))
 }
 
 /// Leaves the name out, or the whole certificate, as the URL asked for; and tells whose certificate it

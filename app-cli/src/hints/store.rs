@@ -215,6 +215,14 @@ fn server(trouble: &ServerTrouble) -> String {
             "name the certificate of the authority with sslrootcert in database.url, and the server \
              as its certificate does; with sslmode=verify-ca the name is not compared"
         }
+        ServerTrouble::NoTls => {
+            "let an administrator switch TLS on (`ssl = on`), or, where nobody can listen on the way, give \
+             database.url sslmode=disable"
+        }
+        ServerTrouble::TlsFile => {
+            "check that sslrootcert, sslcert and sslkey in database.url name files of PEM that this user may \
+             read, and that the key is the certificate's"
+        }
         ServerTrouble::UnusableCertificate { needs } => {
             return format!(
                 "issue it anew with that: `echo {needs} | openssl x509 -req -in REQUEST -CA AUTHORITY \

@@ -1,5 +1,6 @@
 //! A server that cannot be asked: what is said, and that nothing is changed or made in its place.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -174,4 +175,24 @@ fn a_certificate_that_is_not_trusted_is_69_and_named_with_what_is() {
     tool("openssl", expire.split(' '));
     reload(&server);
     refused("verify-ca", &served, &["Expired"]);
+    let says = ["No such file", "name files of PEM"];
+    refused("verify-ca", "/nowhere.pem", &says);
+
+    let says = ["does not support TLS", "`ssl = on`"];
+    let url = url("tests", without_tls(), "?sslmode=require");
+    nodes.are_refused(&url, 69, "database_unavailable", &says);
+}
+
+/// The port of a server that answers whoever asks for TLS that it has none.
+fn without_tls() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            client.read_exact(&mut [0; 8]).unwrap();
+            client.write_all(b"N").unwrap();
+        }
+    });
+    port
 }
