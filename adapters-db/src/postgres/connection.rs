@@ -27,16 +27,23 @@ const STATUS: &str = "SELECT pg_xact_status($1::text::xid8) \
 /// Between two looks at what became of a transaction.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How often work is begun at least, also where that takes longer than the wait.
+const TRIES: usize = 3;
+
 /// How long what was cut is begun anew: as long as a server is waited for, from the first cut on.
 pub(super) struct Patience {
     wait: Duration,
     end: Option<Instant>,
+    cuts: usize,
 }
 
 impl Patience {
     pub(super) fn of(target: &Target) -> Self {
-        let (wait, end) = (target.wait, None);
-        Self { wait, end }
+        Self {
+            wait: target.wait,
+            end: None,
+            cuts: 0,
+        }
     }
 
     /// Until when a connection is waited for.
@@ -46,18 +53,19 @@ impl Patience {
 
     /// Whether it is begun anew after a cut: at once, then with pauses.
     pub(super) fn goes_on(&mut self) -> bool {
+        self.cuts += 1;
         let Some(end) = self.end else {
             self.end = Some(Instant::now() + self.wait);
             return true;
         };
         let left = end.saturating_duration_since(Instant::now());
         std::thread::sleep(PAUSE.min(left));
-        !left.is_zero()
+        !left.is_zero() || self.cuts < TRIES
     }
 
     /// After what went well: the next cut is a first one.
     pub(super) fn renew(&mut self) {
-        self.end = None;
+        (self.end, self.cuts) = (None, 0);
     }
 }
 
@@ -286,5 +294,31 @@ impl Connections {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_is_begun_anew_until_the_wait_is_over_and_three_times_at_least() {
+        let wait = |wait| Target {
+            wait,
+            ..Target::for_tests("postgresql://tp@db/keys")
+        };
+        let mut patience = Patience::of(&wait(Duration::from_secs(1)));
+        let begun = Instant::now();
+        let mut tries = 1;
+        while patience.goes_on() {
+            tries += 1;
+        }
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert!(tries > TRIES, "{tries}");
+
+        let mut patience = Patience::of(&wait(Duration::ZERO));
+        assert!(patience.goes_on() && patience.goes_on() && !patience.goes_on());
+        patience.renew();
+        assert!(patience.goes_on());
     }
 }
