@@ -30,12 +30,6 @@ pub enum LockError {
         waited: Duration,
         holder: String,
     },
-    /// The lock was taken, and is not this connection's: a pooler stands in between.
-    #[error(
-        "the database {database} does not keep a lock for this connection: it is reached through a \
-         pooler that shares its connections between transactions"
-    )]
-    NotKept { database: String },
     /// The database cannot be asked for its lock.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,7 +48,6 @@ impl LockError {
         match self {
             Self::File(error) => error.kind(),
             Self::Busy { .. } | Self::BusyElsewhere { .. } => FaultKind::Busy,
-            Self::NotKept { .. } => FaultKind::Config,
             Self::Store(error) => error.kind(),
             Self::NoDirectory { .. } => FaultKind::DatabaseUnavailable,
         }

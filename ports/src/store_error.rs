@@ -40,6 +40,12 @@ pub enum StoreError {
         trouble: ServerTrouble,
         source: Cause,
     },
+    /// A connection has no session of its own there: a pooler stands in between.
+    #[error(
+        "the database {path} keeps no session for this connection: it is reached through a pooler that \
+         shares its connections between transactions or statements"
+    )]
+    NoSession { path: String, source: Option<Cause> },
     /// A commit whose answer was lost, and which cannot be looked up.
     #[error("whether {doing} took effect in the database {path} is not known")]
     CommitUnknown {
@@ -48,7 +54,10 @@ pub enum StoreError {
         source: Cause,
     },
     /// The lock of the database went away while it was needed.
-    #[error("the lock of the database {path} was lost; nothing was written")]
+    #[error(
+        "the lock of the database {path} was lost: what was written before stays, and nothing was \
+         written after that"
+    )]
     LockLost { path: String },
     /// The tables of another application stand where ours should.
     #[error("the schema {schema} of the database {path} belongs to another application: {tables}")]
@@ -235,7 +244,7 @@ impl StoreError {
             | Self::NoSpaceInMemory { .. }
             | Self::FilesRemoved { .. }
             | Self::Exchanged { .. } => FaultKind::Io,
-            Self::TemporaryDirectory { .. } => FaultKind::Config,
+            Self::TemporaryDirectory { .. } | Self::NoSession { .. } => FaultKind::Config,
             Self::NotInitialised { .. }
             | Self::Time { .. }
             | Self::Random
@@ -321,10 +330,26 @@ pub enum ServerTrouble {
         /// The user that is to own it.
         user: String,
     },
+    /// The database takes no connections.
+    Closed {
+        /// Its name.
+        name: String,
+    },
+    /// It does not do what it is asked, for a reason that it says.
+    Refusing,
     /// It is a standby: it may be read alone.
     Standby,
-    /// Its certificate is not trusted, or it speaks no TLS.
+    /// Its certificate is not trusted.
     Certificate,
+    /// It speaks no TLS.
+    NoTls,
+    /// A certificate or a key of this machine cannot be read.
+    TlsFile,
+    /// Its certificate, or this client's, lacks what TLS needs today.
+    UnusableCertificate {
+        /// The extension that it needs, as OpenSSL spells it.
+        needs: String,
+    },
     /// It is older than this program can use.
     TooOld,
 }
@@ -334,9 +359,15 @@ impl ServerTrouble {
     #[must_use]
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Unreachable | Self::NoDatabase { .. } | Self::Standby | Self::Certificate => {
-                FaultKind::DatabaseUnavailable
-            }
+            Self::Unreachable
+            | Self::NoDatabase { .. }
+            | Self::Closed { .. }
+            | Self::Refusing
+            | Self::Standby
+            | Self::Certificate
+            | Self::NoTls
+            | Self::TlsFile
+            | Self::UnusableCertificate { .. } => FaultKind::DatabaseUnavailable,
             Self::LoginRefused | Self::NoRight { .. } => FaultKind::Denied,
             Self::TooOld => FaultKind::Config,
         }

@@ -17,8 +17,6 @@ use super::target::{LONGEST, Target};
 use super::twin::Twin;
 use crate::content::Content;
 
-/// How often work is begun anew where the connection was cut in the middle of it.
-const TRIES: usize = 3;
 /// Which transaction this is, and of which history: a standby that was promoted gives the numbers again
 /// of what it had not heard of.
 const NUMBER: &str =
@@ -28,6 +26,48 @@ const STATUS: &str = "SELECT pg_xact_status($1::text::xid8) \
      WHERE left(pg_walfile_name(pg_current_wal_lsn()), 8) = $2";
 /// Between two looks at what became of a transaction.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often work is begun at least, also where that takes longer than the wait.
+const TRIES: usize = 3;
+
+/// How long what was cut is begun anew: as long as a server is waited for, from the first cut on.
+pub(super) struct Patience {
+    wait: Duration,
+    end: Option<Instant>,
+    cuts: usize,
+}
+
+impl Patience {
+    pub(super) fn of(target: &Target) -> Self {
+        Self {
+            wait: target.wait,
+            end: None,
+            cuts: 0,
+        }
+    }
+
+    /// Until when a connection is waited for.
+    pub(super) fn end(&self) -> Instant {
+        self.end.unwrap_or_else(|| Instant::now() + self.wait)
+    }
+
+    /// Whether it is begun anew after a cut: at once, then with pauses.
+    pub(super) fn goes_on(&mut self) -> bool {
+        self.cuts += 1;
+        let Some(end) = self.end else {
+            self.end = Some(Instant::now() + self.wait);
+            return true;
+        };
+        let left = end.saturating_duration_since(Instant::now());
+        std::thread::sleep(PAUSE.min(left));
+        !left.is_zero() || self.cuts < TRIES
+    }
+
+    /// After what went well: the next cut is a first one.
+    pub(super) fn renew(&mut self) {
+        (self.end, self.cuts) = (None, 0);
+    }
+}
 
 /// An open connection, and what was seen of the database through it.
 pub(super) struct Opened {
@@ -45,9 +85,9 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    fn new(target: &Arc<Target>, doing: &'static str) -> Result<Self, StoreError> {
+    fn new(target: &Arc<Target>, doing: &'static str, end: Instant) -> Result<Self, StoreError> {
         Ok(Self {
-            session: Session::open(target)?,
+            session: Session::open(target, end)?,
             target: Arc::clone(target),
             name: target.name().into(),
             doing,
@@ -122,7 +162,8 @@ fn look_up(
     };
     let end = Instant::now() + target.wait;
     loop {
-        let opened = Opened::new(target, doing).map_err(|error| unknown(error.into()))?;
+        let opened = Opened::new(target, doing, Instant::now() + target.wait);
+        let opened = opened.map_err(|error| unknown(error.into()))?;
         let status = match opened.ask(std::slice::from_ref(&ask)) {
             Ok(answers) => answers.into_iter().flatten().flatten().next(),
             Err(_) if opened.health.get() == Health::Cut && Instant::now() < end => continue,
@@ -161,10 +202,14 @@ impl Connections {
     }
 
     /// The connection that is kept, or a new one. Whoever took it keeps it, or lets it go.
-    pub(super) fn take(&self, doing: &'static str) -> Result<Opened, StoreError> {
+    pub(super) fn take(
+        &self,
+        doing: &'static str,
+        patience: &Patience,
+    ) -> Result<Opened, StoreError> {
         match self.kept().take() {
             Some(opened) => Ok(Opened { doing, ..opened }),
-            None => self.open(doing),
+            None => self.open(doing, patience),
         }
     }
 
@@ -181,8 +226,12 @@ impl Connections {
     }
 
     /// A connection of its own.
-    pub(super) fn open(&self, doing: &'static str) -> Result<Opened, StoreError> {
-        Opened::new(&self.target, doing)
+    pub(super) fn open(
+        &self,
+        doing: &'static str,
+        patience: &Patience,
+    ) -> Result<Opened, StoreError> {
+        Opened::new(&self.target, doing, patience.end())
     }
 
     pub(super) fn keep(&self, opened: Opened) {
@@ -217,10 +266,10 @@ impl Connections {
         doing: &'static str,
         work: impl Fn(&Opened) -> Result<(T, Option<Vec<Ask>>), StoreError>,
     ) -> Result<T, StoreError> {
-        let mut tries = 1;
+        let mut patience = Patience::of(&self.target);
         let mut is_damage_seen = false;
         loop {
-            let opened = self.take(doing)?;
+            let opened = self.take(doing, &patience)?;
             match work(&opened) {
                 Ok((value, None)) => {
                     self.keep(opened);
@@ -231,21 +280,45 @@ impl Connections {
                         self.keep(opened);
                         return Ok(value);
                     }
-                    if tries == TRIES {
+                    if !patience.goes_on() {
                         return Err(Failure::Cut.on(&self.target, doing));
                     }
                 }
                 // A server that is silent was waited for in full already.
-                Err(_) if opened.health.get() == Health::Cut && tries < TRIES => {}
+                Err(_) if opened.health.get() == Health::Cut && patience.goes_on() => {}
                 // What another node migrated or restored between two looks of this transaction seems
                 // to be damaged: its tables are newer than the state that is seen.
                 Err(error) if error.kind() == FaultKind::DataCorrupt && !is_damage_seen => {
                     is_damage_seen = true;
-                    continue;
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_is_begun_anew_until_the_wait_is_over_and_three_times_at_least() {
+        let wait = |wait| Target {
+            wait,
+            ..Target::for_tests("postgresql://tp@db/keys")
+        };
+        let mut patience = Patience::of(&wait(Duration::from_secs(1)));
+        let begun = Instant::now();
+        let mut tries = 1;
+        while patience.goes_on() {
             tries += 1;
         }
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert!(tries > TRIES, "{tries}");
+
+        let mut patience = Patience::of(&wait(Duration::ZERO));
+        assert!(patience.goes_on() && patience.goes_on() && !patience.goes_on());
+        patience.renew();
+        assert!(patience.goes_on());
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Class {
     Server(ServerTrouble),
     /// The database itself, or what was asked of it.
     Database(DatabaseTrouble),
+    /// A pooler that has no session for each of its clients.
+    NoSession,
 }
 
 /// What a failure leaves of its connection.
@@ -65,9 +67,37 @@ impl Failure {
             Self::Unfit(trouble, _) => Class::Server(trouble.clone()),
             Self::Tls(failure) => of_tls(failure),
             Self::Server(error) => match error.code() {
+                _ if is_between_statements(error) => Class::NoSession,
                 Some(code) => of_code(code.code(), target),
                 None => of_way(error),
             },
+        }
+    }
+
+    /// The same where the server was asked for a connection and nothing else.
+    pub(super) fn class_on_connecting(&self, target: &Target) -> Class {
+        let class = self.class(target);
+        let Some(code) = self.code() else {
+            return class;
+        };
+        match (code, class) {
+            ("55000", _) => Class::Server(ServerTrouble::Closed {
+                name: target.address.database.clone(),
+            }),
+            // It gives up a login that takes long, and a database that is being copied.
+            (_, Class::Database(DatabaseTrouble::InUse)) => Class::Passing,
+            (_, Class::Database(DatabaseTrouble::Defect)) => Class::Server(ServerTrouble::Refusing),
+            // The value of a setting, and none of ours.
+            (code, _) if code.starts_with("22") => Class::Server(ServerTrouble::Refusing),
+            (_, class) => class,
+        }
+    }
+
+    /// The SQLSTATE, where the server has said something.
+    fn code(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => error.code().map(SqlState::code),
+            _ => None,
         }
     }
 
@@ -96,6 +126,12 @@ impl Failure {
             Class::Passing => DatabaseTrouble::Server(ServerTrouble::Unreachable),
             Class::Server(trouble) => DatabaseTrouble::Server(trouble),
             Class::Database(trouble) => trouble,
+            Class::NoSession => {
+                return StoreError::NoSession {
+                    path: target.name(),
+                    source: Some(self.cause()),
+                };
+            }
         };
         StoreError::Failed {
             path: target.name(),
@@ -121,6 +157,14 @@ impl fmt::Display for Failure {
     }
 }
 
+/// PgBouncer in statement mode ends whoever begins a transaction. By its SQLSTATE that could be any
+/// misunderstanding; its messages are never translated.
+fn is_between_statements(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|said| {
+        said.code().code() == "08P01" && said.message().contains("statement pooling mode")
+    })
+}
+
 fn is_given_up(code: &SqlState) -> bool {
     matches!(code.code(), "40P01" | "40001")
 }
@@ -139,7 +183,7 @@ fn of_tls(failure: &TlsFailure) -> Class {
     if failure.is_cut() {
         Class::Passing
     } else {
-        Class::Server(ServerTrouble::Certificate)
+        Class::Server(failure.trouble())
     }
 }
 
@@ -154,6 +198,9 @@ fn of_way(error: &Error) -> Class {
     }
     // The kinds of these have no other name outside of their crate.
     let text = error.to_string();
+    if source.is_some_and(|source| source.to_string() == "server does not support TLS") {
+        return Class::Server(ServerTrouble::NoTls);
+    }
     if text.starts_with("error performing TLS handshake") {
         return Class::Server(ServerTrouble::Certificate);
     }
@@ -171,10 +218,11 @@ fn of_code(code: &str, target: &Target) -> Class {
     use ServerTrouble as Server;
     let user = || target.address.user.clone();
     match code {
-        // Starting, stopping, full of connections, cut, also for having been idle.
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" => Class::Passing,
-        _ if code.starts_with("08") => Class::Passing,
-        "28000" | "28P01" => Class::Server(Server::LoginRefused),
+        // Starting, stopping, cut, also for having been idle; without room for one more connection, or
+        // memory for what it is asked.
+        "25P03" | "25P04" | "53000" | "53200" | "53300" | "53400" => Class::Passing,
+        _ if code.starts_with("57P") || code.starts_with("08") => Class::Passing,
+        _ if code.starts_with("28") => Class::Server(Server::LoginRefused),
         "42501" => Class::Server(Server::NoRight { user: user() }),
         "3D000" => Class::Server(Server::NoDatabase {
             name: target.address.database.clone(),
@@ -183,14 +231,18 @@ fn of_code(code: &str, target: &Target) -> Class {
         // A standby, or a primary that has become one.
         "25006" => Class::Server(Server::Standby),
         // A lock, a deadlock, a serialisation that failed, a time-out of a statement.
-        "55P03" | "40P01" | "40001" | "57014" => Class::Database(Trouble::InUse),
+        "55P03" | "55006" | "40P01" | "40001" | "57014" => Class::Database(Trouble::InUse),
         "53100" => Class::Database(Trouble::Full),
-        "58030" => Class::Database(Trouble::Disk),
+        // Its disk, and a file of its own that is not there.
+        "58000" | "58030" | "58P01" => Class::Database(Trouble::Disk),
         // Tables or columns that the migrations have made are not there, or not as they were, and
         // rows break what they promise.
         "42P01" | "42703" | "42804" | "3F000" | "42P07" | "XX001" | "XX002" => {
             Class::Database(Trouble::Damaged)
         }
+        // An error of its own, what it does not have, and a limit that it keeps.
+        "XX000" | "0A000" => Class::Server(Server::Refusing),
+        _ if code.starts_with("54") => Class::Server(Server::Refusing),
         _ if code.starts_with("22") || code.starts_with("23") => Class::Database(Trouble::Damaged),
         _ => Class::Database(Trouble::Defect),
     }
@@ -209,25 +261,38 @@ mod tests {
             Class::Passing => K::DatabaseUnavailable,
             Class::Server(trouble) => trouble.kind(),
             Class::Database(trouble) => trouble.kind(),
+            Class::NoSession => K::Config,
         };
         for (code, expected) in [
             ("57P03", K::DatabaseUnavailable),
             ("57P01", K::DatabaseUnavailable),
+            ("57P04", K::DatabaseUnavailable),
+            ("57P05", K::DatabaseUnavailable),
+            ("53000", K::DatabaseUnavailable),
+            ("53200", K::DatabaseUnavailable),
             ("53300", K::DatabaseUnavailable),
+            ("53400", K::DatabaseUnavailable),
+            ("08P01", K::DatabaseUnavailable),
             ("08006", K::DatabaseUnavailable),
             ("3D000", K::DatabaseUnavailable),
             ("25006", K::DatabaseUnavailable),
             ("55P03", K::DatabaseUnavailable),
+            ("55006", K::DatabaseUnavailable),
             ("57014", K::DatabaseUnavailable),
             ("28P01", K::Denied),
             ("28000", K::Denied),
             ("42501", K::Denied),
             ("53100", K::Io),
             ("58030", K::Io),
+            ("58P01", K::Io),
+            ("3F000", K::DataCorrupt),
             ("42P01", K::DataCorrupt),
             ("42703", K::DataCorrupt),
             ("23505", K::DataCorrupt),
             ("XX001", K::DataCorrupt),
+            ("XX000", K::DatabaseUnavailable),
+            ("0A000", K::DatabaseUnavailable),
+            ("54001", K::DatabaseUnavailable),
             ("42601", K::Internal),
         ] {
             assert_eq!(kind(code), expected, "{code}");

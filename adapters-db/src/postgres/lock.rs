@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use ports::{LockError, StartLock, StartLockGuard};
+use ports::{LockError, StartLock, StartLockGuard, StoreError};
 use rusqlite::types::Value;
 
-use super::connection::Opened;
+use super::connection::{Opened, Patience};
 use super::database::PostgresDatabase;
 use super::error::Health;
 use super::held::{Backend, Held, is_of_key, key};
@@ -15,6 +15,8 @@ use super::session::{Ask, Rows};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Within that a server notices that a connection was cut, and gives back the lock that it had.
+const GIVEN_BACK: Duration = Duration::from_secs(2);
 
 /// Which backend this is, since when, and whether it holds the lock.
 const IS_OWN: &str = concat!(
@@ -72,7 +74,7 @@ impl AdvisoryLock {
         let before = own.ask(std::slice::from_ref(&ask))?;
         match before == self.ask_beside_another(own, &ask)? {
             true => Ok(()),
-            false => Err(self.not_kept()),
+            false => Err(self.no_session()),
         }
     }
 
@@ -90,7 +92,7 @@ impl AdvisoryLock {
                 let (process, begun) = (*process, *begun);
                 Ok(Backend { process, begun })
             }
-            _ => Err(self.not_kept()),
+            _ => Err(self.no_session()),
         }
     }
 
@@ -110,13 +112,39 @@ impl AdvisoryLock {
                 answers => answers.map(Some),
             }
         });
-        answers?.ok_or_else(|| self.not_kept())
+        answers?.ok_or_else(|| self.no_session())
     }
 
-    fn not_kept(&self) -> LockError {
-        LockError::NotKept {
-            database: self.server.connections.target.name(),
+    /// Waits for the lock on this connection. It is known then which backend has it.
+    fn take_on(
+        &self,
+        own: &Opened,
+        patience: &mut Patience,
+        waits: &mut Waits<'_>,
+    ) -> Result<Backend, LockError> {
+        self.ensure_session(own)?;
+        own.ask(&[STAYS.into()])?;
+        loop {
+            if let Some(backend) = self.try_take(own)? {
+                return Ok(backend);
+            }
+            patience.renew();
+            let left = waits.end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(LockError::BusyElsewhere {
+                    database: self.server.connections.target.name(),
+                    waited: waits.wait,
+                    holder: self.holder(own)?,
+                });
+            }
+            waits.tell();
+            std::thread::sleep(PAUSE.min(left));
         }
+    }
+
+    fn no_session(&self) -> LockError {
+        let path = self.server.connections.target.name();
+        StoreError::NoSession { path, source: None }.into()
     }
 
     fn holder(&self, own: &Opened) -> Result<String, LockError> {
@@ -135,32 +163,56 @@ impl StartLock for AdvisoryLock {
         wait: Duration,
         waiting: &mut dyn FnMut(),
     ) -> Result<Box<dyn StartLockGuard>, LockError> {
-        let own = self.server.connections.open("taking the lock")?;
-        self.ensure_session(&own)?;
-        own.ask(&[STAYS.into()])?;
-        let end = Instant::now() + wait;
-        let mut told = false;
+        let mut waits = Waits {
+            wait,
+            end: Instant::now() + wait,
+            waiting,
+            is_told: false,
+            was_cut: false,
+        };
+        let connections = &self.server.connections;
+        let mut patience = Patience::of(&connections.target);
         loop {
-            if let Some(backend) = self.try_take(&own)? {
-                let held = self.server.held.clone();
-                held.by(Some(backend));
-                return Ok(Box::new(Guard {
-                    held,
-                    _session: Mutex::new(own),
-                }));
+            let own = connections.open("taking the lock", &patience)?;
+            match self.take_on(&own, &mut patience, &mut waits) {
+                Ok(backend) => {
+                    let held = self.server.held.clone();
+                    held.by(Some(backend));
+                    return Ok(Box::new(Guard {
+                        held,
+                        _session: Mutex::new(own),
+                    }));
+                }
+                // Nothing was begun under the lock yet.
+                Err(_) if own.health.get() == Health::Cut && patience.goes_on() => waits.cut(),
+                Err(error) => return Err(error),
             }
-            if Instant::now() >= end {
-                return Err(LockError::BusyElsewhere {
-                    database: self.server.connections.target.name(),
-                    waited: wait,
-                    holder: self.holder(&own)?,
-                });
-            }
-            if !told {
-                waiting();
-                told = true;
-            }
-            std::thread::sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+}
+
+/// How long the lock is waited for, and who hears it.
+struct Waits<'a> {
+    wait: Duration,
+    end: Instant,
+    waiting: &'a mut dyn FnMut(),
+    is_told: bool,
+    was_cut: bool,
+}
+
+impl Waits<'_> {
+    fn tell(&mut self) {
+        if !self.is_told {
+            (self.waiting)();
+            self.is_told = true;
+        }
+    }
+
+    /// The connection that was cut may have the lock for a moment still.
+    fn cut(&mut self) {
+        if !self.was_cut {
+            self.end = self.end.max(Instant::now() + GIVEN_BACK);
+            self.was_cut = true;
         }
     }
 }

@@ -5,6 +5,7 @@
 mod address;
 mod backups;
 mod catalogue;
+mod certificate;
 mod connection;
 mod copy;
 mod database;

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use time::OffsetDateTime;
 
-use super::connection::Opened;
+use super::connection::{Opened, Patience};
 use super::copy::copy_of;
 use super::migrate::{empty_schema, locks, migrations};
 use super::server::Server;
@@ -149,7 +149,10 @@ impl StagedBackup for Staged {
     }
 
     fn keep_replaced(&mut self, now: OffsetDateTime) -> Result<Option<String>, BackupError> {
-        let opened = self.server.connections.take(DOING)?;
+        let opened = self
+            .server
+            .connections
+            .take(DOING, &Patience::of(&self.server.connections.target))?;
         let kept = match self.hold(&opened)? {
             None => None,
             Some(present) => {

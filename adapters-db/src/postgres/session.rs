@@ -69,9 +69,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, waiting for the server as long as the target has it.
-    pub(super) fn open(target: &Target) -> Result<Self, StoreError> {
-        let end = Instant::now() + target.wait;
+    /// Connects, waiting for the server until `end`, and no shorter. It comes after the wait that the
+    /// target has.
+    pub(super) fn open(target: &Target, end: Instant) -> Result<Self, StoreError> {
         let refused = |waited, trouble, failure: Failure| StoreError::NotConnected {
             path: target.name(),
             waited,
@@ -93,8 +93,9 @@ impl Session {
                 }
                 Err(failure) => failure,
             };
-            let may_wait = Instant::now() + PAUSE < end;
-            match failure.class(target) {
+            let left = end.saturating_duration_since(Instant::now());
+            let may_wait = !left.is_zero();
+            match failure.class_on_connecting(target) {
                 Class::Passing if may_wait => {}
                 Class::Server(ServerTrouble::Standby) if may_wait && has_others => {}
                 Class::Passing => {
@@ -102,7 +103,9 @@ impl Session {
                     return Err(refused(Some(target.wait), trouble, failure));
                 }
                 Class::Server(trouble) => return Err(refused(None, trouble, failure)),
-                Class::Database(_) => return Err(failure.on(target, "connecting")),
+                Class::Database(_) | Class::NoSession => {
+                    return Err(failure.on(target, "connecting"));
+                }
             }
             if !told {
                 let wait = target.wait;
@@ -112,7 +115,8 @@ impl Session {
                 told = true;
             }
             said = Some(failure);
-            std::thread::sleep(PAUSE);
+            // What comes up in the last moment is found by a last try.
+            std::thread::sleep(PAUSE.min(left));
             turn = turn.saturating_mul(2);
         }
     }
@@ -126,7 +130,7 @@ impl Session {
             match opened {
                 Ok(session) => return Ok(session),
                 Err(failure) => {
-                    let passes = failure.class(target) == Class::Passing;
+                    let passes = failure.class_on_connecting(target) == Class::Passing;
                     if last.is_none() || !passes {
                         last = Some(failure);
                     }

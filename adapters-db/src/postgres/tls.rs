@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
+use ports::ServerTrouble;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
@@ -19,11 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 
 use super::address::{TlsFiles, TlsMode};
-use crate::shown::quoted;
+use super::certificate::{alternative_name, end_point, nameless, names_in, unusable, verify_named};
 
 /// Where a Debian keeps what the machine trusts.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -33,6 +31,7 @@ const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 #[error("{what}")]
 pub(super) struct TlsFailure {
     what: String,
+    trouble: ServerTrouble,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -43,8 +42,32 @@ impl TlsFailure {
     ) -> Self {
         Self {
             what: what.into(),
+            trouble: ServerTrouble::Certificate,
             source: Some(source.into()),
         }
+    }
+
+    /// A file of this machine.
+    fn of_file(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let trouble = ServerTrouble::TlsFile;
+        Self {
+            trouble,
+            ..Self::new(what, source)
+        }
+    }
+
+    /// It is a certificate that lacks this extension.
+    fn lacking(self, needs: String) -> Self {
+        let trouble = ServerTrouble::UnusableCertificate { needs };
+        Self { trouble, ..self }
+    }
+
+    /// What that means of the server.
+    pub(super) fn trouble(&self) -> ServerTrouble {
+        self.trouble.clone()
     }
 
     /// Whether the other side was cut off, and not this one that refused.
@@ -62,8 +85,19 @@ pub(super) struct Tls {
     refused: Refused,
 }
 
-/// Whose certificate was not taken, and what is trusted.
-type Refused = Arc<OnceLock<String>>;
+/// What the verifier tells of a certificate that it did not take.
+type Refused = Arc<OnceLock<Refusal>>;
+
+/// Why a server's certificate was not taken.
+#[derive(Debug)]
+struct Refusal {
+    what: String,
+    /// The extension that the certificate has to have and does not.
+    needs: Option<String>,
+}
+
+/// What makes a certificate a client's.
+const OF_A_CLIENT: &str = "extendedKeyUsage=clientAuth";
 
 impl Tls {
     /// With these files; `None` where no TLS is spoken.
@@ -80,6 +114,10 @@ impl Tls {
             },
             compares_name: mode == TlsMode::VerifyFull,
             provider: Arc::clone(&provider),
+            named: match &files.roots {
+                Some(file) if mode != TlsMode::Require => certificates(file)?,
+                _ => Vec::new(),
+            },
             trusted: roots(files).display().to_string(),
             refused: Arc::clone(&refused),
         });
@@ -92,12 +130,18 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = certificates(certificate)?;
+                if let Some(why) = chain.first().and_then(|own| unusable(own)) {
+                    let file = certificate.display();
+                    let failure =
+                        TlsFailure::new(format!("the certificate {file} cannot be used"), why);
+                    return Err(failure.lacking(OF_A_CLIENT.to_owned()));
+                }
                 let own = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-                    TlsFailure::new(format!("reading the key {}", key.display()), error)
+                    TlsFailure::of_file(format!("reading the key {}", key.display()), error)
                 })?;
                 builder.with_client_auth_cert(chain, own).map_err(|error| {
                     let file = certificate.display();
-                    TlsFailure::new(format!("the certificate {file} and its key"), error)
+                    TlsFailure::of_file(format!("the certificate {file} and its key"), error)
                 })?
             }
         };
@@ -110,7 +154,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFailure>
     CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
         .map_err(|error| {
-            TlsFailure::new(
+            TlsFailure::of_file(
                 format!("reading the certificates {}", file.display()),
                 error,
             )
@@ -131,7 +175,7 @@ fn chain_verifier(
     roots.add_parsable_certificates(certificates(file)?);
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| TlsFailure::new(format!("trusting {}", file.display()), error))
+        .map_err(|error| TlsFailure::of_file(format!("trusting {}", file.display()), error))
 }
 
 /// Leaves the name out, or the whole certificate, as the URL asked for; and tells whose certificate it
@@ -141,8 +185,66 @@ struct Verifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
     compares_name: bool,
     provider: Arc<CryptoProvider>,
+    /// The certificates that an operator has named.
+    named: Vec<CertificateDer<'static>>,
     trusted: String,
     refused: Refused,
+}
+
+impl Verifier {
+    fn verify(
+        &self,
+        server: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(verifier) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let compared = self.compares_name.then_some(name);
+        match verifier.verify_server_cert(server, chain, name, ocsp, now) {
+            // The name is compared last.
+            Err(error) if is_of_name(&error) && !self.compares_name => {
+                Ok(ServerCertVerified::assertion())
+            }
+            Err(_) if self.named.iter().any(|named| named == server) => {
+                verify_named(server, compared, now).map(|()| ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    /// Keeps whose certificate it is, and why it is not taken.
+    fn refuse(&self, server: &CertificateDer<'_>, name: &ServerName<'_>, error: &Error) {
+        let mut why = unusable(server);
+        if is_of_name(error) {
+            why = why.or_else(|| nameless(server));
+        }
+        self.refused.get_or_init(|| {
+            let (own, trusted) = (names_in(server), &self.trusted);
+            match why {
+                Some(why) => Refusal {
+                    what: format!(": its certificate is {own}, and {why}"),
+                    needs: Some(alternative_name(name)),
+                },
+                None => Refusal {
+                    what: format!(": its certificate is {own}, and {trusted} is trusted"),
+                    needs: None,
+                },
+            }
+        });
+    }
+}
+
+fn is_of_name(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    )
 }
 
 impl ServerCertVerifier for Verifier {
@@ -154,23 +256,12 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(verifier) = &self.chain else {
-            return Ok(ServerCertVerified::assertion());
+        // What cannot be used at all would fail at the signature, without a word of whose it is.
+        let verified = match unusable(server) {
+            Some(_) => Err(CertificateError::BadEncoding.into()),
+            None => self.verify(server, chain, name, ocsp, now),
         };
-        match verifier.verify_server_cert(server, chain, name, ocsp, now) {
-            // The name is compared last.
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !self.compares_name => Ok(ServerCertVerified::assertion()),
-            Err(error) => {
-                let (name, trusted) = (names_in(server), &self.trusted);
-                self.refused.get_or_init(|| {
-                    format!(": its certificate is {name}, and {trusted} is trusted")
-                });
-                Err(error)
-            }
-            verified => verified,
-        }
+        verified.inspect_err(|error| self.refuse(server, name, error))
     }
 
     fn verify_tls12_signature(
@@ -237,11 +328,14 @@ where
         Box::pin(async move {
             let connected = self.tls.connector.connect(self.server, stream).await;
             connected.map(Stream).map_err(|error| {
-                let refused = self.tls.refused.get().map_or("", String::as_str);
-                TlsFailure::new(
-                    format!("the TLS handshake with {}{refused}", self.name),
-                    error,
-                )
+                let refused = self.tls.refused.get();
+                let why = refused.map_or("", |refusal| &refusal.what);
+                let what = format!("the TLS handshake with {}{why}", self.name);
+                let failure = TlsFailure::new(what, error);
+                match refused.and_then(|refusal| refusal.needs.clone()) {
+                    Some(needs) => failure.lacking(needs),
+                    None => failure,
+                }
             })
         })
     }
@@ -258,41 +352,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
             .and_then(|certificate| end_point(certificate))
             .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }
-}
-
-/// Whose a certificate is and who has issued it.
-fn names_in(certificate: &[u8]) -> String {
-    Certificate::from_der(certificate).map_or_else(
-        |error| format!("none that can be read ({error})"),
-        |parsed| {
-            let names = parsed.tbs_certificate();
-            let [subject, issuer] =
-                [names.subject(), names.issuer()].map(|name| quoted(&name.to_string()));
-            format!("that of {subject}, issued by {issuer}")
-        },
-    )
-}
-
-/// `tls-server-end-point`: the certificate's digest, by the hash that it was signed with; `None` where
-/// the signature names none.
-fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
-    let parsed = Certificate::from_der(certificate).ok()?;
-    let algorithm = hash_of(&parsed.signature_algorithm().oid.to_string())?;
-    Some(digest(algorithm, certificate).as_ref().to_vec())
-}
-
-fn hash_of(signature: &str) -> Option<&'static Algorithm> {
-    Some(match signature {
-        // With MD5, SHA-1 and SHA-256: SHA-256 takes the place of the weak ones.
-        "1.2.840.113549.1.1.4"
-        | "1.2.840.113549.1.1.5"
-        | "1.2.840.113549.1.1.11"
-        | "1.2.840.10045.4.1"
-        | "1.2.840.10045.4.3.2" => &SHA256,
-        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &SHA384,
-        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &SHA512,
-        _ => return None,
-    })
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {

@@ -19,11 +19,6 @@ pub(super) fn lock(error: &LockError) -> String {
              pg_terminate_backend(…)`"
                 .into()
         }
-        LockError::NotKept { .. } => {
-            "let database.url lead to the server itself, or to a pool in session mode: a lock, and \
-             the settings of a session, do not pass a pool in transaction mode"
-                .into()
-        }
         LockError::Store(error) => store(error),
         LockError::NoDirectory { .. } => {
             "is its volume mounted? Mount it or create the directory, then start again".into()

@@ -26,10 +26,16 @@ pub(super) fn store(error: &StoreError) -> String {
         | StoreError::MigrationFailed { trouble, .. }
         | StoreError::NotWritable { trouble, .. } => return of_trouble(trouble),
         StoreError::NotConnected { trouble, .. } => return server(trouble),
+        StoreError::NoSession { .. } => {
+            "let database.url lead to the server itself, or to a pool in session mode: a lock does not \
+             pass a pool in transaction mode, and a transaction none in statement mode"
+        }
         StoreError::CommitUnknown { .. } => {
             "see with `trustpointctl status` how the node is, then run this again"
         }
-        StoreError::LockLost { .. } => "run this again once the server is steady",
+        StoreError::LockLost { .. } => {
+            "run this again once the server is steady: it goes on from what is there"
+        }
         StoreError::ForeignTables { .. } => {
             "give this program a schema of its own with database.schema, or correct the URL; nothing \
              was changed"
@@ -176,7 +182,7 @@ fn of_trouble(trouble: &DatabaseTrouble) -> String {
 fn server(trouble: &ServerTrouble) -> String {
     match trouble {
         ServerTrouble::Unreachable => {
-            "check that the server runs, that database.url is right, and that nothing stands in \
+            "check that the server runs and is not overloaded, that database.url is right, and that nothing stands in \
              between; database.wait says how long a start waits for it"
         }
         ServerTrouble::LoginRefused => {
@@ -185,12 +191,21 @@ fn server(trouble: &ServerTrouble) -> String {
         }
         ServerTrouble::NoRight { user } => {
             return format!(
-                "let an administrator give {user} the right: it needs CREATE on the database, or to \
+                "let an administrator give {user} the right: it needs CONNECT and CREATE on the database, or to \
                  own the schema and its tables"
             );
         }
         ServerTrouble::NoDatabase { name, user } => {
             return format!("create it: `createdb --owner={user} {name}`, or correct database.url");
+        }
+        ServerTrouble::Closed { name } => {
+            return format!(
+                "let an administrator open it: `ALTER DATABASE {name} ALLOW_CONNECTIONS true`; one that \
+                 was left when it was dropped has to be made anew"
+            );
+        }
+        ServerTrouble::Refusing => {
+            "see what the server says, and its log; if no PostgreSQL answers there, correct database.url"
         }
         ServerTrouble::Standby => {
             "name the primary in database.url, or all hosts with commas between; a standby that was \
@@ -199,6 +214,21 @@ fn server(trouble: &ServerTrouble) -> String {
         ServerTrouble::Certificate => {
             "name the certificate of the authority with sslrootcert in database.url, and the server \
              as its certificate does; with sslmode=verify-ca the name is not compared"
+        }
+        ServerTrouble::NoTls => {
+            "let an administrator switch TLS on (`ssl = on`), or, where nobody can listen on the way, give \
+             database.url sslmode=disable"
+        }
+        ServerTrouble::TlsFile => {
+            "check that sslrootcert, sslcert and sslkey in database.url name files of PEM that this user may \
+             read, and that the key is the certificate's"
+        }
+        ServerTrouble::UnusableCertificate { needs } => {
+            return format!(
+                "issue it anew with that: `echo {needs} | openssl x509 -req -in REQUEST -CA AUTHORITY \
+                 -CAkey KEY -CAcreateserial -days 365 -extfile /dev/stdin -out CERTIFICATE`, or, with no \
+                 authority, `openssl req -x509 … -addext {needs}`"
+            );
         }
         ServerTrouble::TooOld => "use PostgreSQL 13 or newer",
     }

@@ -1,8 +1,10 @@
 //! Nodes that share a database on a server.
 
+mod certificates;
 mod damaged;
 mod full;
 pub mod line;
+mod lock_lost;
 mod lost_answers;
 mod pool;
 mod promoted;

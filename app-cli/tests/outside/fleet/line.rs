@@ -26,6 +26,9 @@ pub enum Act {
     Silence,
     /// The server answers with an error of this SQLSTATE and this severity, and hangs up.
     Refuse(&'static str, &'static str),
+    /// It is lost, and the connection with it, after the server has ended the session of this user that
+    /// holds the lock.
+    EndHolderOf(&'static str),
 }
 
 /// A line to a server, open until the tests end.
@@ -155,6 +158,15 @@ impl Act {
                 }
                 server.write_all(statement)?;
                 answers.wait_for_all();
+            }
+            Self::EndHolderOf(user) => {
+                Server::shared().sql(
+                    "postgres",
+                    &format!(
+                        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks JOIN pg_stat_activity \
+                         USING (pid) WHERE locktype = 'advisory' AND usename = '{user}'"
+                    ),
+                );
             }
             Self::Silence => {
                 io::copy(&mut client, &mut io::sink())?;

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
-use super::{URL, WAIT, assert_says, ready, url};
+use super::{URL, WAIT, assert_says, fresh, ready, url};
 use crate::sandbox::{is_root, put};
 use crate::server::Server;
 
@@ -84,6 +84,18 @@ fn a_pool_that_shares_its_connections_is_78_where_a_lock_is_needed() {
         for command in [&["startup"][..], &["tls", "renew"]] {
             let said = node.fails_unchanged(command, 78, "config");
             assert_says(&said, &["pool", "session mode"]);
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_knows_no_transactions_is_78_whatever_is_asked() {
+    let pool = Pool::start("statement", 5);
+    for mut node in [ready(), fresh()] {
+        node.set(URL, &url("tests", pool.port, ""));
+        for command in ["startup", "status"] {
+            let said = node.fails_unchanged(&[command], 78, "config");
+            assert_says(&said, &["pool", "session mode", "statement pooling mode"]);
         }
     }
 }

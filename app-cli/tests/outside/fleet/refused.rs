@@ -1,7 +1,10 @@
 //! A server that cannot be asked: what is said, and that nothing is changed or made in its place.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
+use super::certificates::reload;
 use super::line::{Act, LOGIN, Line};
 use super::{URL, WAIT, assert_says, fresh, ready, url};
 use crate::sandbox::{Sandbox, tool};
@@ -69,7 +72,10 @@ fn what_passes_is_waited_for_and_is_69_then() {
             "check that the server runs",
             "database.wait",
         ];
+        let begun = Instant::now();
         nodes.are_refused(&url, 69, "database_unavailable", &said);
+        // Two nodes, and each has waited in full.
+        assert!(begun.elapsed() >= Duration::from_secs(2), "{url}");
     }
 }
 
@@ -84,7 +90,9 @@ fn what_passes_in_the_middle_of_a_transaction_is_69_too() {
     ] {
         let line = Line::to(server, "BEGIN", 1..=usize::MAX, act);
         let said = ["failed in the database", why, "check that the server runs"];
+        let begun = Instant::now();
         nodes.are_refused(&line.url("tests"), 69, "database_unavailable", &said);
+        assert!(begun.elapsed() >= Duration::from_secs(2), "{act:?}");
     }
 }
 
@@ -110,6 +118,23 @@ fn what_stays_is_said_at_once() {
     }
     let said = ["password authentication failed", "28P01", login];
     nodes.are_refused(&to("with_password"), 77, "denied", &said);
+    server.sql("postgres", "CREATE DATABASE closed ALLOW_CONNECTIONS false");
+    let said = [
+        "not currently accepting connections (SQLSTATE 55000)",
+        "ALTER DATABASE closed ALLOW_CONNECTIONS true",
+    ];
+    nodes.are_refused(
+        &server.url("tests", "closed"),
+        69,
+        "database_unavailable",
+        &said,
+    );
+    // Whatever else a server, or a pool in its place, may say to a login.
+    for code in ["XX000", "22023", "0A000", "55000"] {
+        let refuse = Act::Refuse(code, "FATAL");
+        let line = Line::to(server, LOGIN, 1..=usize::MAX, refuse);
+        nodes.are_refused(&line.url("tests"), 69, "database_unavailable", &[code]);
+    }
     let nothing = server.url("tests", "nothing");
     let said = [
         "does not exist (SQLSTATE 3D000)",
@@ -148,10 +173,26 @@ fn a_certificate_that_is_not_trusted_is_69_and_named_with_what_is() {
     let (key, served) = (file("data/server.key"), file("data/server.crt"));
     let expire = format!("x509 -in {own} -signkey {key} -days -1 -out {served}");
     tool("openssl", expire.split(' '));
-    let loaded = || server.sql("postgres", "SELECT pg_conf_load_time()");
-    let before = loaded();
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    // A new connection is served as the server was when it came.
-    while loaded() == before {}
+    reload(&server);
     refused("verify-ca", &served, &["Expired"]);
+    let says = ["No such file", "name files of PEM"];
+    refused("verify-ca", "/nowhere.pem", &says);
+
+    let says = ["does not support TLS", "`ssl = on`"];
+    let url = url("tests", without_tls(), "?sslmode=require");
+    nodes.are_refused(&url, 69, "database_unavailable", &says);
+}
+
+/// The port of a server that answers whoever asks for TLS that it has none.
+fn without_tls() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            client.read_exact(&mut [0; 8]).unwrap();
+            client.write_all(b"N").unwrap();
+        }
+    });
+    port
 }
