@@ -10,7 +10,7 @@ use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::types::RawAuthPin;
 use domain::KekId;
-use ports::{PinState, Secret, TokenError, TokenInfo, TokenName, WrapFormat};
+use ports::{Secret, TokenError, TokenInfo, TokenName, WrapFormat};
 
 use crate::budget;
 use crate::classify::{OrFailed as _, failed, is, is_one_of};
@@ -124,7 +124,7 @@ impl UserSession {
     ///
     /// # Errors
     /// It failed, and whether the token has counted a wrong PIN is unknown: a connection that is
-    /// cut in C_Login comes back as an error of the device, and then the token does not answer.
+    /// cut in C_Login comes back as an error of the device.
     pub(crate) fn log_in(&self, pin: &Secret) -> Result<Login, TokenError> {
         let pin = RawAuthPin::new(Box::new(pin.expose().to_vec()));
         match self.session.login_with_raw(UserType::User, &pin) {
@@ -134,23 +134,9 @@ impl UserSession {
                 format!("the {self} rejected the user PIN"),
                 error,
             ))),
-            Err(error) if is_before_the_pin(&error) || self.shows_no_wrong_pin() => {
-                Ok(Login::NotTried(self.refused(error)))
-            }
+            Err(error) if is_before_the_pin(&error) => Ok(Login::NotTried(self.refused(error))),
             Err(error) => Err(self.refused(error)),
         }
-    }
-
-    /// Whether the token itself says that no wrong PIN was entered since the last right one
-    /// (CKF_USER_PIN_COUNT_LOW, PKCS#11 v3.1, section 3.3). So a device that fails at each login for a
-    /// while keeps nobody out once it is well again.
-    fn shows_no_wrong_pin(&self) -> bool {
-        self.context
-            .get_token_info(self.token.slot)
-            .is_ok_and(|info| {
-                let shown = SlotToken::new(self.token.slot, info);
-                shown.name == self.token.name && shown.pin() == PinState::Fine
-            })
     }
 
     fn refused(&self, error: Error) -> TokenError {
