@@ -257,7 +257,7 @@ fn c21_no_value_of_others_controls_the_terminal() {
     sandbox.sql(&format!("UPDATE pkcs11_token SET label = '{HOSTILE}'"));
     is_harmless(&sandbox.run_human(&["keys", "show"]).expect(0));
     sandbox.put_wizard(&[&HOSTILE.replace('/', "")]);
-    is_harmless(&sandbox.run_human(&["startup"]).expect(65));
+    is_harmless(&sandbox.run_human(&["startup"]).expect(0));
 }
 
 #[test]

@@ -158,11 +158,10 @@ fn ends_at(
     let before = sandbox.picture();
     let tokens = Sandbox::picture_below(&sandbox.path("tokens"));
     let mut terminal = Terminal::run(sandbox, arguments);
-    let modes = terminal.modes();
     come_to(&mut terminal);
     way(&mut terminal);
     let ended: Ended = terminal.end();
-    assert_eq!(ended.modes, modes, "{}", ended.shown);
+    assert_eq!(ended.modes, ended.modes_before, "{}", ended.shown);
     let ended = ended.expect(code);
     if code == 130 {
         assert!(

@@ -127,10 +127,11 @@ fn the_right_password_is_checked_after_the_wrong_ones_before_it() {
     let (mut client, token) = waiting.operator();
     let right = [("form_token", token.as_str()), ("password", PASSWORD)];
     let wrong = [("password", "wrong horse battery staple")];
-    thread::scope(|scope| {
-        scope.spawn(|| at_once(&waiting, "/recover", &wrong, || None));
+    let in_between = || {
         thread::sleep(Duration::from_millis(150));
         client.post("/recover", &right).expect_redirect("/progress");
-    });
+        None
+    };
+    at_once(&waiting, "/recover", &wrong, in_between);
     waiting.application();
 }

@@ -27,6 +27,8 @@ pub struct Terminal {
     // Kept open, so that the terminal outlives the program and its modes can be looked at.
     _slave: File,
     program: Child,
+    /// Its modes before the program came.
+    modes_before: LocalModes,
     shown: String,
     /// How much of `shown` was expected already.
     seen: usize,
@@ -37,6 +39,7 @@ pub struct Ended {
     pub code: i32,
     pub shown: String,
     pub modes: LocalModes,
+    pub modes_before: LocalModes,
 }
 
 impl Ended {
@@ -85,6 +88,7 @@ impl Terminal {
             .write(true)
             .open(name.to_str().unwrap())
             .unwrap();
+        let modes_before = tcgetattr(&slave).unwrap().local_modes;
         let side = || Stdio::from(slave.try_clone().unwrap());
         // A session of its own, whose terminal this is: Ctrl-C reaches the program.
         let session = ["env", "--default-signal", "setsid", "--ctty", "--wait"];
@@ -100,13 +104,14 @@ impl Terminal {
             master: File::from(master),
             _slave: slave,
             program,
+            modes_before,
             shown: String::new(),
             seen: 0,
         }
     }
 
     /// The terminal's modes.
-    pub fn modes(&self) -> LocalModes {
+    fn modes(&self) -> LocalModes {
         tcgetattr(self.master.as_fd()).unwrap().local_modes
     }
 
@@ -181,6 +186,7 @@ impl Terminal {
         Ended {
             code,
             modes: self.modes(),
+            modes_before: self.modes_before,
             shown: std::mem::take(&mut self.shown),
         }
     }
