@@ -109,7 +109,8 @@ pub(super) fn of(refused: &Refused) -> String {
         Refused::CacheAlone(found) => return found.way_back.clone(),
         Refused::DamagedDatabase(found) => {
             return format!(
-                "{}; the newest snapshot comes back with `trustpointctl backup restore {}`",
+                "{}; the newest snapshot comes back with `trustpointctl backup restore {}`, without what \
+                 was changed since it was made",
                 super::store::store(&found.damage),
                 found.snapshot
             );
