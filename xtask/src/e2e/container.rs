@@ -17,6 +17,9 @@ pub const PORT: &str = "8443";
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(30);
 
+/// What `statfs` says of a namespace (`NSFS_MAGIC` of linux/magic.h).
+const NAMESPACE: rustix::fs::FsWord = 0x6e73_6673;
+
 /// A container that was created.
 pub struct Container<'a> {
     engine: &'a Engine,
@@ -202,8 +205,9 @@ impl<'a> Container<'a> {
             .engine
             .text(&["inspect", "--format", format, &self.name])?;
         let file = PathBuf::from(file.trim());
-        // A daemon may have another file system.
-        Ok((rustix::process::geteuid().is_root() && file.is_file()).then_some(file))
+        // A daemon may have another file system, or have mounted it where this process does not see it.
+        let is_here = rustix::fs::statfs(&file).is_ok_and(|found| found.f_type == NAMESPACE);
+        Ok((rustix::process::geteuid().is_root() && is_here).then_some(file))
     }
 
     /// Waits for the first page; an error where the container ends before.
