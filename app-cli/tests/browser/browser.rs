@@ -29,7 +29,11 @@ pub struct Browser {
 impl Browser {
     /// One whose reader wants this language. It reaches the pages that this thread starts after it.
     pub fn start(language: &str) -> Self {
-        let network = Network::enter();
+        Self::start_in(Network::own(), language)
+    }
+
+    /// The same in this network.
+    pub fn start_in(network: Network, language: &str) -> Self {
         // Without IPv6, as in a container's network, the driver does not know which port it chose itself.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = free.unwrap().port();

@@ -4,6 +4,7 @@ use std::env;
 
 use crate::audit::look;
 use crate::browser::{Browser, DOWN, ENTER};
+use crate::network::Network;
 use crate::story::is_done;
 
 fn given(name: &str) -> String {
@@ -12,7 +13,7 @@ fn given(name: &str) -> String {
 
 /// Somebody who has compared the fingerprint and given the code.
 fn operator() -> Browser {
-    let browser = Browser::start("en");
+    let browser = Browser::start_in(Network::given(), "en");
     browser.go(&given("BROWSER_TEST_PAGE"));
     let shown = browser.text("return document.querySelector('.fingerprint').textContent");
     assert_eq!(shown.trim(), given("BROWSER_TEST_FINGERPRINT"));

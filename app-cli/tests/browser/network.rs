@@ -22,14 +22,19 @@ pub struct Network {
 }
 
 impl Network {
-    /// Moves this thread, and what it starts from now on, into the network that was given, or into one of
-    /// its own that has the loopback interface alone. Where it may not, it stays in the machine's.
+    /// Moves this thread, and what it starts from now on, into the network that was given; without one it
+    /// stays in the machine's.
     #[track_caller]
-    pub fn enter() -> Self {
+    pub fn given() -> Self {
         if let Some(given) = env::var_os(GIVEN) {
             move_into(Path::new(&given));
-            return Self { keeper: None };
         }
+        Self { keeper: None }
+    }
+
+    /// The same with one of its own that has the loopback interface alone, where it may.
+    #[track_caller]
+    pub fn own() -> Self {
         if !is_root() {
             return Self { keeper: None };
         }
