@@ -107,16 +107,20 @@ impl Tls {
         }
         let provider = Arc::new(provider::default_provider());
         let refused = Refused::default();
+        let trusted = match mode {
+            TlsMode::Disable | TlsMode::Require => None,
+            TlsMode::VerifyCa | TlsMode::VerifyFull => Some(certificates(roots(files))?),
+        };
         let verifier = Arc::new(Verifier {
-            chain: match mode {
-                TlsMode::Disable | TlsMode::Require => None,
-                TlsMode::VerifyCa | TlsMode::VerifyFull => Some(chain_verifier(files, &provider)?),
-            },
+            chain: trusted
+                .as_deref()
+                .map(|trusted| chain_verifier(files, trusted, &provider))
+                .transpose()?,
             compares_name: mode == TlsMode::VerifyFull,
             provider: Arc::clone(&provider),
             named: match &files.roots {
-                Some(file) if mode != TlsMode::Require => certificates(file)?,
-                _ => Vec::new(),
+                Some(_) => trusted.unwrap_or_default(),
+                None => Vec::new(),
             },
             trusted: roots(files).display().to_string(),
             refused: Arc::clone(&refused),
@@ -167,12 +171,13 @@ fn roots(files: &TlsFiles) -> &Path {
 
 fn chain_verifier(
     files: &TlsFiles,
+    trusted: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, TlsFailure> {
     let file = roots(files);
     let mut roots = RootCertStore::empty();
     // Certificates of authorities that rustls cannot use are none that our server has.
-    roots.add_parsable_certificates(certificates(file)?);
+    roots.add_parsable_certificates(trusted.iter().cloned());
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| TlsFailure::of_file(format!("trusting {}", file.display()), error))

@@ -46,20 +46,31 @@ pub fn run(cli: &Cli, console: Console, report: &mut Report) -> Result<Next, Fai
     let config = Config::load(&cli.global)?;
     report.warnings.extend(unknown_variables());
     let next = run_on_node(cli, &config, console, report)?;
-    warn_of_no_backup_password(&config, console, report);
+    if !says_so_itself(&cli.command) {
+        warn_of_no_backup_password(&config, console, report);
+    }
     Ok(next)
 }
 
 /// Whoever set the node up without one is told so in every report of a command that has seen its database.
 fn warn_of_no_backup_password(config: &Config, console: Console, report: &mut Report) {
-    let says_so_itself = ["startup", "status", "setup", "backup create", "config show"];
-    if says_so_itself.contains(&report.command.as_str()) {
-        return;
-    }
     if let Ok(node) = wire_start(config, Access::ReadOnly, console.quietly()) {
         let warning = backup_password::warning_of_none(&node);
         report.warnings.extend(warning.map(str::to_owned));
     }
+}
+
+/// Whether a command warns of that by itself, or has not seen the database.
+const fn says_so_itself(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Startup(_)
+            | Command::Status
+            | Command::Setup(_)
+            | Command::Backup(BackupCommand::Create(_))
+            | Command::Config(_)
+            | Command::Completions { .. }
+    )
 }
 
 fn run_on_node(

@@ -2,7 +2,7 @@
 //! loopback, so no library is needed for it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::network::Network;
 use crate::sandbox::is_root;
+use crate::server::free_port;
 
 pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
@@ -35,8 +36,7 @@ impl Browser {
     /// The same in this network.
     pub fn start_in(network: Network, language: &str) -> Self {
         // Without IPv6, as in a container's network, the driver does not know which port it chose itself.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let port = free.unwrap().port();
+        let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdin(Stdio::null())

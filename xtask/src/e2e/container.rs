@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::{self, Seen};
 use super::engine::Engine;
 use super::report::{Report, same};
-use crate::run::Result;
+use crate::run::{self, Result};
 
 /// The port of the page, and then of nginx, in the node's container.
 pub const PORT: &str = "8443";
@@ -207,7 +207,7 @@ impl<'a> Container<'a> {
         let file = PathBuf::from(file.trim());
         // A daemon may have another file system, or have mounted it where this process does not see it.
         let is_here = rustix::fs::statfs(&file).is_ok_and(|found| found.f_type == NAMESPACE);
-        Ok((rustix::process::geteuid().is_root() && is_here).then_some(file))
+        Ok((run::is_root() && is_here).then_some(file))
     }
 
     /// Waits for the first page; an error where the container ends before.

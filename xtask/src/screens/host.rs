@@ -21,7 +21,7 @@ pub fn enter(program: &Path) -> Result<()> {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--uts"]);
     // Whoever is not root becomes root in a user namespace.
-    if !rustix::process::geteuid().is_root() {
+    if !run::is_root() {
         command.arg("--map-root-user");
     }
     command.args(["sh", "-c", PREPARE, NAME]);

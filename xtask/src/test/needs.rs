@@ -165,7 +165,7 @@ pub fn provide() -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    if !(is_root() && run::has_program("apt-get")) {
+    if !(run::is_root() && run::has_program("apt-get")) {
         return Err(format!(
             "the tests need programs that are not here; install them with\n    \
              apt-get install --no-install-recommends {}",
@@ -208,10 +208,6 @@ fn apt_get() -> Command {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null());
     command
-}
-
-fn is_root() -> bool {
-    run::text_of(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0")
 }
 
 /// While this lives, a package that is installed starts no service of its own (Debian Policy
