@@ -169,7 +169,7 @@ fn c03_a_device_error_is_tried_again_and_then_unavailable() {
         "c03_a_device_error_is_tried_again_and_then_unavailable",
         &[("SHIM_FAULT", "0:30")],
         |sandbox| {
-            let (fault, waits) = reach(config(sandbox.shim()), Duration::from_secs(1));
+            let (fault, waits) = reach(config(sandbox.shim()), Duration::from_secs(3));
             unavailable(&fault, "C_Initialize: CKR_DEVICE_ERROR");
             assert!(waits >= 1);
         },
@@ -204,7 +204,7 @@ fn c03_no_slots_are_unreachable_and_never_no_token() {
         "c03_no_slots_are_unreachable_and_never_no_token",
         &[("SHIM_NOSLOTS", "1")],
         |sandbox| {
-            let (fault, waits) = reach(config(sandbox.shim()), Duration::from_secs(1));
+            let (fault, waits) = reach(config(sandbox.shim()), Duration::from_secs(3));
             unavailable(&fault, "no slots");
             assert!(waits >= 1);
         },

@@ -87,7 +87,7 @@ fn c03_a_client_without_its_server_is_unreachable() {
     isolated(test, &[ADDRESS], |_| {
         let mut waits = 0;
         let reached = module(config(client()))
-            .reach(&mut Patience::new(Duration::from_secs(1), &mut |_| {
+            .reach(&mut Patience::new(Duration::from_secs(3), &mut |_| {
                 waits += 1
             }));
         let fault = reached.err().unwrap();

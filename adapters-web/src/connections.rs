@@ -55,9 +55,10 @@ impl Connections {
                     self.make_room().await;
                     let has_arrived = Rc::default();
                     let arrived = Rc::clone(&has_arrived);
-                    let served = serve(stream, acceptor.clone(), Rc::clone(site), arrived);
+                    let from = from.ip().to_canonical();
+                    let served = serve(stream, from, acceptor.clone(), Rc::clone(site), arrived);
                     self.0.borrow_mut().push(Connection {
-                        from: from.ip(),
+                        from,
                         has_arrived,
                         task: spawn_local(served),
                     });
@@ -105,6 +106,7 @@ impl Connections {
 /// One request and its answer. What goes wrong is the client's: there is nobody else to tell.
 async fn serve(
     stream: TcpStream,
+    from: IpAddr,
     acceptor: TlsAcceptor,
     site: Rc<Site>,
     has_arrived: Rc<Cell<bool>>,
@@ -122,7 +124,7 @@ async fn serve(
         async move {
             let answer = match request::refusal(&request) {
                 Some(answer) => answer,
-                None => routes::answer(&site, request, || arrived.set(true)).await,
+                None => routes::answer(&site, from, request, || arrived.set(true)).await,
             };
             Ok::<_, Infallible>(answer)
         }

@@ -1,5 +1,6 @@
 //! Paths, methods, and who may.
 
+use std::net::IpAddr;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,13 +35,18 @@ const BODY: usize = 16 << 10;
 
 /// How long a form waits for what it began, before `/progress` is shown: long enough for a password
 /// to be checked.
-const FIRST_NEWS: Duration = Duration::from_secs(3);
+const FIRST_NEWS: Duration = Duration::from_secs(6);
 
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 
-/// Answers a request; `arrived` is called once it is there as a whole.
-pub async fn answer(site: &Site, request: Request<Incoming>, arrived: impl Fn()) -> Answer {
+/// Answers a request from this address; `arrived` is called once it is there as a whole.
+pub async fn answer(
+    site: &Site,
+    from: IpAddr,
+    request: Request<Incoming>,
+    arrived: impl Fn(),
+) -> Answer {
     let allowed = match request.uri().path() {
         "/" | "/progress" | "/healthz" | "/style.css" | "/icon.svg" => "GET",
         "/setup" | "/recover" => "GET, POST",
@@ -89,7 +95,7 @@ pub async fn answer(site: &Site, request: Request<Incoming>, arrived: impl Fn())
     let form = Form::read(&body);
     let path = head.uri.path();
     if path == "/login" {
-        return log_in(site, &View::new(site, language, None), &form);
+        return log_in(site, from, &View::new(site, language, None), &form);
     }
     let Some(session) = site.session(&head.headers) else {
         return answer::see("/");
@@ -144,13 +150,17 @@ fn forbidden(view: &View<'_>) -> Answer {
     answer::page(StatusCode::FORBIDDEN, views::forbidden(view))
 }
 
-fn log_in(site: &Site, view: &View<'_>, form: &Form) -> Answer {
+fn log_in(site: &Site, from: IpAddr, view: &View<'_>, form: &Form) -> Answer {
     let now = Instant::now();
     let Doorkeeper { door, sessions } = &*site.doorkeeper;
     let tried = door.borrow_mut().try_code(&form.field("code"), now);
     match tried {
         Tried::Right => match sessions.borrow_mut().begin(now) {
-            Ok(cookie) => answer::with_cookie(answer::see(site.next_path()), &cookie),
+            Ok(cookie) => {
+                let line = format!("the access code was given on the page, from {from}");
+                site.clerk.note(&line);
+                answer::with_cookie(answer::see(site.next_path()), &cookie)
+            }
             Err(_) => answer::text(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the system gives no random bytes for a session\n",
@@ -158,7 +168,8 @@ fn log_in(site: &Site, view: &View<'_>, form: &Form) -> Answer {
         },
         Tried::Wrong => {
             // Not at the pace of whoever tries: after five of them each waits longer for the next.
-            site.clerk.note("a wrong access code was given on the page");
+            let line = format!("a wrong access code was given on the page, from {from}");
+            site.clerk.note(&line);
             let why = view.text(texts::CODE_WRONG).to_owned();
             answer::page(StatusCode::FORBIDDEN, views::login::page(view, Some(&why)))
         }

@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const LAST_PAGE: Duration = Duration::from_secs(5);
 
 /// How long it stays from then on.
-const LAST_STYLE: Duration = Duration::from_secs(1);
+const LAST_STYLE: Duration = Duration::from_secs(2);
 
 /// A page that is ready to be served.
 pub struct Page {

@@ -87,8 +87,8 @@ impl Session {
             let begun = Instant::now();
             let failure = match Self::once(target, end, turn) {
                 Ok(session) => return Ok(session),
-                // A last try that is cut short is no silence: what was said before counts.
-                Err(Failure::Silent) if begun.elapsed() < MOMENT => {
+                // A last try may have less time than a server needs: what was said before counts.
+                Err(Failure::Silent) if end.saturating_duration_since(begun) < MOMENT => {
                     said.take().unwrap_or(Failure::Silent)
                 }
                 Err(failure) => failure,
@@ -126,7 +126,8 @@ impl Session {
         let mut last = None;
         for host in &target.address.hosts {
             let left = end.saturating_duration_since(Instant::now());
-            let opened = Self::connect(target, host, left.min(turn).max(PAUSE)).and_then(Self::fit);
+            let wait = left.max(MOMENT).min(turn).max(PAUSE);
+            let opened = Self::connect(target, host, wait).and_then(Self::fit);
             match opened {
                 Ok(session) => return Ok(session),
                 Err(failure) => {

@@ -30,7 +30,11 @@ fn a_copy_is_read_on_when_it_has_no_name_any_more() {
     assert_eq!(version(&connection), "1.0.0");
 
     // Whoever takes its name has no say in what is read.
-    std::fs::create_dir(directory).unwrap();
+    // Locked before it has that name, or the next reader takes it for a leftover.
+    let theirs = tempfile::tempdir_in("/dev/shm").unwrap().keep();
+    let held = std::fs::File::open(&theirs).unwrap();
+    held.lock().unwrap();
+    std::fs::rename(&theirs, directory).unwrap();
     let journal = beside(&path, "-journal");
     let of_another = std::fs::read(beside(&rig.path, "-journal")).unwrap();
     put(&journal, &of_another);

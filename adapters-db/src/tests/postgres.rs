@@ -14,6 +14,9 @@ use super::flip_a_bit;
 use super::server::{self, Server, new_name};
 use crate::postgres::{PostgresDatabase, Target, round_trips};
 
+/// How long these tests wait for the server.
+pub(super) const WAIT: Duration = Duration::from_secs(5);
+
 /// A schema for one database, and a directory for its node.
 pub(super) struct ServerRig {
     _keep: TempDir,
@@ -40,11 +43,20 @@ impl ServerRig {
     }
 
     pub(super) fn open_with(&self, url: &str, password: Option<&'static str>) -> PostgresDatabase {
+        self.open_for(url, password, WAIT)
+    }
+
+    pub(super) fn open_for(
+        &self,
+        url: &str,
+        password: Option<&'static str>,
+        wait: Duration,
+    ) -> PostgresDatabase {
         let target = Target {
             address: url.parse().unwrap(),
             schema: self.schema.parse().unwrap(),
             node: "contract".to_owned(),
-            wait: Duration::from_secs(5),
+            wait,
             password: Box::new(move || Ok(password.map(|text| Secret::from(text.to_owned())))),
             ask: Box::new(|| Ok(None)),
             waiting: Box::new(|_| ()),

@@ -15,7 +15,7 @@ use ports::{
 
 use super::between::{pool_between_transactions, proxy};
 use super::every_port::*;
-use super::postgres::ServerRig;
+use super::postgres::{ServerRig, WAIT};
 use super::server::{Server, new_name};
 use super::{Rig, node as node_of_file};
 use crate::postgres::AdvisoryLock;
@@ -44,7 +44,6 @@ fn what_stays_is_said_at_once() {
     let encrypted = through(server.port(), "tests", "postgres");
     let roots = server.directory().join("server.crt");
     let roots = roots.display();
-    let since = Instant::now();
     for (url, kind, why) in [
         (
             through(server.port(), "with_password", "postgres"),
@@ -73,7 +72,9 @@ fn what_stays_is_said_at_once() {
             "db.example.org",
         ),
     ] {
+        let since = Instant::now();
         let error = read_through(&url);
+        assert!(since.elapsed() < WAIT, "{error}");
         assert_eq!(error.kind(), kind, "{error}: {:?}", error.causes());
         assert!(
             error.causes().join(" ").contains(why),
@@ -81,7 +82,6 @@ fn what_stays_is_said_at_once() {
             error.causes()
         );
     }
-    assert!(since.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
@@ -131,13 +131,10 @@ fn c04_a_server_that_is_silent_or_away_is_waited_for_and_no_longer() {
     let error = read_through(&through(port, "tests", "postgres"));
     assert_eq!(error.kind(), FaultKind::DatabaseUnavailable, "{error}");
     drop(silent);
-    let error = read_through(&through(port, "tests", "postgres"));
+    let error = read_through(&through(1, "tests", "postgres"));
     assert_eq!(error.kind(), FaultKind::DatabaseUnavailable, "{error}");
     let took = since.elapsed();
-    assert!(
-        (Duration::from_secs(8)..Duration::from_secs(14)).contains(&took),
-        "{took:?}"
-    );
+    assert!((2 * WAIT..4 * WAIT).contains(&took), "{took:?}");
 }
 
 #[test]
@@ -149,7 +146,10 @@ fn a_host_that_is_silent_leaves_the_others_their_time() {
         false
     });
     let hosts = format!("127.0.0.1:{silent},127.0.0.1:{slow}");
-    let database = ServerRig::new().open_at(&format!("postgresql://tests@{hosts}/postgres"));
+    // So long that the silent one is never given all that is left.
+    let wait = Duration::from_secs(20);
+    let url = format!("postgresql://tests@{hosts}/postgres");
+    let database = ServerRig::new().open_for(&url, None, wait);
     assert!(database.read().unwrap().is_none());
 }
 

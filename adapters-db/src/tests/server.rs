@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Makes the server, or copies another one to be its standby, runs it until the end of its input, and
@@ -190,9 +190,19 @@ pub fn new_name(prefix: &str) -> String {
     format!("{prefix}_{}", NAMES.fetch_add(1, Ordering::SeqCst))
 }
 
+/// A port that is free, and that nobody is given who asks the system for one: it is bound later.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    const FIRST: u32 = 10_240;
+    const COUNT: u32 = 9_760;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::SeqCst);
+        let number = std::process::id().wrapping_mul(61).wrapping_add(next) % COUNT;
+        let port = u16::try_from(FIRST + number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub fn new_directory() -> PathBuf {

@@ -5,7 +5,8 @@
  * SHIM_INIT    the string that it is given at C_Initialize, for a caller that cannot
  * SHIM_FAULT   FUNCTION:ACTION[,FUNCTION:ACTION], the function by its place in CK_FUNCTION_LIST
  *              (C_Initialize is 0), the action a CKR_ code in hexadecimal, or `hang`, `exit`,
- *              `abort`, `crash`, `sleep` (and go on), `kill` (the process, after the real call)
+ *              `abort`, `crash`, `wait` (for the file SHIM_GO and a second more, and go on),
+ *              `kill` (the process, after the real call)
  * SHIM_HIDE    mechanisms that C_GetMechanismList leaves out, in hexadecimal, with commas between
  * SHIM_FLAGS   flags that C_GetTokenInfo adds, in hexadecimal
  * SHIM_CLEAR   flags that C_GetTokenInfo takes away, in hexadecimal
@@ -57,14 +58,19 @@ static int is(const char *action, const char *name) {
     return strncmp(action, name, strlen(name)) == 0;
 }
 
+static void rest(time_t seconds, long nanoseconds) {
+    struct timespec left = { seconds, nanoseconds };
+    while (nanosleep(&left, &left) != 0) ;
+}
+
 static ulong act(const char *action) {
     if (is(action, "hang")) for (;;) pause();
     if (is(action, "exit")) exit(5);
     if (is(action, "abort")) abort();
     if (is(action, "crash")) *(volatile int *)0 = 1;
-    if (is(action, "sleep")) {
-        struct timespec left = { 1, 0 };
-        while (nanosleep(&left, &left) != 0) ;
+    if (is(action, "wait")) {
+        while (access(getenv("SHIM_GO"), F_OK) != 0) rest(0, 5000000);
+        rest(1, 0);
         return 0;
     }
     if (is(action, "kill")) return 0;

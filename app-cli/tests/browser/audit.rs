@@ -131,7 +131,9 @@ pub fn finds_what_is_wrong(browser: &Browser, language: &str) {
         ),
     ] {
         browser.look_through(1280, 800, "light");
-        browser.run("location.reload()");
+        browser.leave_by(|| {
+            browser.run("location.reload()");
+        });
         until("a clean page", || {
             faults(browser, language).is_empty().then_some(())
         });

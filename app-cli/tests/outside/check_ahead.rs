@@ -12,7 +12,9 @@ pub struct Holder(Child);
 
 impl Holder {
     pub fn of(sandbox: &Sandbox, statements: &str) -> Self {
+        // A page beside it looks at the database now and then.
         let mut child = Command::new("sqlite3")
+            .args(["-bail", "-cmd", ".timeout 60000"])
             .arg(sandbox.database())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -112,6 +112,16 @@ impl Running {
         wait_for(&mut self.err, text)
     }
 
+    /// Waits until it, or what it runs, has made this file.
+    #[track_caller]
+    pub fn wait_for_file(&mut self, path: &Path) {
+        while !path.exists() {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended before: {ended:?}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     pub fn terminate(&self) {
         self.signal("TERM");
     }

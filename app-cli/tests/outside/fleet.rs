@@ -14,6 +14,7 @@ mod together;
 
 use std::fs;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::sandbox::{PASSWORD, Run, Sandbox, tool};
 use crate::server::Server;
@@ -40,6 +41,19 @@ fn fresh() -> Sandbox {
 /// A URL of this port of loopback.
 fn url(user: &str, port: u16, rest: &str) -> String {
     format!("postgresql://{user}@127.0.0.1:{port}/postgres{rest}")
+}
+
+/// Many nodes at once leave nobody else a processor.
+static CROWD: RwLock<()> = RwLock::new(());
+
+/// For tests in which an answer has to come within a second or two.
+fn quiet() -> RwLockReadGuard<'static, ()> {
+    CROWD.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For those that start many nodes at once.
+fn crowd() -> RwLockWriteGuard<'static, ()> {
+    CROWD.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[track_caller]

@@ -173,7 +173,9 @@ fn c21_a_start_removes_what_a_killed_status_left() {
             cp $1/var/lib/trustpoint/trustpoint.db trustpointctl-database-$name/copy.db
         done
         mkdir other; mkfifo trustpointctl-database-pipe
-        flock --no-fork trustpointctl-database-used sleep 60 >&- 2>&- & echo $!";
+        flock --no-fork trustpointctl-database-used sleep 60 >&- 2>&- & holder=$!
+        while flock --nonblock trustpointctl-database-used true; do sleep 0.01; done
+        echo $holder";
     let holder = mounts.shell(&sandbox, leave);
     mounts.run(&sandbox, &["startup"]).expect(0);
     let left = mounts.shell(&sandbox, "ls -A /dev/shm");

@@ -202,7 +202,10 @@ fn a_variable_that_is_no_text_is_config() {
 fn a_command_that_is_no_text_is_run() {
     let sandbox = Sandbox::software();
     let program = sandbox.path("").join(OsStr::from_bytes(b"prog\xffram"));
-    put(&program, "#!/bin/sh\nprintf %s \"$1\" | od -An -tx1\n");
+    let text = sandbox.path("text");
+    put(&text, "#!/bin/sh\nprintf %s \"$1\" | od -An -tx1\n");
+    // By another process: see exec.rs.
+    crate::sandbox::tool("cp", [text.as_os_str(), program.as_os_str()]);
     crate::sandbox::tool("chmod", [OsStr::new("0700"), program.as_os_str()]);
     let argument = OsStr::from_bytes(b"\xfe\x01");
     let start = [

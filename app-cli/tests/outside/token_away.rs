@@ -92,13 +92,17 @@ fn c03_a_token_that_goes_away_during_a_start_is_not_lost() {
     let (mut sandbox, dek) = node();
     let tokens = sandbox.store().tokens();
     sandbox.use_shim();
-    sandbox.set("TRUSTPOINT_HSM_WAIT", "5s");
-    // C_OpenSession waits for a second, C_Login, C_FindObjectsInit, C_UnwrapKey.
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "30s");
+    let go = sandbox.path("go");
+    sandbox.set("SHIM_GO", go.to_str().unwrap());
+    // C_OpenSession waits, C_Login, C_FindObjectsInit, C_UnwrapKey.
     for function in [12, 18, 26, 61] {
         sandbox.new_container();
-        sandbox.set("SHIM_FAULT", &format!("{function}:sleep"));
+        sandbox.set("SHIM_FAULT", &format!("{function}:wait"));
         let calls = sandbox.path("calls");
-        let _ = fs::remove_file(&calls);
+        for file in [&calls, &go] {
+            let _ = fs::remove_file(file);
+        }
         sandbox.set("SHIM_CALLS", calls.to_str().unwrap());
         let mut start = sandbox.command(&["startup"]);
         let mut start = start.stdout(Stdio::null()).spawn().unwrap();
@@ -107,6 +111,7 @@ fn c03_a_token_that_goes_away_during_a_start_is_not_lost() {
             std::thread::yield_now();
         }
         let away = take_away(&sandbox, &tokens);
+        put(&go, "");
         let code = start.wait().unwrap().code();
         assert!(matches!(code, Some(0 | 69)), "away in {function}: {code:?}");
         fs::rename(&away, &tokens).unwrap();
@@ -190,6 +195,7 @@ fn c03_another_token_of_the_label_is_not_taken_for_one_that_does_not_answer() {
     sandbox.fails_unchanged(&["startup"], 69, "hsm_unavailable");
     assert_eq!(fs::read_to_string(&ledger).unwrap(), before);
     put(&token, whole);
+    sandbox.unset("TRUSTPOINT_HSM_WAIT");
     nothing_was_lost(&sandbox, &dek);
 }
 

@@ -133,8 +133,10 @@ fn forgets(rig: &dyn StoreRig) {
     drop(database);
     let database = rig.store();
     assert!(node(&*database).is_scrub_due);
-    database.scrub().unwrap();
-    assert!(!node(&*database).is_scrub_due);
+    while node(&*database).is_scrub_due {
+        // Others on the same server may still see what was removed.
+        database.scrub().unwrap();
+    }
     assert_eq!(node(&*database).sealing, sealing);
     let noted = noted(&*database);
     assert_eq!(noted.len(), before + 1);

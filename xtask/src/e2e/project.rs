@@ -161,6 +161,8 @@ impl<'a> Project<'a> {
         }
         command
             .env("COMPOSE_PROJECT_NAME", self.world.prefix())
+            // An engine that is busy with other stories takes its time; in seconds.
+            .env("COMPOSE_HTTP_TIMEOUT", LONGEST_SCRIPT)
             .env("TRUSTPOINT_ADDRESS", &self.address)
             .env("TRUSTPOINT_IMAGE", self.image)
             .env("TRUSTPOINT_SOFTHSM_IMAGE", &self.world.stage.images.softhsm)

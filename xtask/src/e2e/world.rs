@@ -380,7 +380,8 @@ impl<'a> World<'a> {
                 continue;
             };
             let state = ended.map_or("runs".to_owned(), |code| format!("ended with {code}"));
-            text.push_str(&format!("  -- {} {state}\n", container.name));
+            let engine = container.engine_says();
+            text.push_str(&format!("  -- {} {state}{engine}\n", container.name));
             let reports = Report::all_in(&stdout);
             let lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
             for line in lines.iter().skip(lines.len().saturating_sub(60)) {

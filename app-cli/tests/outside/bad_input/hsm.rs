@@ -34,7 +34,7 @@ fn library(name: &str) -> PathBuf {
 
 #[test]
 fn a_pin_file_that_is_missing_or_empty_is_denied() {
-    let mut sandbox = node();
+    let mut sandbox = Sandbox::softhsm();
     let file = sandbox.path("pin").display().to_string();
     sandbox.set("HSM_PIN_FILE", &file);
     let said = sandbox.fails_unchanged(&["startup"], 77, "denied");
@@ -48,7 +48,7 @@ fn a_pin_file_that_is_missing_or_empty_is_denied() {
 
 #[test]
 fn a_pin_file_with_a_line_break_at_its_end_is_accepted() {
-    let mut sandbox = node();
+    let mut sandbox = Sandbox::softhsm();
     sandbox.unset("HSM_PIN");
     let file = sandbox.path("pin").display().to_string();
     sandbox.set("HSM_PIN_FILE", &file);
@@ -61,7 +61,7 @@ fn a_pin_file_with_a_line_break_at_its_end_is_accepted() {
 
 #[test]
 fn a_wrong_pin_is_denied_and_names_the_token() {
-    let mut sandbox = node();
+    let mut sandbox = Sandbox::softhsm();
     sandbox.set("HSM_PIN", "0000-0000");
     let said = sandbox.fails_unchanged(&["startup"], 77, "denied");
     assert_names(&said, &["Trustpoint-SoftHSM", "rejected", "else HSM_PIN"]);
@@ -119,10 +119,7 @@ fn a_daemon_address_that_is_none_is_named_with_its_place() {
 #[test]
 fn c03_a_daemon_that_refuses_is_unavailable() {
     let mut sandbox = node();
-    // Bound and closed: the port is nobody's.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let tcp = format!("tcp://{}", closed.local_addr().unwrap());
-    drop(closed);
+    let tcp = "tcp://127.0.0.1:1".to_owned();
     let unix = format!("unix:{}", sandbox.path("no-socket").display());
     for daemon in [tcp, unix] {
         sandbox.set("TRUSTPOINT_HSM_DAEMON", &daemon);

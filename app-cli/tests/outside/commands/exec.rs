@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::Running;
-use crate::sandbox::{Sandbox, put};
+use crate::sandbox::{Sandbox, put, tool};
 
 const SHOW: &str = "echo pid=$$ dek=${TRUSTPOINT_DEK_FILE-unset} pin=${HSM_PIN-unset}; exit 7";
 
@@ -83,8 +83,10 @@ fn a_missing_command_is_an_error_before_anything_is_begun() {
 #[test]
 fn a_command_that_the_kernel_refuses_is_an_error_on_standard_error() {
     let sandbox = Sandbox::software();
-    let script = sandbox.path("script");
-    put(&script, "#!/nonexistent/interpreter\n");
+    let [text, script] = ["text", "script"].map(|name| sandbox.path(name));
+    put(&text, "#!/nonexistent/interpreter\n");
+    // By another process: a file that is open for writing, in a child of another test, is not executed.
+    tool("cp", [&text, &script]);
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
     let script = script.to_str().unwrap();
     let run = sandbox.run_human(&["startup", "--", script]).expect(78);

@@ -105,14 +105,12 @@ fn sigterm_ends_a_start_whose_module_hangs() {
     let mut sandbox = Sandbox::softhsm();
     let hung = sandbox.path("hung");
     sandbox.use_shim();
-    sandbox.set("TRUSTPOINT_HSM_WAIT", "3s");
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "10s");
     sandbox.set("SHIM_FAULT", "4:hang");
     sandbox.set("SHIM_ONCE", hung.to_str().unwrap());
     let before = sandbox.picture();
-    let waiting = Running::start(&mut sandbox.command(&["startup"]));
-    while !hung.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let mut waiting = Running::start(&mut sandbox.command(&["startup"]));
+    waiting.wait_for_file(&hung);
     waiting.terminate();
     assert_eq!(waiting.end().0.code(), Some(143));
     assert_eq!(before, sandbox.picture());

@@ -15,8 +15,14 @@ fn p11_kit_client() -> PathBuf {
 }
 
 fn new_container() -> Sandbox {
-    let mut sandbox = Sandbox::softhsm();
+    let sandbox = Sandbox::softhsm();
     sandbox.lose_runtime();
+    sandbox
+}
+
+/// One that is patient for a second.
+fn impatient() -> Sandbox {
+    let mut sandbox = new_container();
     sandbox.set("TRUSTPOINT_HSM_WAIT", "1s");
     sandbox
 }
@@ -42,14 +48,14 @@ fn c03_unreachable_is_not_lost() {
 }
 
 fn lost_module(path: &str) -> Sandbox {
-    let mut sandbox = new_container();
+    let mut sandbox = impatient();
     sandbox.set("TRUSTPOINT_HSM_MODULE", path);
     sandbox
 }
 
 #[test]
 fn c03_a_daemon_that_refuses_is_not_a_lost_kek() {
-    let mut sandbox = new_container();
+    let mut sandbox = impatient();
     sandbox.set("TRUSTPOINT_HSM_DAEMON", "tcp://127.0.0.1:1");
     let said = assert_not_lost(&sandbox, 69, "hsm_unavailable");
     assert!(said.contains("127.0.0.1:1"), "{said}");

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use crate::server::Server;
 
 /// What [`Line`] calls the first message of a client.
 pub const LOGIN: &str = "login";
+
+/// How long a server under load takes to let somebody in.
+const LATE: Duration = Duration::from_millis(600);
 
 /// What becomes of a statement.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,7 @@ struct Plan {
     which: RangeInclusive<usize>,
     act: Act,
     seen: AtomicUsize,
+    is_late: AtomicBool,
 }
 
 impl Line {
@@ -62,6 +66,7 @@ impl Line {
             which,
             act,
             seen: AtomicUsize::new(0),
+            is_late: AtomicBool::new(false),
         });
         let shared = Arc::clone(&plan);
         thread::spawn(move || {
@@ -69,6 +74,9 @@ impl Line {
                 let plan = Arc::clone(&shared);
                 thread::spawn(move || {
                     let client = client.unwrap();
+                    if plan.is_late.load(Ordering::SeqCst) {
+                        thread::sleep(LATE);
+                    }
                     let server = TcpStream::connect(("127.0.0.1", plan.server)).unwrap();
                     // A connection that ends is what these tests are about.
                     let _ = plan.carry(&client, &server);
@@ -78,6 +86,12 @@ impl Line {
             }
         });
         Self { port, plan }
+    }
+
+    /// From here on each connection comes up late.
+    pub fn late(self) -> Self {
+        self.plan.is_late.store(true, Ordering::SeqCst);
+        self
     }
 
     pub fn url(&self, user: &str) -> String {

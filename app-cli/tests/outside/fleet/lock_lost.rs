@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::line::{Act, Line};
-use super::{URL, WAIT, assert_says, fresh};
+use super::{URL, WAIT, assert_says, fresh, quiet};
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
@@ -39,6 +39,7 @@ const ON_THE_WAY: [(&str, usize); 4] = [
 
 #[test]
 fn a_lock_whose_connection_is_cut_while_it_is_taken_is_taken_again() {
+    let _quiet = quiet();
     for (statement, times) in ON_THE_WAY {
         for number in 1..=times {
             for act in [Act::CutBefore, Act::CutAfter, Act::Refuse("57P01", "FATAL")] {
@@ -54,6 +55,7 @@ fn a_lock_whose_connection_is_cut_while_it_is_taken_is_taken_again() {
 
 #[test]
 fn a_lock_whose_connection_is_always_cut_is_69_after_the_wait() {
+    let _quiet = quiet();
     for (statement, _) in ON_THE_WAY {
         let mut node = fresh();
         let line = Line::to(Server::shared(), statement, 1..=usize::MAX, Act::CutBefore);

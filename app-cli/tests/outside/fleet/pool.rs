@@ -1,13 +1,13 @@
 //! A pool between a node and the server: PgBouncer, which shares its connections between transactions.
 
 use std::fs::Permissions;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
-use super::{URL, WAIT, assert_says, fresh, ready, url};
+use super::{URL, WAIT, assert_says, fresh, quiet, ready, url};
 use crate::sandbox::{is_root, put};
-use crate::server::Server;
+use crate::server::{Server, free_port};
 
 /// A running PgBouncer, on loopback.
 struct Pool {
@@ -21,9 +21,7 @@ impl Pool {
         let directory = tempfile::tempdir().unwrap();
         // Another user reads it.
         std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = free_port();
         let server = Server::shared();
         let (socket, server) = (server.directory().display(), server.port());
         let file = directory.path().join("pool.ini");
@@ -47,7 +45,7 @@ impl Pool {
         } else {
             &["setpriv", "--pdeathsig=KILL"]
         };
-        let child = Command::new(as_user[0])
+        let mut child = Command::new(as_user[0])
             .args(&as_user[1..])
             .arg("pgbouncer")
             .arg(&file)
@@ -56,6 +54,8 @@ impl Pool {
             .spawn()
             .unwrap();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "PgBouncer has ended: {ended:?}");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         Self {
@@ -75,6 +75,7 @@ impl Drop for Pool {
 
 #[test]
 fn a_pool_that_shares_its_connections_is_78_where_a_lock_is_needed() {
+    let _quiet = quiet();
     for size in [1, 2, 5] {
         let mut node = ready();
         let pool = Pool::start("transaction", size);

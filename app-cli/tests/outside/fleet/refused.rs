@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::certificates::reload;
 use super::line::{Act, LOGIN, Line};
-use super::{URL, WAIT, assert_says, fresh, ready, url};
+use super::{URL, WAIT, assert_says, fresh, quiet, ready, url};
 use crate::sandbox::{Sandbox, tool};
 use crate::server::Server;
 
@@ -40,6 +40,7 @@ impl Nodes {
 
 #[test]
 fn what_passes_is_waited_for_and_is_69_then() {
+    let _quiet = quiet();
     let server = Server::shared();
     server.sql("postgres", "CREATE ROLE only_one LOGIN CONNECTION LIMIT 0");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -81,6 +82,7 @@ fn what_passes_is_waited_for_and_is_69_then() {
 
 #[test]
 fn what_passes_in_the_middle_of_a_transaction_is_69_too() {
+    let _quiet = quiet();
     let server = Server::shared();
     let mut nodes = Nodes::new("1s");
     for (act, why) in [
@@ -94,6 +96,15 @@ fn what_passes_in_the_middle_of_a_transaction_is_69_too() {
         nodes.are_refused(&line.url("tests"), 69, "database_unavailable", &said);
         assert!(begun.elapsed() >= Duration::from_secs(2), "{act:?}");
     }
+}
+
+#[test]
+fn a_server_that_lets_nobody_in_at_once_is_not_said_to_be_silent() {
+    let _quiet = quiet();
+    let mut nodes = Nodes::new("1s");
+    let line = Line::to(Server::shared(), "BEGIN", 1..=usize::MAX, Act::CutBefore).late();
+    let said = ["failed in the database", "connection closed"];
+    nodes.are_refused(&line.url("tests"), 69, "database_unavailable", &said);
 }
 
 #[test]

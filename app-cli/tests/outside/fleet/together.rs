@@ -4,12 +4,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 use std::thread;
 
-use super::{URL, WAIT, assert_says, ready};
+use super::{URL, WAIT, assert_says, crowd, quiet, ready};
 use crate::commands::Running;
 use crate::sandbox::{Run, Sandbox};
 use crate::server::{Server, new_name};
 
 const NODES: usize = 50;
+
+/// As long as whoever comes last waits for all the others, however slow the machine is.
+const LAST_WAITS: [&str; 2] = ["--lock-wait", "1000"];
 
 /// So many nodes on the database of this one.
 fn fleet_of(first: &Sandbox) -> Vec<Sandbox> {
@@ -21,6 +24,7 @@ fn fleet_of(first: &Sandbox) -> Vec<Sandbox> {
 /// Runs it on all nodes at the same time; each of them ends well.
 #[track_caller]
 fn all_run(nodes: &[Sandbox], arguments: &[&str]) -> Vec<Run> {
+    let _crowd = crowd();
     thread::scope(|scope| {
         let runs: Vec<_> = nodes
             .iter()
@@ -51,7 +55,7 @@ fn assert_one_installation(node: &Sandbox, served: &[Run]) {
 #[test]
 fn nodes_that_start_at_once_on_an_empty_database_make_one_installation() {
     let nodes = fleet_of(&Sandbox::on_server());
-    let runs = all_run(&nodes, &["startup"]);
+    let runs = all_run(&nodes, &[&["startup"], &LAST_WAITS[..]].concat());
     let made = runs
         .iter()
         .filter(|run| run.startup_scenario() == "DB_NOT_INITIALIZED");
@@ -78,7 +82,8 @@ fn nodes_that_start_at_once_migrate_once() {
     for node in &mut nodes {
         node.set("TRUSTPOINT_APP_VERSION", "9.0.0");
     }
-    let served = all_run(&nodes, &["startup", "--require-ready"]);
+    let start = [&["startup", "--require-ready"], &LAST_WAITS[..]].concat();
+    let served = all_run(&nodes, &start);
     let upgraded = served
         .iter()
         .filter(|run| run.startup_scenario() == "VERSION_UPGRADE");
@@ -97,7 +102,7 @@ fn nodes_with_tokens_of_their_own_recover_at_once() {
     all_run(&nodes, &["startup"]);
     let file = first.path("backup-password");
     let recover = ["recover", "--backup-password-file", file.to_str().unwrap()];
-    all_run(&nodes, &recover);
+    all_run(&nodes, &[&recover, &LAST_WAITS[..]].concat());
     let served = all_run(&nodes, &["startup", "--require-ready"]);
     assert_one_installation(&first, &served);
     assert_eq!(
@@ -196,9 +201,7 @@ fn a_node_that_is_killed_gives_the_lock_back_and_until_then_it_is_named() {
         first.set(name, value);
     }
     let mut holder = Running::start(&mut first.command(&["startup"]));
-    while !hung.exists() {
-        thread::sleep(std::time::Duration::from_millis(5));
-    }
+    holder.wait_for_file(&hung);
     second.set("TRUSTPOINT_APP_VERSION", "9.0.0");
     let said = second.fails_unchanged(&["startup", "--lock-wait", "0"], 75, "busy");
     let process = format!("trustpointctl {} on node-1", holder.child.id());
@@ -223,7 +226,11 @@ fn a_start_goes_on_when_a_connection_of_the_server_gets_free() {
     node.run(&["setup", "--storage", "software"]).expect(0);
     node.run(&["startup", "--require-ready"]).expect(0);
     server.sql("postgres", &format!("ALTER ROLE {user} CONNECTION LIMIT 1"));
+    // The server may not have seen yet that the start has ended.
+    let theirs = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}'");
+    while server.sql("postgres", &theirs) != "0" {}
     let held = Psql::that_did(&url, "SELECT 1");
+    let _quiet = quiet();
     node.set(WAIT, "1s");
     let said = node.fails_unchanged(&["startup"], 69, "database_unavailable");
     assert_says(

@@ -1,12 +1,13 @@
 //! A real nginx serves the certificate that the report names.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::sandbox::{Sandbox, openssl_fingerprint, put};
+use crate::server::free_port;
 
 /// nginx with a configuration like the reference's, in one process of this user.
 pub struct Nginx {
@@ -26,9 +27,7 @@ impl Nginx {
     }
 
     fn start_as(sandbox: &Sandbox, master: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let prefix = sandbox.path("nginx");
         fs::create_dir_all(&prefix).unwrap();
         put(

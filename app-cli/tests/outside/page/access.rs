@@ -68,11 +68,15 @@ fn every_path_and_method_is_answered_as_it_should_be() {
 #[test]
 fn a_session_begins_with_the_code_and_ends_at_logout() {
     let sandbox = Sandbox::new();
-    let waiting = Waiting::start(&sandbox);
+    let mut waiting = Waiting::start(&sandbox);
     let mut client = waiting.client();
     let wrong = client.post("/login", &WRONG).expect(403);
     assert!(wrong.header("set-cookie").is_empty());
     let right = client.log_in(&waiting.code).expect_redirect("/setup");
+    for line in ["a wrong access code was given", "the access code was given"] {
+        let line = format!("{line} on the page, from 127.0.0.1");
+        waiting.running.wait_for_output(&line);
+    }
     let cookie = right.header("set-cookie");
     assert!(cookie.starts_with("__Host-session="), "{cookie}");
     assert!(

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -216,7 +216,13 @@ pub fn socket(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<TcpStre
     let Some(from) = from else {
         return TcpStream::connect(address);
     };
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    // As every other: none of a child that another test starts.
+    let (family, kind, flags) = (
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+    );
+    let socket = rustix::net::socket_with(family, kind, flags, None)?;
     rustix::net::bind(&socket, &SocketAddrV4::new(from, 0))?;
     rustix::net::connect(&socket, &address)?;
     Ok(socket.into())

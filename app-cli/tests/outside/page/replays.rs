@@ -95,7 +95,8 @@ fn nothing_of_a_session_counts_after_its_end() {
 #[test]
 fn nothing_of_a_page_counts_on_the_next_one_at_its_address() {
     let sandbox = Sandbox::new();
-    let first = Waiting::start(&sandbox);
+    // An address of its own: nobody else is given its port meanwhile.
+    let first = Waiting::run(&sandbox, &["startup", "--page", "127.0.0.3:0"]);
     let (mut client, token) = first.operator();
     let (address, code) = (first.address.to_string(), first.code.clone());
     first.running.terminate();

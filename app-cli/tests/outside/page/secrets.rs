@@ -100,8 +100,13 @@ fn no_secret_stands_in_an_answer_a_log_or_a_file() {
         ("/nothing", WRONG, OTHER, 404),
         ("/progress", WRONG, OTHER, 405),
     ] {
-        let answer = client.post(path, &setup(&token, password, again));
-        seen.answer(answer).expect(status);
+        let mut send = || seen.answer(client.post(path, &setup(&token, password, again)));
+        let mut answer = send();
+        // Where the wait after the codes above is over by now, the one after this code is longer.
+        while path == "/login" && answer.status == 403 {
+            answer = send();
+        }
+        answer.expect(status);
     }
     let foreign = setup("0", WRONG, OTHER);
     seen.answer(client.post("/setup", &foreign)).expect(403);

@@ -110,7 +110,7 @@ fn c18_a_power_cut_in_the_login_costs_nothing_and_two_in_a_row_need_somebody_to_
 #[test]
 fn c18_a_login_that_never_answers_is_a_try() {
     let mut sandbox = counted("18:hang");
-    sandbox.set("TRUSTPOINT_HSM_WAIT", "1s");
+    sandbox.set("TRUSTPOINT_HSM_WAIT", "3s");
     for (code, kind) in [
         (69, "hsm_unavailable"),
         (69, "hsm_unavailable"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use crate::sandbox::{PIN, Sandbox, put};
+use crate::sandbox::{PIN, Run, Sandbox, put};
 
 /// Where Debian puts p11-kit's client module.
 const P11_KIT_CLIENT: [&str; 2] = [
@@ -31,7 +31,8 @@ fn in_a_new_container() -> (Sandbox, Vec<u8>) {
 /// The KEK is intact: with the fault gone, the node is what it was.
 #[track_caller]
 fn nothing_was_lost(sandbox: &Sandbox, dek: &[u8]) {
-    let run = sandbox.run(&["startup"]).expect(0);
+    let mut start = sandbox.command(&["startup"]);
+    let run = Run::end_of(start.env("TRUSTPOINT_HSM_WAIT", "60s")).expect(0);
     assert_eq!(run.outcome(), "ready");
     assert!(fs::read(sandbox.dek_cache()).unwrap() == dek);
 }

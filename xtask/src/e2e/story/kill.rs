@@ -82,7 +82,8 @@ fn kill_from_outside(node: &Container<'_>, moment: Duration) -> Result<()> {
 /// Kills the start from inside, since an engine takes longer to kill than a start takes; whether
 /// it had not ended yet.
 fn kill_midway(world: &World<'_>, spec: &Spec<'_>, moment: Duration) -> Result<bool> {
-    let moment = format!("{:.6}", moment.as_secs_f64());
+    // `timeout 0` would wait for ever.
+    let moment = format!("{:.6}", moment.as_secs_f64().max(0.000_001));
     let command = [&["-s", "KILL", &moment, "trustpointctl"], &START[..]].concat();
     let victim = world.node(&Spec {
         entry: Some("timeout"),
@@ -97,8 +98,9 @@ fn kill_midway(world: &World<'_>, spec: &Spec<'_>, moment: Duration) -> Result<b
 
 /// How long a start takes from exec to the end.
 fn length_of_a_start(world: &World<'_>, spec: &Spec<'_>) -> Result<Duration> {
-    const SCRIPT: &str = "trustpointctl startup >/dev/null; begin=$(date +%s%N); \
-        trustpointctl startup >/dev/null; echo $((($(date +%s%N) - begin) / 1000))";
+    const SCRIPT: &str = "trustpointctl startup >/dev/null; for i in 1 2 3 4 5; do \
+        begin=$(date +%s%N); trustpointctl startup >/dev/null; \
+        echo $((($(date +%s%N) - begin) / 1000)); done";
     let clock = world.node(&Spec {
         entry: Some("sh"),
         command: &["-c", SCRIPT],
@@ -107,9 +109,10 @@ fn length_of_a_start(world: &World<'_>, spec: &Spec<'_>) -> Result<Duration> {
     clock.start_to_end(0, LIMIT)?;
     let (stdout, _) = clock.logs()?;
     clock.remove()?;
-    let micros = stdout
-        .trim()
-        .parse()
-        .map_err(|_| format!("no length of a start: {stdout:?}"))?;
+    let lengths = stdout.lines().filter_map(|line| line.trim().parse().ok());
+    // The shortest: what else the machine does comes and goes.
+    let micros = lengths
+        .min()
+        .ok_or_else(|| format!("no length of a start: {stdout:?}"))?;
     Ok(Duration::from_micros(micros))
 }

@@ -176,7 +176,7 @@ impl Desk<'_> {
         let compose = "docker-compose -f containers/compose.yaml";
         self.project.typed(&format!("{compose} stop softhsm"))?;
         self.project.typed(&format!(
-            "TRUSTPOINT_HSM_WAIT=1s {compose} up --detach --no-deps trustpoint"
+            "TRUSTPOINT_HSM_WAIT=5s {compose} up --detach --no-deps trustpoint"
         ))?;
         self.node.await_restarts(6, 2 * LIMIT)?;
         self.node.await_failure(69, LIMIT)?;

@@ -32,7 +32,7 @@ pub fn vendor(world: &World<'_>) -> Result<()> {
     let first = serial(&project)?;
 
     let node = project.up_by(&format!(
-        "{COMPOSE}\nTRUSTPOINT_HSM_WAIT=2s docker-compose up --detach --no-deps trustpoint"
+        "{COMPOSE}\nTRUSTPOINT_HSM_WAIT=10s docker-compose up --detach --no-deps trustpoint"
     ))?;
     node.expect_page("setup_required")?;
     let check = node.ctl(&["hsm", "check", "--login"])?.expect(0)?;

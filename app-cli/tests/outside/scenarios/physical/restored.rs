@@ -143,6 +143,7 @@ fn c03_a_device_that_is_away_is_waited_for_and_never_taken_for_lost() {
         assert!(said.contains(part), "{part}: {said}");
     }
     sandbox.bring_token_back();
+    sandbox.unset("TRUSTPOINT_HSM_WAIT");
     assert_eq!(sandbox.run(&["startup"]).expect(0).outcome(), "ready");
 }
 
