@@ -13,7 +13,7 @@ use crate::e2e::world::{START, World};
 use crate::run::Result;
 
 /// Longer than a start takes after the engine says that the container runs.
-const LONGEST: Duration = Duration::from_millis(300);
+const LONGEST: Duration = Duration::from_millis(200);
 
 /// After so many kills every node has to be ready.
 const BETWEEN: usize = 10;
