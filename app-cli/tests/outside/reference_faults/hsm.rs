@@ -31,7 +31,7 @@ fn in_a_new_container() -> (Sandbox, Vec<u8>) {
 /// The KEK is intact: with the fault gone, the node is what it was.
 #[track_caller]
 fn nothing_was_lost(sandbox: &Sandbox, dek: &[u8]) {
-    let mut start = sandbox.command(&["startup"]);
+    let mut start = sandbox.command(&["--format", "json", "startup"]);
     let run = Run::end_of(start.env("TRUSTPOINT_HSM_WAIT", "60s")).expect(0);
     assert_eq!(run.outcome(), "ready");
     assert!(fs::read(sandbox.dek_cache()).unwrap() == dek);
