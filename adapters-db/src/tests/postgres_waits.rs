@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ports::contract::store::{event, known_sealing, moment, node, save_sealing, start};
+use ports::contract::store::{
+    event, known_sealing, moment, node, save_sealing, scrub_in_full, start,
+};
 use ports::{
     BackupOrigin, BackupSource, BackupTarget, EventKind, FaultKind, StartLock, StoreError,
 };
@@ -15,7 +17,6 @@ use super::between::proxy;
 use super::every_port::*;
 use super::postgres::ServerRig;
 use super::server::{Server, new_name};
-use crate::PostgresDatabase;
 use crate::postgres::{AdvisoryLock, Backend};
 
 /// A session of somebody else, in the schema of the rig; it ends when it is dropped.
@@ -107,14 +108,7 @@ fn a_scrub_that_waits_for_a_dump_gives_way_to_the_nodes() {
     assert!(node(&rig.open()).is_scrub_due);
     rig.open().record_start(&start("1.0.0", moment(5))).unwrap();
     drop(dump);
-    scrub_beside_others(&rig, &rig.open());
-}
-
-/// Until it is done: a test beside this one may still see what was removed.
-fn scrub_beside_others(rig: &ServerRig, database: &PostgresDatabase) {
-    while node(&rig.open()).is_scrub_due {
-        database.scrub().unwrap();
-    }
+    scrub_in_full(&rig.open());
 }
 
 #[test]
@@ -122,7 +116,7 @@ fn a_scrub_takes_what_was_removed_out_of_the_files() {
     let rig = rig_with_a_scrub_due();
     let pages = "SELECT pg_relation_size('pkcs11_token') > 0";
     assert_eq!(rig.sql(pages), "t");
-    scrub_beside_others(&rig, &rig.open());
+    scrub_in_full(&rig.open());
     assert_eq!(rig.sql(pages), "f");
 }
 
@@ -139,7 +133,7 @@ fn a_scrub_is_due_as_long_as_a_transaction_sees_what_was_removed() {
         "it stands in the file still"
     );
     drop(early);
-    scrub_beside_others(&rig, &rig.open());
+    scrub_in_full(&rig.open());
     assert_eq!(rig.sql("SELECT pg_relation_size('pkcs11_token')"), "0");
 }
 
@@ -152,7 +146,7 @@ fn a_server_that_only_reads_by_default_is_scrubbed() {
          ALTER ROLE {role} SET default_transaction_read_only = on"
     ));
     let url = Server::shared().url(&role, "postgres");
-    scrub_beside_others(&rig, &rig.open_at(&url));
+    scrub_in_full(&rig.open_at(&url));
 }
 
 /// A restore makes tables anew: whoever has looked at the old ones and then has to wait sees new ones

@@ -7,6 +7,9 @@ use std::process::{Child, Command, Stdio};
 use crate::mounts::Mounts;
 use crate::sandbox::{Sandbox, tool};
 
+/// A transaction beside which nobody else reads.
+pub const EXCLUSIVE: &str = "BEGIN EXCLUSIVE; SELECT 'held';";
+
 /// A sqlite3 program that has begun a transaction and keeps it.
 pub struct Holder(Child);
 

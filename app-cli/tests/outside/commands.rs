@@ -115,11 +115,7 @@ impl Running {
     /// Waits until it, or what it runs, has made this file.
     #[track_caller]
     pub fn wait_for_file(&mut self, path: &Path) {
-        while !path.exists() {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended before: {ended:?}");
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        wait_for_file_of(&mut self.child, path);
     }
 
     pub fn terminate(&self) {
@@ -152,6 +148,16 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits until this process, or what it runs, has made this file.
+#[track_caller]
+pub fn wait_for_file_of(child: &mut Child, path: &Path) {
+    while !path.exists() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended before: {ended:?}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
 

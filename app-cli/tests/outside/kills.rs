@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
 use crate::copies::{TwoTokens, schema_6};
 use crate::sandbox::{Kept, PASSWORD, PIN, Run, SOFTHSM, Sandbox, put, tool};
@@ -135,20 +136,16 @@ impl Story {
         steps
     }
 
-    /// Runs the command again. A token that SoftHSM was killed at initialising is one that it cannot
-    /// read ever after: the program must not take it for lost, and says what to do.
+    /// Runs the command again.
     #[track_caller]
     fn again(&self, step: &str) {
         let mut again = self.sandbox.run(&self.command());
         if again.code == 69 && self.tokens() != self.saved_tokens() {
-            let said = again.expect_error(69, "hsm_unavailable");
-            assert!(said.contains("cannot be read"), "{step}: {said}");
-            assert!(said.contains("newest token directory"), "{step}: {said}");
-            for token in self.tokens() {
-                if !self.saved_tokens().contains(&token) {
-                    fs::remove_dir_all(self.sandbox.path("tokens").join(token)).unwrap();
-                }
-            }
+            let saved = self.saved_tokens();
+            let new = self.tokens().into_iter();
+            let new = new.filter(|token| !saved.contains(token));
+            let directory = self.sandbox.path("tokens");
+            move_away(new.map(|token| directory.join(token)), &again, step);
             again = self.sandbox.run(&self.command());
         }
         assert_eq!(again.code, 0, "{step}: {}", again.said());
@@ -186,6 +183,18 @@ impl Story {
         }
         // Threads race to a number: not every step of a sample is come to.
         assert!(killed * 2 > SAMPLE.min(steps.len()), "only {killed} kills");
+    }
+}
+
+/// A token that SoftHSM was killed at initialising is one that it cannot read ever after: the program must
+/// not take it for lost, and this run says what to do, which is done to these.
+#[track_caller]
+pub fn move_away(broken: impl IntoIterator<Item = PathBuf>, run: &Run, step: &str) {
+    let said = run.expect_error(69, "hsm_unavailable");
+    assert!(said.contains("cannot be read"), "{step}: {said}");
+    assert!(said.contains("newest token directory"), "{step}: {said}");
+    for token in broken {
+        fs::remove_dir_all(token).unwrap();
     }
 }
 

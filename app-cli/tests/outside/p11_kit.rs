@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use crate::commands::wait_for_file_of;
 use crate::sandbox::{SOFTHSM, Sandbox, tool};
 
 /// Every later run reaches its token by the server.
@@ -53,10 +54,7 @@ impl Served {
             .spawn()
             .expect("p11-kit is missing: install the package p11-kit");
         let mut served = Self(child);
-        while !socket.exists() {
-            assert_eq!(served.0.try_wait().unwrap(), None, "the server ended");
-            std::thread::yield_now();
-        }
+        wait_for_file_of(&mut served.0, &socket);
         served
     }
 }

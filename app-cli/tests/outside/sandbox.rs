@@ -393,6 +393,15 @@ pub fn put(path: &Path, bytes: impl AsRef<[u8]>) {
         .unwrap();
 }
 
+/// These hexadecimal digits with a bit of this byte, counted from 0, flipped.
+pub fn flip_in_hex(digits: &str, byte: usize) -> String {
+    let place = 2 * byte..2 * byte + 2;
+    let flipped = u8::from_str_radix(&digits[place.clone()], 16).unwrap() ^ 1;
+    let mut altered = digits.to_owned();
+    altered.replace_range(place, &format!("{flipped:02X}"));
+    altered
+}
+
 /// Runs a program that must work, and gives back its standard output.
 #[track_caller]
 pub fn tool<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> String {

@@ -81,6 +81,16 @@ pub fn node(store: &dyn NodeStore) -> NodeRecord {
     store.read().unwrap().unwrap()
 }
 
+/// Scrubs until nothing is left of what was removed: on a server that others use, they may see it for a while.
+///
+/// # Panics
+/// Panics if that fails.
+pub fn scrub_in_full(store: &dyn NodeStore) {
+    while node(store).is_scrub_due {
+        store.scrub().unwrap();
+    }
+}
+
 pub(super) fn migrated(rig: &dyn StoreRig) -> Box<dyn Store> {
     let store = rig.store();
     store.migrate().unwrap();

@@ -12,8 +12,8 @@ use crate::{
 use super::history::{self, noted};
 use super::rig::{Case, migrated, nothing_there};
 pub use super::rig::{
-    Store, StoreRig, event, known_sealing, known_token, moment, node, save_sealing, start,
-    starts_of,
+    Store, StoreRig, event, known_sealing, known_token, moment, node, save_sealing, scrub_in_full,
+    start, starts_of,
 };
 use super::sealing;
 

@@ -9,6 +9,7 @@ use std::fs;
 
 use super::restore::{assert_ready, assert_tidy, kept};
 use super::{create, manifest, restore, sql_in};
+use crate::commands::wait_for_file_of;
 use crate::sandbox::{Sandbox, put, tool};
 
 #[test]
@@ -27,10 +28,7 @@ fn a_backup_of_a_database_that_another_process_is_writing_is_of_one_state() {
         .spawn()
         .unwrap();
     std::io::Write::write_all(&mut writer.stdin.take().unwrap(), script.as_bytes()).unwrap();
-    while !ready.exists() {
-        assert!(writer.try_wait().unwrap().is_none(), "the writer has ended");
-        std::thread::yield_now();
-    }
+    wait_for_file_of(&mut writer, &ready);
     let file = create(&sandbox, "node.backup");
     put(&go, "\n");
     writer.wait().unwrap();

@@ -1,10 +1,9 @@
 //! Databases that are none, are damaged, are somebody else's, or cannot be had.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::assert_names;
+use crate::check_ahead::{EXCLUSIVE, Holder};
 use crate::sandbox::{Sandbox, put, tool};
 
 /// A ready software node with these bytes in the place of its database.
@@ -103,33 +102,17 @@ fn c04_a_database_of_another_application_is_left_alone() {
     }
 }
 
-/// Another process that has the database open after these statements, and ends with its input.
-fn holding(sandbox: &Sandbox, statements: &str) -> (Child, ChildStdin) {
-    let mut other = Command::new("sqlite3")
-        .arg(sandbox.database())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = other.stdin.take().unwrap();
-    writeln!(input, "{statements} SELECT 'held';").unwrap();
-    let output = BufReader::new(other.stdout.take().unwrap());
-    assert!(output.lines().any(|line| line.unwrap() == "held"));
-    (other, input)
-}
-
 #[test]
 fn c04_a_database_that_another_process_has_locked_is_unavailable() {
     let sandbox = Sandbox::software();
-    let (mut other, input) = holding(&sandbox, "BEGIN EXCLUSIVE;");
+    let holder = Holder::of(&sandbox, EXCLUSIVE);
     let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
     assert_names(
         &said,
         &[sandbox.database().to_str().unwrap(), "another process"],
     );
 
-    drop(input);
-    other.wait().unwrap();
+    drop(holder);
     sandbox.run(&["startup"]).expect(0);
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::assert_names;
-use crate::sandbox::{Sandbox, tool};
+use crate::sandbox::{Sandbox, flip_in_hex, tool};
 
 /// Sets the wrapped DEK to an SQL expression.
 fn set_dek(sandbox: &Sandbox, expression: &str) {
@@ -41,10 +41,7 @@ fn c16_a_flipped_bit_anywhere_in_the_wrapped_dek_is_found() {
     let length = right.len() / 2;
     // Header, KEK id, first, middle and last byte of the wrapped key.
     for at in [0, 4, 6, 10, 20, length / 2, length - 33, length - 1] {
-        let mut wrong = right.clone().into_bytes();
-        let digit = char::from(wrong[2 * at + 1]).to_digit(16).unwrap() ^ 1;
-        wrong[2 * at + 1] = char::from_digit(digit, 16).unwrap() as u8;
-        let wrong = String::from_utf8(wrong).unwrap();
+        let wrong = flip_in_hex(&right, at);
         set_dek(&sandbox, &format!("x'{wrong}'"));
         refuses_dek(&sandbox, &format!("byte {at} of {length}"));
     }
@@ -128,12 +125,9 @@ fn c13_a_sealed_key_that_is_not_the_certificates_is_corrupt() {
 fn c13_a_sealed_key_that_was_altered_is_corrupt() {
     let sandbox = Sandbox::softhsm();
     let sealed = sandbox.sql("SELECT hex(private_key) FROM credential");
-    // Its last digit is random: it becomes another one.
-    let (rest, last) = sealed.trim().split_at(sealed.trim().len() - 1);
-    let last = u8::from_str_radix(last, 16).unwrap() ^ 1;
-    sandbox.sql(&format!(
-        "UPDATE credential SET private_key = x'{rest}{last:X}'"
-    ));
+    let sealed = sealed.trim();
+    let altered = flip_in_hex(sealed, sealed.len() / 2 - 1);
+    sandbox.sql(&format!("UPDATE credential SET private_key = x'{altered}'"));
     refuses_credential(&sandbox);
 }
 

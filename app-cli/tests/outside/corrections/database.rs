@@ -1,10 +1,9 @@
 //! C4, C5, C6: what the database is, and what it says of its version.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
 
 use super::text;
+use crate::check_ahead::{EXCLUSIVE, Holder};
 use crate::sandbox::{Sandbox, put, tool};
 
 #[test]
@@ -29,21 +28,9 @@ fn c04_a_database_that_cannot_be_read_is_not_a_new_node() {
 #[test]
 fn c04_a_locked_database_is_not_a_new_node() {
     let sandbox = Sandbox::software();
-    let mut holder = Command::new("sqlite3")
-        .arg(sandbox.database())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = holder.stdin.take().unwrap();
-    writeln!(input, "BEGIN EXCLUSIVE; SELECT 'held';").unwrap();
-    let mut line = String::new();
-    let mut output = BufReader::new(holder.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "held");
+    let holder = Holder::of(&sandbox, EXCLUSIVE);
     let run = sandbox.run(&["startup"]);
-    drop(input);
-    holder.wait().unwrap();
+    drop(holder);
     run.expect_error(69, "database_unavailable");
     let run = sandbox.run(&["startup"]).expect(0);
     assert_eq!(run.outcome(), "ready");

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 
 use super::client::{Answer, Client};
 use super::{APPLICATION, SETUP, Waiting, lost};
-use crate::check_ahead::Holder;
+use crate::check_ahead::{EXCLUSIVE, Holder};
 use crate::mounts::Mounts;
 use crate::p11_kit::{self, Served};
 use crate::sandbox::{PASSWORD, PIN, Sandbox, put};
@@ -149,7 +149,7 @@ fn a_database_that_another_process_holds_is_busy() {
         drop(holder);
         // Where it cannot even be read, nothing is begun; and nobody can say that no password helps.
         let before = sandbox.picture();
-        let holder = Holder::of(&sandbox, "BEGIN EXCLUSIVE; SELECT 'held';");
+        let holder = Holder::of(&sandbox, EXCLUSIVE);
         let shown = operator.client.get(path).expect(200).body;
         let answered = operator.post().expect(409).body;
         for page in [shown, answered] {

@@ -1,9 +1,9 @@
 //! The page ends at once by a signal, wherever it is, and nothing is half done; nor after a kill.
 
-use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::{SETUP, Waiting};
+use crate::kills::move_away;
 use crate::sandbox::{PASSWORD, Sandbox};
 
 /// The signals that end it, with their numbers.
@@ -78,22 +78,11 @@ fn a_kill_in_the_middle_of_a_setup_leaves_what_the_next_goes_on_with() {
         waiting.running.signal("KILL");
         let (status, _) = waiting.running.end();
         assert_eq!(status.signal(), Some(9), "{step}");
-        move_a_broken_token_away(&sandbox);
-        is_finished_by_the_next(&sandbox, step);
-    }
-}
-
-/// A token that SoftHSM was killed at initialising is one that it cannot read ever after: what the hint
-/// says is done.
-#[track_caller]
-fn move_a_broken_token_away(sandbox: &Sandbox) {
-    let look = sandbox.run(&["hsm", "check"]);
-    if look.code == 69 {
-        let said = look.expect_error(69, "hsm_unavailable");
-        assert!(said.contains("newest token directory"), "{said}");
-        for token in sandbox.store().list().unwrap() {
-            fs::remove_dir_all(token).unwrap();
+        let look = sandbox.run(&["hsm", "check"]);
+        if look.code == 69 {
+            move_away(sandbox.store().list().unwrap(), &look, step);
         }
+        is_finished_by_the_next(&sandbox, step);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use crate::sandbox::{PIN, Run, Sandbox, put};
+use crate::sandbox::{PIN, Run, Sandbox, flip_in_hex, put};
 
 /// Where Debian puts p11-kit's client module.
 const P11_KIT_CLIENT: [&str; 2] = [
@@ -128,11 +128,7 @@ fn f04_one_flipped_bit_in_the_wrapped_dek_is_found() {
     };
     let last = blob.len() / 2 - 1;
     for place in [0, last / 2, last - 20, last] {
-        let at = 2 * place..2 * place + 2;
-        let byte = u8::from_str_radix(&blob[at.clone()], 16).unwrap();
-        let mut flipped = blob.to_owned();
-        flipped.replace_range(at, &format!("{:02X}", byte ^ 1));
-        put_blob(&flipped);
+        put_blob(&flip_in_hex(blob, place));
         sandbox.fails_unchanged(&["startup"], 65, "data_corrupt");
     }
     put_blob(blob);

@@ -1,46 +1,18 @@
 //! Faults 1, 3, 8 and 9: the database, the waiting node, the wizard state, the credential.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::check_ahead::{EXCLUSIVE, Holder};
 use crate::sandbox::{Sandbox, openssl_fingerprint, put};
-
-/// Another process that holds the database exclusively.
-struct Holder(Child);
-
-impl Holder {
-    fn of(sandbox: &Sandbox) -> Self {
-        let mut child = Command::new("sqlite3")
-            .arg(sandbox.database())
-            .args(["BEGIN EXCLUSIVE", "SELECT 'held'", ".read /dev/stdin"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        lines.read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "held");
-        Self(child)
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        self.0.wait().unwrap();
-    }
-}
 
 /// 1: no silent new installation.
 #[test]
 fn f01_a_database_that_cannot_be_opened_is_never_a_new_installation() {
     let mut sandbox = Sandbox::software();
     {
-        let _holder = Holder::of(&sandbox);
+        let _holder = Holder::of(&sandbox, EXCLUSIVE);
         let said = sandbox.fails_unchanged(&["startup"], 69, "database_unavailable");
         assert!(said.contains("locked"), "{said}");
     }
